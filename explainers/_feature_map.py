@@ -1,0 +1,43 @@
+"""Which engineered columns come of which raw columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMap:
+    """A map from engineered columns back to raw ones, each engineered column belonging to exactly one raw column.
+
+    Parameters
+    ----------
+    raw_names : tuple of str
+        Names of the raw columns, in the order of the user's table.
+    parent : ndarray of int, shape (f_engineered,)
+        For each engineered column the position of its raw column.
+
+    Notes
+    -----
+    A raw column without an engineered one was dropped by the preprocessing: its importance is 0 by construction.
+    """
+
+    raw_names: tuple[str, ...]
+    parent: npt.NDArray[np.intp]
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Raw columns that the preprocessing left out."""
+        used = set(self.parent.tolist())
+        return tuple(name for position, name in enumerate(self.raw_names) if position not in used)
+
+    def pool(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Sum values over the engineered columns of each raw column; the last axis is the columns."""
+        pooled = np.zeros((*values.shape[:-1], len(self.raw_names)))
+        np.add.at(np.moveaxis(pooled, -1, 0), self.parent, np.moveaxis(values, -1, 0))
+        return pooled

@@ -1,0 +1,128 @@
+"""What the explainers know of a fitted model: `FittedModel` and the structures it can have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._feature_map import FeatureMap
+from automl_explain.explainers._trees import Trees
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+OutputSpace: TypeAlias = Literal["probability", "log_odds", "response"]
+Matrix: TypeAlias = npt.NDArray[np.float64]
+"""A float64 matrix, one row per example."""
+Predict: TypeAlias = Callable[[Any], Matrix]
+"""A function from a table to one output column per class, or one for a regression: (n, k) float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Outputs that are ``X @ coef.T + intercept``; coef (k, f), intercept (k,)."""
+
+    coef: Matrix
+    intercept: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A weighted sum of models over the same table; exact by linearity of the Shapley value."""
+
+    members: tuple[FittedModel, ...]
+    weights: Matrix
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A model of which only predictions are known; `why` says so in words."""
+
+    why: str = "its inner structure is not known"
+
+
+Structure: TypeAlias = Trees | Linear | Mixture | Opaque
+
+
+def _as_it_is(table: Any) -> Any:
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A fitted model, described: everything an explainer may know of it.
+
+    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `transform`
+    makes of it: the input of a pipeline's last step, or of FLAML's learners. Explanations are computed over engineered
+    columns unless raw ones are asked for.
+
+    Parameters
+    ----------
+    outputs : mapping of {"probability", "log_odds", "response"} to callable
+        For each output space the model can be evaluated in, a function from an engineered table to (n, k) float64:
+        k = number of classes (2 for binary), or 1 for a regression.
+    output_space : {"probability", "log_odds", "response"}
+        The space in which `structure` is additive, one of the keys of `outputs`.
+    task : {"binary", "multiclass", "regression"}
+        Kind of prediction.
+    structure : Trees, Linear, Mixture or Opaque
+        How the output in `output_space` comes about. Trees and Linear of a binary model may have one output, that of
+        the second class; the first class is its negative (log_odds) or complement (probability).
+    classes : tuple or None
+        Class labels in the order of the outputs; None for a regression.
+    feature_names : tuple of str or None
+        Engineered column names, where the model knows them.
+    n_features : int or None
+        Number of engineered columns, where the model knows it.
+    encode : callable
+        From an engineered table to the float64 matrix that `structure` reads, same rows, same columns.
+    transform : callable
+        From a raw table to the engineered one.
+    feature_map : FeatureMap or None
+        Which engineered columns come of which raw ones; None when the two spaces are the same.
+    kind : {"trial", "refit", "ensemble"} or None
+        What of a search this model is.
+    name : str
+        What the model is called in messages, such as ``"LGBMClassifier"``.
+    """
+
+    outputs: Mapping[OutputSpace, Predict]
+    output_space: OutputSpace
+    task: Task
+    structure: Structure
+    classes: tuple[Any, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
+    n_features: int | None = None
+    encode: Callable[[Any], Matrix] = field(default=_as_it_is)
+    transform: Callable[[Any], Any] = field(default=_as_it_is)
+    feature_map: FeatureMap | None = None
+    kind: str | None = None
+    name: str = "model"
+
+    @property
+    def predict(self) -> Predict:
+        """The model in its output space: engineered table to (n, k) float64."""
+        return self.outputs[self.output_space]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output columns of `predict`."""
+        return 1 if self.classes is None else len(self.classes)
+
+    def in_space(self, output: str) -> FittedModel:
+        """Return the same model seen in another output space; ``"auto"`` is the one it is additive in.
+
+        A structure is additive in one space only. In another one the model is opaque: its Shapley values are those of
+        the transformed game, never a rescaling of the additive ones.
+        """
+        if output in ("auto", self.output_space):
+            return self
+        if output not in self.outputs:
+            raise InvalidInputError(
+                f"The 'output' parameter must be 'auto' or one of {sorted(self.outputs)} for {self.name}. Got {output!r}."
+            )
+        why = f"{self.name} is additive in {self.output_space}, not in {output}"
+        return replace(self, output_space=output, structure=Opaque(why))  # type: ignore[arg-type]

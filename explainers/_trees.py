@@ -1,0 +1,92 @@
+"""The one flat format in which every tree ensemble is explained, whatever library grew it.
+
+A split sends a row left when ``x <= threshold`` (numeric) or when the bit of category ``int(x)`` is set (categorical).
+Other libraries' rules are rewritten to this one when a model is read: ``x < t`` becomes ``x <= nextafter(t, -inf)``
+in the precision the library compares in, and ``float32`` says that inputs are rounded to that precision first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MISSING_LEFT = 1
+"""Flag of a split: a missing value goes left (else right)."""
+NAN_IS_ZERO = 2
+"""Flag of a split: NaN is compared as 0.0 (LightGBM's missing type None)."""
+ZERO_IS_MISSING = 4
+"""Flag of a split: 0.0 counts as missing (LightGBM's zero_as_missing)."""
+UNSEEN_LEFT = 8
+"""Flag of a categorical split: a category outside the bit set's range goes left (else right)."""
+
+ZERO_THRESHOLD = 1e-35
+"""Magnitude up to which LightGBM reads a number as zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """An ensemble of decision trees in one table of nodes; T trees, M nodes, K outputs, f features.
+
+    The output of a row is ``base + sum over trees of the reached leaf``: averages are divided into the leaves, learning
+    rates multiplied in.
+
+    Parameters
+    ----------
+    roots : ndarray of int32, shape (T,)
+        Node of each tree's root. The nodes of a tree are contiguous and in preorder (left child = node + 1).
+    left, right : ndarray of int32, shape (M,)
+        Children as node numbers of this table; -1 at a leaf.
+    feature : ndarray of int32, shape (M,)
+        Column tested; -1 at a leaf.
+    threshold : ndarray of float64, shape (M,)
+        A numeric split sends ``x <= threshold`` left.
+    flags : ndarray of uint8, shape (M,)
+        Bits MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, UNSEEN_LEFT.
+    category_start, category_size : ndarray of int32, shape (M,)
+        First word and number of words of a categorical split's bit set in `categories`; -1 and 0 for a numeric split.
+    categories : ndarray of uint32, shape (W,)
+        Bit ``c % 32`` of word ``c // 32`` is set when category c goes left.
+    cover : ndarray of float64, shape (M,)
+        Training weight that reached each node, in the library's own measure.
+    values : ndarray of float64, shape (M, V)
+        Leaf outputs (0 at inner nodes): V = 1 with `output` saying the column, or V = K when each leaf holds all.
+    output : ndarray of int32, shape (T,)
+        Output column that a tree adds to, or -1 when its leaves hold all K outputs.
+    base : ndarray of float64, shape (K,)
+        Added to every row.
+    n_features : int
+        Columns of the matrix that the trees read.
+    float32 : bool, default False
+        The library rounds inputs to float32 before comparing.
+    allows_missing : bool, default True
+        False when the library has no rule for NaN: such rows are refused.
+    """
+
+    roots: npt.NDArray[np.int32]
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    feature: npt.NDArray[np.int32]
+    threshold: npt.NDArray[np.float64]
+    flags: npt.NDArray[np.uint8]
+    category_start: npt.NDArray[np.int32]
+    category_size: npt.NDArray[np.int32]
+    categories: npt.NDArray[np.uint32]
+    cover: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    output: npt.NDArray[np.int32]
+    base: npt.NDArray[np.float64]
+    n_features: int
+    float32: bool = False
+    allows_missing: bool = True
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return len(self.roots)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K."""
+        return len(self.base)
