@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import ENTRY, LANES, add_entry, gather_patterns
+from automl_explain.explainers._lanes import LANES, add_entries, gather_patterns
 from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Rows, Words, pass_masks, rows_left
 
 
@@ -27,7 +27,7 @@ class Tables(NamedTuple):
     trees, first_cluster : ndarray
         The clusters of ``trees[i]`` are those from ``first_cluster[i]`` to ``first_cluster[i + 1]``.
     outputs, first_output : ndarray
-        A cluster's places in a row of values (K * P), for each leaf column in turn.
+        A cluster's places in a row of values, for each leaf column in turn.
     stride : ndarray
         Numbers in an entry of each cluster, a multiple of ENTRY for each leaf column.
     first_group : ndarray
@@ -36,8 +36,12 @@ class Tables(NamedTuple):
         Index bits of each group, as in `Subtrees`.
     first_entry, entries : ndarray
         Where each group's entries begin, and the entries.
-    n_columns, most_nodes, most_stride : int
-        Leaf columns, and the largest tree and entry.
+    n_columns : int
+        Leaf columns.
+    in_place : bool
+        Whether entries have the layout of a row of values, so that no places are needed.
+    most_nodes, most_stride, most_groups : int
+        Largest tree, entry, and number of groups in a cluster.
     """
 
     trees: Longs
@@ -51,16 +55,18 @@ class Tables(NamedTuple):
     first_entry: Longs
     entries: Floats
     n_columns: int
+    in_place: bool
     most_nodes: int
     most_stride: int
+    most_groups: int
 
 
 @kernel
-def add_from_tables(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> None:
-    """Add the values of all groups to `phi` (rows, K * P)."""
-    pattern = np.empty(LANES, np.uint32)
+def add_from_tables(paths: Paths, tables: Tables, rows: Rows, n_places: int, phi: Floats) -> None:
+    """Add the values of all groups to `phi`, flat rows of `n_places`."""
+    patterns = np.empty(tables.most_groups * LANES, np.uint32)
     masks = np.empty(2 * tables.most_nodes, np.uint64)
-    sums = np.zeros(LANES * tables.most_stride)
+    sums = np.empty(LANES * tables.most_stride)
     for i in range(len(tables.trees)):
         tree = tables.trees[i]
         for block in range(rows.n_blocks):
@@ -68,12 +74,24 @@ def add_from_tables(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> No
             n_rows = min(LANES, rows.n_rows - block * LANES)
             for cluster in range(tables.first_cluster[i], tables.first_cluster[i + 1]):
                 stride = tables.stride[cluster]
-                for group in range(tables.first_group[cluster], tables.first_group[cluster + 1]):
-                    first = tables.first_source[group]
-                    gather_patterns(masks, tables.sources, first, tables.first_source[group + 1] - first, pattern, 0)
+                group = tables.first_group[cluster]
+                n_groups = tables.first_group[cluster + 1] - group
+                for j in range(n_groups):
+                    first = tables.first_source[group + j]
+                    n_bits = tables.first_source[group + j + 1] - first
+                    gather_patterns(masks, tables.sources, first, n_bits, patterns, j * LANES)
+                if tables.in_place:
+                    place = tables.outputs[tables.first_output[cluster]]
                     for row in range(n_rows):
-                        at = tables.first_entry[group] + np.int64(pattern[row]) * stride
-                        add_entry(tables.entries, at, sums, row * stride, stride // ENTRY)
+                        to = (block * LANES + row) * n_places + place
+                        add_entries(tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, phi, to)
+                    continue
+                for i_sum in range(n_rows * stride):
+                    sums[i_sum] = 0.0
+                for row in range(n_rows):
+                    add_entries(
+                        tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, sums, row * stride
+                    )
                 first = tables.first_output[cluster]
                 per_column = (tables.first_output[cluster + 1] - first) // tables.n_columns
                 apart = stride // tables.n_columns
@@ -81,9 +99,7 @@ def add_from_tables(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> No
                     for column in range(tables.n_columns):
                         for j in range(per_column):
                             place = tables.outputs[first + column * per_column + j]
-                            phi[block * LANES + row, place] += sums[row * stride + column * apart + j]
-                for i_sum in range(n_rows * stride):
-                    sums[i_sum] = 0.0
+                            phi[(block * LANES + row) * n_places + place] += sums[row * stride + column * apart + j]
 
 
 class Pairs(NamedTuple):
@@ -99,8 +115,8 @@ class Pairs(NamedTuple):
         Background rows and their weights.
     gain, loss : ndarray
         The two weights of a leaf, by p and q.
-    values, column : ndarray
-        Leaf outputs (M, V), and each tree's place in a row of values.
+    values, column, apart : ndarray, ndarray, int
+        Leaf outputs (M, V), each tree's place in a row of values, and the distance of two outputs there.
     most_nodes : int
         Size of the largest tree.
     """
@@ -113,6 +129,7 @@ class Pairs(NamedTuple):
     loss: Floats
     values: Floats
     column: Longs
+    apart: int
     most_nodes: int
 
 
@@ -125,8 +142,8 @@ def _split_masks(paths: Paths, rows: Rows, tree: int, block: int, masks: Words) 
 
 
 @kernel
-def add_from_pairs(paths: Paths, pairs: Pairs, rows: Rows, phi: Floats) -> None:
-    """Add the values of the wanted leaves to `phi` (rows, K * P)."""
+def add_from_pairs(paths: Paths, pairs: Pairs, rows: Rows, n_places: int, phi: Floats) -> None:
+    """Add the values of the wanted leaves to `phi`, flat rows of `n_places`."""
     others = pairs.background
     row_masks, other_masks = np.empty(pairs.most_nodes, np.uint64), np.empty(pairs.most_nodes, np.uint64)
     side = np.zeros(paths.n_players, np.uint8)
@@ -138,7 +155,7 @@ def add_from_pairs(paths: Paths, pairs: Pairs, rows: Rows, phi: Floats) -> None:
             for other_block in range(others.n_blocks):
                 _split_masks(paths, others, tree, other_block, other_masks)
                 for row in range(min(LANES, rows.n_rows - block * LANES)):
-                    out = phi[block * LANES + row, pairs.column[tree] :]
+                    out = phi[(block * LANES + row) * n_places + pairs.column[tree] :]
                     for other in range(min(LANES, others.n_rows - other_block * LANES)):
                         weight = pairs.weights[other_block * LANES + other]
                         if weight > 0.0:
@@ -185,7 +202,7 @@ def _walk_pair(
             branch, kept = branches[n_open - 1], sums[n_open - 1]
             player, share = branch[0], 1 - branch[2]
             for column in range(n_columns):
-                out[column * paths.n_players + player] += done[share, column]
+                out[column * pairs.apart + player] += done[share, column]
             if branch[2]:
                 kept[:] = done
                 branch[2], side[player], node = 0, 2, branch[1]

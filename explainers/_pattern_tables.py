@@ -39,7 +39,8 @@ def build_tables(model: Trees, paths: Paths, background: Rows, weights: Floats) 
     n_splits, is_group = np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.bool_)
     choose_groups(paths, TABLE_BITS, n_splits, is_group)
     is_group &= paths.width + n_splits > 0
-    clusters = _find_clusters(paths, n_splits, is_group)
+    in_place, _ = row_layout(paths.n_players)
+    clusters = _whole_trees(paths, is_group) if in_place else _find_clusters(paths, n_splits, is_group)
     nodes = np.flatnonzero(is_group)
     n_players = np.diff(clusters.first_player)
     stride = n_columns * (-(-n_players // ENTRY) * ENTRY)
@@ -63,6 +64,22 @@ def build_tables(model: Trees, paths: Paths, background: Rows, weights: Floats) 
             model.values, tables.first_entry, stride[cluster], tables.entries,
         )  # fmt: skip
     return tables, _pairs(model, paths, ~has_table, background, weights)
+
+
+def row_layout(n_players: int) -> tuple[bool, int]:
+    """Say whether entries are laid out like rows of values, and how far apart the outputs of such a row are."""
+    whole = -(-n_players // ENTRY) * ENTRY
+    return (True, whole) if whole <= CLUSTER_PLAYERS else (False, n_players)
+
+
+def _whole_trees(paths: Paths, is_group: Bools) -> Clusters:
+    """Return the trees with groups as clusters of all players."""
+    trees = np.unique(tree_of(paths, np.flatnonzero(is_group)))
+    trees = trees[np.argsort(paths.router.roots[trees])]
+    players = np.tile(np.arange(paths.n_players), len(trees))
+    return Clusters(
+        paths.router.roots[trees].astype(np.int64), trees, players, np.arange(len(trees) + 1) * paths.n_players
+    )
 
 
 def _find_clusters(paths: Paths, n_splits: Ints, is_group: Bools) -> Clusters:
@@ -100,13 +117,14 @@ def _lay_out(
     for column in range(n_columns):
         places = first_output[of_player] - clusters.first_player[of_player] + np.arange(len(of_player))
         plane = model.output_columns(column)[clusters.trees[of_player]].astype(np.int64)
-        outputs[places + column * n_players[of_player]] = plane * paths.n_players + clusters.players
+        outputs[places + column * n_players[of_player]] = plane * row_layout(paths.n_players)[1] + clusters.players
     first_entry = _offsets(size)
     first_group = np.searchsorted(cluster, np.arange(len(n_players) + 1))
     return Tables(
         trees, np.append(first_cluster, len(n_players)), outputs, first_output, stride, first_group, groups.sources,
         groups.first_source, first_entry, np.zeros(first_entry[-1]), n_columns,
-        int((paths.router.ends - model.roots).max(initial=1)), int(stride.max(initial=0)),
+        row_layout(paths.n_players)[0], int((paths.router.ends - model.roots).max(initial=1)),
+        int(stride.max(initial=0)), int(np.diff(first_group).max(initial=0)),
     )  # fmt: skip
 
 
@@ -143,9 +161,10 @@ def _pairs(model: Trees, paths: Paths, wanted: Bools, background: Rows, weights:
     sizes = paths.router.ends - model.roots
     trees = np.flatnonzero((count[paths.router.ends] - count[model.roots] > 0) & (sizes > 1))
     gain, loss = _pair_weights(int(paths.width.max(initial=0)))
-    column = model.output_columns().astype(np.int64) * paths.n_players
+    _, apart = row_layout(paths.n_players)
+    column = model.output_columns().astype(np.int64) * apart
     most = int(sizes.max(initial=1))
-    return Pairs(trees, wanted, background, weights, gain, loss, model.values, column, most)
+    return Pairs(trees, wanted, background, weights, gain, loss, model.values, column, apart, most)
 
 
 def _offsets(sizes: Ints | Longs) -> Longs:

@@ -10,18 +10,20 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._interventional import add_from_pairs, add_from_tables
-from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
-from automl_explain.explainers._pattern_tables import build_tables
+from automl_explain.explainers._pattern_tables import build_tables, row_layout
 from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int], None]
-CHUNK_ROWS = 512
+CHUNK_ROWS = 2048
 """Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
+CHUNK_BYTES = 16 << 20
+"""Memory for the values of these rows."""
 
 
 class PathDependent:
@@ -87,7 +89,7 @@ class PathDependent:
             values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
 
@@ -138,15 +140,16 @@ class Interventional:
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
-            phi = np.zeros((n, n_outputs * n_players))
+            phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
+            n_places = phi.shape[1] * phi.shape[2]
             if len(self._tables.trees):
-                add_from_tables(self._paths, self._tables, inside, phi)
+                add_from_tables(self._paths, self._tables, inside, n_places, phi.reshape(-1))
             if len(self._pairs.trees):
-                add_from_pairs(self._paths, self._pairs, inside, phi)
-            values[:, rows] = phi.reshape(n, n_outputs, n_players).transpose(1, 0, 2)
+                add_from_pairs(self._paths, self._pairs, inside, n_places, phi.reshape(-1))
+            values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
 
@@ -162,9 +165,13 @@ def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
             f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
             f"rows, not all 0. Got an array of shape {given.shape}."
         )
-    return given / given.sum()
+    share: Floats = given / given.sum()
+    return share
 
 
-def row_chunks(n: int, n_jobs: int | None, most: int = CHUNK_ROWS) -> list[slice]:
-    """Cut n rows into whole blocks of lanes, at most `most` rows each."""
-    return [slice(start, min(start + most, n)) for start in range(0, n, most)]
+def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
+    """Cut n rows of `places` values into pieces for threads: whole blocks of lanes, in bounded memory."""
+    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
+    even = -(-n // count_threads(n_jobs))
+    rows = -(-min(most, even) // LANES) * LANES
+    return [slice(start, min(start + rows, n)) for start in range(0, n, max(1, rows))]
