@@ -12,7 +12,7 @@ from automl_explain.integrations._readers import READERS
 
 if TYPE_CHECKING:
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
-    from automl_explain.explainers import *  # noqa: F403
+    from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
     from automl_explain.integrations._run import Run

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from automl_explain.explainers._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from automl_explain.explainers._errors import *  # noqa: F403
+    from automl_explain.explainers._errors import *
     from automl_explain.explainers._explainer import (
         KernelExplainer,
         LinearExplainer,
