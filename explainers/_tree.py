@@ -6,6 +6,7 @@ import numpy as np
 from automl_explain.explainers._tree_shap import Interventional, PathDependent
 
 from automl_explain.explainers._engine import Attribution, Question
+from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._table import Table
 from automl_explain.explainers._trees import Trees
 
@@ -37,7 +38,8 @@ class TreeEngine:
         """Return the exact values of engineered rows."""
         settings = self._question.settings
         matrix = self._question.model.encode(rows.data)
-        values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=settings.progress)
+        with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
+            values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=advance)
         n_players = self._question.n_players
         if n_players is not None and values.shape[-1] < n_players:
             # Raw columns without any engineered column have no player number in the trees: their value is 0.

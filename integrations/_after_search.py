@@ -157,7 +157,7 @@ def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
 
 def _share(position: int) -> float:
     """Part of the remaining time that one slow run may take: the first, being the best, most."""
-    return 0.4 if position == 0 else 0.1
+    return 0.4 if position == 0 else 0.2
 
 
 def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Explanation | str:
