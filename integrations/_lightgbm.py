@@ -1,8 +1,8 @@
 """Reader of LightGBM models, from the text that LightGBM saves.
 
 LightGBM compares in float64 and sends ``x <= threshold`` left. Each split has a missing type: *NaN* (NaN goes where the
-split says), *Zero* (NaN and zero do) or *None* (NaN is compared as zero). A category is the integer part of a number; a
-missing, negative or unseen one goes right.
+split says), *Zero* (NaN and zero do) or *None* (NaN is compared as zero). A category is the integer part of a number;
+a missing, negative or unseen one goes right.
 
 The raw score is additive. Which space that is follows from the objective: see `SPACES`.
 """
@@ -193,7 +193,7 @@ def _assemble(header: _Header, lines: Lines) -> Trees:
 
     def child(key: str) -> npt.NDArray[np.int64]:
         number = _numbers(lines[key], np.int64)  # c < 0 is the leaf ~c
-        return root[tree] + np.where(number < 0, n_leaves[tree] - 1 + ~number, number)
+        return np.asarray(root[tree] + np.where(number < 0, n_leaves[tree] - 1 + ~number, number))
 
     decision = _numbers(lines["decision_type"], np.int64)
     threshold = _numbers(lines["threshold"], np.float64)
@@ -259,7 +259,7 @@ def _numbers(texts: list[str], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def _ranges(start: npt.NDArray[np.int64], length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return start[0], start[0] + 1, ... `length[0]` numbers, then those of start[1], and so on."""
-    return np.arange(length.sum()) + np.repeat(start - (np.cumsum(length) - length), length)
+    return np.asarray(np.arange(length.sum()) + np.repeat(start - (np.cumsum(length) - length), length))
 
 
 def _at(

@@ -61,9 +61,7 @@ def in_preorder(trees: Trees) -> Trees:
     )
 
 
-def levels(
-    roots: npt.NDArray[np.int32], left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]
-) -> Sequence[Nodes]:
+def levels(roots: npt.NDArray[np.int32], left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]) -> Sequence[Nodes]:
     """Return the nodes at depth 0, 1, 2, ... of all trees together."""
     sweep = [roots.astype(np.int64)]
     while True:

@@ -1,7 +1,7 @@
 """Reader of scikit-learn's trees and of the ensembles that are sums or averages of them.
 
-scikit-learn rounds the table to float32, compares it with float64 thresholds and sends ``x <= threshold`` left. A missing
-value goes where the split says, in the models that accept one at all.
+scikit-learn rounds the table to float32, compares it with float64 thresholds and sends ``x <= threshold`` left. A
+missing value goes where the split says, in the models that accept one at all.
 
 ==================  ==================  ================================================================
 models              additive in         structure
@@ -285,7 +285,8 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
     require_fitted(model, attribute)
     name = type(model).__name__
     # Bagging keeps no count of its own.
-    n_targets = getattr(model, "n_outputs_", None) or getattr(np.ravel(model.estimators_)[0], "n_outputs_", 1)
+    counted = model if hasattr(model, "n_outputs_") else np.ravel(model.estimators_)[0]
+    n_targets = int(getattr(counted, "n_outputs_", 1))
     if n_targets > 1:
         raise UnsupportedModelError(
             f"{name} predicts {n_targets} targets at once. Models of one target are supported: fit one model per "

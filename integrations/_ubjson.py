@@ -1,7 +1,7 @@
 """A reader of Universal Binary JSON, the format in which XGBoost saves a model fastest.
 
-Numbers are big-endian. Arrays of one type are read in one step into NumPy arrays, so that a model costs the same however
-large its trees are. Format: https://ubjson.org (draft 12).
+Numbers are big-endian. Arrays of one type are read in one step into NumPy arrays, so that large trees cost no more than
+small ones. Format: https://ubjson.org (draft 12).
 """
 
 from __future__ import annotations

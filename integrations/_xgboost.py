@@ -1,8 +1,8 @@
 """Reader of XGBoost models, from the binary JSON that XGBoost saves.
 
-XGBoost compares in float32 and sends ``x < threshold`` left, which is ``x <= nextafter(threshold, -inf)``. A missing value
-goes where the split says; an entry that a sparse table does not store is missing too. A categorical split lists the
-categories that go right; unknown ones go left.
+XGBoost compares in float32 and sends ``x < threshold`` left, which is ``x <= nextafter(threshold, -inf)``. A missing
+value goes where the split says; an entry that a sparse table does not store is missing too. A categorical split lists
+the categories that go right; unknown ones go left.
 
 The margin is additive. Which space that is, and on which scale the model keeps its base score, follows from the
 objective: see `OBJECTIVES`. Predictions are float32, so that sums of leaves agree with them to about seven digits.
@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,6 @@ OBJECTIVES: Mapping[str, _Objective] = {
 }
 """Objectives whose margin is not the prediction itself; with every other one it is."""
 
-PREDICTS_CLASSES = ("multi:softmax", "binary:logitraw")
-"""Objectives whose prediction is not a probability: a class number, or the margin once more."""
-
 
 @dataclass(frozen=True, eq=False)
 class _Model:
@@ -77,9 +75,12 @@ class _Model:
         return str(self.learner["objective"]["name"])
 
     @property
+    def n_targets(self) -> int:
+        return int(self.learner["learner_model_param"].get("num_target", 1))
+
+    @property
     def n_outputs(self) -> int:
-        sizes = self.learner["learner_model_param"]
-        return max(int(sizes["num_class"]), int(sizes.get("num_target", 1)), 1)
+        return max(int(self.learner["learner_model_param"]["num_class"]), self.n_targets, 1)
 
     @property
     def n_features(self) -> int:
@@ -100,8 +101,7 @@ def describe(model: Any) -> FittedModel:
     itself predicts margins: they are the response of a regressor or a binary classifier, and the log-odds of a
     multiclass one.
     """
-    if not model.__sklearn_is_fitted__():
-        require_fitted(model, "_Booster")
+    require_fitted(model, "_Booster")
     booster = model.get_booster()
     best = booster.attr("best_iteration")
     n_rounds = 0 if best is None or model.booster == "gblinear" else int(best) + 1
@@ -142,20 +142,22 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
 
 
 def _describe(model: _Model, name: str, classes: tuple[int, ...] | None, is_custom: bool = False) -> FittedModel:
-    space = OBJECTIVES.get(model.objective, _Objective("response")).space
-    if classes is None and space == "log_odds":
-        classes = tuple(range(max(2, model.n_outputs)))
-    elif is_custom and model.n_outputs == 1:
-        classes = None
-    if model.n_outputs != (1 if classes is None else model.n_outputs) or _several_targets(model):
+    if model.n_targets > 1:
         raise UnsupportedModelError(
-            f"This {name} predicts {model.n_outputs} targets at once. Models of one target are supported: fit one model "
+            f"This {name} predicts {model.n_targets} targets at once. Models of one target are supported: fit one model "
             "per target and explain each."
         )
+    space = OBJECTIVES.get(model.objective, _Objective("response")).space
+    if model.n_outputs > 1 or (classes is not None and not is_custom):
+        space = "log_odds"
+    if space != "log_odds":
+        classes = None
+    elif classes is None:
+        classes = tuple(range(max(2, model.n_outputs)))
     is_linear = model.learner["gradient_booster"]["name"] == "gblinear"
     return FittedModel(
-        outputs=_outputs(model, "log_odds" if classes is not None else space, is_custom),
-        output_space="log_odds" if classes is not None else space,
+        outputs=_outputs(model, space, is_custom),
+        output_space=space,
         task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
         structure=_linear(model) if is_linear else _assemble(model),
         classes=classes,
@@ -166,10 +168,6 @@ def _describe(model: _Model, name: str, classes: tuple[int, ...] | None, is_cust
     )
 
 
-def _several_targets(model: _Model) -> bool:
-    return int(model.learner["learner_model_param"].get("num_target", 1)) > 1
-
-
 def _outputs(model: _Model, space: OutputSpace, is_custom: bool) -> dict[OutputSpace, Predict]:
     margin, value = partial(_predict, model, "margin"), partial(_predict, model, "value")
     if space == "response":
@@ -178,9 +176,9 @@ def _outputs(model: _Model, space: OutputSpace, is_custom: bool) -> dict[OutputS
         return {"margin": partial(columns, margin), "response": partial(columns, value)}
     score = both_margins if model.n_outputs == 1 else columns
     outputs: dict[OutputSpace, Predict] = {"log_odds": partial(score, margin)}
-    if model.objective == "multi:softmax":
+    if model.objective == "multi:softmax":  # it predicts class numbers
         outputs["probability"] = partial(_softmax, margin)
-    elif model.objective not in PREDICTS_CLASSES and not is_custom:
+    elif model.objective in OBJECTIVES and model.objective != "binary:logitraw" and not is_custom:
         outputs["probability"] = partial(both_probabilities if model.n_outputs == 1 else columns, value)
     return outputs
 
@@ -192,7 +190,7 @@ def _predict(model: _Model, kind: str, table: Any) -> Any:
         return model.booster.inplace_predict(
             table, iteration_range=(0, model.n_rounds), predict_type=kind, missing=model.missing
         )
-    import xgboost  # noqa: PLC0415
+    import xgboost
 
     data = xgboost.DMatrix(table, missing=model.missing)
     return model.booster.predict(data, output_margin=kind == "margin", validate_features=False)
@@ -241,7 +239,7 @@ def _labels(encoding: Mapping[str, Any]) -> list[Any]:
         return list(np.asarray(encoding["values"]).tolist())
     text = np.asarray(encoding["values"]).astype(np.uint8).tobytes()
     offsets = np.asarray(encoding["offsets"]).tolist()
-    return [text[start:stop].decode() for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [text[start:stop].decode() for start, stop in pairwise(offsets)]
 
 
 # ---------------------------------------------------------------------------------------------------- structures
@@ -250,7 +248,8 @@ def _labels(encoding: Mapping[str, Any]) -> list[Any]:
 def _linear(model: _Model) -> Linear:
     weights = np.asarray(model.learner["gradient_booster"]["model"]["weights"], dtype=np.float64)
     weights = weights.reshape(model.n_features + 1, model.n_outputs)
-    return Linear(coef=weights[:-1].T.copy(), intercept=weights[-1] + model.base)
+    # A linear booster adds the base score of the first class to all of them.
+    return Linear(coef=weights[:-1].T.copy(), intercept=weights[-1] + model.base[0])
 
 
 def _assemble(model: _Model) -> Trees:
