@@ -14,7 +14,9 @@ from automl_explain.explainers._feature_map import FeatureMap
 from automl_explain.explainers._trees import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
-OutputSpace: TypeAlias = Literal["probability", "log_odds", "response"]
+OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
+"""What an output is: the probability of a class, a class's raw score, a regression's prediction, or the sum under the
+link of a regression whose prediction is not a sum itself (the log of a Poisson regression's)."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]
@@ -61,10 +63,10 @@ class FittedModel:
 
     Parameters
     ----------
-    outputs : mapping of {"probability", "log_odds", "response"} to callable
+    outputs : mapping of {"probability", "log_odds", "response", "margin"} to callable
         For each output space the model can be evaluated in, a function from an engineered table to (n, k) float64:
         k = number of classes (2 for binary), or 1 for a regression.
-    output_space : {"probability", "log_odds", "response"}
+    output_space : {"probability", "log_odds", "response", "margin"}
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
