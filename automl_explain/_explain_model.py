@@ -179,7 +179,7 @@ def explain_model(
         Labels of `X_train`: their sorted values name the classes of a model that knows only numbers.
     classes : sequence, optional
         Class names to show, in the model's order.
-    output : {"auto", "probability", "log_odds", "response"}, default "auto"
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values; "auto" is the one in which the model is additive.
     feature_space : {"engineered", "raw"}, default "engineered"
         Explain the columns that the model's last step reads, or the table's own.

@@ -53,7 +53,7 @@ class TabularExplainer:
         Column names, for tables without names.
     classes : sequence, optional
         Class names to show in place of the model's labels, in the model's order.
-    output : {"auto", "probability", "log_odds", "response"}, default "auto"
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values. "auto" is the one in which the model is additive: log-odds for boosters and logistic
         models, probability for forests, response for regressions. Another space is explained in its own right, as the
         game of that output, never by rescaling.

@@ -27,7 +27,7 @@ class ExplainabilityOptions:
         Validation rows explained for each run.
     background : int, default 200
         Training rows that stand for absent features.
-    output : {"auto", "probability", "log_odds", "response"}, default "auto"
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values.
     feature_space : {"engineered", "raw"}, default "engineered"
         Columns as the learners see them, or the user's own.
@@ -66,7 +66,7 @@ class ExplainabilityOptions:
     def __post_init__(self) -> None:
         choices: dict[str, tuple[Any, ...]] = {
             "which": ("all", "improving", "best"),
-            "output": ("auto", "probability", "log_odds", "response"),
+            "output": ("auto", "probability", "log_odds", "response", "margin"),
             "feature_space": ("engineered", "raw"),
             "on_error": ("record", "raise"),
         }

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Linear, Matrix, Opaque, OutputSpace, Predict, Structure, Task
 from automl_explain.explainers._predict_function import as_columns
-
-CLIP = 1e-12
-"""Probabilities are kept this far from 0 and 1 before log-odds are taken."""
+from automl_explain.integrations._matrix import to_matrix
+from automl_explain.integrations._outputs import log_odds
 
 
 def describe(model: Any) -> FittedModel:
@@ -50,7 +49,7 @@ def describe_linear_classifier(model: Any) -> FittedModel:
     intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
     margins = as_columns(lambda table: two_sided(model.decision_function(table)), type(model).__name__)
     logistic = is_logistic(model)
-    space: OutputSpace = "log_odds" if logistic else "response"
+    space: OutputSpace = "log_odds" if logistic else "margin"
     outputs: dict[OutputSpace, Predict] = {space: margins}
     if hasattr(model, "predict_proba"):
         outputs["probability"] = as_columns(model.predict_proba, type(model).__name__)
@@ -70,7 +69,7 @@ def classifier(
     classes = tuple(np.asarray(model.classes_).tolist())
     task: Task = "binary" if len(classes) == 2 else "multiclass"
     return FittedModel(
-        outputs, space, task, structure, classes=classes, encode=as_matrix, name=type(model).__name__, **names_of(model)
+        outputs, space, task, structure, classes=classes, encode=to_matrix, name=type(model).__name__, **names_of(model)
     )
 
 
@@ -78,7 +77,7 @@ def regressor(model: Any, structure: Structure) -> FittedModel:
     """Return the description of a regression, with names as scikit-learn keeps them."""
     outputs: dict[OutputSpace, Predict] = {"response": as_columns(model.predict, type(model).__name__, 1)}
     return FittedModel(
-        outputs, "response", "regression", structure, encode=as_matrix, name=type(model).__name__, **names_of(model)
+        outputs, "response", "regression", structure, encode=to_matrix, name=type(model).__name__, **names_of(model)
     )
 
 
@@ -87,24 +86,15 @@ def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSp
     name = type(model).__name__
     if hasattr(model, "predict_proba"):
         probability = as_columns(model.predict_proba, name)
-        return {"probability": probability, "log_odds": as_log_odds(probability)}, "probability"
+        return {"probability": probability, "log_odds": partial(log_odds, model.predict_proba)}, "probability"
     if hasattr(model, "decision_function"):
-        return {"response": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "response"
+        return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"
     classes = np.asarray(model.classes_)
 
     def votes(table: Any) -> Matrix:
         return np.asarray(np.asarray(model.predict(table))[:, None] == classes[None, :], dtype=np.float64)
 
-    return {"response": votes}, "response"
-
-
-def as_log_odds(probability: Predict) -> Predict:
-    """Return the log-odds of each class against the others, probabilities clipped to 1e-12 from 0 and 1."""
-
-    def predict(table: Any) -> Matrix:
-        return np.asarray(logit(np.clip(probability(table), CLIP, 1 - CLIP)))
-
-    return predict
+    return {"margin": votes}, "margin"
 
 
 def two_sided(decision: Any) -> Matrix:
@@ -120,11 +110,6 @@ def names_of(model: Any) -> dict[str, Any]:
         "feature_names": None if names is None else tuple(map(str, names)),
         "n_features": getattr(model, "n_features_in_", None),
     }
-
-
-def as_matrix(table: Any) -> Matrix:
-    """Return a numeric table as a float64 matrix."""
-    return np.asarray(table.todense() if sparse.issparse(table) else table, dtype=np.float64)
 
 
 def check_fitted(model: Any) -> None:
