@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from automl_explain.explainers._tree_shap import Interventional, PathDependent
 
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._table import Table
+from automl_explain.explainers._tree_shap import Interventional, PathDependent
 from automl_explain.explainers._trees import Trees
 
 
