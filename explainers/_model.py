@@ -57,7 +57,7 @@ def _as_it_is(table: Any) -> Any:
 class FittedModel:
     """A fitted model, described: everything an explainer may know of it.
 
-    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `transform`
+    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `preprocessing`
     makes of it: the input of a pipeline's last step, or of FLAML's learners. Explanations are computed over engineered
     columns unless raw ones are asked for.
 
@@ -81,10 +81,15 @@ class FittedModel:
         Number of engineered columns, where the model knows it.
     encode : callable
         From an engineered table to the float64 matrix that `structure` reads, same rows, same columns.
-    transform : callable
-        From a raw table to the engineered one.
+    preprocessing : callable or None
+        From a raw table to the engineered one; None when the two spaces are the same.
+    raw_names : tuple of str or None
+        Raw column names, where the model knows them.
+    n_raw : int or None
+        Number of raw columns, where the model knows it.
     feature_map : FeatureMap or None
-        Which engineered columns come of which raw ones; None when the two spaces are the same.
+        Which engineered columns come of which raw ones; None when the two spaces are the same, or when the
+        preprocessing mixes columns.
     kind : {"trial", "refit", "ensemble"} or None
         What of a search this model is.
     name : str
@@ -99,7 +104,9 @@ class FittedModel:
     feature_names: tuple[str, ...] | None = None
     n_features: int | None = None
     encode: Callable[[Any], Matrix] = field(default=_as_it_is)
-    transform: Callable[[Any], Any] = field(default=_as_it_is)
+    preprocessing: Callable[[Any], Any] | None = None
+    raw_names: tuple[str, ...] | None = None
+    n_raw: int | None = None
     feature_map: FeatureMap | None = None
     kind: str | None = None
     name: str = "model"
@@ -108,6 +115,21 @@ class FittedModel:
     def predict(self) -> Predict:
         """The model in its output space: engineered table to (n, k) float64."""
         return self.outputs[self.output_space]
+
+    @property
+    def transform(self) -> Callable[[Any], Any]:
+        """From a raw table to the engineered one."""
+        return self.preprocessing or _as_it_is
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """Column names of the table that the user passes, where the model knows them."""
+        return self.feature_names if self.preprocessing is None else self.raw_names
+
+    @property
+    def n_inputs(self) -> int | None:
+        """Number of columns of the table that the user passes, where the model knows it."""
+        return self.n_features if self.preprocessing is None else self.n_raw
 
     @property
     def n_outputs(self) -> int:

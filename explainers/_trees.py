@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._tree_paths import add_leaves, as_matrix, find_leaves
+
 MISSING_LEFT = 1
 """Flag of a split: a missing value goes left (else right)."""
 NAN_IS_ZERO = 2
@@ -90,3 +93,39 @@ class Trees:
     def n_outputs(self) -> int:
         """Number of outputs K."""
         return len(self.base)
+
+    def output_columns(self, column: int = 0) -> npt.NDArray[np.int32]:
+        """Return the output that each tree's leaf column `column` adds to."""
+        if self.values.shape[1] == self.n_outputs:
+            return np.full(self.n_trees, column, np.int32) if self.n_outputs > 1 else np.zeros(self.n_trees, np.int32)
+        return self.output
+
+    def predict(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
+        """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
+        leaves = self.leaves(X, n_jobs=n_jobs)
+        outputs = np.repeat(self.base[None, :], len(leaves), axis=0)
+        add_leaves(leaves, self.values, self.output, outputs)
+        return outputs
+
+    def leaves(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.int32]:
+        """Return the node of the leaf that each row of `X` reaches in each tree, (n, T)."""
+        matrix = as_matrix(self, X)
+        leaves = np.empty((len(matrix), self.n_trees), np.int32)
+
+        def find(rows: slice) -> int:
+            find_leaves(
+                matrix[rows], self.roots, self.left, self.right, self.feature, self.threshold, self.flags,
+                self.category_start, self.category_size, self.categories, leaves[rows],
+            )  # fmt: skip
+            return rows.stop - rows.start
+
+        run_blocks(find, [slice(i, min(i + 1024, len(matrix))) for i in range(0, len(matrix), 1024)], n_jobs)
+        return leaves
+
+    def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the sums (K,) of numbers given for each node and leaf column, (M, V)."""
+        if self.values.shape[1] == self.n_outputs:
+            return node_values.sum(axis=0)
+        ends = np.append(np.sort(self.roots)[1:], len(self.left))
+        of_node = np.repeat(self.output[np.argsort(self.roots)], ends - np.sort(self.roots))
+        return np.bincount(of_node, weights=node_values[:, 0], minlength=self.n_outputs)

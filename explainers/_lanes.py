@@ -1,0 +1,259 @@
+"""Vector operations on blocks of 16 rows, as LLVM instructions.
+
+The compiler vectorises loops over rows only when it can prove that their arrays do not overlap, which it cannot for
+stacks that live in one array. These functions load, compute and store 16 float64 lanes at once, so that no proof is
+needed. A set of rows is a *mask*: a uint64 whose bit r stands for row r of the block. Offsets count elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+"""Rows of a block."""
+ALL_ROWS = (1 << LANES) - 1
+"""Mask of a whole block."""
+
+_DOUBLE = ir.DoubleType()
+_WORD = ir.IntType(64)
+_MASK = ir.IntType(LANES)
+_VECTOR = ir.VectorType(_DOUBLE, LANES)
+_BITS = ir.VectorType(ir.IntType(1), LANES)
+_INDEX = ir.VectorType(ir.IntType(32), LANES)
+_FUSE = ("contract",)
+
+
+class _Emitter:
+    """Short names for the instructions that the operations below are made of."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self.context, self.builder = context, builder
+        self.types, self.arguments = signature.args, arguments
+
+    def pointer(self, argument: int, offset: Any) -> Any:
+        array = self.context.make_array(self.types[argument])(self.context, self.builder, self.arguments[argument])
+        return self.builder.gep(array.data, [offset])
+
+    def word(self, value: int) -> Any:
+        return ir.Constant(_WORD, value)
+
+    def load(self, pointer: Any) -> Any:
+        value = self.builder.load(self.builder.bitcast(pointer, _VECTOR.as_pointer()))
+        value.align = 8
+        return value
+
+    def store(self, value: Any, pointer: Any) -> None:
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer())).align = 4
+
+    def scalar(self, pointer: Any, index: Any) -> Any:
+        return self.spread(self.builder.load(self.builder.gep(pointer, [index])))
+
+    def spread(self, value: Any) -> Any:
+        vector = ir.VectorType(value.type, LANES)
+        first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(_INDEX, None))
+
+    def rows(self, mask: Any) -> Any:
+        return self.builder.bitcast(self.builder.trunc(mask, _MASK), _BITS)
+
+    def mask(self, rows: Any) -> Any:
+        return self.builder.zext(self.builder.bitcast(rows, _MASK), _WORD)
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        return self.builder.fmul(a, b, flags=_FUSE)
+
+    def add(self, a: Any, b: Any) -> Any:
+        return self.builder.fadd(a, b, flags=_FUSE)
+
+    def choose(self, yes: Any, no: Any, if_yes: Any, if_no: Any, otherwise: Any) -> Any:
+        return self.builder.select(yes, if_yes, self.builder.select(no, if_no, otherwise))
+
+    def sum_variable(self) -> Any:
+        return cgutils.alloca_once_value(self.builder, ir.Constant(_VECTOR, None))
+
+    def add_to(self, variable: Any, value: Any) -> None:
+        self.builder.store(self.add(self.builder.load(variable), value), variable)
+
+    def set_or_add(self, pointer: Any, value: Any, first: Any) -> None:
+        self.store(self.builder.select(first, value, self.add(self.load(pointer), value)), pointer)
+
+    def add_chosen(self, pointer: Any, yes: Any, no: Any, if_yes: Any, if_no: Any) -> None:
+        zero = ir.Constant(_VECTOR, None)
+        chosen = self.choose(self.rows(yes), self.rows(no), self.builder.load(if_yes), self.builder.load(if_no), zero)
+        self.store(self.add(self.load(pointer), chosen), pointer)
+
+    def truth(self, word: Any) -> Any:
+        return self.builder.icmp_unsigned("!=", word, self.word(0))
+
+    def at(self, pointer: Any, offset: Any) -> Any:
+        return self.builder.gep(pointer, [offset])
+
+    def plus(self, word: Any, number: int) -> Any:
+        return self.builder.add(word, self.word(number))
+
+    def times(self, word: Any, number: int) -> Any:
+        return self.builder.mul(word, self.word(number))
+
+    @contextmanager
+    def each(self, size: Any, n_coefficients: int) -> Iterator[tuple[Any, Any]]:
+        """Loop over the quadrature nodes; yields the offsets of a node's lanes and of its coefficients."""
+        with cgutils.for_range(self.builder, size) as loop:
+            yield self.times(loop.index, LANES), self.times(loop.index, n_coefficients)
+
+
+def _operation(emit: Any, *arguments: Any, returns: Any = types.void) -> Any:
+    """Return the signature and code generator of an operation; numbers that are no floats become 64-bit words."""
+    words = [types.uint64 if isinstance(a, types.Integer) else a for a in arguments]
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        result = emit(_Emitter(context, builder, signature, values), *values)
+        return context.get_dummy_value() if result is None else result
+
+    return returns(*words), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def rows_below(_context: Any, x: Any, at: Any, threshold: Any, with_nan: Any) -> Any:
+    """Return the mask of the rows with ``x[at + r] <= threshold``, and of those with NaN if `with_nan` is not 0."""
+
+    def emit(e: _Emitter, _x: Any, at: Any, threshold: Any, with_nan: Any) -> Any:
+        value = e.load(e.pointer(0, at))
+        below = e.mask(e.builder.fcmp_ordered("<=", value, e.spread(threshold)))
+        missing = e.mask(e.builder.fcmp_unordered("uno", value, value))
+        taken = e.builder.select(e.truth(with_nan), missing, e.word(0))
+        return e.builder.or_(below, taken)
+
+    return _operation(emit, x, at, threshold, with_nan, returns=types.uint64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def enter(_c: Any, stack: Any, source: Any, target: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any) -> Any:
+    """Enter an edge: ``stack[target, k] = stack[source, k] * (coef[at + 4k] | coef[at + 4k + 1] | 1)``, k < size.
+
+    The three choices are those for the rows of the mask `yes`, of the mask `no`, and of neither.
+    """
+
+    def emit(e: _Emitter, _s: Any, source: Any, target: Any, _f: Any, at: Any, size: Any, yes: Any, no: Any) -> None:
+        c, new, factor = e.pointer(0, source), e.pointer(0, target), e.pointer(3, at)
+        yes, no, one = e.rows(yes), e.rows(no), e.spread(ir.Constant(_DOUBLE, 1.0))
+        with e.each(size, 4) as (lane, k):
+            chosen = e.choose(yes, no, e.scalar(factor, k), e.scalar(factor, e.plus(k, 1)), one)
+            e.store(e.multiply(e.load(e.at(c, lane)), chosen), e.at(new, lane))
+
+    return _operation(emit, stack, source, target, coef, at, size, yes, no)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def leave(
+    _c: Any, sums: Any, source: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any,
+    phi: Any, player: Any,
+) -> Any:  # fmt: skip
+    """Leave an edge: ``phi[player] += sum_k sums[source, k] * (coef[at + 4k + 2] | coef[at + 4k + 3] | 0)``.
+
+    Also ``sums[target] += sums[source]``, or ``=`` when `first` is not 0.
+    """
+
+    def emit(
+        e: _Emitter, _h: Any, source: Any, target: Any, first: Any, _f: Any, at: Any, size: Any, yes: Any, no: Any,
+        _phi: Any, player: Any,
+    ) -> None:  # fmt: skip
+        h, parent, factor = e.pointer(0, source), e.pointer(0, target), e.pointer(4, at)
+        sum_yes, sum_no, first = e.sum_variable(), e.sum_variable(), e.truth(first)
+        with e.each(size, 4) as (lane, k):
+            value = e.load(e.at(h, lane))
+            e.add_to(sum_yes, e.multiply(value, e.scalar(factor, e.plus(k, 2))))
+            e.add_to(sum_no, e.multiply(value, e.scalar(factor, e.plus(k, 3))))
+            e.set_or_add(e.at(parent, lane), value, first)
+        e.add_chosen(e.pointer(9, player), yes, no, sum_yes, sum_no)
+
+    return _operation(emit, sums, source, target, first, coef, at, size, yes, no, phi, player)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def visit_leaf(
+    _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
+    no: Any, phi: Any, player: Any,
+) -> Any:  # fmt: skip
+    """Enter and leave the edge to a leaf, whose output is multiplied into its four coefficients for each k.
+
+    The coefficient behind the last k is the output itself, for the rows of neither mask.
+    """
+
+    def emit(
+        e: _Emitter, _s: Any, source: Any, _h: Any, target: Any, first: Any, _f: Any, at: Any, size: Any, yes: Any,
+        no: Any, _phi: Any, player: Any,
+    ) -> None:  # fmt: skip
+        c, parent, factor = e.pointer(0, source), e.pointer(2, target), e.pointer(5, at)
+        sum_yes, sum_no, first = e.sum_variable(), e.sum_variable(), e.truth(first)
+        yes_rows, no_rows = e.rows(yes), e.rows(no)
+        neither = e.scalar(factor, e.times(size, 4))
+        with e.each(size, 4) as (lane, k):
+            value = e.load(e.at(c, lane))
+            chosen = e.choose(yes_rows, no_rows, e.scalar(factor, k), e.scalar(factor, e.plus(k, 1)), neither)
+            e.add_to(sum_yes, e.multiply(value, e.scalar(factor, e.plus(k, 2))))
+            e.add_to(sum_no, e.multiply(value, e.scalar(factor, e.plus(k, 3))))
+            e.set_or_add(e.at(parent, lane), e.multiply(value, chosen), first)
+        e.add_chosen(e.pointer(10, player), yes, no, sum_yes, sum_no)
+
+    return _operation(emit, stack, source, sums, target, first, coef, at, size, yes, no, phi, player)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def visit_pair(
+    _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
+    no: Any, left: Any, right: Any, phi: Any, player: Any, split_player: Any,
+) -> Any:  # fmt: skip
+    """Enter an edge to a split with two leaves, visit both, and leave it; eight coefficients for each k.
+
+    Entering (2), leaving (2), then for the rows that go `left` and `right`: the leaves' sum (2) and its derivative by
+    the split's player (2). The coefficient behind the last k is the leaves' sum for the rows of neither mask.
+    """
+
+    def emit(
+        e: _Emitter, _s: Any, source: Any, _h: Any, target: Any, first: Any, _f: Any, at: Any, size: Any, yes: Any,
+        no: Any, left: Any, right: Any, _phi: Any, player: Any, split_player: Any,
+    ) -> None:  # fmt: skip
+        c, parent, factor = e.pointer(0, source), e.pointer(2, target), e.pointer(5, at)
+        sums_of = [e.sum_variable() for _ in range(4)]
+        first = e.truth(first)
+        edge, split = (e.rows(yes), e.rows(no)), (e.rows(left), e.rows(right))
+        one, neither = e.spread(ir.Constant(_DOUBLE, 1.0)), e.scalar(factor, e.times(size, 8))
+        with e.each(size, 8) as (lane, k):
+            f = [e.scalar(factor, e.plus(k, i)) for i in range(8)]
+            value = e.multiply(e.load(e.at(c, lane)), e.choose(*edge, f[0], f[1], one))
+            e.add_to(sums_of[2], e.multiply(value, f[6]))
+            e.add_to(sums_of[3], e.multiply(value, f[7]))
+            value = e.multiply(value, e.choose(*split, f[4], f[5], neither))
+            e.add_to(sums_of[0], e.multiply(value, f[2]))
+            e.add_to(sums_of[1], e.multiply(value, f[3]))
+            e.set_or_add(e.at(parent, lane), value, first)
+        e.add_chosen(e.pointer(12, split_player), left, right, sums_of[2], sums_of[3])
+        e.add_chosen(e.pointer(12, player), yes, no, sums_of[0], sums_of[1])
+
+    return _operation(
+        emit, stack, source, sums, target, first, coef, at, size, yes, no, left, right, phi, player, split_player
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: Any, patterns: Any, at: Any) -> Any:
+    """Turn `count` masks around: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
+
+    def emit(e: _Emitter, _m: Any, _s: Any, first: Any, count: Any, _p: Any, at: Any) -> None:
+        mask, source, b = e.pointer(0, e.word(0)), e.pointer(1, first), e.builder
+        pattern = cgutils.alloca_once_value(b, ir.Constant(_INDEX, None))
+        with cgutils.for_range(b, count) as loop:
+            rows = e.rows(b.load(e.at(mask, b.sext(b.load(e.at(source, loop.index)), _WORD))))
+            bit = e.spread(b.trunc(b.shl(e.word(1), loop.index), ir.IntType(32)))
+            chosen = b.select(rows, bit, ir.Constant(_INDEX, None))
+            b.store(b.or_(b.load(pattern), chosen), pattern)
+        e.store(b.load(pattern), e.pointer(4, at))
+
+    return _operation(emit, masks, sources, first, count, patterns, at)

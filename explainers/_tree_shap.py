@@ -1,0 +1,165 @@
+"""Exact Shapley values of tree ensembles: path-dependent and interventional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._lanes import LANES
+from automl_explain.explainers._path_walks import PathWalk, cover_shares, plan_walks
+from automl_explain.explainers._pattern_tables import build_tables
+from automl_explain.explainers._tree_paths import as_blocks, as_matrix, read_paths
+from automl_explain.explainers._trees import Trees
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[int], None]
+CHUNK_ROWS = 512
+"""Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
+
+
+class PathDependent:
+    """Shapley values where absent players follow the training data's split proportions.
+
+    Parameters
+    ----------
+    trees : Trees
+        The ensemble.
+    player : array_like of int, shape (n_features,), optional
+        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+
+    Attributes
+    ----------
+    base_values : ndarray, shape (K,)
+        Output of the empty coalition: the mean output, weighted by cover.
+
+    References
+    ----------
+    Lundberg et al. (2020), Nature Machine Intelligence 2, doi:10.1038/s42256-019-0138-9.
+    """
+
+    def __init__(self, trees: Trees, player: npt.ArrayLike | None = None) -> None:
+        self._trees = trees
+        self._paths = read_paths(trees, player)
+        self.base_values = trees.base + trees.sum_by_output(cover_shares(trees, self._paths)[:, None] * trees.values)
+
+    @cached_property
+    def _walks(self) -> list[list[PathWalk]]:
+        return [list(plan_walks(self._trees, self._paths, c)) for c in range(self._trees.values.shape[1])]
+
+    def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
+        """Return the Shapley values of the rows of `X`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, f)
+            Rows to explain.
+        n_jobs : int, optional
+            Number of threads; by default every core that this process may use.
+        progress : callable, optional
+            Called with the number of rows finished since the last call.
+
+        Returns
+        -------
+        ndarray, shape (K, n, P)
+            Contribution of each player to each output of each row; with `base_values` they add up to the prediction.
+        """
+        matrix = as_matrix(self._trees, X)
+        walks = self._walks
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players))
+
+        def explain(rows: slice) -> int:
+            x = as_blocks(matrix[rows])
+            phi = np.zeros((len(x), n_outputs, n_players, LANES))
+            for column, slabs in enumerate(walks):
+                plane = self._trees.output_columns(column).astype(np.int64) * (n_players * LANES)
+                for slab in slabs:
+                    slab.add_values(self._trees, self._paths, x, phi, plane)
+            n = rows.stop - rows.start
+            values[:, rows] = phi.transpose(1, 0, 3, 2).reshape(n_outputs, -1, n_players)[:, :n]
+            return n
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        return values
+
+
+class Interventional:
+    """Shapley values where absent players take their values from background rows, independently of present ones.
+
+    Parameters
+    ----------
+    trees : Trees
+        The ensemble.
+    background : array_like, shape (B, f)
+        Background rows.
+    weights : array_like, shape (B,), optional
+        Weights of the background rows; equal by default.
+    player : array_like of int, shape (n_features,), optional
+        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+
+    Attributes
+    ----------
+    base_values : ndarray, shape (K,)
+        Weighted mean output of the background.
+
+    References
+    ----------
+    Janzing et al. (2020), Feature relevance quantification in explainable AI, arXiv:1910.13413.
+    """
+
+    def __init__(
+        self,
+        trees: Trees,
+        background: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+        player: npt.ArrayLike | None = None,
+    ) -> None:
+        self._trees = trees
+        self._paths = read_paths(trees, player)
+        rows = as_matrix(trees, background, "background")
+        self._weights = as_weights(weights, len(rows))
+        self.base_values = self._weights @ trees.predict(rows)
+        self._tables, self._lists = build_tables(trees, self._paths, rows, self._weights)
+
+    def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
+        """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players))
+
+        def explain(rows: slice) -> int:
+            x = as_blocks(matrix[rows])
+            n = rows.stop - rows.start
+            phi = np.zeros((n, n_outputs * n_players))
+            self._tables.add_values(self._trees, self._paths, x, phi)
+            self._lists.add_values(self._trees, self._paths, x, phi)
+            values[:, rows] = phi.reshape(n, n_outputs, n_players).transpose(1, 0, 2)
+            return n
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        return values
+
+
+def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
+    """Return the weights of background rows, adding up to 1."""
+    if n_rows == 0:
+        raise InvalidInputError("The 'background' parameter must hold at least one row. Got 0.")
+    if weights is None:
+        return np.full(n_rows, 1.0 / n_rows)
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (n_rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
+        raise InvalidInputError(
+            f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
+            f"rows, not all 0. Got an array of shape {given.shape}."
+        )
+    return given / given.sum()
+
+
+def row_chunks(n: int, n_jobs: int | None, most: int = CHUNK_ROWS) -> list[slice]:
+    """Cut n rows into whole blocks of lanes, at most `most` rows each."""
+    return [slice(start, min(start + most, n)) for start in range(0, n, most)]
