@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -186,7 +187,8 @@ def _search(dataset: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(result.as_dict()))
     else:
-        print(result.as_text(history_flag=f" --history {options.history}" if options.history else ""))
+        flag = f" --history {shlex.quote(options.history)}" if options.history else ""
+        print(result.as_text(history_flag=flag))
 
 
 def _runs(options: argparse.Namespace) -> None:
