@@ -1,0 +1,38 @@
+"""Explanations for every model an AutoML search finds.
+
+>>> from automl_explain import explain_model, retrieve_model_explanation
+"""
+
+from typing import TYPE_CHECKING
+
+from automl_explain.explainers import _MODULES as _EXPLAINERS
+from automl_explain.explainers._lazy import lazy_names
+from automl_explain.explainers._registry import register_all
+from automl_explain.integrations._readers import READERS
+
+if TYPE_CHECKING:
+    from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
+    from automl_explain._plots import plot_global_importance, plot_local, plot_summary
+    from automl_explain._report import save_plots, write_report
+    from automl_explain.explainers import *
+    from automl_explain.integrations._history import RunHistory
+    from automl_explain.integrations._options import ExplainabilityOptions
+    from automl_explain.integrations._run import Run
+
+_MODULES = {
+    **_EXPLAINERS,
+    **dict.fromkeys(
+        ("ModelExplanation", "explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"
+    ),
+    **dict.fromkeys(("plot_global_importance", "plot_local", "plot_summary"), "automl_explain._plots"),
+    **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
+    "ExplainabilityOptions": "automl_explain.integrations._options",
+    "Run": "automl_explain.integrations._run",
+    "RunHistory": "automl_explain.integrations._history",
+}
+
+register_all(READERS)
+
+__version__ = "0.1.0"
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__all__ = sorted([*_MODULES, "__version__"])

@@ -1,0 +1,55 @@
+"""The mathematics of explaining: structures, explainers and the Explanation. Knows no AutoML library."""
+
+from typing import TYPE_CHECKING
+
+from automl_explain.explainers._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from automl_explain.explainers._errors import *
+    from automl_explain.explainers._explainer import (
+        KernelExplainer,
+        LinearExplainer,
+        TabularExplainer,
+        TreeExplainer,
+    )
+    from automl_explain.explainers._explanation import Explanation
+    from automl_explain.explainers._feature_map import FeatureMap
+    from automl_explain.explainers._model import FittedModel, Linear, Mixture, Opaque
+    from automl_explain.explainers._registry import describe, register
+    from automl_explain.explainers._rules import describe_rules
+    from automl_explain.explainers._trees import Trees
+
+_PLACE = "automl_explain.explainers"
+_MODULES = {
+    **dict.fromkeys(
+        ("KernelExplainer", "LinearExplainer", "TabularExplainer", "TreeExplainer"), f"{_PLACE}._explainer"
+    ),
+    **dict.fromkeys(
+        (
+            "AdditivityError",
+            "AdditivityWarning",
+            "AutoMLExplainError",
+            "AutoMLExplainWarning",
+            "ColumnMismatchError",
+            "ExplanationNotFoundError",
+            "FormatVersionError",
+            "HistoryError",
+            "InvalidInputError",
+            "MissingExtraError",
+            "NotFittedError",
+            "RunNotFoundError",
+            "UnsupportedModelError",
+            "UnsupportedTaskError",
+        ),
+        f"{_PLACE}._errors",
+    ),
+    **dict.fromkeys(("FittedModel", "Linear", "Mixture", "Opaque"), f"{_PLACE}._model"),
+    **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
+    "Explanation": f"{_PLACE}._explanation",
+    "FeatureMap": f"{_PLACE}._feature_map",
+    "Trees": f"{_PLACE}._trees",
+    "describe_rules": f"{_PLACE}._rules",
+}
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__all__ = sorted(_MODULES)

@@ -14,7 +14,9 @@ from automl_explain.explainers._feature_map import FeatureMap
 from automl_explain.explainers._trees import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
-OutputSpace: TypeAlias = Literal["probability", "log_odds", "response"]
+OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
+"""What an output is: the probability of a class, a class's raw score, a regression's prediction, or the sum under the
+link of a regression whose prediction is not a sum itself (the log of a Poisson regression's)."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]
@@ -23,7 +25,13 @@ Predict: TypeAlias = Callable[[Any], Matrix]
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Outputs that are ``X @ coef.T + intercept``; coef (k, f), intercept (k,)."""
+    """Outputs that are ``X @ coef.T + intercept``.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (k, f)
+    intercept : ndarray of shape (k,)
+    """
 
     coef: Matrix
     intercept: Matrix
@@ -31,7 +39,14 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted sum of models over the same table; exact by linearity of the Shapley value."""
+    """A weighted sum of models over the same table; exact by linearity of the Shapley value.
+
+    Parameters
+    ----------
+    members : tuple of FittedModel
+    weights : ndarray of shape (m,)
+        One factor per member.
+    """
 
     members: tuple[FittedModel, ...]
     weights: Matrix
@@ -39,7 +54,13 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Opaque:
-    """A model of which only predictions are known; `why` says so in words."""
+    """A model of which only predictions are known.
+
+    Parameters
+    ----------
+    why : str
+        The reason in words, shown in an explanation's `reason`.
+    """
 
     why: str = "its inner structure is not known"
 
@@ -55,16 +76,16 @@ def _as_it_is(table: Any) -> Any:
 class FittedModel:
     """A fitted model, described: everything an explainer may know of it.
 
-    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `transform`
+    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `preprocessing`
     makes of it: the input of a pipeline's last step, or of FLAML's learners. Explanations are computed over engineered
     columns unless raw ones are asked for.
 
     Parameters
     ----------
-    outputs : mapping of {"probability", "log_odds", "response"} to callable
+    outputs : mapping of {"probability", "log_odds", "response", "margin"} to callable
         For each output space the model can be evaluated in, a function from an engineered table to (n, k) float64:
         k = number of classes (2 for binary), or 1 for a regression.
-    output_space : {"probability", "log_odds", "response"}
+    output_space : {"probability", "log_odds", "response", "margin"}
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
@@ -79,10 +100,15 @@ class FittedModel:
         Number of engineered columns, where the model knows it.
     encode : callable
         From an engineered table to the float64 matrix that `structure` reads, same rows, same columns.
-    transform : callable
-        From a raw table to the engineered one.
+    preprocessing : callable or None
+        From a raw table to the engineered one; None when the two spaces are the same.
+    raw_names : tuple of str or None
+        Raw column names, where the model knows them.
+    n_raw : int or None
+        Number of raw columns, where the model knows it.
     feature_map : FeatureMap or None
-        Which engineered columns come of which raw ones; None when the two spaces are the same.
+        Which engineered columns come of which raw ones; None when the two spaces are the same, or when the
+        preprocessing mixes columns.
     kind : {"trial", "refit", "ensemble"} or None
         What of a search this model is.
     name : str
@@ -97,7 +123,9 @@ class FittedModel:
     feature_names: tuple[str, ...] | None = None
     n_features: int | None = None
     encode: Callable[[Any], Matrix] = field(default=_as_it_is)
-    transform: Callable[[Any], Any] = field(default=_as_it_is)
+    preprocessing: Callable[[Any], Any] | None = None
+    raw_names: tuple[str, ...] | None = None
+    n_raw: int | None = None
     feature_map: FeatureMap | None = None
     kind: str | None = None
     name: str = "model"
@@ -106,6 +134,21 @@ class FittedModel:
     def predict(self) -> Predict:
         """The model in its output space: engineered table to (n, k) float64."""
         return self.outputs[self.output_space]
+
+    @property
+    def transform(self) -> Callable[[Any], Any]:
+        """From a raw table to the engineered one."""
+        return self.preprocessing or _as_it_is
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """Column names of the table that the user passes, where the model knows them."""
+        return self.feature_names if self.preprocessing is None else self.raw_names
+
+    @property
+    def n_inputs(self) -> int | None:
+        """Number of columns of the table that the user passes, where the model knows it."""
+        return self.n_features if self.preprocessing is None else self.n_raw
 
     @property
     def n_outputs(self) -> int:

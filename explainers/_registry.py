@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from automl_explain.explainers._errors import UnsupportedModelError
-from automl_explain.explainers._model import FittedModel
+if TYPE_CHECKING:
+    from automl_explain.explainers._model import FittedModel
 
 ENTRY_POINT_GROUP = "automl_explain.models"
 
@@ -22,8 +22,8 @@ def register(type_name: str, reader: str) -> None:
     Parameters
     ----------
     type_name : str
-        Dotted name of the class, ``module.Class``; a module may be shortened to its top-level package, since libraries
-        move classes between private modules.
+        Dotted name of the class: ``module.Class``, or ``package.Class`` with the top-level package alone, since
+        libraries move classes between private modules.
     reader : str
         ``"module:function"`` of a function from the fitted object to a `FittedModel`, imported when first needed.
 
@@ -35,7 +35,12 @@ def register(type_name: str, reader: str) -> None:
     _readers[type_name] = reader
 
 
-def describe(model: Any) -> FittedModel:
+def register_all(readers: Mapping[str, str]) -> None:
+    """Name the readers of many types at once, as `register` does for one."""
+    _readers.update(readers)
+
+
+def describe(model: Any, examples: Any = None) -> FittedModel:
     """Describe a fitted model.
 
     The classes along the model's method resolution order are looked up by name, nearest first, so that no library is
@@ -45,6 +50,8 @@ def describe(model: Any) -> FittedModel:
     ----------
     model : object
         A fitted estimator, pipeline, search or booster, a predict function, or a `FittedModel` already.
+    examples : table, optional
+        Rows as the model takes them; a plain predict function is tried on some of them to learn its outputs.
 
     Returns
     -------
@@ -57,13 +64,19 @@ def describe(model: Any) -> FittedModel:
     NotFittedError
         If the model was never fitted.
     """
+    from automl_explain.explainers._model import FittedModel
+    from automl_explain.explainers._predict_function import describe_function, is_predict_function
+
     if isinstance(model, FittedModel):
         return model
+    if is_predict_function(model):
+        return describe_function(model, examples)
     for cls in type(model).__mro__:
         target = _find(cls)
         if target is not None:
-            described: FittedModel = _load(target)(model)
-            return described
+            return _load(target)(model)
+    from automl_explain.explainers._errors import UnsupportedModelError
+
     raise UnsupportedModelError(
         f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
         "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
@@ -72,10 +85,10 @@ def describe(model: Any) -> FittedModel:
 
 def _find(cls: type) -> str | None:
     package = cls.__module__.partition(".")[0]
-    readers = {**_third_party(), **_readers}
     for name in (f"{cls.__module__}.{cls.__qualname__}", f"{package}.{cls.__qualname__}"):
-        if name in readers:
-            return readers[name]
+        for readers in (_readers, _third_party()):
+            if name in readers:
+                return readers[name]
     return None
 
 

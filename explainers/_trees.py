@@ -24,8 +24,8 @@ ZERO_IS_MISSING = 4
 UNSEEN_LEFT = 8
 """Flag of a categorical split: a category outside the bit set's range goes left (else right)."""
 
-ZERO_THRESHOLD = 1e-35
-"""Magnitude up to which LightGBM reads a number as zero."""
+ZERO_THRESHOLD = float(np.float32(1e-35))
+"""Magnitude up to which LightGBM reads a number as zero: a float32 constant, slightly above 1e-35."""
 
 
 @dataclass(frozen=True, eq=False)

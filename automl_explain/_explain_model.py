@@ -1,0 +1,285 @@
+"""`explain_model`, `retrieve_model_explanation` and the six values they return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
+from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._registry import describe
+from automl_explain.explainers._table import as_table
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._run import Run
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelExplanation:
+    """The explanation of a model: six values, in this order, and all that stands behind them.
+
+    Unpacks as ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Everything that was computed.
+    model_kind : str or None
+        "trial", "refit" or "ensemble" for a model of a search.
+    run_id : str or None
+        The run it belongs to.
+    """
+
+    explanation: Explanation
+    model_kind: str | None = None
+    run_id: str | None = None
+
+    @property
+    def shap_values(self) -> Values | list[Values]:
+        """(n, f) for a regression, a list of C arrays (n, f) for a classification."""
+        values = self.explanation.local_importance_values
+        assert values is not None
+        return list(values) if self.explanation.is_classification else values
+
+    @property
+    def expected_values(self) -> Values:
+        """Mean output over the background: (C,), or (1,) for a regression."""
+        return self.explanation.expected_values
+
+    @property
+    def overall_summary(self) -> Values:
+        """Importance values, (f,), descending: mean absolute SHAP value, the mean over classes for a classification."""
+        return self.explanation.get_ranked_global_values()
+
+    @property
+    def overall_imp(self) -> list[Any]:
+        """Feature names in the order of `overall_summary`; column numbers when there are no names."""
+        return self.explanation.get_ranked_global_names()
+
+    @property
+    def per_class_summary(self) -> Values | None:
+        """Importance values of each class, (C, f), each row descending; None for a regression."""
+        return self.explanation.get_ranked_per_class_values() if self.explanation.is_classification else None
+
+    @property
+    def per_class_imp(self) -> npt.NDArray[Any] | None:
+        """Feature names in the order of `per_class_summary`, (C, f); None for a regression."""
+        return self.explanation.get_ranked_per_class_names() if self.explanation.is_classification else None
+
+    def _six(self) -> tuple[Any, ...]:
+        return (
+            self.shap_values,
+            self.expected_values,
+            self.overall_summary,
+            self.overall_imp,
+            self.per_class_summary,
+            self.per_class_imp,
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._six())
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, position: int) -> Any:
+        return self._six()[position]
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """Class labels in the order of the values; None for a regression."""
+        return self.explanation.classes
+
+    @property
+    def output_space(self) -> str:
+        """Unit of the values: probability, log_odds or response."""
+        return self.explanation.output_space
+
+    @property
+    def method(self) -> str:
+        """The explainer that made the values."""
+        return self.explanation.method
+
+    @property
+    def reason(self) -> str:
+        """Why that explainer was chosen."""
+        return self.explanation.reason
+
+    @property
+    def additivity_error(self) -> float | None:
+        """Largest gap between expected value plus SHAP values and the model's output."""
+        return self.explanation.additivity_error
+
+    @property
+    def raw(self) -> Explanation:
+        """The explanation over the user's own columns."""
+        return self.explanation.get_raw_explanation()
+
+    @property
+    def engineered(self) -> Explanation | None:
+        """The explanation over the columns that the model reads; None when only raw ones were explained."""
+        explanation = self.explanation
+        return explanation if explanation.feature_map is not None or not explanation.is_raw else None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the importance of each feature as a table: overall, then a column per class, most important first."""
+        explanation = self.explanation
+        table = pd.DataFrame({"overall": explanation.global_importance_values}, index=list(explanation.feature_labels))
+        for label, values in zip(explanation.classes or (), self._class_values(), strict=True):
+            table[label] = values
+        return table.sort_values("overall", ascending=False, kind="stable").rename_axis("feature")
+
+    def _class_values(self) -> Sequence[Values]:
+        return list(self.explanation.per_class_values) if self.explanation.is_classification else []
+
+    def __repr__(self) -> str:
+        of = f" of {self.model_kind} {self.run_id}" if self.run_id else ""
+        return f"ModelExplanation{of}({self.explanation!r})"
+
+    def _repr_html_(self) -> str:
+        return self.explanation._repr_html_()
+
+
+def explain_model(
+    fitted_model: Any,
+    X_train: Any,
+    X_test: Any,
+    best_run: Run | str | None = None,
+    features: Sequence[str] | None = None,
+    y_train: Any = None,
+    *,
+    classes: Sequence[Any] | None = None,
+    output: str = "auto",
+    feature_space: FeatureSpace = "engineered",
+    random_state: int = 0,
+    progress: bool | None = None,
+) -> ModelExplanation:
+    """Explain any fitted model or ensemble.
+
+    Parameters
+    ----------
+    fitted_model : object
+        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a predict function.
+    X_train : ndarray, DataFrame or csr_matrix of shape (B, f)
+        The background: expected values are the mean output over it.
+    X_test : ndarray, DataFrame or csr_matrix of shape (n, f)
+        The rows that are explained.
+    best_run : Run or str, optional
+        A run, or its id, on which the explanation is stored as well.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    y_train : array-like, optional
+        Labels of `X_train`: their sorted values name the classes of a model that knows only numbers.
+    classes : sequence, optional
+        Class names to show, in the model's order.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Unit of the values; "auto" is the one in which the model is additive.
+    feature_space : {"engineered", "raw"}, default "engineered"
+        Explain the columns that the model's last step reads, or the table's own.
+    random_state : int, default 0
+        Seed of sampled coalitions.
+    progress : bool, optional
+        True: a progress bar; False: none; default: one that appears after two seconds.
+
+    Returns
+    -------
+    ModelExplanation
+        Unpacks to ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model cannot be explained.
+    NotFittedError
+        If the model was never fitted.
+    InvalidInputError
+        If a table or parameter does not fit the model.
+
+    Examples
+    --------
+    >>> from lightgbm import LGBMRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl_explain import explain_model
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LGBMRegressor(n_estimators=20, verbose=-1).fit(X, y)
+    >>> shap_values, expected_values, values, names, _, _ = explain_model(model, X, X.iloc[:10])
+    >>> shap_values.shape, names[0]
+    ((10, 10), 'bmi')
+    """
+    described = describe(fitted_model, X_train)
+    background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
+    explainer = TabularExplainer(
+        described,
+        background,
+        features=features,
+        classes=_class_names(classes, y_train, described.classes),
+        output=output,
+        feature_space=feature_space,
+        random_state=random_state,
+        progress=progress,
+    )
+    explanation = explainer.explain_local(rows)
+    if best_run is None:
+        return ModelExplanation(explanation, described.kind)
+    run = best_run if isinstance(best_run, Run) else RunHistory().run(best_run)
+    run.history.store(run.id, explanation)
+    return ModelExplanation(explanation, described.kind or run.kind, run.id)
+
+
+def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -> ModelExplanation:
+    """Return the explanation that was made of a run during its search.
+
+    Parameters
+    ----------
+    run : Run, str, or AutoML
+        A run, its id, or an AutoML object fitted with ``model_explainability=True``: then the model that its `predict`
+        uses.
+    history : RunHistory, optional
+        Where to look up an id; default: the default history.
+
+    Returns
+    -------
+    ModelExplanation
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such run.
+    ExplanationNotFoundError
+        If it has no explanation; the message says its status, why, and how to get one.
+    """
+    if isinstance(run, str):
+        run = (history or RunHistory()).run(run)
+    elif not isinstance(run, Run):
+        run = _final_run(run)
+    return ModelExplanation(run.explanation, run.kind, run.id)
+
+
+def _final_run(search: Any) -> Run:
+    """The run of the model that a search object predicts with."""
+    if not hasattr(search, "final_run"):
+        raise InvalidInputError(
+            "retrieve_model_explanation takes a Run, a run id, or an automl_explain.integrations.flaml.AutoML. "
+            f"Got {type(search).__module__}.{type(search).__qualname__}. Explain a fitted model with explain_model."
+        )
+    run = search.final_run
+    if run is None:
+        raise ExplanationNotFoundError(
+            f"This {type(search).__name__} has no explained runs: fit it with model_explainability=True."
+        )
+    assert isinstance(run, Run)
+    return run
+
+
+def _class_names(classes: Sequence[Any] | None, y_train: Any, known: tuple[Any, ...] | None) -> Sequence[Any] | None:
+    if classes is not None or y_train is None or known is None or tuple(known) != tuple(range(len(known))):
+        return classes
+    labels = sorted(pd.unique(np.ravel(np.asarray(y_train))).tolist())
+    return labels if len(labels) == len(known) else None

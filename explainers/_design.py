@@ -1,0 +1,144 @@
+"""Which coalitions a model-agnostic Shapley estimate looks at, and the linear map from their values to attributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+Coalitions = npt.NDArray[np.bool_]
+"""(m, P): one coalition per row, True where a player is present."""
+Map = npt.NDArray[np.float64]
+
+N_BLOCKS = 8
+"""Groups of coalition pairs of the delete-a-group jackknife."""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Coalitions shared by all rows and outputs, and how their values become Shapley values.
+
+    With ``v`` the values of the coalitions minus the value of the empty one, and ``full`` that of the grand coalition
+    minus the empty one, the attribution is ``estimate @ v + share * full``.
+
+    Parameters
+    ----------
+    coalitions : ndarray of bool, shape (m, P)
+        Neither the empty nor the grand coalition.
+    estimate : ndarray, shape (P, m)
+    share : ndarray, shape (P,)
+    blocks : tuple of (estimate, share)
+        The same maps with one group of sampled pairs left out, for standard errors; empty when exact.
+    """
+
+    coalitions: Coalitions
+    estimate: Map
+    share: Map
+    blocks: tuple[tuple[Map, Map], ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether every coalition is there, so that the values have no sampling error."""
+        return not self.blocks
+
+
+def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
+    """Make a design of at most about `n_coalitions` coalitions.
+
+    All of them when they are few enough: the values are exact then. Else sizes 1 and P-1, 2 and P-2, ... share the
+    budget equally, which is sampling by leverage score; sizes that fit are enumerated, the rest sampled without
+    replacement, each coalition together with its complement.
+
+    References
+    ----------
+    Covert and Lee, "Improving KernelSHAP", arXiv 2012.01536 (pairs); Musco and Witter, "Provably accurate Shapley value
+    estimation via leverage score sampling", arXiv 2410.01917.
+    """
+    if n_players <= 1:
+        return Design(np.zeros((0, n_players), dtype=bool), np.zeros((n_players, 0)), np.ones(n_players))
+    if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
+        return _full_design(n_players)
+    return _sampled_design(n_players, n_coalitions, np.random.default_rng(random_state))
+
+
+def _full_design(n_players: int) -> Design:
+    numbers = np.arange(1, 2**n_players - 1, dtype=np.int64)
+    coalitions = (numbers[:, None] >> np.arange(n_players)) & 1 == 1
+    size = coalitions.sum(axis=1)
+    joined = np.exp(gammaln(size) + gammaln(n_players - size + 1) - gammaln(n_players + 1))
+    left = np.exp(gammaln(size + 1) + gammaln(n_players - size) - gammaln(n_players + 1))
+    estimate = np.where(coalitions, joined[:, None], -left[:, None]).T
+    return Design(coalitions, np.ascontiguousarray(estimate), np.full(n_players, 1.0 / n_players))
+
+
+def _sampled_design(n_players: int, n_coalitions: int, rng: np.random.Generator) -> Design:
+    halves, weights, sampled = [], [], []
+    n_pairs = max(n_players, n_coalitions // 2)
+    sizes = list(range(1, n_players // 2 + 1))
+    for position, size in enumerate(sizes):
+        n_subsets = comb(n_players, size)
+        middle = 2 * size == n_players
+        n_available = n_subsets // 2 if middle else n_subsets
+        share = max(1, (n_pairs - sum(map(len, halves))) // (len(sizes) - position))
+        if position == 0:
+            share = max(share, n_players)
+        enumerate_all = n_available <= share
+        half = _all_subsets(n_players, size) if enumerate_all else _draw_subsets(n_players, size, share, rng)
+        half = half[: len(half) // 2] if enumerate_all and middle else half
+        # Shapley kernel mass of one size, (P-1)/(s(P-s)); a pair stands for two sizes, but for one at the middle.
+        mass = (n_players - 1) / (size * (n_players - size)) / (2.0 if middle else 1.0)
+        halves.append(half)
+        weights.append(np.full(len(half), mass / len(half)))
+        sampled.append(np.full(len(half), not enumerate_all))
+    half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
+    coalitions = np.vstack([half, ~half])
+    estimate, share_full = _solve(coalitions, np.tile(weight, 2))
+    block = np.full(len(half), -1)
+    block[is_sampled] = rng.permutation(int(is_sampled.sum())) % N_BLOCKS
+    blocks = tuple(_solve(coalitions, np.tile(_without(weight, half, block, number), 2)) for number in range(N_BLOCKS))
+    return Design(coalitions, estimate, share_full, blocks if is_sampled.any() else ())
+
+
+def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Map:
+    """Weights with one block left out, the remaining ones of each size scaled up to the size's mass."""
+    kept = np.where(block == number, 0.0, weight)
+    size = half.sum(axis=1)
+    mass, kept_mass = np.bincount(size, weight), np.bincount(size, kept)
+    scale = np.divide(mass, kept_mass, out=np.zeros_like(mass), where=kept_mass > 0)
+    return np.asarray(kept * scale[size])
+
+
+def _solve(coalitions: Coalitions, weight: Map) -> tuple[Map, Map]:
+    """Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v."""
+    present = coalitions.astype(np.float64)
+    weighted = present * weight[:, None]
+    gram_inverse = np.linalg.pinv(present.T @ weighted, hermitian=True)
+    free = gram_inverse @ weighted.T
+    ones = gram_inverse.sum(axis=1)
+    total = ones.sum()
+    return free - np.outer(ones, free.sum(axis=0)) / total, ones / total
+
+
+def _all_subsets(n_players: int, size: int) -> Coalitions:
+    chosen = np.array(list(combinations(range(n_players), size)), dtype=np.intp)
+    subsets = np.zeros((len(chosen), n_players), dtype=bool)
+    subsets[np.arange(len(chosen))[:, None], chosen] = True
+    return subsets
+
+
+def _draw_subsets(n_players: int, size: int, count: int, rng: np.random.Generator) -> Coalitions:
+    """Draw distinct subsets of one size; at half the players, none is the complement of another."""
+    found: dict[bytes, npt.NDArray[np.bool_]] = {}
+    while len(found) < count:
+        order = np.argsort(rng.random((2 * (count - len(found)) + 8, n_players)), axis=1)[:, :size]
+        drawn = np.zeros((len(order), n_players), dtype=bool)
+        drawn[np.arange(len(order))[:, None], order] = True
+        if 2 * size == n_players:
+            drawn[~drawn[:, 0]] = ~drawn[~drawn[:, 0]]
+        for subset in drawn:
+            found.setdefault(subset.tobytes(), subset)
+    return np.array(list(found.values())[:count])

@@ -1,0 +1,89 @@
+"""What every way of computing attributions has in common: an engine maps rows to an `Attribution`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._table import Table
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Values of n rows for K outputs and P players.
+
+    Parameters
+    ----------
+    values : ndarray, shape (K, n, P)
+    standard_errors : ndarray of the same shape, or None where the values are exact
+    """
+
+    values: Values
+    standard_errors: Values | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How an engine may compute, the same for every engine; see `Explainer` for the meaning of each."""
+
+    random_state: int = 0
+    n_jobs: int | None = None
+    progress: Any = None
+    nsamples: int | None = None
+    max_evaluations: int | None = None
+    background_size: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is to be explained: a model, the background it is compared with, and the players.
+
+    Parameters
+    ----------
+    model : FittedModel
+        In the output and feature space asked for.
+    background : Table or None
+        Rows that stand for absent features, in the model's engineered format; None only for path-dependent trees.
+    players : ndarray of int, shape (f,), or None
+        Player of each engineered column; None: each column is its own.
+    n_players : int or None
+        Number of players P, when `players` is given.
+    """
+
+    model: FittedModel
+    background: Table | None
+    players: npt.NDArray[np.intp] | None = None
+    n_players: int | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+class Engine(Protocol):
+    """One way of computing attributions for one question."""
+
+    method: str
+    """Name shown to the user."""
+    reason: str
+    """Why these are the values, in words."""
+    notes: tuple[str, ...]
+    """What a reader must know."""
+    base_values: Values
+    """Output when every player is absent, (K,)."""
+
+    def attribute(self, rows: Table) -> Attribution:
+        """Return the attribution of engineered rows."""
+        ...
+
+
+def pool_players(values: Values, players: npt.NDArray[np.intp] | None, n_players: int | None) -> Values:
+    """Sum over the columns of each player; the last axis is the columns."""
+    if players is None or n_players is None:
+        return values
+    pooled = np.zeros((*values.shape[:-1], n_players))
+    np.add.at(np.moveaxis(pooled, -1, 0), players, np.moveaxis(values, -1, 0))
+    return pooled

@@ -1,0 +1,364 @@
+"""The explainers of tabular models: `TabularExplainer` and the three it chooses from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from automl_explain.explainers._engine import Engine, Question, Settings
+from automl_explain.explainers._errors import (
+    AdditivityError,
+    AdditivityWarning,
+    InvalidInputError,
+    UnsupportedModelError,
+)
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._feature_space import in_feature_space, raw_players
+from automl_explain.explainers._kernel import KernelEngine
+from automl_explain.explainers._linear import LinearEngine
+from automl_explain.explainers._model import FittedModel, Linear
+from automl_explain.explainers._outputs import all_outputs
+from automl_explain.explainers._registry import describe
+from automl_explain.explainers._rules import build_engine
+from automl_explain.explainers._table import Table, as_table, check_same_columns
+from automl_explain.explainers._tree import TreeEngine
+from automl_explain.explainers._trees import Trees
+
+FeatureSpace = Literal["engineered", "raw"]
+
+WARN_ABOVE = 1e-4
+"""Relative additivity gap that is reported; float32 libraries stay below it."""
+REFUSE_ABOVE = 1e-2
+"""Relative additivity gap at which the values are refused."""
+
+
+class TabularExplainer:
+    """Explains any fitted model over a table, by the explainer its structure asks for.
+
+    Tree ensembles and linear models, and weighted sums of them, are explained exactly; other models from their
+    predictions, with standard errors. `explain_local(...).reason` says which way was taken and why.
+
+    Parameters
+    ----------
+    model : object
+        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a function from a table to predictions.
+    initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
+        The background: rows that stand for absent features, as the model takes them. Tree and linear models use all of
+        them.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence, optional
+        Class names to show in place of the model's labels, in the model's order.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Unit of the values. "auto" is the one in which the model is additive: log-odds for boosters and logistic
+        models, probability for forests, response for regressions. Another space is explained in its own right, as the
+        game of that output, never by rescaling.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads, or the table's own columns. Default: "engineered", or
+        "raw" when `transformations` are given.
+    transformations : fitted transformer, optional
+        Preprocessing that stands before `model`, such as a ColumnTransformer; tables are then those before it.
+    random_state : int, default 0
+        Seed of sampled coalitions; the global random state is never touched.
+    n_jobs : int, optional
+        Threads of compiled kernels; default: all cores of the process.
+    progress : bool, optional
+        True: a progress bar; False: none; default: one that appears after two seconds.
+    nsamples : int, optional
+        Coalitions per row for models known only by their predictions; default 2 f + 2048, fewer for many rows.
+    max_evaluations : int, optional
+        Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
+    background_size : int, optional
+        Background rows kept for such models, 50 by default; which ones is said in the explanation's notes.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model cannot be explained.
+    InvalidInputError
+        If a table or parameter does not fit the model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from automl_explain import TabularExplainer
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = RandomForestClassifier(n_estimators=20, random_state=0).fit(X, y)
+    >>> explanation = TabularExplainer(model, X).explain_local(X.iloc[:5])
+    >>> explanation.local_importance_values.shape
+    (2, 5, 30)
+    >>> explanation.output_space
+    'probability'
+    """
+
+    _structures: ClassVar[tuple[type, ...]] = ()
+    """Structures the explainer takes; empty: any."""
+    _needs_background: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any = None,
+        *,
+        features: Sequence[str] | None = None,
+        classes: Sequence[Any] | None = None,
+        output: str = "auto",
+        feature_space: FeatureSpace | None = None,
+        transformations: Any = None,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        progress: bool | None = None,
+        nsamples: int | None = None,
+        max_evaluations: int | None = None,
+        background_size: int | None = None,
+    ) -> None:
+        settings = Settings(random_state, n_jobs, progress, nsamples, max_evaluations, background_size)
+        if transformations is not None:
+            model = Pipeline([("transformations", transformations), ("model", model)])
+        space = feature_space or ("engineered" if transformations is None else "raw")
+        self.model = in_feature_space(describe(model, initialization_examples).in_space(output), space)
+        self._check_structure()
+        self._raw = space == "raw"
+        raw = self._read_background(initialization_examples)
+        self._input_names = self.model.input_names or (None if raw is None else raw.names)
+        self._n_inputs = self.model.n_inputs if raw is None else raw.n_columns
+        background = None if raw is None else self._engineer(raw)
+        self.features = self._feature_names(features, background)
+        self.classes = _class_names(classes, self.model)
+        players, n_players = raw_players(self.model) if self._raw else (None, None)
+        self._engine = self._build(Question(self.model, background, players, n_players, settings))
+
+    @property
+    def method(self) -> str:
+        """Name of the engine in use: tree, linear, mixture or kernel."""
+        return self._engine.method
+
+    @property
+    def reason(self) -> str:
+        """Why that engine was chosen, in words."""
+        return self._engine.reason
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Mean output over the background, (C,), or (1,) for a regression."""
+        return all_outputs(self._engine.base_values, self.model)
+
+    def explain_local(self, X: Any) -> Explanation:
+        """Explain rows one by one.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them; a 1-D array or Series is one row.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the columns are not those of the background.
+        AdditivityError
+            If the values do not add up to the predictions.
+        """
+        raw = check_same_columns(as_table(X), self._input_names, self._n_inputs, "X")
+        rows = self._engineer(raw)
+        attribution = self._engine.attribute(rows)
+        values = all_outputs(attribution.values, self.model, centred=True)
+        errors = attribution.standard_errors
+        if errors is not None:
+            errors = np.abs(all_outputs(errors, self.model, centred=True))
+        single = self.model.classes is None
+        explanation = Explanation(
+            local_importance_values=values[0] if single else values,
+            expected_values=self.expected_values,
+            features=self.features,
+            classes=self.classes,
+            output_space=self.model.output_space,
+            method=self.method,
+            reason=self.reason,
+            data=raw if self._raw else rows,
+            predictions=self.model.predict(rows.data),
+            is_raw=self._raw or self.model.feature_map is None,
+            feature_map=None if self._raw else self.model.feature_map,
+            standard_errors=None if errors is None else errors[0] if single else errors,
+            notes=self._engine.notes,
+        )
+        _check_additivity(explanation)
+        return explanation
+
+    def explain_global(
+        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
+        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them.
+        sampling_policy : int, optional
+            Explain that many rows, drawn without replacement, instead of all.
+        include_local : bool, default True
+            Keep the values of each row; False keeps only the global ones, in constant memory.
+        batch_size : int, optional
+            Rows explained at a time with ``include_local=False``; default 4096.
+
+        Returns
+        -------
+        Explanation
+        """
+        table = as_table(X)
+        if sampling_policy is not None:
+            if isinstance(sampling_policy, bool) or not isinstance(sampling_policy, int) or sampling_policy < 1:
+                raise InvalidInputError(
+                    f"The 'sampling_policy' parameter must be a number of rows, 1 or more. Got {sampling_policy!r}."
+                )
+            table = table.sample(sampling_policy, 0)
+        if include_local:
+            return self.explain_local(table)
+        return self._explain_in_batches(table, batch_size or 4096)
+
+    def _explain_in_batches(self, table: Table, batch_size: int) -> Explanation:
+        totals: np.ndarray | None = None
+        last: Explanation | None = None
+        for start in range(0, len(table), batch_size):
+            rows = np.arange(start, min(start + batch_size, len(table)))
+            last = self.explain_local(table.take(rows))
+            assert last.local_importance_values is not None
+            part = np.abs(last.local_importance_values).sum(axis=-2)
+            totals = part if totals is None else totals + part
+        assert totals is not None
+        assert last is not None
+        mean = totals / len(table)
+        return Explanation(
+            None,
+            last.expected_values,
+            last.features,
+            last.classes,
+            last.output_space,
+            last.method,
+            last.reason,
+            is_raw=last.is_raw,
+            feature_map=last.feature_map,
+            notes=last.notes,
+            global_values=mean if last.classes is None else mean.mean(axis=0),
+            class_values=None if last.classes is None else mean,
+        )
+
+    def _build(self, question: Question) -> Engine:
+        return build_engine(question)
+
+    def _check_structure(self) -> None:
+        if self._structures and not isinstance(self.model.structure, self._structures):
+            kinds = " or ".join(structure.__name__ for structure in self._structures)
+            raise UnsupportedModelError(
+                f"{type(self).__name__} explains models of the structure {kinds}; {self.model.name} in "
+                f"{self.model.output_space} is {type(self.model.structure).__name__}. Use TabularExplainer, which "
+                "chooses, or KernelExplainer, which explains any model."
+            )
+
+    def _read_background(self, examples: Any) -> Table | None:
+        if examples is None:
+            if self._needs_background or not isinstance(self.model.structure, Trees):
+                raise InvalidInputError(
+                    f"{type(self).__name__} needs 'initialization_examples': rows, such as the training data, that stand "
+                    "for absent features."
+                )
+            return None
+        table = as_table(examples, "initialization_examples")
+        return check_same_columns(table, self.model.input_names, self.model.n_inputs, "initialization_examples")
+
+    def _engineer(self, raw: Table) -> Table:
+        return as_table(self.model.transform(raw.data))
+
+    def _feature_names(self, features: Sequence[str] | None, background: Table | None) -> tuple[str, ...] | None:
+        feature_map = self.model.feature_map
+        if self._raw and feature_map is not None:
+            known: tuple[str, ...] | None = feature_map.raw_names
+            n_features = len(feature_map.raw_names)
+        else:
+            n_features = background.n_columns if background is not None else self.model.n_features or 0
+            known = (None if background is None else background.names) or self.model.feature_names
+        if features is None:
+            return known
+        names = tuple(map(str, features))
+        if len(names) == n_features:
+            return names
+        if known is not None and feature_map is not None and len(names) == len(feature_map.raw_names):
+            return known  # names of raw columns, while engineered ones are explained
+        raise InvalidInputError(
+            f"The 'features' parameter must name {n_features} features. Got {len(names)}: {list(names[:5])}."
+        )
+
+
+class TreeExplainer(TabularExplainer):
+    """Explains tree ensembles exactly: path-dependent without a background, interventional over all rows of one.
+
+    Parameters are those of `TabularExplainer`; `initialization_examples` may be left out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> from automl_explain import TreeExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = RandomForestRegressor(n_estimators=10, random_state=0).fit(X, y)
+    >>> TreeExplainer(model).explain_local(X.iloc[:3]).get_ranked_global_names(top_k=1)
+    ['bmi']
+    """
+
+    _structures = (Trees,)
+    _needs_background = False
+
+    def _build(self, question: Question) -> Engine:
+        return TreeEngine(question)
+
+
+class LinearExplainer(TabularExplainer):
+    """Explains models that are linear in their columns, exactly. Parameters are those of `TabularExplainer`."""
+
+    _structures = (Linear,)
+
+    def _build(self, question: Question) -> Engine:
+        return LinearEngine(question)
+
+
+class KernelExplainer(TabularExplainer):
+    """Explains any model from its predictions alone. Parameters are those of `TabularExplainer`."""
+
+    def _build(self, question: Question) -> Engine:
+        return KernelEngine(question)
+
+
+def _class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
+    if classes is None:
+        return model.classes
+    if model.classes is None:
+        raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
+    if len(classes) != len(model.classes):
+        raise InvalidInputError(
+            f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "
+            f"{len(model.classes)}). Got {len(classes)}: {list(classes)}."
+        )
+    return tuple(classes)
+
+
+def _check_additivity(explanation: Explanation) -> None:
+    error = explanation.additivity_error
+    if error is None or explanation.predictions is None:
+        return
+    scale = max(1.0, float(np.max(np.abs(explanation.predictions), initial=0.0)))
+    message = (
+        f"The values of the {explanation.method} explainer miss the prediction by up to {error:.3g} in "
+        f"{explanation.output_space}"
+    )
+    if not error <= REFUSE_ABOVE * scale:
+        raise AdditivityError(f"{message}; they are not returned. Please report this model.")
+    if error > WARN_ABOVE * scale:
+        warnings.warn(f"{message}.", AdditivityWarning, stacklevel=3)

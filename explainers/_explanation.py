@@ -1,0 +1,322 @@
+"""`Explanation`: what every explainer returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._table import Table
+
+if TYPE_CHECKING:
+    import shap
+
+    from automl_explain.explainers._feature_map import FeatureMap
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Feature attributions of n rows: f features, C classes.
+
+    The values of a row add up: ``expected_values + local_importance_values.sum(-1)`` is the model's output for that row
+    in `output_space`, up to `additivity_error`. Every ranking is derived from the values; ties keep the order of the
+    columns.
+
+    Parameters
+    ----------
+    local_importance_values : ndarray or None
+        Shape (n, f) for a regression, (C, n, f) for a classification, binary included. None when only global values
+        were computed.
+    expected_values : ndarray, shape (C,), or (1,) for a regression
+        Mean output over the background.
+    features : tuple of str or None
+        Column names; rankings give column numbers when there are none.
+    classes : tuple or None
+        Class labels in the order of the blocks; None for a regression.
+    output_space : {"probability", "log_odds", "response"}
+        Unit of the values.
+    method, reason : str
+        The explainer that made the values, and why it was chosen, in words.
+    data : Table or None
+        The rows explained.
+    predictions : ndarray of shape (n, C) or (n, 1), or None
+        The model's outputs in `output_space`.
+    is_raw : bool
+        Whether the features are the user's raw columns rather than engineered ones.
+    feature_map : FeatureMap or None
+        From engineered to raw columns, when these explain engineered columns.
+    standard_errors : ndarray or None
+        Same shape as the values, where they were sampled rather than computed exactly.
+    notes : tuple of str
+        What a reader must know, such as a background that was summarised.
+    global_values, class_values : ndarray or None
+        Stored global values, (f,) and (C, f), for explanations without local ones.
+    """
+
+    local_importance_values: Values | None
+    expected_values: Values
+    features: tuple[str, ...] | None
+    classes: tuple[Any, ...] | None
+    output_space: str
+    method: str
+    reason: str
+    data: Table | None = None
+    predictions: Values | None = None
+    is_raw: bool = False
+    feature_map: FeatureMap | None = None
+    standard_errors: Values | None = None
+    notes: tuple[str, ...] = ()
+    global_values: Values | None = field(default=None, repr=False)
+    class_values: Values | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        values = self.local_importance_values
+        if values is None:
+            if self.global_values is None:
+                raise InvalidInputError("An explanation needs local or global importance values.")
+        elif values.ndim != (2 if self.classes is None else 3):
+            raise InvalidInputError(
+                "local_importance_values must be (n, f) without classes and (C, n, f) with them. "
+                f"Got shape {values.shape} and classes {self.classes}."
+            )
+        if self.features is not None and len(self.features) != self.num_features:
+            raise InvalidInputError(
+                f"The 'features' parameter must name {self.num_features} features. Got {len(self.features)}."
+            )
+        if self.classes is not None and len(self.classes) != len(self.expected_values):
+            raise InvalidInputError(
+                f"The 'classes' parameter must name {len(self.expected_values)} classes "
+                f"(the model predicts {len(self.expected_values)}). Got {len(self.classes)}: {list(self.classes)}."
+            )
+
+    # ------------------------------------------------------------------ shape
+
+    @property
+    def num_features(self) -> int:
+        """Number of features f."""
+        values = self.global_values if self.local_importance_values is None else self.local_importance_values
+        assert values is not None
+        return int(values.shape[-1])
+
+    @property
+    def num_examples(self) -> int:
+        """Number of rows explained; 0 without local values."""
+        return 0 if self.local_importance_values is None else int(self.local_importance_values.shape[-2])
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether there is a block of values per class."""
+        return self.classes is not None
+
+    @property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names to show: the features, or x0, x1, ... when there are no names."""
+        return self.features or tuple(f"x{j}" for j in range(self.num_features))
+
+    # ----------------------------------------------------------------- global
+
+    @cached_property
+    def global_importance_values(self) -> Values:
+        """Mean absolute value of each feature, (f,), in column order; the mean over classes for a classification."""
+        if self.local_importance_values is None:
+            assert self.global_values is not None
+            return self.global_values
+        per_block: Values = np.abs(self.local_importance_values).mean(axis=-2)
+        return per_block.mean(axis=0) if self.is_classification else per_block
+
+    @cached_property
+    def per_class_values(self) -> Values:
+        """Mean absolute value of each feature for each class, (C, f), in column order."""
+        if not self.is_classification:
+            raise InvalidInputError("A regression has no classes; use global_importance_values.")
+        if self.local_importance_values is None:
+            if self.class_values is None:
+                raise InvalidInputError(f"{self.method} gives no importance per class; use global_importance_values.")
+            return self.class_values
+        per_class: Values = np.abs(self.local_importance_values).mean(axis=1)
+        return per_class
+
+    def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
+        """Feature names, most important first; column numbers when there are no names."""
+        return self._names(_ranking(self.global_importance_values)[:top_k]).tolist()  # type: ignore[no-any-return]
+
+    def get_ranked_global_values(self, top_k: int | None = None) -> Values:
+        """Global importance values, (f,), descending."""
+        return self.global_importance_values[_ranking(self.global_importance_values)[:top_k]]
+
+    def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
+        """Feature names of each class, (C, f), most important first."""
+        return self._names(_ranking(self.per_class_values)[:, :top_k])
+
+    def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
+        """Importance values of each class, (C, f), each row descending."""
+        order = _ranking(self.per_class_values)[:, :top_k]
+        return np.take_along_axis(self.per_class_values, order, axis=-1)
+
+    def get_feature_importance_dict(self, top_k: int | None = None) -> dict[Any, float]:
+        """Global importance by feature name, most important first."""
+        return dict(
+            zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
+        )
+
+    # ------------------------------------------------------------------ local
+
+    def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
+        """Feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification."""
+        return self._names(_ranking(np.abs(self._local()))[..., :top_k])
+
+    def get_ranked_local_values(self, top_k: int | None = None) -> Values:
+        """Signed values of each row in the order of `get_ranked_local_names`."""
+        values = self._local()
+        return np.take_along_axis(values, _ranking(np.abs(values))[..., :top_k], axis=-1)
+
+    @cached_property
+    def additivity_error(self) -> float | None:
+        """Largest gap between base value plus values and the model's output; None where outputs are not known."""
+        if self.local_importance_values is None or self.predictions is None:
+            return None
+        total = self.local_importance_values.sum(axis=-1)
+        total = (total.T if self.is_classification else total[:, None]) + self.expected_values
+        return float(np.max(np.abs(total - self.predictions), initial=0.0))
+
+    def __getitem__(self, rows: Any) -> Explanation:
+        """Return the explanation of some rows: an int, a slice, a list of row numbers or a mask."""
+        values = self._local()
+        chosen = np.atleast_1d(np.arange(self.num_examples)[rows])
+        return replace(
+            self,
+            local_importance_values=values[..., chosen, :],
+            data=None if self.data is None else self.data.take(chosen),
+            predictions=None if self.predictions is None else self.predictions[chosen],
+            standard_errors=None if self.standard_errors is None else self.standard_errors[..., chosen, :],
+        )
+
+    # ------------------------------------------------------------ other forms
+
+    def get_raw_explanation(self, feature_map: FeatureMap | None = None) -> Explanation:
+        """Return the same explanation over raw columns: the sum over the engineered columns of each raw one.
+
+        The sum is the exact Shapley value of the raw column wherever no interaction holds two engineered columns of the
+        same raw column; an explainer asked for raw features computes it exactly in every case.
+
+        Parameters
+        ----------
+        feature_map : FeatureMap, optional
+            Which engineered columns come of which raw ones; default: the model's own.
+
+        Raises
+        ------
+        InvalidInputError
+            If no map is known, or it is of another number of columns.
+        """
+        if self.is_raw:
+            return self
+        feature_map = feature_map or self.feature_map
+        if feature_map is None:
+            raise InvalidInputError("No feature map is known for this explanation; pass one, from engineered to raw.")
+        if len(feature_map.parent) != self.num_features:
+            raise InvalidInputError(
+                f"The feature map must have {self.num_features} engineered columns. Got {len(feature_map.parent)}."
+            )
+        pool = feature_map.pool
+        return replace(
+            self,
+            local_importance_values=None
+            if self.local_importance_values is None
+            else pool(self.local_importance_values),
+            global_values=None if self.global_values is None else pool(self.global_values),
+            class_values=None if self.class_values is None else pool(self.class_values),
+            features=feature_map.raw_names,
+            data=None,
+            is_raw=True,
+            feature_map=None,
+            standard_errors=None,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index)."""
+        values = self._local()
+        rows = (
+            self.data.data.index if self.data is not None and self.data.is_frame else pd.RangeIndex(self.num_examples)
+        )
+        if self.classes is None:
+            return pd.DataFrame(values, index=rows, columns=list(self.feature_labels))
+        blocks = [pd.DataFrame(block, index=rows, columns=list(self.feature_labels)) for block in values]
+        return pd.concat(blocks, keys=self.classes, names=["class"])
+
+    def to_shap(self) -> shap.Explanation:
+        """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots."""
+        import shap
+
+        values = self._local()
+        shaped = np.moveaxis(values, 0, -1) if self.is_classification else values
+        base = (
+            np.tile(self.expected_values, (self.num_examples, 1)) if self.is_classification else self.expected_values[0]
+        )
+        return shap.Explanation(
+            values=shaped,
+            base_values=base if self.is_classification else np.full(self.num_examples, base),
+            data=None if self.data is None else _shown(self.data),
+            feature_names=list(self.feature_labels),
+            output_names=None if self.classes is None else [str(label) for label in self.classes],
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
+        from automl_explain.explainers._explanation_file import save_explanation
+
+        save_explanation(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Explanation:
+        """Read an explanation that `save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file is no explanation.
+        FormatVersionError
+            If a newer version of automl-explain wrote it.
+        """
+        from automl_explain.explainers._explanation_file import load_explanation
+
+        return load_explanation(path)
+
+    def _local(self) -> Values:
+        if self.local_importance_values is None:
+            raise InvalidInputError(
+                f"This explanation by {self.method} has no local importance values, only global ones."
+            )
+        return self.local_importance_values
+
+    def _names(self, positions: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+        return positions if self.features is None else np.asarray(self.features, dtype=object)[positions]
+
+    def __repr__(self) -> str:
+        shape = f"{self.num_examples} rows x {self.num_features} features"
+        classes = f" x {len(self.classes)} classes" if self.classes else ""
+        return f"Explanation({shape}{classes}, {self.output_space}, by {self.method})"
+
+    def _repr_html_(self) -> str:
+        from automl_explain.explainers._html import importance_table
+
+        return importance_table(self)
+
+
+def _ranking(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Positions by descending value along the last axis; equal values keep their order."""
+    return np.argsort(-values, axis=-1, kind="stable")
+
+
+def _shown(table: Table) -> npt.NDArray[Any]:
+    if table.is_sparse:
+        return table.codes()
+    return table.data.to_numpy() if table.is_frame else np.asarray(table.data)

@@ -1,0 +1,50 @@
+"""Which engine explains which structure: the table that `TabularExplainer` follows, and nothing else decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from automl_explain.explainers._engine import Engine, Question
+from automl_explain.explainers._kernel import KernelEngine
+from automl_explain.explainers._linear import LinearEngine
+from automl_explain.explainers._mixture import MixtureEngine
+from automl_explain.explainers._model import Linear, Mixture, Opaque
+from automl_explain.explainers._tree import TreeEngine
+from automl_explain.explainers._trees import Trees
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table: a structure, the engine for it, and what that means in words."""
+
+    structure: type
+    engine: Callable[[Question], Engine]
+    meaning: str
+
+
+def build_engine(question: Question) -> Engine:
+    """Return the engine that the model's structure asks for."""
+    rule = next(rule for rule in RULES if isinstance(question.model.structure, rule.structure))
+    return rule.engine(question)
+
+
+def _mixture(question: Question) -> Engine:
+    return MixtureEngine(question, build_engine)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(Trees, TreeEngine, "a tree ensemble is explained exactly from its trees"),
+    Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
+    Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
+    Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
+)
+
+
+def describe_rules() -> list[dict[str, Any]]:
+    """Return the rule table as rows of structure, explainer and meaning, in the order in which it is read."""
+    return [
+        {"structure": rule.structure.__name__, "explainer": rule.engine.__name__.strip("_"), "meaning": rule.meaning}
+        for rule in RULES
+    ]

@@ -1,0 +1,274 @@
+"""`Table`: rows and named columns in whatever format the caller has them, read in one place.
+
+A model is always given rows in the format it was trained on, so a table keeps the caller's own data (ndarray,
+DataFrame or csr matrix) and only rows are ever taken or mixed; columns are never re-encoded on the way to a model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+
+Rows = npt.NDArray[np.intp]
+"""Row numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table in its own format.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n, f), DataFrame, or csr_matrix / csr_array
+        The rows as the model takes them.
+    names : tuple of str or None
+        Column names as text, where the data has them.
+    """
+
+    data: Any
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return int(self.data.shape[1])
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether the data is a DataFrame."""
+        return isinstance(self.data, pd.DataFrame)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the data is a sparse matrix."""
+        return sparse.issparse(self.data)
+
+    def take(self, rows: Rows) -> Table:
+        """Return the given rows, in that order."""
+        data = self.data.iloc[rows] if self.is_frame else self.data[rows]
+        return Table(data, self.names)
+
+    def sample(self, n_rows: int, random_state: int) -> Table:
+        """Return at most `n_rows` rows drawn without replacement, in their original order."""
+        if len(self) <= n_rows:
+            return self
+        chosen = np.random.default_rng(random_state).choice(len(self), n_rows, replace=False)
+        return self.take(np.sort(chosen))
+
+    def column(self, position: int) -> npt.NDArray[Any]:
+        """Return one column as an array; categories as their values."""
+        if self.is_frame:
+            series = self.data.iloc[:, position]
+            return np.asarray(series.astype(object) if isinstance(series.dtype, pd.CategoricalDtype) else series)
+        if self.is_sparse:
+            return np.asarray(self.data[:, [position]].todense()).ravel()
+        return np.asarray(self.data[:, position])
+
+    def codes(self) -> npt.NDArray[np.float64]:
+        """Return a float64 matrix in which equal cells of a column are equal numbers: numbers stay, the rest is coded."""
+        if self.is_sparse:
+            return np.asarray(self.data.todense(), dtype=np.float64)
+        if not self.is_frame:
+            if self.data.dtype.kind in "biuf":
+                return np.asarray(self.data, dtype=np.float64)
+            return np.column_stack([_column_codes(pd.Series(self.data[:, j])) for j in range(self.n_columns)])
+        if not self.n_columns:
+            return np.empty((len(self), 0))
+        return np.column_stack([_column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
+
+
+def as_table(data: Any, what: str = "X") -> Table:
+    """Read a user's table.
+
+    Parameters
+    ----------
+    data : ndarray, DataFrame, sparse matrix, or nested list
+        A 1-D array, or a Series, is one row.
+    what : str
+        What the table is called in errors.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a table, or has no rows or columns.
+    """
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, pd.Series):
+        data = data.to_frame().T.infer_objects()
+    if isinstance(data, pd.DataFrame):
+        _refuse_repeated_names(data, what)
+        table = Table(data, tuple(map(str, data.columns)))
+    elif sparse.issparse(data):
+        table = Table(data.tocsr())
+    else:
+        table = Table(_as_array(data, what))
+    if not table.n_columns or not len(table):
+        raise InvalidInputError(f"{what} must have rows and columns. Got shape {tuple(table.data.shape)}.")
+    return table
+
+
+def _refuse_repeated_names(frame: pd.DataFrame, what: str) -> None:
+    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if repeated:
+        raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
+
+
+def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
+    if isinstance(data, str) or not hasattr(data, "__len__"):
+        raise InvalidInputError(
+            f"{what} must be a table: a 2-D array, a DataFrame or a csr matrix. Got {type(data).__name__}."
+        )
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise InvalidInputError(f"{what} must be a table whose rows have one length: {error}.") from error
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise InvalidInputError(f"{what} must be a 2-D table, rows by columns. Got {array.ndim} dimensions.")
+    return array
+
+
+def _column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy().astype(np.float64)
+    elif pd.api.types.is_datetime64_any_dtype(series.dtype):
+        missing = series.isna().to_numpy()
+        codes = series.astype("int64").to_numpy().astype(np.float64)
+        return np.where(missing, np.nan, codes)
+    elif pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_complex_dtype(series.dtype):
+        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    else:
+        codes = pd.factorize(series, sort=False)[0].astype(np.float64)
+    codes[codes < 0] = np.nan
+    return np.asarray(codes)
+
+
+def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int | None, what: str) -> Table:
+    """Return the table with the columns `names`, in that order.
+
+    Columns are matched by name where both sides have names, else by number.
+
+    Raises
+    ------
+    ColumnMismatchError
+        If columns are missing, unknown, or of another number.
+    """
+    if names is not None and table.names is not None:
+        if tuple(names) == table.names:
+            return table
+        position = {_plain(name): j for j, name in enumerate(table.names)} | {n: j for j, n in enumerate(table.names)}
+        order = [position.get(name, position.get(_plain(name))) for name in names]
+        missing = [name for name, found in zip(names, order, strict=True) if found is None]
+        if missing:
+            raise ColumnMismatchError(_missing_columns(what, missing, names, table.names))
+        if order == list(range(table.n_columns)):
+            return table
+        return Table(table.data.iloc[:, order], tuple(table.names[j] for j in order if j is not None))
+    expected = n_columns if names is None else len(names)
+    if expected is not None and table.n_columns != expected:
+        raise ColumnMismatchError(
+            f"{what} must have {expected} columns, as the training data had. Got {table.n_columns}."
+        )
+    return table
+
+
+def _plain(name: str) -> str:
+    """A column name as LightGBM keeps it, with underscores for blanks."""
+    return re.sub(r"\s", "_", name)
+
+
+def _missing_columns(what: str, missing: list[str], names: Sequence[str], present: Sequence[str]) -> str:
+    unknown = [name for name in present if name not in names]
+    message = f"{what} lacks {len(missing)} of the training data's columns: {missing[:5]}."
+    guess = next((close for name in unknown if (close := nearest(name, missing))), None)
+    if guess:
+        culprit = next(name for name in unknown if nearest(name, missing) == guess)
+        return f"{message} Column {culprit!r} is not in the training data. Did you mean {guess!r}?"
+    return f"{message} It has {len(present)}: {list(present[:8])}. Pass the same columns as in training."
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """Return the known name most like `name`, or None when none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+class Mixer:
+    """Rows whose cells come from two tables: some columns from an explained row, the rest from a background row.
+
+    Both tables are stacked once; a mixed table takes each column by row number, so that categories, dates and nullable
+    types arrive at the model exactly as they were.
+
+    Parameters
+    ----------
+    rows, background : Table
+        Tables of the same format and columns.
+    """
+
+    def __init__(self, rows: Table, background: Table) -> None:
+        self._n_rows = len(rows)
+        self._sparse = rows.is_sparse
+        self._stacked = _stack(rows, background)
+        if rows.is_frame:
+            self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
+
+    def differences(self) -> npt.NDArray[np.bool_]:
+        """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
+        codes = self._stacked.codes()
+        mine, theirs = codes[: self._n_rows, None, :], codes[None, self._n_rows :, :]
+        return ~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs)))
+
+    def mix(self, row: Rows, background: Rows, present: npt.NDArray[np.bool_]) -> Any:
+        """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
+
+        Parameters
+        ----------
+        row, background : ndarray of int, shape (m,)
+        present : ndarray of bool, shape (m, f)
+
+        Returns
+        -------
+        ndarray, DataFrame or csr_matrix with m rows, in the format of the tables
+        """
+        source = np.where(present, row[:, None], background[:, None] + self._n_rows)
+        if self._stacked.is_frame:
+            frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
+            frame.columns = self._stacked.data.columns
+            return frame
+        mixed = self._stacked.data[source, np.arange(source.shape[1])]
+        return sparse.csr_matrix(mixed) if self._sparse else mixed
+
+
+def _stack(first: Table, second: Table) -> Table:
+    if first.is_frame:
+        frames = _one_vocabulary(first.data, second.data)
+        return Table(pd.concat(frames, ignore_index=True), first.names)
+    if first.is_sparse:
+        return Table(np.vstack([first.codes(), second.codes()]))
+    return Table(np.vstack([first.data, second.data]))
+
+
+def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the category columns of two frames one dtype, the second's as far as it goes, so that stacking keeps them."""
+    changed = {}
+    for name, dtype in second.dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype) and first[name].dtype != dtype:
+            known = dtype.categories
+            new = pd.Index(first[name].dropna().unique()).difference(known, sort=False)
+            changed[name] = pd.CategoricalDtype(known.append(new) if len(new) else known, ordered=dtype.ordered)
+    return (first.astype(changed), second.astype(changed)) if changed else (first, second)

@@ -1,0 +1,47 @@
+"""Exact Shapley values of tree ensembles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl_explain.explainers._engine import Attribution, Question
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._table import Table
+from automl_explain.explainers._tree_shap import Interventional, PathDependent
+from automl_explain.explainers._trees import Trees
+
+
+class TreeEngine:
+    """TreeSHAP: interventional over all background rows, or path-dependent where there is no background."""
+
+    method = "tree"
+
+    def __init__(self, question: Question) -> None:
+        trees = question.model.structure
+        assert isinstance(trees, Trees)
+        self._question = question
+        self.notes: tuple[str, ...] = ()
+        self._solver: Interventional | PathDependent
+        if question.background is None:
+            self._solver = PathDependent(trees, player=question.players)
+            self.reason = "a tree ensemble, explained exactly along its paths; absent features follow the trees' covers"
+        else:
+            background = question.model.encode(question.background.data)
+            self._solver = Interventional(trees, background, player=question.players)
+            self.reason = (
+                f"a tree ensemble, explained exactly from its trees; absent features come from all {len(background)} "
+                "background rows"
+            )
+        self.base_values = np.asarray(self._solver.base_values)
+
+    def attribute(self, rows: Table) -> Attribution:
+        """Return the exact values of engineered rows."""
+        settings = self._question.settings
+        matrix = self._question.model.encode(rows.data)
+        with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
+            values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=advance)
+        n_players = self._question.n_players
+        if n_players is not None and values.shape[-1] < n_players:
+            # Raw columns without any engineered column have no player number in the trees: their value is 0.
+            values = np.pad(values, [(0, 0), (0, 0), (0, n_players - values.shape[-1])])
+        return Attribution(values)

@@ -1,0 +1,207 @@
+"""What every search integration does once its search has ended: explain the captured runs, best first, in time."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import AutoMLExplainError
+from automl_explain.explainers._explainer import TabularExplainer
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._model import FittedModel, Opaque
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._table import Table
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._options import ExplainabilityOptions
+
+OPAQUE_BACKGROUND = 25
+"""Background rows of a run that is known only by its predictions."""
+FEWEST_ROWS = 10
+"""Such a run is skipped when fewer rows than this can be explained in its time."""
+PROBE_ROWS = (200, 4000)
+"""Rows predicted to learn how fast such a model is: few, then many if that was quick."""
+QUICK = 0.1
+"""Seconds within which a first probe is followed by the larger one, which is closer to how rows will come."""
+
+
+@dataclass
+class CapturedRun:
+    """A trial or final model that a tap has seen.
+
+    Parameters
+    ----------
+    number : int
+        Order in the search.
+    learner, config, loss, metric, kind, sample_size
+        As in `Run`.
+    read : callable or None
+        Returns the description of the model; None when there is no model to explain.
+    why : str
+        Why there is none.
+    nbytes : int
+        Estimated memory that the model holds.
+    """
+
+    number: int
+    learner: str
+    config: Mapping[str, Any]
+    loss: float | None
+    metric: str
+    kind: str = "trial"
+    sample_size: int | None = None
+    read: Callable[[], FittedModel] | None = None
+    why: str = ""
+    nbytes: int = 0
+    id: str = field(default="", init=False)
+
+    def release(self, why: str) -> None:
+        """Let go of the model."""
+        self.read, self.why, self.nbytes = None, why, 0
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the run as `RunHistory.add_runs` takes it."""
+        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why")
+        row = {name: getattr(self, name) for name in names}
+        return row | {"status": "captured" if self.read else "skipped"}
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """One job: the captured runs of a search, the tables they are explained on, and where the results go."""
+
+    history: RunHistory
+    search: str
+    background: Table
+    rows: Table
+    options: ExplainabilityOptions
+    deadline: float
+
+
+def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
+    """Record runs and explain those asked for, final models first, then best first, until the deadline.
+
+    The final models are explained whatever the deadline; a run that cannot be explained is recorded with the reason.
+    """
+    chosen = choose(runs, job.options.which)
+    for run in runs:
+        if run.read is not None and run not in chosen:
+            run.release(f"not asked for (which={job.options.which!r})")
+    ids = job.history.add_runs(job.search, [run.as_row() for run in runs])
+    for run, run_id in zip(runs, ids, strict=True):
+        run.id = run_id
+    queue = [run for run in in_order(chosen) if run.read is not None]
+    n_threads = job.options.n_jobs or _n_cores()
+    with (
+        progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
+        ThreadPoolExecutor(n_threads) as pool,
+    ):
+        for _ in pool.map(lambda item: (_explain_one(job, *item), advance(1)), enumerate(queue)):
+            pass
+
+
+def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
+    """Return the runs that `which` asks for, and every final model."""
+    final = [run for run in runs if run.kind != "trial"]
+    trials = [run for run in runs if run.kind == "trial"]
+    if which == "all":
+        return final + trials
+    if which == "improving":
+        best, improving = math.inf, []
+        for run in sorted(trials, key=lambda run: run.number):
+            if run.loss is not None and run.loss < best:
+                best = run.loss
+                improving.append(run)
+        return final + improving
+    return final + in_order(trials)[: 1 if which == "best" else int(which)]
+
+
+def in_order(runs: Sequence[CapturedRun]) -> list[CapturedRun]:
+    """Return final models, then trials by loss; equal losses in the order of the search."""
+
+    def key(run: CapturedRun) -> tuple[bool, float, int]:
+        loss = run.loss if run.loss is not None and not math.isnan(run.loss) else math.inf
+        return run.kind == "trial", loss, run.number
+
+    return sorted(runs, key=key)
+
+
+def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
+    left = job.deadline - time.monotonic()
+    if left <= 0 and position > 0:
+        run.release("the time for explanations was over")
+        job.history.set_status(run.id, "skipped", run.why)
+        return
+    started = time.monotonic()
+    try:
+        assert run.read is not None
+        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position))
+    except Exception as error:
+        # Whatever a third party's model raises is this run's reason, not the end of the search's result.
+        known = isinstance(error, AutoMLExplainError)
+        why = str(error) if known else f"{type(error).__name__}: {error}"
+        job.history.set_status(run.id, "failed", why)
+        if job.options.on_error == "raise":
+            raise
+        return
+    if isinstance(explanation, str):
+        job.history.set_status(run.id, "skipped", explanation)
+    else:
+        job.history.store(run.id, explanation, seconds=time.monotonic() - started)
+
+
+def _share(position: int) -> float:
+    """Part of the remaining time that one slow run may take: the first, being the best, most."""
+    return 0.4 if position == 0 else 0.2
+
+
+def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Explanation | str:
+    """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
+
+    Returns
+    -------
+    Explanation, or the reason in words why there is none
+    """
+    rows, options = job.rows, job.options
+    seen = model.in_space(options.output) if options.output in model.outputs else model
+    settings: dict[str, Any] = {"random_state": options.random_state, "n_jobs": 1, "progress": False}
+    if isinstance(seen.structure, Opaque):
+        per_row = seconds_per_row(seen, job.background)
+        evaluations = int(seconds / per_row)
+        n_features = job.rows.n_columns
+        affordable = evaluations // (OPAQUE_BACKGROUND * 4 * n_features)
+        if affordable < FEWEST_ROWS:
+            needed = FEWEST_ROWS * OPAQUE_BACKGROUND * 4 * n_features * per_row
+            return f"a black box too slow for its share of the time: {needed:.0f} s for {FEWEST_ROWS} rows"
+        rows = rows.sample(affordable, options.random_state)
+        settings |= {"background_size": OPAQUE_BACKGROUND, "max_evaluations": evaluations}
+    with warnings.catch_warnings():
+        # A library's advice about a captured model's input was given during the search already.
+        warnings.simplefilter("ignore")
+        explainer = TabularExplainer(seen, job.background, feature_space=options.feature_space, **settings)
+        return explainer.explain_local(rows)
+
+
+def seconds_per_row(model: FittedModel, table: Table) -> float:
+    """Time a model's predictions."""
+    per_row = 0.0
+    for n_rows in PROBE_ROWS:
+        probe = table.take(np.resize(np.arange(len(table)), n_rows))
+        started = time.monotonic()
+        model.predict(probe.data)
+        elapsed = time.monotonic() - started
+        per_row = elapsed / n_rows
+        if elapsed > QUICK:
+            break
+    return max(per_row, 1e-9)
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,315 @@
+"""`RunHistory`: every run of every search, and its explanations, in a directory.
+
+An SQLite file in WAL mode is the index; each explanation is a file of its own, written whole before the index names it.
+A process that is killed at any moment leaves a history that opens: at worst an explanation file that nothing names.
+
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`; files ``explanations/<id>.zip``. The protocol
+is SQLite's ``user_version``; a change that older code would misread raises it, and `_open` upgrades older files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from automl_explain.explainers._errors import (
+    ExplanationNotFoundError,
+    FormatVersionError,
+    HistoryError,
+    RunNotFoundError,
+)
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._table import nearest
+from automl_explain.integrations._run import Run
+
+PROTOCOL = 1
+ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
+"""Environment variable that names another default directory."""
+TOP = 5
+"""Features kept in the index for tables of runs."""
+
+SCHEMA = """
+CREATE TABLE searches (
+    id TEXT PRIMARY KEY, engine TEXT NOT NULL, task TEXT NOT NULL, created REAL NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, search TEXT NOT NULL REFERENCES searches (id), number INTEGER NOT NULL, learner TEXT NOT NULL,
+    config TEXT NOT NULL, loss REAL, metric TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, why TEXT NOT NULL,
+    sample_size INTEGER, seconds REAL, top TEXT NOT NULL
+);
+CREATE INDEX runs_by_search ON runs (search, number);
+CREATE TABLE explanations (
+    id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), created REAL NOT NULL, comment TEXT NOT NULL,
+    is_raw INTEGER NOT NULL
+);
+CREATE INDEX explanations_by_run ON explanations (run, created);
+"""
+
+
+def default_directory() -> Path:
+    """Return where the history is unless the caller says: the user's data folder, or $AUTOML_EXPLAIN_HISTORY."""
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
+
+
+class RunHistory:
+    """A run history in a directory; any number of processes may use it at once.
+
+    Parameters
+    ----------
+    directory : path-like, optional
+        Made when missing; default: the user's data folder, or ``$AUTOML_EXPLAIN_HISTORY``.
+
+    Raises
+    ------
+    HistoryError
+        If the directory cannot be made or written, or holds no history.
+    FormatVersionError
+        If a newer version of automl-explain wrote it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from automl_explain import RunHistory
+    >>> RunHistory(tempfile.mkdtemp()).runs()
+    []
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+        self.directory = Path(directory) if directory is not None else default_directory()
+        try:
+            (self.directory / "explanations").mkdir(parents=True, exist_ok=True)
+            with self._open() as connection:
+                connection.execute("SELECT 1 FROM runs LIMIT 1")
+        except OSError as error:
+            raise HistoryError(
+                f"The run history {self.directory} cannot be opened for writing: {error}. Name another directory with "
+                f"--history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"RunHistory({str(self.directory)!r})"
+
+    # ---------------------------------------------------------------- writing
+
+    def start_search(self, engine: str, task: str, facts: Mapping[str, Any]) -> str:
+        """Record a search and return its id.
+
+        Parameters
+        ----------
+        engine : str
+            Such as "flaml".
+        task : str
+            Such as "binary".
+        facts : mapping
+            JSON-serialisable: settings, versions, shape of the data.
+        """
+        search = secrets.token_hex(4)
+        with self._open() as connection:
+            connection.execute(
+                "INSERT INTO searches VALUES (?, ?, ?, ?, ?)", (search, engine, task, time.time(), _json(facts))
+            )
+        return search
+
+    def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Record runs of a search, all or none, and return their ids.
+
+        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size.
+        """
+        rows = []
+        for run in runs:
+            suffix = f"{run['number']:04d}" if run["kind"] == "trial" else run["kind"]
+            loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
+            fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
+            rows.append(
+                (f"{search}-{suffix}", search, *fields, run["status"], run["why"], run["sample_size"], None, "[]")
+            )
+        with self._open() as connection:
+            connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
+        return [row[0] for row in rows]
+
+    def set_status(self, run_id: str, status: str, why: str = "") -> None:
+        """Change where a run stands."""
+        with self._open() as connection:
+            connection.execute("UPDATE runs SET status = ?, why = ? WHERE id = ?", (status, why, run_id))
+
+    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+        """Keep an explanation of a run, mark the run explained, and return the explanation's id.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the run is not in the history.
+        """
+        self.run(run_id)
+        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
+        top = explanation.get_feature_importance_dict(TOP)
+        shown = [[str(name), value] for name, value in top.items()]
+        try:
+            explanation.save(self._file(explanation_id))
+            with self._open() as connection:
+                connection.execute(
+                    "INSERT INTO explanations VALUES (?, ?, ?, ?, ?)",
+                    (explanation_id, run_id, time.time(), comment, int(explanation.is_raw)),
+                )
+                connection.execute(
+                    "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
+                    (seconds, _json(shown), run_id),
+                )
+        except OSError as error:
+            raise HistoryError(
+                f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
+            ) from error
+        return explanation_id
+
+    # ---------------------------------------------------------------- reading
+
+    def runs(self, search: str | None = None) -> list[Run]:
+        """Return the runs of one search, or of all, oldest search first, in the order of the search."""
+        where = "WHERE runs.search = ?" if search else ""
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT runs.* FROM runs JOIN searches ON searches.id = runs.search {where} "
+                "ORDER BY searches.created, runs.number",
+                (search,) if search else (),
+            ).fetchall()
+        return [self._run(row) for row in rows]
+
+    def run(self, run_id: str) -> Run:
+        """Return one run by its id, or by a beginning of it that no other run shares.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is none, or several; the message names the nearest.
+        """
+        with self._open() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+            ids = [] if row else [found for (found,) in connection.execute("SELECT id FROM runs")]
+            starting = [found for found in ids if found.startswith(run_id)]
+            if row is None and len(starting) == 1:
+                row = connection.execute("SELECT * FROM runs WHERE id = ?", starting).fetchone()
+        if row is None:
+            raise RunNotFoundError(_unknown_run(run_id, ids, starting, self.directory))
+        return self._run(row)
+
+    def search(self, search: str) -> dict[str, Any]:
+        """Return what was recorded of a search: id, engine, task, created, facts."""
+        with self._open() as connection:
+            row = connection.execute("SELECT * FROM searches WHERE id = ?", (search,)).fetchone()
+        if row is None:
+            raise RunNotFoundError(f"There is no search {search!r} in {self.directory}.")
+        return dict(zip(("id", "engine", "task", "created"), row[:4], strict=True)) | {"facts": json.loads(row[4])}
+
+    def searches(self) -> list[str]:
+        """Return the ids of all searches, oldest first."""
+        with self._open() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM searches ORDER BY created")]
+
+    def explanation(self, run_id: str) -> Explanation:
+        """Return the most recent explanation of a run.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such run.
+        ExplanationNotFoundError
+            If the run has no explanation; the message says its status, why, and how to get one.
+        HistoryError
+            If the explanation's file is gone.
+        """
+        run = self.run(run_id)
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT id FROM explanations WHERE run = ? ORDER BY created DESC, rowid DESC LIMIT 1", (run.id,)
+            ).fetchone()
+        if row is None:
+            why = f" ({run.why})" if run.why else ""
+            raise ExplanationNotFoundError(
+                f"Run {run.id} has no explanation: its status is {run.status}{why}. Explain a model of your own with "
+                "explain_model(fitted_model, X_train, X_test, best_run=run), or search with a larger "
+                "ExplainabilityOptions(time_budget=...)."
+            )
+        try:
+            return Explanation.load(self._file(row[0]))
+        except OSError as error:
+            raise HistoryError(
+                f"The explanation of run {run.id} cannot be read: {error}. Make it again with explain_model(fitted_model, "
+                "X_train, X_test, best_run=run)."
+            ) from error
+
+    # ---------------------------------------------------------------- private
+
+    def _file(self, explanation_id: str) -> Path:
+        return self.directory / "explanations" / f"{explanation_id}.zip"
+
+    def _run(self, row: tuple[Any, ...]) -> Run:
+        values = list(row)
+        values[4] = json.loads(values[4])
+        values[12] = tuple((name, value) for name, value in json.loads(values[12]))
+        return Run(*values, history=self)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection for one transaction: committed when the block ends well, undone otherwise."""
+        index = self.directory / "history.sqlite"
+        try:
+            connection = sqlite3.connect(index, timeout=60)
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
+        try:
+            protocol = connection.execute("PRAGMA user_version").fetchone()[0]
+            if protocol > PROTOCOL:
+                raise FormatVersionError(
+                    f"The run history {self.directory} has protocol {protocol}; this version of automl-explain reads up "
+                    f"to {PROTOCOL}. Upgrade automl-explain, or name another directory with --history DIR."
+                )
+            if protocol == 0:
+                _create(connection)
+            with connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
+        finally:
+            connection.close()
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Make the tables; of several processes that open a new history at once, one makes them."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in SCHEMA.strip().split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {PROTOCOL}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else str(value)
+
+
+def _unknown_run(run_id: str, ids: list[str], starting: list[str], directory: Path) -> str:
+    if starting:
+        return f"{len(starting)} runs begin with {run_id!r}: {', '.join(starting[:5])}. Name one of them whole."
+    if not ids:
+        return f"There is no run {run_id!r}: the history {directory} has no runs yet."
+    guess = nearest(run_id, ids)
+    hint = f" Did you mean {guess!r}?" if guess else f" The latest are {', '.join(ids[-3:])}."
+    return f"There is no run {run_id!r} among the {len(ids)} of {directory}.{hint}"

@@ -1,0 +1,36 @@
+"""Which function reads which class: the table behind `describe`.
+
+A class is named by its top-level package and its own name; the classes along the hierarchy are looked up nearest first,
+so that a line for a base class serves every subclass without a line of its own.
+"""
+
+_PLACE = "automl_explain.integrations"
+
+READERS: dict[str, str] = {
+    # anything with predict or predict_proba
+    "builtins.object": f"{_PLACE}._sklearn:describe",
+    # scikit-learn: trees
+    **dict.fromkeys(("sklearn.BaseDecisionTree", "sklearn.BaseForest"), f"{_PLACE}._sklearn_trees:describe_forest"),
+    "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
+    "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",
+    "sklearn.BaseGradientBoosting": f"{_PLACE}._sklearn_trees:describe_boosting",
+    "sklearn.AdaBoostClassifier": f"{_PLACE}._sklearn_trees:describe_adaboost",
+    "sklearn.AdaBoostRegressor": f"{_PLACE}._sklearn_trees:describe_adaboost_regressor",
+    "sklearn.BaseBagging": f"{_PLACE}._sklearn_trees:describe_bagging",
+    "sklearn.IsolationForest": f"{_PLACE}._sklearn_trees:describe_isolation_forest",
+    # boosters
+    "lightgbm.LGBMModel": f"{_PLACE}._lightgbm:describe",
+    "lightgbm.Booster": f"{_PLACE}._lightgbm:describe_booster",
+    "xgboost.XGBModel": f"{_PLACE}._xgboost:describe",
+    "xgboost.Booster": f"{_PLACE}._xgboost:describe_booster",
+    "catboost.CatBoost": f"{_PLACE}._catboost:describe",
+    # scikit-learn: linear models
+    "sklearn.LinearModel": f"{_PLACE}._sklearn:describe_linear_regressor",
+    "sklearn.LinearClassifierMixin": f"{_PLACE}._sklearn:describe_linear_classifier",
+    # scikit-learn: pipelines and searches
+    "sklearn.Pipeline": f"{_PLACE}._pipeline:describe",
+    "sklearn.BaseSearchCV": f"{_PLACE}._pipeline:describe_search",
+    # FLAML
+    "flaml.AutoML": f"{_PLACE}._flaml_models:describe_automl",
+    "flaml.BaseEstimator": f"{_PLACE}._flaml_models:describe_wrapper",
+}

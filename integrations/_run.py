@@ -1,0 +1,95 @@
+"""`Run`: one trial of a search, or the model it ended with, as the history keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automl_explain.explainers._explanation import Explanation
+    from automl_explain.integrations._history import RunHistory
+
+STATUSES = ("captured", "explained", "skipped", "failed")
+"""captured: the model was seen, not explained yet; skipped and failed have a reason."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a search.
+
+    Parameters
+    ----------
+    id : str
+        Unique id: the search's id and the run's number, or ``refit`` / ``ensemble`` for the final model.
+    search : str
+        Id of the search.
+    number : int
+        Order in the search, from 0.
+    learner : str
+        Name of the learner.
+    config : mapping
+        Hyperparameters as the search chose them.
+    loss : float or None
+        What the search minimised; None for a final model, which is not scored.
+    metric : str
+        Name of the loss.
+    kind : {"trial", "refit", "ensemble"}
+        A scored trial, the best configuration fitted again on all data, or an ensemble.
+    status : {"captured", "explained", "skipped", "failed"}
+        Where the run stands.
+    why : str
+        Reason of a skipped or failed run.
+    sample_size : int or None
+        Training rows of a trial on part of the data.
+    seconds : float or None
+        Time that explaining took.
+    top : tuple of (str, float)
+        The most important features.
+    history : RunHistory
+        Where the run is kept.
+    """
+
+    id: str
+    search: str
+    number: int
+    learner: str
+    config: Mapping[str, Any]
+    loss: float | None
+    metric: str
+    kind: str
+    status: str
+    why: str
+    sample_size: int | None
+    seconds: float | None
+    top: tuple[tuple[str, float], ...]
+    history: RunHistory = field(repr=False, compare=False)
+
+    @property
+    def explanation(self) -> Explanation:
+        """The run's most recent explanation.
+
+        Raises
+        ------
+        ExplanationNotFoundError
+            If the run has none; the message says its status and why.
+        """
+        return self.history.explanation(self.id)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the run as JSON-serialisable values."""
+        names = (
+            "id",
+            "search",
+            "number",
+            "learner",
+            "loss",
+            "metric",
+            "kind",
+            "status",
+            "why",
+            "sample_size",
+            "seconds",
+        )
+        row = {name: getattr(self, name) for name in names}
+        return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}

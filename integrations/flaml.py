@@ -1,0 +1,291 @@
+"""FLAML's `AutoML` with explanations: the same search, and every run explained.
+
+>>> from automl_explain.integrations.flaml import AutoML
+>>> automl = AutoML(model_explainability=True)
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import flaml
+import pandas as pd
+from flaml.automl.logger import logger as flaml_logger
+from flaml.automl.ml import is_min_metric
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._registry import describe
+from automl_explain.explainers._table import as_table
+from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs
+from automl_explain.integrations._flaml_models import check_task, in_search, mean_of, raw_map
+from automl_explain.integrations._flaml_tap import MetricTap
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._options import ExplainabilityOptions
+from automl_explain.integrations._run import Run
+
+OWN_SETTINGS = ("model_explainability", "explainability_options", "history")
+
+
+class AutoML(flaml.AutoML):  # type: ignore[misc]
+    """`flaml.AutoML` whose every run is explained.
+
+    Parameters
+    ----------
+    model_explainability : bool, default False
+        Explain the runs of each `fit`. False is FLAML as it is.
+    explainability_options : ExplainabilityOptions or dict, optional
+        Which runs, which rows, how long.
+    history : RunHistory or path-like, optional
+        Where runs and explanations are kept; default: the user's run history.
+    **settings
+        FLAML's own settings. All three above may also be given to `fit`.
+
+    Attributes
+    ----------
+    runs : list of Run
+        Every trial of the last fit and its final model.
+    best_run : Run
+        The trial with the lowest loss.
+    final_run : Run
+        The run of the model that `predict` uses.
+
+    Notes
+    -----
+    The search is FLAML's: same trials, same losses, same best model. Fitted models are noted as each trial is scored
+    and explained when the search has ended, best first, within a time of their own.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> automl = AutoML(model_explainability=True)
+    >>> automl.fit(X, y, task="classification", max_iter=3, estimator_list=["lgbm"], verbose=0)
+    >>> automl.best_run.status
+    'explained'
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._explainability = {name: settings.pop(name) for name in OWN_SETTINGS if name in settings}
+        self._learner_names: dict[type, str] = {}
+        self._search_runs: tuple[RunHistory, str] | None = None
+        super().__init__(**settings)
+
+    def add_learner(self, learner_name: str, learner_class: type) -> None:
+        """Add a learner, as FLAML does, and remember its name."""
+        self._learner_names[learner_class] = learner_name
+        super().add_learner(learner_name, learner_class)
+
+    def get_params(self, deep: bool = False) -> dict[str, Any]:
+        """Return FLAML's settings and those of the explanations, so that a clone explains as well."""
+        return {**super().get_params(deep), **self._explainability}
+
+    def fit(
+        self,
+        X_train: Any = None,
+        y_train: Any = None,
+        dataframe: Any = None,
+        label: Any = None,
+        metric: Any = None,
+        task: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Search, then explain.
+
+        Parameters
+        ----------
+        X_train, y_train, dataframe, label, metric, task, **kwargs
+            As in `flaml.AutoML.fit`, and `model_explainability`, `explainability_options` and `history` for this fit.
+
+        Raises
+        ------
+        UnsupportedTaskError
+            If the task cannot be explained; raised before the search.
+        HistoryError
+            If the history cannot be written; raised before the search.
+        """
+        kwargs |= {"dataframe": dataframe, "label": label, "metric": metric, "task": task}
+        given = (X_train, dataframe, label, kwargs.get("X_val"))
+        own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
+        self._search_runs = None
+        if not own.get("model_explainability", False):
+            super().fit(X_train, y_train, **kwargs)
+            return
+        options = ExplainabilityOptions.read(own.get("explainability_options"))
+        setting = {**self._settings, **{name: value for name, value in kwargs.items() if value is not None}}
+        check_task(setting.get("task") or "classification")
+        _refuse_other_processes(setting)
+        history = own.get("history")
+        history = history if isinstance(history, RunHistory) else RunHistory(history)
+        self.raw_columns_ = _raw_columns(*given[:3])
+        metric = setting.get("metric", "auto")
+        tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
+        kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
+        started = time.monotonic()
+        with self._metric_named(metric):
+            super().fit(X_train, y_train, **kwargs)
+        self._state.metric, self._state.error_metric = self._metric_names(metric)
+        self._state.cv_score_agg_func = tap.user_aggregate
+        if tap.train is None and self.model is not None:
+            # With a single configuration to try, FLAML fits it without scoring it.
+            tap.train, tap.validation = self._tables(*given)
+        self._explain(tap, options, history, time.monotonic() - started)
+
+    # ------------------------------------------------------------------- runs
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every trial of the last fit in the order of the search, then the final model; empty without explanations."""
+        if self._search_runs is None:
+            return []
+        history, search = self._search_runs
+        return history.runs(search)
+
+    @property
+    def best_run(self) -> Run | None:
+        """The trial with the lowest loss, explained as the model that was scored; None without explanations.
+
+        Where FLAML had a single configuration and scored none, it is the final model.
+        """
+        runs = self.runs
+        trials = [run for run in runs if run.kind == "trial" and run.loss is not None]
+        return min(trials, key=lambda run: (run.loss, run.number), default=next(iter(runs), None))
+
+    @property
+    def final_run(self) -> Run | None:
+        """The run of the model that `predict` uses: the refit, the ensemble, or the best trial itself."""
+        return next((run for run in self.runs if run.kind != "trial"), self.best_run)
+
+    # ---------------------------------------------------------------- private
+
+    def _metric_names(self, metric: Any) -> tuple[Any, str]:
+        """The metric that FLAML would keep, and the name of the error that it would say it minimises."""
+        if not isinstance(metric, str):
+            return metric, "customized metric"
+        name = self._state.task.default_metric(metric)
+        return name, name if is_min_metric(name) else f"1-{name}"
+
+    @contextmanager
+    def _metric_named(self, metric: Any) -> Iterator[None]:
+        """Let FLAML's log name the metric that is minimised rather than the tap that computes it."""
+
+        def rename(record: logging.LogRecord) -> bool:
+            if record.msg == "Minimizing error metric: customized metric":
+                record.msg = f"Minimizing error metric: {self._metric_names(metric)[1]}"
+            return True
+
+        flaml_logger.addFilter(rename)
+        try:
+            yield
+        finally:
+            flaml_logger.removeFilter(rename)
+
+    def _tables(self, X_train: Any, dataframe: Any, label: Any, X_val: Any) -> tuple[Any, Any]:
+        """Training and validation rows as FLAML's learners see them; training rows for both where there are no others."""
+        train = self.preprocess(_features(X_train, dataframe, label))
+        return train, train if X_val is None else self.preprocess(X_val)
+
+    def _explain(
+        self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
+    ) -> None:
+        if tap.train is None or tap.validation is None:
+            return  # no trial was scored
+        task = self._state.task
+        runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
+        final = self._final_model(tap)
+        if final is not None:
+            runs.append(final)
+        search = history.start_search("flaml", task.name, self._facts(tap, options, search_seconds))
+        self._search_runs = (history, search)
+        job = Explaining(
+            history,
+            search,
+            as_table(tap.train).sample(options.background, options.random_state),
+            as_table(tap.validation).sample(options.max_rows, options.random_state),
+            options,
+            time.monotonic() + options.seconds(search_seconds),
+        )
+        explain_runs(job, runs)
+
+    def _captured(self, trial: Any, tap: MetricTap, search_seconds: float) -> CapturedRun:
+        learner = self._learner_names.get(trial.learner_class, trial.learner_class.__name__)
+        config = {name: value for name, value in trial.config.items() if name != "FLAML_sample_size"}
+        read = partial(self._read_trial, trial.models) if trial.models else None
+        return CapturedRun(
+            trial.number, learner, config, trial.loss, tap.metric_name,
+            sample_size=trial.sample_size, read=read, why=trial.why,
+        )  # fmt: skip
+
+    def _read_trial(self, models: list[Any]) -> FittedModel:
+        members = [describe(model) for model in models]
+        described = members[0] if len(members) == 1 else mean_of(members)
+        return over_engineered_columns(in_search(described, self, kind="trial"))
+
+    def _final_model(self, tap: MetricTap) -> CapturedRun | None:
+        model = self.model
+        if model is None:
+            return None
+        is_stack = not hasattr(model, "estimator_class")
+        inner = None if is_stack else model.estimator
+        if inner is not None and any(inner is seen.estimator for trial in tap.trials for seen in trial.models):
+            return None  # predict uses the very model of a trial
+        kind = "ensemble" if is_stack else "refit"
+        learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
+        config = {} if is_stack else self.best_config
+
+        def read() -> FittedModel:
+            return over_engineered_columns(in_search(describe(model), self, kind=kind))
+
+        return CapturedRun(len(tap.trials), learner, config, None, tap.metric_name, kind=kind, read=read)
+
+    def _facts(self, tap: MetricTap, options: ExplainabilityOptions, search_seconds: float) -> dict[str, Any]:
+        libraries = ("automl-explain", "flaml", "scikit-learn", "lightgbm", "xgboost", "numpy", "pandas")
+        return {
+            "metric": tap.metric_name,
+            "search_seconds": round(search_seconds, 3),
+            "evaluation": self._state.eval_method,
+            "training_rows": int(tap.train.shape[0]),
+            "validation_rows": int(tap.validation.shape[0]),
+            "dropped_columns": self._dropped_columns(),
+            "options": {name: getattr(options, name) for name in options.__dataclass_fields__},
+            "versions": {library: version(library) for library in libraries},
+        }
+
+    def _dropped_columns(self) -> list[str]:
+        feature_map = raw_map(self.feature_transformer, self.raw_columns_)
+        return [] if feature_map is None else list(feature_map.dropped)
+
+
+def over_engineered_columns(model: FittedModel) -> FittedModel:
+    """Return the description for tables that FLAML has preprocessed already."""
+    return replace(model, preprocessing=None)
+
+
+def _refuse_other_processes(setting: dict[str, Any]) -> None:
+    for name in ("use_ray", "use_spark"):
+        if setting.get(name):
+            raise InvalidInputError(
+                f"model_explainability=True captures models in this process; {name}=True trains them in others. Leave "
+                f"{name} out, or pass model_explainability=False and explain the final model with explain_model."
+            )
+
+
+def _features(X_train: Any, dataframe: Any, label: Any) -> Any:
+    return X_train if X_train is not None else dataframe.drop(columns=label)
+
+
+def _raw_columns(X_train: Any, dataframe: Any, label: Any) -> list[Any] | None:
+    if X_train is None and dataframe is None:
+        return None  # FLAML says what is missing
+    table = _features(X_train, dataframe, label)
+    return list(table.columns) if isinstance(table, pd.DataFrame) else None
+
+
+__all__ = ["AutoML", "ExplainabilityOptions"]
