@@ -41,7 +41,7 @@ def run_blocks(
     task: Callable[[_Work], int],
     blocks: Sequence[_Work],
     n_jobs: int | None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> None:
     """Run `task` on every block, on threads when that can help.
 

@@ -55,7 +55,7 @@ class _Emitter:
 
     def load(self, pointer: Any, kind: Any = _VECTOR) -> Any:
         value = self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()))
-        value.align = 8
+        value.align = 4
         return value
 
     def store(self, value: Any, pointer: Any) -> None:
@@ -303,3 +303,42 @@ def add_entries(
                 add_wide(ENTRY)
 
     return _operation(emit, entries, first_entry, group, count, patterns, row, stride, sums, to)
+
+
+@_kernel_operation
+def find_supersets(_c: Any, patterns: Any, at: Any, apart: Any, wanted: Any, first: Any, n_words: Any) -> Any:
+    """Return the mask of the LANES patterns that have every bit of a wanted one.
+
+    Word w of the patterns is ``patterns[at + w * apart:]``, that of the wanted one ``wanted[first + w * LANES]``.
+    """
+
+    def emit(e: _Emitter, _p: Any, at: Any, apart: Any, _w: Any, first: Any, n_words: Any) -> Any:
+        b, pattern, want = e.builder, e.pointer(0, at), e.pointer(3, first)
+        lacking = cgutils.alloca_once_value(b, ir.Constant(_INDEX, None))
+        with cgutils.for_range(b, n_words) as word:
+            given = e.load(e.at(pattern, b.mul(word.index, apart)), _INDEX)
+            bits = e.scalar(want, e.times(word.index, LANES))
+            b.store(b.or_(b.load(lacking), b.and_(b.not_(given), bits)), lacking)
+        return e.mask(b.icmp_unsigned("==", b.load(lacking), ir.Constant(_INDEX, None)))
+
+    return _operation(emit, patterns, at, apart, wanted, first, n_words, returns=types.uint64)
+
+
+@_kernel_operation
+def count_bits(_context: Any, word: Any) -> Any:
+    """Return the number of bits that are set."""
+
+    def emit(e: _Emitter, word: Any) -> Any:
+        return e.builder.ctpop(word)
+
+    return _operation(emit, word, returns=types.int64)
+
+
+@_kernel_operation
+def first_bit(_context: Any, word: Any) -> Any:
+    """Return the place of the lowest bit that is set, of a word that is not 0."""
+
+    def emit(e: _Emitter, word: Any) -> Any:
+        return e.builder.cttz(word, ir.Constant(ir.IntType(1), 1))
+
+    return _operation(emit, word, returns=types.int64)
