@@ -64,10 +64,16 @@ class _Emitter:
     def scalar(self, pointer: Any, index: Any) -> Any:
         return self.spread(self.builder.load(self.builder.gep(pointer, [index])))
 
-    def spread(self, value: Any) -> Any:
-        vector = ir.VectorType(value.type, LANES)
+    def spread(self, value: Any, width: int = LANES) -> Any:
+        vector, places = ir.VectorType(value.type, width), ir.VectorType(ir.IntType(32), width)
         first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(_INDEX, None))
+        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(places, None))
+
+    def lacking(self, pointer: Any, bit: Any) -> Any:
+        """Return which of ENTRY words lack a bit."""
+        kind = ir.VectorType(_WORD, ENTRY)
+        found = self.builder.and_(self.load(pointer, kind), self.spread(self.builder.shl(self.word(1), bit), ENTRY))
+        return self.builder.icmp_unsigned("==", found, ir.Constant(kind, None))
 
     def rows(self, mask: Any) -> Any:
         return self.builder.bitcast(self.builder.trunc(mask, _MASK), _BITS)
@@ -306,35 +312,6 @@ def add_entries(
 
 
 @_kernel_operation
-def find_supersets(_c: Any, patterns: Any, at: Any, apart: Any, wanted: Any, first: Any, n_words: Any) -> Any:
-    """Return the mask of the LANES patterns that have every bit of a wanted one.
-
-    Word w of the patterns is ``patterns[at + w * apart:]``, that of the wanted one ``wanted[first + w * LANES]``.
-    """
-
-    def emit(e: _Emitter, _p: Any, at: Any, apart: Any, _w: Any, first: Any, n_words: Any) -> Any:
-        b, pattern, want = e.builder, e.pointer(0, at), e.pointer(3, first)
-        lacking = cgutils.alloca_once_value(b, ir.Constant(_INDEX, None))
-        with cgutils.for_range(b, n_words) as word:
-            given = e.load(e.at(pattern, b.mul(word.index, apart)), _INDEX)
-            bits = e.scalar(want, e.times(word.index, LANES))
-            b.store(b.or_(b.load(lacking), b.and_(b.not_(given), bits)), lacking)
-        return e.mask(b.icmp_unsigned("==", b.load(lacking), ir.Constant(_INDEX, None)))
-
-    return _operation(emit, patterns, at, apart, wanted, first, n_words, returns=types.uint64)
-
-
-@_kernel_operation
-def count_bits(_context: Any, word: Any) -> Any:
-    """Return the number of bits that are set."""
-
-    def emit(e: _Emitter, word: Any) -> Any:
-        return e.builder.ctpop(word)
-
-    return _operation(emit, word, returns=types.int64)
-
-
-@_kernel_operation
 def first_bit(_context: Any, word: Any) -> Any:
     """Return the place of the lowest bit that is set, of a word that is not 0."""
 
@@ -342,3 +319,34 @@ def first_bit(_context: Any, word: Any) -> Any:
         return e.builder.cttz(word, ir.Constant(ir.IntType(1), 1))
 
     return _operation(emit, word, returns=types.int64)
+
+
+@_kernel_operation
+def count_without(_context: Any, words: Any, size: Any, bit: Any) -> Any:
+    """Return how many of the first `size` * ENTRY words lack a bit."""
+
+    def emit(e: _Emitter, _w: Any, size: Any, bit: Any) -> Any:
+        b, pointer, total = e.builder, e.pointer(0, e.word(0)), cgutils.alloca_once_value(e.builder, e.word(0))
+        with cgutils.for_range(b, size) as part:
+            lacking = e.lacking(e.at(pointer, e.times(part.index, ENTRY)), bit)
+            count = b.zext(b.ctpop(b.bitcast(lacking, ir.IntType(ENTRY))), _WORD)
+            b.store(b.add(b.load(total), count), total)
+        return b.load(total)
+
+    return _operation(emit, words, size, bit, returns=types.int64)
+
+
+@_kernel_operation
+def add_without(_context: Any, words: Any, size: Any, bit: Any, number: Any, sums: Any) -> Any:
+    """Add `number` to ``sums[j]`` for each of the first `size` * ENTRY words j that lack a bit."""
+
+    def emit(e: _Emitter, _w: Any, size: Any, bit: Any, number: Any, _s: Any) -> None:
+        b, pointer, kind = e.builder, e.pointer(0, e.word(0)), ir.VectorType(_DOUBLE, ENTRY)
+        given = e.spread(number, ENTRY)
+        with cgutils.for_range(b, size) as part:
+            index = e.times(part.index, ENTRY)
+            added = b.select(e.lacking(e.at(pointer, index), bit), given, ir.Constant(kind, None))
+            target = e.at(e.pointer(4, e.word(0)), index)
+            e.store(e.add(e.load(target, kind), added), target)
+
+    return _operation(emit, words, size, bit, number, sums)

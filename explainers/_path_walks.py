@@ -49,8 +49,9 @@ def plan_walks(paths: Paths, outputs: Floats) -> Iterator[PathWalk]:
 def _plan(paths: Paths, trees: Ints, size: Longs, inverse: Floats, above: Floats, shares: Floats) -> PathWalk:
     steps = np.empty((2 * int((paths.router.ends - paths.router.roots)[trees].sum()), STEP_FIELDS), np.int64)
     first_step, n_coef = np.zeros(len(trees) + 1, np.int64), 0
+    open_steps = np.empty(int(paths.depth.max()) + 1, np.int64)
     for i, tree in enumerate(trees.tolist()):
-        n_steps, n_coef = plan_walk(paths, tree, int(size[i]), n_coef, steps[first_step[i] :])
+        n_steps, n_coef = plan_walk(paths, tree, int(size[i]), n_coef, steps[first_step[i] :], open_steps)
         first_step[i + 1] = first_step[i] + n_steps
     steps, coef = steps[: first_step[-1]].copy(), np.empty(n_coef)
     sizes, rule_of = np.unique(size, return_inverse=True)
@@ -106,4 +107,6 @@ def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
 def add_path_values(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, phi: Floats) -> None:
     """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the place of each tree's output."""
     work = np.empty(2 * (plan.depth + 1) * int(plan.n_quadrature.max()) * LANES)
-    walk(paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work)
+    walk(
+        paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work, np.empty((3, plan.depth + 1), np.uint64)
+    )

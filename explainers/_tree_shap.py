@@ -9,12 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._interventional import Lists, add_from_lists, add_from_tables
+from automl_explain.explainers._interventional import Companions
 from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
-from automl_explain.explainers._pattern_tables import LIST_BYTES, build_lists, build_tables, row_layout
+from automl_explain.explainers._pattern_tables import (
+    COMPANION_BYTES,
+    add_companion_values,
+    add_table_values,
+    build_companions,
+    build_tables,
+    companion_bytes,
+    row_layout,
+)
 from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
@@ -131,14 +139,14 @@ class Interventional:
         self.base_values = self._weights @ trees.predict(rows)
         self._background = read_rows(self._paths.router, rows)
         self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
-        bytes_needed = 4 * len(self._wide.nodes) * self._background.n_blocks * LANES
-        self._kept_lists = list(self._build_lists()) if bytes_needed <= LIST_BYTES else None
+        needed = companion_bytes(self._wide, self._paths, self._background)
+        self._kept = list(self._build_companions()) if needed <= COMPANION_BYTES else None
 
-    def _build_lists(self) -> Iterator[Lists]:
-        return build_lists(self._trees, self._paths, self._wide, self._background, self._weights)
+    def _build_companions(self) -> Iterator[Companions]:
+        return build_companions(self._trees, self._paths, self._wide, self._background, self._weights)
 
-    def _lists(self) -> Iterable[Lists]:
-        return self._build_lists() if self._kept_lists is None else self._kept_lists
+    def _companions(self) -> Iterable[Companions]:
+        return self._build_companions() if self._kept is None else self._kept
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
@@ -150,11 +158,10 @@ class Interventional:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
             phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
-            n_places = phi.shape[1] * phi.shape[2]
             if len(self._tables.trees):
-                add_from_tables(self._paths, self._tables, inside, n_places, phi.reshape(-1))
-            for portion in self._lists():
-                add_from_lists(self._paths, portion, inside, n_places, phi.reshape(-1))
+                add_table_values(self._paths, self._tables, inside, phi.reshape(n, -1))
+            for portion in self._companions():
+                add_companion_values(self._paths, portion, inside, phi.reshape(n, -1))
             values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
