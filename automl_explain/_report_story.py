@@ -225,7 +225,7 @@ def _on_agreement(story: Story) -> str:
     name, times = Counter(name for top in tops for name in top).most_common(1)[0]
     agreed = sum(top == tops[0] for top in tops)
     same = " All of them name the same three." if agreed == len(tops) and len(tops[0]) == TOP else ""
-    return f"{name} is among the {TOP} most important features in {times} of {len(tops)} explained runs.{same}"
+    return f"“{name}” is among the {TOP} most important features in {times} of {len(tops)} explained runs.{same}"
 
 
 def _on_gaps(story: Story) -> str:
@@ -234,7 +234,8 @@ def _on_gaps(story: Story) -> str:
     if not missing:
         return f"Every one of the {_count(len(story.runs), 'run')} was explained." if len(story.runs) > 1 else ""
     total = sum(number for _, number in counts)
-    return f"{total} of {_count(len(story.runs), 'run')} {'was' if total == 1 else 'were'} not explained: {', '.join(missing)}."
+    verb = "was" if total == 1 else "were"
+    return f"{total} of {_count(len(story.runs), 'run')} {verb} not explained: {', '.join(missing)}."
 
 
 def _on_accuracy(story: Story) -> str:
