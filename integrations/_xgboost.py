@@ -39,24 +39,25 @@ def _same(base: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class _Objective:
-    """What follows from an objective: the margin's space and how the base score becomes a margin."""
+    """What follows from an objective: the margin's space, if labels are classes, the link that the base score is under."""
 
-    space: OutputSpace
+    space: OutputSpace = "response"
+    classifies: bool = False
     link: Any = _same
 
 
 OBJECTIVES: Mapping[str, _Objective] = {
-    "binary:logistic": _Objective("log_odds", logit),
-    "binary:logitraw": _Objective("log_odds"),
-    "binary:hinge": _Objective("log_odds"),
-    "multi:softprob": _Objective("log_odds"),
-    "multi:softmax": _Objective("log_odds"),
-    "reg:logistic": _Objective("margin", logit),
-    "reg:gamma": _Objective("margin", np.log),
-    "reg:tweedie": _Objective("margin", np.log),
-    "count:poisson": _Objective("margin", np.log),
-    "survival:cox": _Objective("margin", np.log),
-    "survival:aft": _Objective("margin", np.log),
+    "binary:logistic": _Objective("log_odds", classifies=True, link=logit),
+    "binary:logitraw": _Objective("log_odds", classifies=True),
+    "binary:hinge": _Objective("margin", classifies=True),
+    "multi:softprob": _Objective("log_odds", classifies=True),
+    "multi:softmax": _Objective("log_odds", classifies=True),
+    "reg:logistic": _Objective("margin", link=logit),
+    "reg:gamma": _Objective("margin", link=np.log),
+    "reg:tweedie": _Objective("margin", link=np.log),
+    "count:poisson": _Objective("margin", link=np.log),
+    "survival:cox": _Objective("margin", link=np.log),
+    "survival:aft": _Objective("margin", link=np.log),
 }
 """Objectives whose margin is not the prediction itself; with every other one it is."""
 
@@ -70,9 +71,15 @@ class _Model:
     missing: float
     n_rounds: int
 
+    is_custom: bool = False
+
     @property
     def objective(self) -> str:
         return str(self.learner["objective"]["name"])
+
+    @property
+    def rules(self) -> _Objective:
+        return OBJECTIVES.get(self.objective, _Objective())
 
     @property
     def n_targets(self) -> int:
@@ -87,32 +94,30 @@ class _Model:
         return int(self.learner["learner_model_param"]["num_feature"])
 
     @property
+    def categorical(self) -> list[int]:
+        return [number for number, kind in enumerate(self.learner["feature_types"]) if kind == "c"]
+
+    @property
     def base(self) -> npt.NDArray[np.float64]:
         """The base score as a margin, one per output; a single number stands for all."""
         scores = json.loads(self.learner["learner_model_param"]["base_score"])
-        link = OBJECTIVES.get(self.objective, _Objective("response")).link
-        return np.array(np.broadcast_to(link(np.atleast_1d(np.float64(scores))), self.n_outputs))
+        return np.array(np.broadcast_to(self.rules.link(np.atleast_1d(np.float64(scores))), self.n_outputs))
 
 
 def describe(model: Any) -> FittedModel:
     """Describe an XGBClassifier, XGBRegressor, XGBRanker or one of the two random forest classes.
 
     A model that stopped early is read up to its best iteration, as its `predict` does. With a custom objective XGBoost
-    itself predicts margins: they are the response of a regressor or a binary classifier, and the log-odds of a
-    multiclass one.
+    itself predicts margins: they are the response of a regressor or ranker, and all that there is of a classifier.
     """
     require_fitted(model, "_Booster")
     booster = model.get_booster()
     best = booster.attr("best_iteration")
     n_rounds = 0 if best is None or model.booster == "gblinear" else int(best) + 1
-    read = _Model(booster, loads(booster.save_raw("ubj"))["learner"], float(model.missing), n_rounds)
+    learner = loads(booster.save_raw("ubj"))["learner"]
+    read = _Model(booster, learner, float(model.missing), n_rounds, is_custom=callable(model.objective))
     n_classes = getattr(model, "n_classes_", None)
-    return _describe(
-        read,
-        type(model).__name__,
-        None if n_classes is None else tuple(range(n_classes)),
-        is_custom=callable(model.objective),
-    )
+    return _describe(read, type(model).__name__, None if n_classes is None else tuple(range(n_classes)))
 
 
 def describe_booster(booster: Any) -> FittedModel:
@@ -141,45 +146,41 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
 # ---------------------------------------------------------------------------------------------------- description
 
 
-def _describe(model: _Model, name: str, classes: tuple[int, ...] | None, is_custom: bool = False) -> FittedModel:
+def _describe(model: _Model, name: str, classes: tuple[int, ...] | None) -> FittedModel:
     if model.n_targets > 1:
         raise UnsupportedModelError(
             f"This {name} predicts {model.n_targets} targets at once. Models of one target are supported: fit one "
             "model per target and explain each."
         )
-    space = OBJECTIVES.get(model.objective, _Objective("response")).space
-    if model.n_outputs > 1 or (classes is not None and not is_custom):
-        space = "log_odds"
-    if space != "log_odds":
-        classes = None
-    elif classes is None:
+    if classes is None and (model.rules.classifies or model.n_outputs > 1):
         classes = tuple(range(max(2, model.n_outputs)))
+    space = model.rules.space
+    if classes and (model.is_custom or space == "response"):
+        space = "margin"
     is_linear = model.learner["gradient_booster"]["name"] == "gblinear"
     return FittedModel(
-        outputs=_outputs(model, space, is_custom),
+        outputs=_outputs(model, space, bool(classes)),
         output_space=space,
         task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
         structure=_linear(model) if is_linear else _assemble(model),
         classes=classes,
         feature_names=real_names(model.learner["feature_names"] or None, "f{}"),
         n_features=model.n_features,
-        encode=partial(_encode, _category_labels(model), model.missing, is_linear),
+        encode=partial(_encode, _category_labels(model), model.missing, is_linear, model.categorical),
         name=name,
     )
 
 
-def _outputs(model: _Model, space: OutputSpace, is_custom: bool) -> dict[OutputSpace, Predict]:
+def _outputs(model: _Model, space: OutputSpace, has_classes: bool) -> dict[OutputSpace, Predict]:
     margin, value = partial(_predict, model, "margin"), partial(_predict, model, "value")
-    if space == "response":
-        return {"response": partial(columns, value)}
-    if space == "margin":
-        return {"margin": partial(columns, margin), "response": partial(columns, value)}
-    score = both_margins if model.n_outputs == 1 else columns
-    outputs: dict[OutputSpace, Predict] = {"log_odds": partial(score, margin)}
+    if not has_classes:
+        return {space: partial(columns, margin), "response": partial(columns, value)}
+    is_binary = model.n_outputs == 1
+    outputs: dict[OutputSpace, Predict] = {space: partial(both_margins if is_binary else columns, margin)}
     if model.objective == "multi:softmax":  # it predicts class numbers
         outputs["probability"] = partial(_softmax, margin)
-    elif model.objective in OBJECTIVES and model.objective != "binary:logitraw" and not is_custom:
-        outputs["probability"] = partial(both_probabilities if model.n_outputs == 1 else columns, value)
+    elif model.rules.classifies and model.objective != "binary:logitraw" and not model.is_custom:
+        outputs["probability"] = partial(both_probabilities if is_binary else columns, value)
     return outputs
 
 
@@ -203,7 +204,10 @@ def _softmax(margin: Any, table: Any) -> Matrix:
 # ---------------------------------------------------------------------------------------------------- tables
 
 
-def _encode(labels: dict[int, list[Any] | None], missing: float, missing_is_zero: bool, table: Any) -> Matrix:
+def _encode(
+    labels: dict[int, list[Any] | None], missing: float, missing_is_zero: bool, categorical: list[int], table: Any
+) -> Matrix:
+    """Return the matrix that the booster reads; a linear one skips missing values."""
     numbers = category_columns(table)
     for number in numbers:
         _refuse_unknown(table.iloc[:, number], labels.get(number))
@@ -211,8 +215,14 @@ def _encode(labels: dict[int, list[Any] | None], missing: float, missing_is_zero
     if not np.isnan(missing):
         with np.errstate(over="ignore"):
             matrix = np.where(matrix.astype(np.float32) == np.float32(missing), np.nan, matrix)
-    # A linear booster skips missing values.
-    return np.nan_to_num(matrix, nan=0.0) if missing_is_zero else matrix
+    if missing_is_zero:
+        return np.nan_to_num(matrix, nan=0.0)
+    if categorical:
+        # Every negative number is an unknown category, also one of which the integer part is 0.
+        codes = matrix[:, categorical]
+        matrix = matrix.copy()
+        matrix[:, categorical] = np.where(codes < 0, -1.0, codes)
+    return matrix
 
 
 def _refuse_unknown(column: pd.Series, labels: Sequence[Any] | None) -> None:
