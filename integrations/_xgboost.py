@@ -218,10 +218,10 @@ def _encode(
     if missing_is_zero:
         return np.nan_to_num(matrix, nan=0.0)
     if categorical:
-        # Every negative number is an unknown category, also one of which the integer part is 0.
+        # A number that is negative as float32 is an unknown category, also one of which the integer part is 0.
         codes = matrix[:, categorical]
         matrix = matrix.copy()
-        matrix[:, categorical] = np.where(codes < 0, -1.0, codes)
+        matrix[:, categorical] = np.where(codes.astype(np.float32) < 0, -1.0, codes)
     return matrix
 
 

@@ -25,9 +25,13 @@ def one_thread():
         yield
 
 
-TREES = [case for case in CASES if "linear" not in case.name]
-by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-by_name_of_trees = pytest.mark.parametrize("case", TREES, ids=lambda case: case.name)
+def each(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
+
+
+TREES = [case for case in CASES if not case.is_linear]
+WITH_LEAVES = [case for case in TREES if case.library.leaves is not None]
+WITH_LINK = [case for case in CASES if case.has_link]
 
 
 @cache
@@ -82,7 +86,7 @@ def edge_rows(case: Case, table, trees: Trees, n_rows: int = 400, *, infinity: b
     changed = table.iloc[rows].reset_index(drop=True) if is_frame else np.array(to_dense(table)[rows])
     numeric = trees.category_size == 0
     for column in range(table.shape[1]):
-        if column in case.categories or (is_frame and table.dtypes.iloc[column] == bool):
+        if column in case.categories or (is_frame and pd.api.types.is_bool_dtype(table.dtypes.iloc[column])):
             continue
         own = np.unique(trees.threshold[(trees.feature == column) & numeric])
         pool = np.concatenate([around(own[np.isfinite(own)]), special, [3.0, 39.0, 40.0, 70.0, -1.0, -7.0, 2.5]])
@@ -111,15 +115,22 @@ def to_column(table, column):
 
 # ------------------------------------------------------------------------------------------------------------ checks
 
+TYPES = {
+    np.int32: ("roots", "left", "right", "feature", "category_start", "category_size", "output"),
+    np.float64: ("threshold", "cover", "values", "base"),
+    np.uint8: ("flags",),
+    np.uint32: ("categories",),
+}
 
-@by_name
+
+@each(CASES)
 def test_structure_adds_up_to_the_librarys_prediction(case):
     model, table, described = fitted(case.name)
     expected = two_columns(case.raw(model, table), case.space, described.n_outputs)
     np.testing.assert_allclose(additive(described, table), expected, rtol=case.library.rtol, atol=case.library.rtol)
 
 
-@by_name_of_trees
+@each(TREES)
 def test_structure_adds_up_on_thresholds_and_other_edges(case):
     model, table, described = fitted(case.name)
     rows = edge_rows(case, table, described.structure)
@@ -127,11 +138,9 @@ def test_structure_adds_up_on_thresholds_and_other_edges(case):
     np.testing.assert_allclose(additive(described, rows), expected, rtol=case.library.rtol, atol=case.library.rtol)
 
 
-@by_name_of_trees
+@each(WITH_LEAVES)
 def test_every_row_reaches_the_librarys_leaf(case):
     model, table, described = fitted(case.name)
-    if case.library.leaves is None:
-        pytest.skip("the library does not tell leaves")
     trees = described.structure
     rows = edge_rows(case, table, trees, infinity=case.library.leaves_take_infinity)
     ours = tree_reference.leaves(trees, described.encode(rows))
@@ -142,7 +151,7 @@ def test_every_row_reaches_the_librarys_leaf(case):
         assert len(pairs) == len(np.unique(ours[:, tree])) == len(np.unique(theirs[:, tree]))
 
 
-@by_name_of_trees
+@each(TREES)
 def test_compiled_trees_agree_with_the_plain_reading(case):
     _, table, described = fitted(case.name)
     matrix = described.encode(edge_rows(case, table, described.structure))
@@ -151,7 +160,7 @@ def test_compiled_trees_agree_with_the_plain_reading(case):
     )
 
 
-@by_name
+@each(CASES)
 def test_outputs_are_the_librarys_as_float64_columns(case):
     model, table, described = fitted(case.name)
     n_columns = 1 if case.classes is None else len(case.classes)
@@ -167,11 +176,9 @@ def test_outputs_are_the_librarys_as_float64_columns(case):
         np.testing.assert_allclose(described.outputs[space](table), value, rtol=1e-6, atol=1e-12)
 
 
-@by_name
+@each(WITH_LINK)
 def test_log_odds_are_those_of_the_probabilities(case):
     _, table, described = fitted(case.name)
-    if not {"log_odds", "probability"} <= set(described.outputs) or "against all" in case.name:
-        pytest.skip("no link between the two")
     scores, probability = described.outputs["log_odds"](table), described.outputs["probability"](table)
     structure = described.structure
     n_outputs = len(structure.intercept) if isinstance(structure, Linear) else structure.n_outputs
@@ -182,7 +189,7 @@ def test_log_odds_are_those_of_the_probabilities(case):
     np.testing.assert_allclose(probability, expected, rtol=1e-5, atol=1e-6)
 
 
-@by_name
+@each(CASES)
 def test_description_says_what_the_model_is(case):
     model, table, described = fitted(case.name)
     assert described.task == case.task
@@ -191,17 +198,12 @@ def test_description_says_what_the_model_is(case):
     assert described.feature_names == case.names
     assert described.n_features == table.shape[1]
     assert described.name == type(model).__name__
-
-
-@by_name
-def test_encoding_keeps_rows_and_columns(case):
-    _, table, described = fitted(case.name)
     matrix = described.encode(table)
     assert matrix.dtype == np.float64
     assert matrix.shape == table.shape
 
 
-@by_name_of_trees
+@each(TREES)
 def test_trees_are_well_formed(case):
     _, table, described = fitted(case.name)
     trees = described.structure
@@ -224,25 +226,14 @@ def test_trees_are_well_formed(case):
     assert trees.values.shape[1] in (1, trees.n_outputs)
     assert ((trees.output >= 0) == (trees.values.shape[1] == 1)).all()
     assert trees.n_outputs in (1, described.n_outputs)
-
-
-@by_name_of_trees
-def test_trees_have_the_promised_types(case):
-    trees = fitted(case.name)[2].structure
-    types = {
-        np.int32: ("roots", "left", "right", "feature", "category_start", "category_size", "output"),
-        np.float64: ("threshold", "cover", "values", "base"),
-        np.uint8: ("flags",),
-        np.uint32: ("categories",),
-    }
-    for dtype, names in types.items():
+    for dtype, names in TYPES.items():
         for name in names:
             array = getattr(trees, name)
             assert array.dtype == dtype, name
             assert array.flags.c_contiguous, name
 
 
-@by_name
+@each(CASES)
 def test_descriptions_survive_pickling(case):
     _, table, described = fitted(case.name)
     again = pickle.loads(pickle.dumps(described))

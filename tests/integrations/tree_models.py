@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,15 @@ class Case:
     names: tuple[str, ...] | None = None
     value: Callable[[Any, Any], Any] | None = None  # the library's prediction after the link
     categories: tuple[int, ...] = ()  # columns not to be changed at random
-    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_linear(self) -> bool:
+        return self.library is XGBOOST_LINEAR
+
+    @property
+    def has_link(self) -> bool:
+        """Whether probabilities are the logistic or softmax function of the log-odds."""
+        return self.space in ("log_odds", "probability") and self.value is not None and "against all" not in self.name
 
 
 # ------------------------------------------------------------------------------------------------------------ tables
@@ -510,7 +518,6 @@ def _lightgbm_cases() -> list[Case]:
             "log_odds",
             _lightgbm_raw,
             value=_predict,
-            extra={"codes": 1},
         ),
         Case(
             "lightgbm booster of three, reloaded",
@@ -694,7 +701,6 @@ def _xgboost_cases() -> list[Case]:
             _xgboost_booster(coded(), labels(), types, objective="binary:logistic"),
             "log_odds",
             _xgboost_raw,
-            extra={"codes": 1},
         ),
         Case(
             "xgboost booster, survival",
