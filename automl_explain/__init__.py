@@ -12,6 +12,8 @@ from automl_explain.integrations._readers import READERS
 
 if TYPE_CHECKING:
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
+    from automl_explain._plots import plot_global_importance, plot_local, plot_summary
+    from automl_explain._report import save_plots, write_report
     from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
@@ -22,6 +24,8 @@ _MODULES = {
     **dict.fromkeys(
         ("ModelExplanation", "explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"
     ),
+    **dict.fromkeys(("plot_global_importance", "plot_local", "plot_summary"), "automl_explain._plots"),
+    **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
     "ExplainabilityOptions": "automl_explain.integrations._options",
     "Run": "automl_explain.integrations._run",
     "RunHistory": "automl_explain.integrations._history",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from automl_explain.explainers._palette import BAR_COLOR
+
 if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
 
-BAR_COLOR = "#2a6fbb"
 TOP = 10
 
 

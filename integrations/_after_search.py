@@ -26,8 +26,10 @@ OPAQUE_BACKGROUND = 25
 """Background rows of a run that is known only by its predictions."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
-PROBE_ROWS = 200
-"""Rows predicted to learn how fast such a model is."""
+PROBE_ROWS = (200, 4000)
+"""Rows predicted to learn how fast such a model is: few, then many if that was quick."""
+QUICK = 0.1
+"""Seconds within which a first probe is followed by the larger one, which is closer to how rows will come."""
 
 
 @dataclass
@@ -171,10 +173,7 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Expla
     seen = model.in_space(options.output) if options.output in model.outputs else model
     settings: dict[str, Any] = {"random_state": options.random_state, "n_jobs": 1, "progress": False}
     if isinstance(seen.structure, Opaque):
-        probe = job.background.take(np.arange(min(PROBE_ROWS, len(job.background))))
-        started = time.monotonic()
-        seen.predict(probe.data)
-        per_row = (time.monotonic() - started) / len(probe)
+        per_row = seconds_per_row(seen, job.background)
         evaluations = int(seconds / per_row)
         n_features = job.rows.n_columns
         affordable = evaluations // (OPAQUE_BACKGROUND * 4 * n_features)
@@ -188,6 +187,20 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Expla
         warnings.simplefilter("ignore")
         explainer = TabularExplainer(seen, job.background, feature_space=options.feature_space, **settings)
         return explainer.explain_local(rows)
+
+
+def seconds_per_row(model: FittedModel, table: Table) -> float:
+    """Time a model's predictions."""
+    per_row = 0.0
+    for n_rows in PROBE_ROWS:
+        probe = table.take(np.resize(np.arange(len(table)), n_rows))
+        started = time.monotonic()
+        model.predict(probe.data)
+        elapsed = time.monotonic() - started
+        per_row = elapsed / n_rows
+        if elapsed > QUICK:
+            break
+    return max(per_row, 1e-9)
 
 
 def _n_cores() -> int:

@@ -11,6 +11,8 @@ READERS: dict[str, str] = {
     "builtins.object": f"{_PLACE}._sklearn:describe",
     # scikit-learn: trees
     **dict.fromkeys(("sklearn.BaseDecisionTree", "sklearn.BaseForest"), f"{_PLACE}._sklearn_trees:describe_forest"),
+    "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
+    "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",
     "sklearn.BaseGradientBoosting": f"{_PLACE}._sklearn_trees:describe_boosting",
     "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
     "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",

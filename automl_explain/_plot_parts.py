@@ -1,0 +1,104 @@
+"""The furniture of every plot: axes, labels, titles, colour bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from automl_explain._views import minus, number_text, shortened
+from automl_explain.explainers._palette import RULE_COLOR, SEQUENTIAL_MAP
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+NAME_WIDTH = 28
+"""Letters of a feature's name beside an axis."""
+TITLE_WIDTH = 44
+"""Letters of a title's line; a longer title takes two."""
+FIGURE_INCHES = 7.2
+ROW_INCHES = 0.3
+
+
+def figure_size(n_rows: int, row_inches: float = ROW_INCHES) -> tuple[float, float]:
+    """Return the width and height in inches of a figure with that many rows."""
+    return FIGURE_INCHES, 1.25 + row_inches * max(n_rows, 2)
+
+
+def new_axes(n_rows: int, row_inches: float = ROW_INCHES) -> Axes:
+    """Return the axes of a new pyplot figure, tall enough for that many rows: notebooks show it, and then close it."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=figure_size(n_rows, row_inches), layout="constrained")
+    return ax
+
+
+def name_rows(ax: Axes, names: list[str], width: int = NAME_WIDTH) -> None:
+    """Label the rows from the top down; dollar signs are text, not formulas."""
+    ax.set_yticks(range(len(names)), [shortened(name, width) for name in names], parse_math=False)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def finish(ax: Axes, title: str, detail: str, xlabel: str) -> None:
+    """Set title and unit, a light grid, and no frame."""
+    both = f"{title} ({detail})" if detail else title
+    ax.set_title(both if len(both) <= TITLE_WIDTH else f"{title}\n{detail}".strip(), loc="left", parse_math=False)
+    ax.set_xlabel(xlabel, parse_math=False)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(RULE_COLOR)
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", color=RULE_COLOR)
+    ax.grid(visible=False)
+    ax.grid(visible=True, axis="x", color=RULE_COLOR, alpha=0.35, linewidth=0.8, zorder=0)
+    ax.set_axisbelow(True)
+
+
+def write_beside(
+    ax: Axes, x: float, row: int, text: str, *, to_right: bool, gap: float = 5, bold: bool = False
+) -> None:
+    """Write text `gap` points from the point (x, row)."""
+    ax.annotate(
+        minus(text),
+        (x, row),
+        xytext=(gap if to_right else -gap, 0),
+        textcoords="offset points",
+        ha="left" if to_right else "right",
+        va="center_baseline",
+        fontsize="small",
+        fontweight="bold" if bold else "normal",
+        parse_math=False,
+    )
+
+
+def label_bars(ax: Axes, values: np.ndarray, room: float = 0.12) -> None:
+    """Write each bar's value beyond its end, on an axis long enough for that."""
+    low, high = min(0.0, float(values.min(initial=0.0))), max(0.0, float(values.max(initial=0.0)))
+    width = (high - low) or 1.0
+    ax.set_xlim(low - (0.16 * width if low < 0 else 0), high + (room * width if high > 0 or low == 0 else 0))
+    if low < 0:
+        ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
+    for row, value in enumerate(values):
+        write_beside(ax, float(value), row, number_text(value), to_right=value >= 0)
+
+
+def color_map() -> Colormap:
+    """Return the colours from the lowest to the highest value."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    name, low, high = SEQUENTIAL_MAP
+    return ListedColormap(colormaps[name](np.linspace(low, high, 256)), name="low_to_high")
+
+
+def add_color_bar(ax: Axes) -> None:
+    """Add the legend of `color_map` to the right of the axes."""
+    from matplotlib.cm import ScalarMappable
+
+    figure = ax.get_figure(root=False)
+    assert figure is not None
+    bar = figure.colorbar(ScalarMappable(cmap=color_map()), ax=ax, ticks=[0, 1], aspect=35, shrink=0.8, pad=0.02)
+    bar.ax.set_yticklabels(["low", "high"])
+    bar.ax.tick_params(length=0)
+    bar.set_label("feature value (rank)", labelpad=-12)
+    bar.outline.set_visible(False)  # type: ignore[operator]

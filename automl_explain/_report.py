@@ -1,0 +1,200 @@
+"""`write_report` and `save_plots`: what was explained, as files to hand on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from automl_explain._figures import png
+from automl_explain._plots import plot_global_importance, plot_local, plot_summary
+from automl_explain._report_html import (
+    header,
+    how_section,
+    model_section,
+    rows_section,
+    runs_section,
+    text,
+    unexplained_section,
+)
+from automl_explain._report_page import page
+from automl_explain._report_story import choose_rows, tell
+from automl_explain._views import check_top_k, class_text, explanation_of, ranking
+from automl_explain.explainers._errors import HistoryError, InvalidInputError
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.integrations._run import Run
+
+MOST_CLASS_FILES = 10
+"""Classes with a picture of their own."""
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    runs: Iterable[Run],
+    *,
+    title: str | None = None,
+    top_k: int = 15,
+    rows: int = 2,
+) -> Path:
+    """Write the report of a search: one HTML file that needs nothing else.
+
+    It shows the model that the search ends with and the best run in full, single rows of the former, every run with its
+    status, what was not explained and why, and how everything was computed.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; replaced if it exists, whole or not at all.
+    runs : iterable of Run
+        The runs of one search, such as ``automl.runs`` or ``history.runs(search)``.
+    title : str, optional
+        Heading; default: "Explanations of search" and its id.
+    top_k : int, default 15
+        Features shown of each model.
+    rows : int, default 2
+        Rows shown from either end: with the highest and the lowest output, or, for several classes, where the model is
+        most and least certain. At most 5.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no runs, they belong to several searches, or a parameter cannot be used.
+    HistoryError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from automl_explain import RunHistory, write_report
+    >>> history = RunHistory(tempfile.mkdtemp())
+    >>> search = history.start_search("flaml", "binary", {"metric": "log_loss"})
+    >>> run = {"number": 0, "learner": "lgbm", "config": {}, "loss": 0.2, "metric": "log_loss", "kind": "trial"}
+    >>> _ = history.add_runs(search, [run | {"status": "skipped", "why": "not asked for", "sample_size": None}])
+    >>> write_report(Path(tempfile.mkdtemp()) / "report.html", history.runs(search)).name
+    'report.html'
+    """
+    top_k = check_top_k(top_k)
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
+        raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
+    story = tell(list(runs))
+    title = title or f"Explanations of search {story.search['id']}"
+    main = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
+    main[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
+    main += [runs_section(story), unexplained_section(story), how_section(story)]
+    version = story.facts.get("versions", {}).get("automl-explain", "")
+    footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
+    target = Path(path)
+    _write_whole(target, page(title, header(story, title), "".join(main), footer).encode())
+    return target
+
+
+def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: int = 15) -> list[Path]:
+    """Write an explanation's plots as PNG files.
+
+    Parameters
+    ----------
+    directory : path-like
+        Made when missing; files of the same names are replaced.
+    explanation : ModelExplanation, Explanation or Run
+        Without local values only the importance is drawn.
+    top_k : int, default 15
+        Features shown.
+
+    Returns
+    -------
+    list of Path
+        ``importance.png``; ``summary.png``, or one for each class where there are more than two; ``row-<number>.png``
+        for the rows with the highest and the lowest output, or, for several classes, those where the model is most and
+        least certain.
+
+    Raises
+    ------
+    InvalidInputError
+        If this is no explanation or `top_k` is less than 1.
+    HistoryError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model, save_plots
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> explained = explain_model(Ridge().fit(X, y), X, X.iloc[:50])
+    >>> [path.name for path in save_plots(tempfile.mkdtemp(), explained)][:2]
+    ['importance.png', 'summary.png']
+    """
+    explanation = explanation_of(explanation)
+    top_k = check_top_k(top_k)
+    folder = Path(directory)
+    shown = min(top_k, explanation.num_features)
+    files = {"importance.png": png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=top_k), shown)}
+    if explanation.local_importance_values is not None and explanation.num_examples:
+        files |= _summaries(explanation, top_k, shown) | _rows(explanation, top_k, shown)
+    for name, picture in files.items():
+        _write_whole(folder / name, picture)
+    return [folder / name for name in files]
+
+
+def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
+    classes = explanation.classes or ()
+
+    def draw(label: Any) -> bytes:
+        return png(lambda ax: plot_summary(explanation, ax=ax, class_=label, top_k=top_k), shown, row_inches=0.36)
+
+    if len(classes) <= 2:
+        return {"summary.png": draw(None)}
+    moved = sorted(ranking(explanation.per_class_values.sum(axis=1))[:MOST_CLASS_FILES])
+    return {f"summary-{j}-{_slug(class_text(explanation, int(j)))}.png": draw(classes[j]) for j in moved}
+
+
+def _rows(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
+    files = {}
+    for chosen in choose_rows(explanation, 1)[1]:
+        label = None if chosen.position is None else (explanation.classes or ())[chosen.position]
+        files[f"row-{chosen.row}.png"] = png(
+            lambda ax, row=chosen.row, label=label: plot_local(explanation, row, ax=ax, class_=label, top_k=top_k),
+            shown + 3,
+        )
+    return files
+
+
+def _slug(label: str) -> str:
+    """A label as part of a file's name on any system."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", label)[:30].strip("-").lower() or "class"
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise HistoryError(f"The file {target} cannot be written: {error}. Name another place.") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _umask() -> int:
+    """The process's mask for new files, which mkstemp does not follow."""
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,18 @@
+"""The colours of every view: notebook tables, plots and the report. All pairs stay apart for colour-blind readers."""
+
+from __future__ import annotations
+
+BAR_COLOR = "#2a6fbb"
+"""An importance, and a contribution that raises the output."""
+LOWERING_COLOR = "#d9682b"
+"""A contribution that lowers the output."""
+NEUTRAL_COLOR = "#8c8c8c"
+"""Categories, missing values, and whatever was put together."""
+INK_COLOR = "#1f2328"
+"""Text on white."""
+RULE_COLOR = "#b8bec6"
+"""Axes, connectors and zero lines."""
+CLASS_COLORS = ("#2a6fbb", "#e09f1f", "#2f9e77", "#c25a9b", "#6cb4e4", "#d9682b", "#6a5aa8")
+"""One colour per class, the most important first; further classes share `NEUTRAL_COLOR`."""
+SEQUENTIAL_MAP = ("plasma", 0.05, 0.80)
+"""Colour map of feature values, low to high, and the part of it that is legible on white."""
