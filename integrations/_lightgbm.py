@@ -20,7 +20,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, ZERO_THRESHOLD, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations._outputs import both_margins, both_probabilities, columns
 from automl_explain.integrations._preorder import in_preorder
@@ -102,6 +102,7 @@ def read_trees(booster: Any) -> Trees:
 
 
 def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> FittedModel:
+    require_classes(name, classes)
     header, lines = _parse(booster)
     structure = _assemble(header, lines)
     if classes is None and (header.objective in CLASSIFIES or header.n_outputs > 1):

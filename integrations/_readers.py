@@ -14,8 +14,6 @@ READERS: dict[str, str] = {
     "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
     "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",
     "sklearn.BaseGradientBoosting": f"{_PLACE}._sklearn_trees:describe_boosting",
-    "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
-    "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",
     "sklearn.AdaBoostClassifier": f"{_PLACE}._sklearn_trees:describe_adaboost",
     "sklearn.AdaBoostRegressor": f"{_PLACE}._sklearn_trees:describe_adaboost_regressor",
     "sklearn.BaseBagging": f"{_PLACE}._sklearn_trees:describe_bagging",

@@ -28,7 +28,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, Opaque, OutputSpace, Predict, Structure
 from automl_explain.explainers._trees import MISSING_LEFT, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import as_fitted, to_matrix
 from automl_explain.integrations._outputs import RawPredict, both_margins, columns, log_odds
 from automl_explain.integrations._preorder import in_preorder, levels, numeric_splits
@@ -294,11 +294,7 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
             f"{name} predicts {n_targets} targets at once. Models of one target are supported: fit one model per "
             "target and explain each."
         )
-    if len(getattr(model, "classes_", "ab")) < 2:
-        raise UnsupportedModelError(
-            f"This {name} was trained on one class only, so that no feature can matter. Models of two or more classes "
-            "are supported."
-        )
+    require_classes(name, tuple(model.classes_) if hasattr(model, "classes_") else None)
 
 
 # ---------------------------------------------------------------------------------------------------- FittedModel

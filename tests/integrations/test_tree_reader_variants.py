@@ -87,6 +87,13 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
     "tree of two targets": (tree.DecisionTreeRegressor(), _two_targets, "2 targets at once"),
     "bagging of two targets": (ensemble.BaggingRegressor(tree.DecisionTreeRegressor(), 2), _two_targets, "2 targets"),
     "one class": (ensemble.RandomForestClassifier(2), lambda: np.ones(N_ROWS), "one class only"),
+    "histograms of one class": (ensemble.HistGradientBoostingClassifier(), lambda: np.ones(N_ROWS), "one class only"),
+    "lightgbm of one class": (lightgbm.LGBMClassifier(**LIGHTGBM_SMALL), lambda: np.ones(N_ROWS), "one class only"),
+    "xgboost of one class": (
+        xgboost.XGBClassifier(**XGBOOST_SMALL, base_score=0.5),
+        lambda: np.zeros(N_ROWS),
+        "one class only",
+    ),
     "embedding": (ensemble.RandomTreesEmbedding(2), lambda: None, "predicts nothing"),
     "lightgbm, linear trees": (
         lightgbm.LGBMRegressor(**LIGHTGBM_SMALL, linear_tree=True),

@@ -431,6 +431,10 @@ def _squares(y_true, y_pred):
     return y_pred - y_true, np.ones_like(y_pred)
 
 
+def _squares_of_three(y_true, y_pred):
+    return y_pred - (y_true[:, None] == np.arange(3)), np.ones_like(y_pred)
+
+
 def _lightgbm_squares(prediction, data):
     return prediction - data.get_label(), np.ones_like(prediction)
 
@@ -485,6 +489,14 @@ def _lightgbm_cases() -> list[Case]:
             "lightgbm, custom regressor", gaps, target(), "response", parameters={"objective": _squares}, **NUMBER
         ),
         Case("lightgbm, stopped", LIGHTGBM, _stopped_lightgbm, "log_odds", _lightgbm_raw, value=_predict),
+        Case(
+            "lightgbm of three, custom",
+            LIGHTGBM,
+            _fit(lightgbm.LGBMClassifier(**LIGHTGBM_SMALL, objective=_squares_of_three), gaps, labels(3)),
+            "margin",
+            _lightgbm_raw,
+            **THREE,
+        ),
         Case(
             "lightgbm, custom",
             LIGHTGBM,
@@ -652,6 +664,15 @@ def _xgboost_cases() -> list[Case]:
         _xgboost("xgboost, raw", gaps, labels(), parameters={"objective": "binary:logitraw"}, value=None),
         _xgboost("xgboost, hinge", gaps, labels(), "margin", parameters={"objective": "binary:hinge"}),
         _xgboost("xgboost, custom", gaps, labels(), "margin", parameters={"objective": _squares}, value=None),
+        _xgboost(
+            "xgboost of three, custom",
+            gaps,
+            labels(3),
+            "margin",
+            parameters={"objective": _squares_of_three},
+            value=None,
+            **THREE,
+        ),
         _xgboost("xgboost forest", gaps, labels(3), kind=xgboost.XGBRFClassifier, **THREE),
         _xgboost("xgboost forest regressor", gaps, target(), "response", kind=xgboost.XGBRFRegressor, **NUMBER),
         _xgboost("xgboost regressor", table, target(), "response", **of_frame, **NUMBER),
