@@ -44,8 +44,8 @@ def number(value: float | None, *, signed: bool = False) -> str:
 # ------------------------------------------------------------------------------------------------------------ header
 
 
-def header(story: Story, title: str) -> str:
-    """Return title, facts at a glance and what to look at first."""
+def header(story: Story, title: str, main: str) -> str:
+    """Return title, facts at a glance, what to look at first, and links to the sections that `main` has."""
     search, best = story.search, story.best
     rows = ", ".join(
         f"{count:,} {name} rows"
@@ -70,7 +70,9 @@ def header(story: Story, title: str) -> str:
         f"<div><dt>{text(name)}</dt><dd>{text(value, 40)}{f'<small>{text(small)}</small>' if small else ''}</dd></div>"
         for name, value, small in cards
     )
-    links = "".join(f'<a href="#{place}">{text(name)}</a>' for place, name in _contents(story))
+    links = "".join(
+        f'<a href="#{place}">{text(name)}</a>' for place, name in _contents(story) if f'id="{place}"' in main
+    )
     sentences = "".join(f"<li>{text(sentence)}</li>" for sentence in first_look(story))
     return (
         f'<h1>{text(title)}</h1><p class="soft">{" · ".join(part for part in line if part)}</p>'
@@ -87,8 +89,8 @@ def _search_time(story: Story) -> str:
 
 def _contents(story: Story) -> list[tuple[str, str]]:
     models = [(f"model-{i}", heading(model)) for i, model in enumerate(story.models)]
-    rows = [("rows", "Single rows")] if story.models else []
-    return [*models, *rows, ("runs", "All runs"), ("unexplained", "Not explained"), ("how", "How it was made")]
+    rest = [("rows", "Single rows"), ("runs", "All runs"), ("unexplained", "Not explained"), ("how", "How it was made")]
+    return [*models[:1], *rest[:1], *models[1:], *rest[1:]]
 
 
 def heading(model: Model) -> str:
