@@ -251,10 +251,24 @@ class TestStory:
         ]
 
     def test_sentences(self, tmp_path):
-        sentences = " ".join(first_look(tell(search(tmp_path, cases.regression(), n_trials=10, kind="refit"))))
-        assert "The best of 10 trials is" in sentences
+        runs = search(tmp_path, cases.regression(), n_trials=10, kind="refit")
+        sentences = " ".join(first_look(tell(runs)))
+        assert f"The best of 10 trials is {runs[9].id} (lgbm) with a log_loss of 0.1." in sentences
+        assert "It was not explained: ValueError" in sentences
         assert "4 of 11 runs were not explained: 2 skipped, 2 failed." in sentences
-        assert "“age” is among the 3 most important features in 7 of 7 explained runs" in sentences
+        names = [name for name, _ in runs[0].top[:3]]
+        assert f"All 7 explained runs agree on the 3 most important features: {names[0]}, {names[1]} and" in sentences
+
+    def test_a_feature_that_most_runs_name_is_pointed_out(self, tmp_path):
+        runs = search(tmp_path, cases.regression(), n_trials=4)
+        other = cases.attributed(np.arange(1.0, 5.0)[None, :], features=("age", "b", "c", "d"))
+        runs[0].history.store(runs[0].id, other)
+        sentences = " ".join(first_look(tell(runs[0].history.runs(runs[0].search))))
+        assert re.search(r"“.+” is among the 3 most important features in [23] of 3 explained runs", sentences)
+
+    def test_the_best_explained_run_stands_in_for_one_that_was_not(self, tmp_path):
+        (model,) = tell(search(tmp_path, cases.regression(), n_trials=5)).models
+        assert (model.run.number, model.name) == (2, "The best explained run")
 
     def test_values_that_do_not_add_up_are_pointed_out(self, tmp_path):
         good = cases.regression()
