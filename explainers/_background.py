@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl_explain.explainers._game import predict_finite
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table
 
@@ -31,7 +32,7 @@ def representative(model: FittedModel, background: Table, n_rows: int) -> tuple[
     total = len(background)
     if total <= n_rows:
         return background, None
-    outputs = model.predict(background.data)
+    outputs = predict_finite(model, background.data)
     centred = outputs - outputs.mean(axis=0)
     axis = np.linalg.svd(centred.T @ centred)[0][:, 0] if outputs.shape[1] > 1 else np.ones(1)
     order = np.argsort(centred @ axis, kind="stable")

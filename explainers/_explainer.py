@@ -70,6 +70,8 @@ class TabularExplainer:
         True: a progress bar; False: none; default: one that appears after two seconds.
     nsamples : int, optional
         Coalitions per row for models known only by their predictions; default 2 f + 2048, fewer for many rows.
+    max_evaluations : int, optional
+        Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
     background_size : int, optional
         Background rows kept for such models, 50 by default; which ones is said in the explanation's notes.
 

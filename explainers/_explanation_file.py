@@ -104,7 +104,8 @@ def _code_column(series: pd.Series) -> tuple[dict[str, Any], npt.NDArray[Any]]:
         return {"as": "number"}, series.to_numpy() if plain else series.to_numpy(dtype=np.float64, na_value=np.nan)
     if pd.api.types.is_datetime64_any_dtype(dtype):
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(dtype, "tz", None) is not None else series
-        return {"as": "time"}, utc.to_numpy(dtype="datetime64[ns]").view(np.int64)
+        times = utc.to_numpy()
+        return {"as": "time", "unit": np.datetime_data(times.dtype)[0]}, times.view(np.int64)
     category = series if isinstance(dtype, pd.CategoricalDtype) else series.astype(object).map(_text).astype("category")
     return {
         "as": "category",
@@ -134,4 +135,4 @@ def _get_table(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
 def _decode_column(how: dict[str, Any], codes: npt.NDArray[Any]) -> Any:
     if how["as"] == "category":
         return pd.Categorical.from_codes(codes, categories=how["labels"])
-    return pd.Series(codes.view("datetime64[ns]")) if how["as"] == "time" else codes
+    return pd.Series(codes.view(f"datetime64[{how['unit']}]")) if how["as"] == "time" else codes

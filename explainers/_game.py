@@ -30,7 +30,7 @@ class Game:
         self._model = model
         self._background = background
         self._players = players
-        self.background_outputs = self._predict(background.data)
+        self.background_outputs = predict_finite(model, background.data)
         self.base_values = self.background_outputs.mean(axis=0)
 
     def values(self, rows: Table, coalitions: Coalitions) -> tuple[Matrix, Matrix]:
@@ -47,7 +47,7 @@ class Game:
         tuple of ndarray, ndarray
             Values of the coalitions, (n, m, K), and of the grand coalition, (n, K).
         """
-        outputs = self._predict(rows.data)
+        outputs = predict_finite(self._model, rows.data)
         columns = coalitions if self._players is None else coalitions[:, self._players]
         n, m, n_background = len(rows), len(columns), len(self._background)
         values = np.zeros((n, m, outputs.shape[1]))
@@ -81,18 +81,26 @@ class Game:
             offset += len(distinct)
         owner = np.concatenate(owners)
         mixed = mixer.mix(pairs[owner, 0], pairs[owner, 1], np.vstack(masks))
-        predicted = self._predict(mixed)
+        predicted = predict_finite(self._model, mixed)
         for (row, _), inverse in zip(pairs, inverses, strict=True):
             values[row] += predicted[inverse]
 
-    def _predict(self, data: object) -> Matrix:
-        outputs = self._model.predict(data)
-        if not np.isfinite(outputs).all():
-            raise InvalidInputError(
-                f"{self._model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
-                f"{self._model.output_space}; a Shapley value needs finite outputs."
-            )
-        return outputs
+
+def predict_finite(model: FittedModel, data: object) -> Matrix:
+    """Return a model's outputs for engineered rows; a Shapley value needs numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        If an output is NaN or infinite.
+    """
+    outputs = model.predict(data)
+    if not np.isfinite(outputs).all():
+        raise InvalidInputError(
+            f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
+            f"{model.output_space}; a Shapley value needs finite outputs."
+        )
+    return outputs
 
 
 def _distinct_rows(masks: Coalitions) -> tuple[Coalitions, npt.NDArray[np.intp]]:

@@ -1,385 +1,200 @@
-"""Kernels of interventional Shapley values: tables over the patterns that rows make on root-leaf paths.
+"""Kernels that explain rows by interventional Shapley values.
 
-On a path with d players, a background row makes the pattern b (bit i: it passes player i) and the explained row the
-pattern c. A coalition reaches the leaf when each of its players is in c and each other one in b. With m the complement of
-c, f_b the weight of b, p = d - |b|, q = |m| and v the leaf's output
-
-    phi_i = v sum_{b >= m} f_b ([c_i = 1, b_i = 0] (p-1)! q! / (p+q)!  -  [c_i = 0] p! (q-1)! / (p+q)!).
-
-Both weights are integrals, ``int t^(p-1) (1-t)^q`` and ``int t^p (1-t)^(q-1)``, so that with the superset sums
-
-    T1[m] = sum_{b >= m} f_b int t^(p-1) (1-t)^|m|,    T2[m] = sum_{b >= m} f_b int t^(p-1) (1-t)^(|m|-1)
-
-(``int`` of p = 0 read as minus the harmonic numbers of |m| and |m| - 1, its finite part) every player has
-``phi_i = v (T1[m] - T2[m | i])``. The tables do not depend on the explained row. (Pattern counts: arXiv:2511.09376.)
-
-The leaves of a small subtree share one table: its index has a bit for each player on the path to the subtree and one
-for each split inside, and an entry holds the sum of its leaves' values for each player.
+Most leaves are looked up in tables (see `_table_kernels`): one pass over a tree's splits gives the index of each
+group's entry. Leaves with too many players for a table are found by walking the tree with the row and a background row
+at once: where the two part, the player of the split joins those taken from the row (p of them) on the row's side and
+those taken from the background (q) on the other side; a leaf of output v gives each of the former ``v (p-1)! q! /
+(p+q)!`` and takes ``v p! (q-1)! / (p+q)!`` from each of the latter.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import ALL_ROWS, LANES, gather_patterns
-from automl_explain.explainers._tree_paths import rows_left
-
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-Patterns = npt.NDArray[np.uint32]
-Floats = npt.NDArray[np.float64]
-PATTERN_BITS = 32
-"""Players in one word of a pattern."""
+from automl_explain.explainers._lanes import ENTRY, LANES, add_entry, gather_patterns
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Rows, Words, pass_masks, rows_left
 
 
-@kernel
-def choose_groups(
-    left: Ints, right: Ints, player: Ints, slot: Ints, width: Ints, most_bits: int, n_splits: Ints, n_players: Ints,
-    is_group: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
-    """Mark the roots of the subtrees that share a table: as large as no memory is lost by sharing.
+class Tables(NamedTuple):
+    """Tables of groups of leaves.
 
-    A subtree whose leaves alone need more than `most_bits` gets no table; its leaves are left out.
+    Parameters
+    ----------
+    trees, first_cluster : ndarray
+        The clusters of ``trees[i]`` are those from ``first_cluster[i]`` to ``first_cluster[i + 1]``.
+    outputs, first_output : ndarray
+        A cluster's places in a row of values (K * P), for each leaf column in turn.
+    stride : ndarray
+        Numbers in an entry of each cluster, a multiple of ENTRY for each leaf column.
+    first_group : ndarray
+        The groups of cluster i are those from ``first_group[i]`` to ``first_group[i + 1]``.
+    sources, first_source : ndarray
+        Index bits of each group, as in `Subtrees`.
+    first_entry, entries : ndarray
+        Where each group's entries begin, and the entries.
+    n_columns, most_nodes, most_stride : int
+        Leaf columns, and the largest tree and entry.
     """
-    n_nodes = len(left)
-    size = np.empty(n_nodes)
-    found = np.empty(most_bits + 1, np.int32)
-    for node in range(n_nodes - 1, -1, -1):
-        apart = np.inf
-        n_splits[node] = 0
-        if left[node] >= 0:
-            n_splits[node] = n_splits[left[node]] + n_splits[right[node]] + 1
-            apart = size[left[node]] + size[right[node]]
-        bits = width[node] + n_splits[node]
-        size[node] = apart
-        if bits > most_bits:
-            continue
-        n_found = 0
-        for inside in range(node, node + 2 * n_splits[node] + 1):
-            if left[inside] >= 0 and slot[left[inside]] >= width[node]:
-                known = False
-                for i in range(n_found):
-                    known |= found[i] == player[left[inside]]
-                if not known:
-                    found[n_found] = player[left[inside]]
-                    n_found += 1
-        n_players[node] = width[node] + n_found
-        together = float(1 << bits) * n_players[node]
-        if together <= apart:
-            size[node] = together
-            is_group[node] = True
-            is_group[node + 1 : node + 2 * n_splits[node] + 1] = False
 
-
-@inlined
-def pass_masks(
-    tree_root: int, end: int, x: Floats, x_at: int, left: Ints, right: Ints, feature: Ints, ancestor: Ints,
-    kind: npt.NDArray[np.uint8], threshold: Floats, flags: npt.NDArray[np.uint8], category_start: Ints,
-    category_size: Ints, categories: npt.NDArray[np.uint32], masks: Words,
-) -> None:  # fmt: skip
-    """Write a tree's masks for a block of rows.
-
-    ``masks[2 e]`` are the rows that pass the player of edge e so far, ``masks[2 s + 1]`` those that split s sends left;
-    nodes are counted from the tree's root.
-    """
-    everyone = np.uint64(ALL_ROWS)
-    masks[0] = everyone
-    for node in range(tree_root, end):
-        if left[node] >= 0:
-            goes = rows_left(
-                x, x_at + feature[node] * LANES, kind[node], threshold[node], flags[node], category_start[node],
-                category_size[node], categories,
-            )  # fmt: skip
-            above = ancestor[left[node]]
-            before = everyone if above < 0 else masks[2 * (above - tree_root)]
-            masks[2 * (node - tree_root) + 1] = goes
-            masks[2 * (left[node] - tree_root)] = before & goes
-            masks[2 * (right[node] - tree_root)] = before & ~goes
+    trees: Longs
+    first_cluster: Longs
+    outputs: Longs
+    first_output: Longs
+    stride: Longs
+    first_group: Longs
+    sources: Ints
+    first_source: Longs
+    first_entry: Longs
+    entries: Floats
+    n_columns: int
+    most_nodes: int
+    most_stride: int
 
 
 @kernel
-def find_patterns(
-    tree_root: int, end: int, x: Floats, n_columns: int, left: Ints, right: Ints, feature: Ints, ancestor: Ints,
-    kind: npt.NDArray[np.uint8], threshold: Floats, flags: npt.NDArray[np.uint8], category_start: Ints,
-    category_size: Ints, categories: npt.NDArray[np.uint32], sources: Ints, first_source: Longs, first_row: int,
-    patterns: Patterns,
-) -> None:  # fmt: skip
-    """Write the patterns of blocks of rows into the rows from `first_row` on of `patterns`, (pieces, rows).
-
-    Bit j of piece i is mask ``sources[first_source[i] + j]`` of `pass_masks`.
-    """
-    masks = np.empty(2 * (end - tree_root), np.uint64)
-    flat = patterns.reshape(-1)
-    for block in range(len(x) // (n_columns * LANES)):
-        pass_masks(
-            tree_root, end, x, block * n_columns * LANES, left, right, feature, ancestor, kind, threshold, flags,
-            category_start, category_size, categories, masks,
-        )  # fmt: skip
-        for piece in range(len(first_source) - 1):
-            n_bits = first_source[piece + 1] - first_source[piece]
-            at = piece * patterns.shape[1] + first_row + block * LANES
-            gather_patterns(masks, sources, first_source[piece], n_bits, flat, at)
-
-
-@inlined
-def _bits_of(pattern: int) -> int:
-    count = 0
-    while pattern:
-        pattern &= pattern - 1
-        count += 1
-    return count
-
-
-@kernel
-def leaf_tables(
-    patterns: Patterns, weights: Floats, d: int, t: Floats, not_t: Floats, rule: Floats, first: Floats, second: Floats
-) -> None:
-    """Write a leaf's T1 and T2, (2^d,) each; `patterns` and `weights` are those of the background rows."""
-    n = 1 << d
-    counts = np.zeros(n)
-    sums = np.empty(n)
-    first[:n] = 0.0
-    second[:n] = 0.0
-    for row in range(len(weights)):
-        counts[patterns[row]] += weights[row]
-    for k in range(len(t)):
-        powers = np.empty(d + 1)
-        shares = np.empty(d + 1)
-        powers[0], shares[0] = 1.0, rule[k]
-        for i in range(d):
-            powers[i + 1], shares[i + 1] = powers[i] * t[k], shares[i] * not_t[k]
-        for b in range(n - 1):
-            sums[b] = counts[b] * powers[d - _bits_of(b) - 1]
-        sums[n - 1] = 0.0
-        for i in range(d):
-            bit = 1 << i
-            for start in range(0, n, 2 * bit):
-                for b in range(start, start + bit):
-                    sums[b] += sums[b + bit]
-        first[0] += shares[0] * sums[0]
-        for m in range(1, n):
-            size = _bits_of(m)
-            first[m] += shares[size] * sums[m]
-            second[m] += shares[size - 1] * sums[m]
-    harmonic = np.zeros(d + 1)
-    for i in range(d):
-        harmonic[i + 1] = harmonic[i] + 1.0 / (i + 1)
-    for m in range(1, n):
-        size = _bits_of(m)
-        first[m] -= counts[n - 1] * harmonic[size]
-        second[m] -= counts[n - 1] * harmonic[size - 1]
-
-
-@kernel
-def write_sources(
-    nodes: Longs, parent: Ints, left: Ints, slot: Ints, width: Ints, player: Ints, n_splits: Ints, root_of: Longs,
-    sources: Ints, first_source: Longs, targets: Longs, first_target: Longs,
-) -> None:  # fmt: skip
-    """Write each subtree's index bits as places in `pass_masks`, and its players, those of the path first."""
-    for i in range(len(nodes)):
-        node = edge = nodes[i]
-        root, at, to = root_of[i], first_source[i], first_target[i]
-        sources[at : at + width[node]] = -1
-        while parent[edge] >= 0:
-            if sources[at + slot[edge]] < 0:
-                sources[at + slot[edge]] = 2 * (edge - root)
-                targets[to + slot[edge]] = player[edge]
-            edge = parent[edge]
-        at += width[node]
-        found = to + width[node]
-        for inside in range(node, node + 2 * n_splits[node] + 1):
-            if left[inside] >= 0:
-                sources[at] = 2 * (inside - root) + 1
-                at += 1
-                if slot[left[inside]] >= width[node]:
-                    new = player[left[inside]]
-                    if not (targets[to + width[node] : found] == new).any():
-                        targets[found] = new
-                        found += 1
-
-
-@kernel
-def fill_tables(
-    groups: Longs, group_of_piece: Longs, leaves: Longs, patterns: Patterns, weights: Floats, parent: Ints, left: Ints,
-    slot: Ints, width: Ints, player: Ints, n_splits: Ints, values: Floats, t: Floats, not_t: Floats, rule: Floats,
-    first_rule: Longs, targets: Longs, first_target: Longs, first_entry: Longs, tables: Floats,
-) -> None:  # fmt: skip
-    """Add the values of `leaves` to the tables of their groups; ``patterns[i]`` are the background's at ``leaves[i]``.
-
-    The quadrature for d players is ``first_rule[d]:first_rule[d + 1]`` of `t`, `not_t` and `rule`.
-    """
-    deepest = 0
-    for leaf in leaves:
-        deepest = max(deepest, width[leaf])
-    first, second = np.empty(1 << deepest), np.empty(1 << deepest)
-    need, want, target = np.empty(deepest, np.int64), np.empty(deepest, np.int64), np.empty(deepest, np.int64)
-    for i in range(len(leaves)):
-        leaf, group = leaves[i], group_of_piece[i]
-        top, d = groups[group], width[leaf]
-        if d == 0:
-            continue
-        a, b = first_rule[d], first_rule[d + 1]
-        leaf_tables(patterns[i], weights, d, t[a:b], not_t[a:b], rule[a:b], first, second)
-        players = targets[first_target[group] : first_target[group + 1]]
-        _place_leaf(leaf, top, parent, left, slot, width, player, n_splits, players, need, want, target)
-        n_bits, stride = width[top] + n_splits[top], len(players) * values.shape[1]
-        for index in range(1 << n_bits):
-            failed = 0
-            for j in range(d):
-                if (index & need[j]) != want[j]:
-                    failed |= 1 << j
-            entry = tables[first_entry[group] + index * stride :]
-            for j in range(d):
-                value = first[failed] - second[failed | (1 << j)]
-                for column in range(values.shape[1]):
-                    entry[column * len(players) + target[j]] += values[leaf, column] * value
-
-
-@inlined
-def _place_leaf(
-    leaf: int, top: int, parent: Ints, left: Ints, slot: Ints, width: Ints, player: Ints, n_splits: Ints,
-    players: Longs, need: Longs, want: Longs, target: Longs,
-) -> None:  # fmt: skip
-    """Say which bits of the index of subtree `top` its leaf needs for each of its players, and the players' places."""
-    for j in range(width[leaf]):
-        need[j] = want[j] = (1 << j) if j < width[top] else 0
-        target[j] = j
-    edge = leaf
-    while edge != top:
-        split, j = parent[edge], slot[edge]
-        bit = 1 << (width[top] + _splits_between(top, split, left))
-        need[j] |= bit
-        if left[split] == edge:
-            want[j] |= bit
-        if j >= width[top]:
-            for place in range(len(players)):
-                if players[place] == player[edge]:
-                    target[j] = place
-        edge = split
-
-
-@inlined
-def _splits_between(top: int, split: int, left: Ints) -> int:
-    count = 0
-    for node in range(top, split):
-        if left[node] >= 0:
-            count += 1
-    return count
-
-
-@kernel
-def add_from_tables(
-    x: Floats, n_columns: int, trees: Ints, roots: Ints, ends: Ints, left: Ints, right: Ints, feature: Ints,
-    ancestor: Ints, kind: npt.NDArray[np.uint8], threshold: Floats, flags: npt.NDArray[np.uint8], category_start: Ints,
-    category_size: Ints, categories: npt.NDArray[np.uint32], first_group: Longs, sources: Ints, first_source: Longs,
-    targets: Longs, first_target: Longs, first_entry: Longs, tables: Floats, phi: Floats,
-) -> None:  # fmt: skip
-    """Add the values of all groups to `phi` (rows, K * P); the groups of ``trees[i]`` begin at ``first_group[i]``."""
+def add_from_tables(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> None:
+    """Add the values of all groups to `phi` (rows, K * P)."""
     pattern = np.empty(LANES, np.uint32)
-    largest = 0
-    for tree in trees:
-        largest = max(largest, ends[tree] - roots[tree])
-    masks = np.empty(2 * largest, np.uint64)
-    for i in range(len(trees)):
-        tree = trees[i]
-        for block in range(len(x) // (n_columns * LANES)):
-            pass_masks(
-                roots[tree], ends[tree], x, block * n_columns * LANES, left, right, feature, ancestor, kind, threshold,
-                flags, category_start, category_size, categories, masks,
-            )  # fmt: skip
-            for group in range(first_group[i], first_group[i + 1]):
-                n_bits = first_source[group + 1] - first_source[group]
-                gather_patterns(masks, sources, first_source[group], n_bits, pattern, 0)
-                players = targets[first_target[group] : first_target[group + 1]]
-                for row in range(min(LANES, len(phi) - block * LANES)):
-                    at = first_entry[group] + np.int64(pattern[row]) * len(players)
-                    out = phi[block * LANES + row]
-                    for j in range(len(players)):
-                        out[players[j]] += tables[at + j]
+    masks = np.empty(2 * tables.most_nodes, np.uint64)
+    sums = np.zeros(LANES * tables.most_stride)
+    for i in range(len(tables.trees)):
+        tree = tables.trees[i]
+        for block in range(rows.n_blocks):
+            pass_masks(paths, rows, tree, block, masks)
+            n_rows = min(LANES, rows.n_rows - block * LANES)
+            for cluster in range(tables.first_cluster[i], tables.first_cluster[i + 1]):
+                stride = tables.stride[cluster]
+                for group in range(tables.first_group[cluster], tables.first_group[cluster + 1]):
+                    first = tables.first_source[group]
+                    gather_patterns(masks, tables.sources, first, tables.first_source[group + 1] - first, pattern, 0)
+                    for row in range(n_rows):
+                        at = tables.first_entry[group] + np.int64(pattern[row]) * stride
+                        add_entry(tables.entries, at, sums, row * stride, stride // ENTRY)
+                first = tables.first_output[cluster]
+                per_column = (tables.first_output[cluster + 1] - first) // tables.n_columns
+                apart = stride // tables.n_columns
+                for row in range(n_rows):
+                    for column in range(tables.n_columns):
+                        for j in range(per_column):
+                            place = tables.outputs[first + column * per_column + j]
+                            phi[block * LANES + row, place] += sums[row * stride + column * apart + j]
+                for i_sum in range(n_rows * stride):
+                    sums[i_sum] = 0.0
 
 
-@kernel
-def distinct_patterns(
-    patterns: Patterns, weights: Floats, count: int, table: Longs, out: Patterns, out_weights: Floats
-) -> int:
-    """Write the distinct columns of `patterns` (words, B) and their summed weights; return how many there are.
+class Pairs(NamedTuple):
+    """What the walks of pairs of rows need.
 
-    `table` is working space for hashing, a power of two of at least twice B.
+    Parameters
+    ----------
+    trees : ndarray
+        The trees with leaves to be found.
+    wanted : ndarray of bool, shape (M,)
+        Subtrees with such leaves; a leaf that has a table is not wanted.
+    background, weights : Rows, ndarray
+        Background rows and their weights.
+    gain, loss : ndarray
+        The two weights of a leaf, by p and q.
+    values, column : ndarray
+        Leaf outputs (M, V), and each tree's place in a row of values.
+    most_nodes : int
+        Size of the largest tree.
     """
-    table[:] = -1
-    found = 0
-    last = np.uint64(len(table) - 1)
-    for row in range(count):
-        key = np.uint64(14695981039346656037)
-        for word in range(len(patterns)):
-            key = (key ^ np.uint64(patterns[word, row])) * np.uint64(1099511628211)
-            key ^= key >> np.uint64(29)
-        place = key & last
-        while True:
-            known = table[place]
-            if known < 0:
-                table[place] = found
-                for word in range(len(patterns)):
-                    out[found, word] = patterns[word, row]
-                out_weights[found] = weights[row]
-                found += 1
-                break
-            same = True
-            for word in range(len(patterns)):
-                same &= out[known, word] == patterns[word, row]
-            if same:
-                out_weights[known] += weights[row]
-                break
-            place = (place + np.uint64(1)) & last
-    return found
+
+    trees: Longs
+    wanted: Bools
+    background: Rows
+    weights: Floats
+    gain: Floats
+    loss: Floats
+    values: Floats
+    column: Longs
+    most_nodes: int
+
+
+@inlined
+def _split_masks(paths: Paths, rows: Rows, tree: int, block: int, masks: Words) -> None:
+    root = paths.router.roots[tree]
+    for node in range(root, paths.router.ends[tree]):
+        if paths.router.left[node] >= 0:
+            masks[node - root] = rows_left(paths.router, rows, node, block)
 
 
 @kernel
-def add_from_lists(
-    leaves: Longs, first_word: Longs, patterns: Patterns, width: Ints, seen: Patterns, seen_weights: Floats,
-    first_seen: Longs, gain: Floats, loss: Floats, values: Floats, targets: Longs, first_target: Longs, n_players: int,
-    phi: Floats,
+def add_from_pairs(paths: Paths, pairs: Pairs, rows: Rows, phi: Floats) -> None:
+    """Add the values of the wanted leaves to `phi` (rows, K * P)."""
+    others = pairs.background
+    row_masks, other_masks = np.empty(pairs.most_nodes, np.uint64), np.empty(pairs.most_nodes, np.uint64)
+    side = np.zeros(paths.n_players, np.uint8)
+    branches = np.empty((paths.n_players + 1, 3), np.int64)
+    sums = np.zeros((paths.n_players + 2, 2, pairs.values.shape[1]))
+    for tree in pairs.trees:
+        for block in range(rows.n_blocks):
+            _split_masks(paths, rows, tree, block, row_masks)
+            for other_block in range(others.n_blocks):
+                _split_masks(paths, others, tree, other_block, other_masks)
+                for row in range(min(LANES, rows.n_rows - block * LANES)):
+                    out = phi[block * LANES + row, pairs.column[tree] :]
+                    for other in range(min(LANES, others.n_rows - other_block * LANES)):
+                        weight = pairs.weights[other_block * LANES + other]
+                        if weight > 0.0:
+                            masks = row_masks, row, other_masks, other
+                            _walk_pair(paths, pairs, tree, masks, weight, side, branches, sums, out)
+
+
+@inlined
+def _walk_pair(
+    paths: Paths, pairs: Pairs, tree: int, masks: tuple[Words, int, Words, int], weight: float,
+    side: npt.NDArray[np.uint8], branches: Longs, sums: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    """Add the values of leaves without a table to `phi` (rows, K * P).
+    """Add the values of the wanted leaves of one tree that a row and a background row reach together to `out`.
 
-    ``patterns[first_word[i] + w]`` holds word w of the explained rows' patterns at ``leaves[i]``; the background's
-    distinct ones are the rows ``first_seen[i]:first_seen[i + 1]`` of `seen` (U, words). ``gain[p, q]`` and
-    ``loss[p, q]`` are the two weights.
+    Working space: `side` says where a player is taken from (1 row, 2 background, 0 open); `branches` holds the open
+    branches (player, node on the background's side, 1 while on the row's side); ``sums[level]`` what the leaves below
+    give each player taken from the row, and from the background.
     """
-    value = np.empty(len(gain))
-    failed = np.empty(seen.shape[1], np.uint32)
-    for i in range(len(leaves)):
-        leaf = leaves[i]
-        d, n_words = width[leaf], (width[leaf] + PATTERN_BITS - 1) // PATTERN_BITS
-        players = targets[first_target[i] : first_target[i + 1]]
-        for row in range(len(phi)):
-            q = 0
-            for word in range(n_words):
-                bits = min(d - word * PATTERN_BITS, PATTERN_BITS)
-                failed[word] = ~patterns[first_word[i] + word, row] & np.uint32((1 << bits) - 1)
-                q += _bits_of(failed[word])
-            lost = 0.0
-            value[:d] = 0.0
-            for u in range(first_seen[i], first_seen[i + 1]):
-                fits, p = True, d
-                for word in range(n_words):
-                    fits &= seen[u, word] & failed[word] == failed[word]
-                if not fits:
-                    continue
-                for word in range(n_words):
-                    p -= _bits_of(seen[u, word])
-                if q:
-                    lost += seen_weights[u] * loss[p, q]
-                if p:
-                    won = seen_weights[u] * gain[p, q]
-                    for j in range(d):
-                        if not (seen[u, j >> 5] >> np.uint32(j & 31)) & np.uint32(1):
-                            value[j] += won
-            for j in range(d):
-                if (failed[j >> 5] >> np.uint32(j & 31)) & np.uint32(1):
-                    value[j] = -lost
-                for column in range(values.shape[1]):
-                    phi[row, column * n_players + players[j]] += values[leaf, column] * value[j]
+    row_masks, row, other_masks, other = masks
+    router, root = paths.router, paths.router.roots[tree]
+    row_bit, other_bit = np.uint64(1) << np.uint64(row), np.uint64(1) << np.uint64(other)
+    node, n_open, p, q, n_columns = root, 0, 0, 0, pairs.values.shape[1]
+    done = sums[len(sums) - 1]
+    while True:
+        while pairs.wanted[node] and router.left[node] >= 0:
+            goes = (row_masks[node - root] & row_bit) != 0
+            other_goes = (other_masks[node - root] & other_bit) != 0
+            taken = router.left[node] if goes else router.right[node]
+            if goes != other_goes:
+                player, instead = paths.player[taken], router.left[node] if other_goes else router.right[node]
+                if side[player] == 0:
+                    branches[n_open, 0], branches[n_open, 1], branches[n_open, 2] = player, instead, 1
+                    side[player] = 1
+                    n_open += 1
+                    p += 1
+                elif side[player] == 2:
+                    taken = instead
+            node = taken
+        wanted = pairs.wanted[node]
+        for column in range(n_columns):
+            v = weight * pairs.values[node, column] if wanted else 0.0
+            done[0, column], done[1, column] = v * pairs.gain[p, q], -v * pairs.loss[p, q]
+        while n_open:
+            branch, kept = branches[n_open - 1], sums[n_open - 1]
+            player, share = branch[0], 1 - branch[2]
+            for column in range(n_columns):
+                out[column * paths.n_players + player] += done[share, column]
+            if branch[2]:
+                kept[:] = done
+                branch[2], side[player], node = 0, 2, branch[1]
+                p -= 1
+                q += 1
+                break
+            done += kept
+            side[player] = 0
+            q -= 1
+            n_open -= 1
+        if n_open == 0:
+            return

@@ -17,12 +17,12 @@ _Work = TypeVar("_Work")
 
 def kernel(function: _F) -> _F:
     """Compile a function of arrays at its first call; it releases the GIL and is kept on disk for the next process."""
-    return cast(_F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    return cast(_F, numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
 
 
 def inlined(function: _F) -> _F:
-    """Compile a small function into the kernels that call it."""
-    return cast(_F, numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
+    """Put a small function into the kernels that call it, which compiles faster than a function of its own."""
+    return cast(_F, numba.njit(nogil=True, error_model="numpy", inline="always")(function))
 
 
 def count_threads(n_jobs: int | None) -> int:

@@ -7,9 +7,9 @@ needed. A set of rows is a *mask*: a uint64 whose bit r stands for row r of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -20,6 +20,8 @@ LANES = 16
 """Rows of a block."""
 ALL_ROWS = (1 << LANES) - 1
 """Mask of a whole block."""
+ENTRY = 8
+"""Numbers that `add_entry` adds at once."""
 
 _DOUBLE = ir.DoubleType()
 _WORD = ir.IntType(64)
@@ -28,6 +30,11 @@ _VECTOR = ir.VectorType(_DOUBLE, LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
 _INDEX = ir.VectorType(ir.IntType(32), LANES)
 _FUSE = ("contract",)
+
+
+def _kernel_operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let kernels call an operation; its first parameter, the typing context, is not theirs to give."""
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 class _Emitter:
@@ -44,8 +51,8 @@ class _Emitter:
     def word(self, value: int) -> Any:
         return ir.Constant(_WORD, value)
 
-    def load(self, pointer: Any) -> Any:
-        value = self.builder.load(self.builder.bitcast(pointer, _VECTOR.as_pointer()))
+    def load(self, pointer: Any, kind: Any = _VECTOR) -> Any:
+        value = self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()))
         value.align = 8
         return value
 
@@ -119,7 +126,7 @@ def _operation(emit: Any, *arguments: Any, returns: Any = types.void) -> Any:
     return returns(*words), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def rows_below(_context: Any, x: Any, at: Any, threshold: Any, with_nan: Any) -> Any:
     """Return the mask of the rows with ``x[at + r] <= threshold``, and of those with NaN if `with_nan` is not 0."""
 
@@ -133,7 +140,7 @@ def rows_below(_context: Any, x: Any, at: Any, threshold: Any, with_nan: Any) ->
     return _operation(emit, x, at, threshold, with_nan, returns=types.uint64)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def enter(_c: Any, stack: Any, source: Any, target: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any) -> Any:
     """Enter an edge: ``stack[target, k] = stack[source, k] * (coef[at + 4k] | coef[at + 4k + 1] | 1)``, k < size.
 
@@ -150,7 +157,7 @@ def enter(_c: Any, stack: Any, source: Any, target: Any, coef: Any, at: Any, siz
     return _operation(emit, stack, source, target, coef, at, size, yes, no)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def leave(
     _c: Any, sums: Any, source: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any,
     phi: Any, player: Any,
@@ -176,7 +183,7 @@ def leave(
     return _operation(emit, sums, source, target, first, coef, at, size, yes, no, phi, player)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def visit_leaf(
     _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
     no: Any, phi: Any, player: Any,
@@ -205,7 +212,7 @@ def visit_leaf(
     return _operation(emit, stack, source, sums, target, first, coef, at, size, yes, no, phi, player)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def visit_pair(
     _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
     no: Any, left: Any, right: Any, phi: Any, player: Any, split_player: Any,
@@ -242,7 +249,7 @@ def visit_pair(
     )
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_kernel_operation
 def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: Any, patterns: Any, at: Any) -> Any:
     """Turn `count` masks around: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
 
@@ -257,3 +264,17 @@ def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: 
         e.store(b.load(pattern), e.pointer(4, at))
 
     return _operation(emit, masks, sources, first, count, patterns, at)
+
+
+@_kernel_operation
+def add_entry(_context: Any, source: Any, at: Any, target: Any, to: Any, size: Any) -> Any:
+    """Add ``source[at:]`` to ``target[to:]``, `size` times ENTRY numbers."""
+
+    def emit(e: _Emitter, _s: Any, at: Any, _t: Any, to: Any, size: Any) -> None:
+        given, changed, kind = e.pointer(0, at), e.pointer(2, to), ir.VectorType(_DOUBLE, ENTRY)
+        with cgutils.for_range(e.builder, size) as loop:
+            index = e.times(loop.index, ENTRY)
+            total = e.add(e.load(e.at(given, index), kind), e.load(e.at(changed, index), kind))
+            e.store(total, e.at(changed, index))
+
+    return _operation(emit, source, at, target, to, size)

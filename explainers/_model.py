@@ -25,7 +25,13 @@ Predict: TypeAlias = Callable[[Any], Matrix]
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Outputs that are ``X @ coef.T + intercept``; coef (k, f), intercept (k,)."""
+    """Outputs that are ``X @ coef.T + intercept``.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (k, f)
+    intercept : ndarray of shape (k,)
+    """
 
     coef: Matrix
     intercept: Matrix
@@ -33,7 +39,14 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted sum of models over the same table; exact by linearity of the Shapley value."""
+    """A weighted sum of models over the same table; exact by linearity of the Shapley value.
+
+    Parameters
+    ----------
+    members : tuple of FittedModel
+    weights : ndarray of shape (m,)
+        One factor per member.
+    """
 
     members: tuple[FittedModel, ...]
     weights: Matrix
@@ -41,7 +54,13 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Opaque:
-    """A model of which only predictions are known; `why` says so in words."""
+    """A model of which only predictions are known.
+
+    Parameters
+    ----------
+    why : str
+        The reason in words, shown in an explanation's `reason`.
+    """
 
     why: str = "its inner structure is not known"
 

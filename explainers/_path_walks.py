@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from automl_explain.explainers._lanes import LANES
-from automl_explain.explainers._path_dependent import (
-    STEP_FIELDS,
-    Floats,
-    Ints,
-    Longs,
-    fill_coefficients,
-    plan_walk,
-    walk,
-)
-from automl_explain.explainers._tree_paths import Paths
-from automl_explain.explainers._trees import Trees
+from automl_explain.explainers._path_dependent import ENTER, LEAF, PAIR, STEP_FIELDS, PathWalk, plan_walk, walk
+from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Rows
 
 SLAB_BYTES = 64 << 20
-"""Coefficients that are made and walked together."""
+"""Coefficients that are made together."""
 
 
-@dataclass(frozen=True, eq=False)
-class PathWalk:
-    """The walk over a slab of trees for one column of leaf outputs; the arrays are those that `walk` takes."""
-
-    trees: Ints
-    first_step: Longs
-    steps: Longs
-    first_weight: Longs
-    n_quadrature: Longs
-    weights: Floats
-    coef: Floats
-    depth: int
-
-    def add_values(self, model: Trees, paths: Paths, x: Floats, phi: Floats, plane: Longs) -> None:
-        """Add the Shapley values of the rows in `x` (n_blocks, f, LANES) to `phi` (n_blocks, K, P, LANES)."""
-        working = (self.depth + 1) * int(self.n_quadrature.max(initial=1)) * LANES
-        walk(
-            x.reshape(-1), phi.reshape(-1), x.shape[1], phi[0, :, :, 0].size, self.first_step, self.steps,
-            self.first_weight, self.n_quadrature, self.weights, plane[self.trees], model.roots[self.trees],
-            paths.player, model.feature, model.left, paths.kind, model.threshold, model.flags, model.category_start,
-            model.category_size, model.categories, self.coef, self.depth, np.empty(working), np.empty(working),
-        )  # fmt: skip
-
-
-def cover_shares(model: Trees, paths: Paths) -> Floats:
+def cover_shares(paths: Paths) -> Floats:
     """Return each node's share of its root's cover, the product of the ratios above it."""
-    return _down(model, paths, paths.ratio, paths.parent)
+    return _product_along(paths, paths.ratio, paths.parent)
 
 
-def _down(model: Trees, paths: Paths, factors: Floats, above: Ints) -> Floats:
+def _product_along(paths: Paths, factors: Floats, above: Ints) -> Floats:
     """Return the product of `factors` along the chain ``node, above[node], ...``."""
     product = factors.copy()
     order = np.argsort(paths.depth, kind="stable")
@@ -66,49 +32,78 @@ def _down(model: Trees, paths: Paths, factors: Floats, above: Ints) -> Floats:
     return product
 
 
-def plan_walks(model: Trees, paths: Paths, column: int) -> Iterator[PathWalk]:
-    """Yield the walks over all trees with an inner node, slab by slab, for column `column` of the leaf outputs."""
-    inverse = _down(model, paths, 1.0 / paths.ratio, paths.ancestor)
+def plan_walks(paths: Paths, outputs: Floats) -> Iterator[PathWalk]:
+    """Yield the walks over all trees with a split, slab by slab; `outputs` (M,) is one column of leaf outputs."""
+    inverse = _product_along(paths, 1.0 / paths.ratio, paths.ancestor)
     above = np.where(paths.ancestor >= 0, inverse[paths.ancestor], 1.0)
-    output = model.values[:, column] * cover_shares(model, paths)
-    grown = np.flatnonzero(model.left[model.roots] >= 0).astype(np.int32)
-    nodes = paths.ends[grown] - model.roots[grown]
-    width = np.array([paths.width[model.roots[t] : paths.ends[t]].max() for t in grown], dtype=np.int64)
-    size = (width + 1) // 2
-    slab = (np.cumsum(nodes * size * 8 * 8) // SLAB_BYTES) if len(grown) else np.zeros(0)
+    shares = outputs * cover_shares(paths)
+    roots, ends = paths.router.roots, paths.router.ends
+    trees = np.flatnonzero(ends - roots > 1)
+    size = np.array([(int(paths.width[roots[t] : ends[t]].max()) + 1) // 2 for t in trees], dtype=np.int64)
+    slab = np.cumsum((ends - roots)[trees] * size * 6 * 8) // SLAB_BYTES
     for number in np.unique(slab):
         inside = slab == number
-        yield _plan(model, paths, grown[inside], size[inside], inverse, above, output)
+        yield _plan(paths, trees[inside].astype(np.int32), size[inside], inverse, above, shares)
 
 
-def _plan(
-    model: Trees, paths: Paths, trees: Ints, n_quadrature: Longs, inverse: Floats, above: Floats, output: Floats
-) -> PathWalk:
-    nodes = paths.ends[trees] - model.roots[trees]
-    steps = np.empty((2 * int(nodes.sum()), STEP_FIELDS), np.int64)
-    first_step = np.zeros(len(trees) + 1, np.int64)
-    offset = 0
-    for i, tree in enumerate(trees):
-        n_steps, offset = plan_walk(
-            model.roots[tree], paths.ends[tree], model.left, model.right, paths.parent, paths.depth, paths.ancestor,
-            n_quadrature[i], offset, steps[first_step[i] :],
-        )  # fmt: skip
+def _plan(paths: Paths, trees: Ints, size: Longs, inverse: Floats, above: Floats, shares: Floats) -> PathWalk:
+    steps = np.empty((2 * int((paths.router.ends - paths.router.roots)[trees].sum()), STEP_FIELDS), np.int64)
+    first_step, n_coef = np.zeros(len(trees) + 1, np.int64), 0
+    for i, tree in enumerate(trees.tolist()):
+        n_steps, n_coef = plan_walk(paths, tree, int(size[i]), n_coef, steps[first_step[i] :])
         first_step[i + 1] = first_step[i] + n_steps
-    steps, coef = steps[: first_step[-1]].copy(), np.empty(offset)
-    rules = {int(size): quadrature(int(size)) for size in np.unique(n_quadrature)}
-    for i, size in enumerate(n_quadrature.tolist()):
-        part = steps[first_step[i] : first_step[i + 1]]
-        t, not_t, _ = rules[size]
-        fill_coefficients(part, t, not_t, model.left, model.right, inverse, above, output, coef)
-    places = np.cumsum([0, *rules])[:-1]
-    place_of = dict(zip(rules, places.tolist(), strict=True))
-    first_weight = np.array([place_of[size] for size in n_quadrature.tolist()], np.int64)
-    depth = int(paths.depth[np.concatenate([[0], steps[:, 1]])].max())
-    weights = np.concatenate([rule[2] for rule in rules.values()])
-    return PathWalk(trees, first_step, steps, first_weight, n_quadrature, weights, coef, depth)
+    steps, coef = steps[: first_step[-1]].copy(), np.empty(n_coef)
+    sizes, rule_of = np.unique(size, return_inverse=True)
+    rules = [quadrature(int(n)) for n in sizes]
+    rule_of_step = np.repeat(rule_of, np.diff(first_step))
+    for i, (t, not_t, _) in enumerate(rules):
+        _fill_coefficients(paths, steps[rule_of_step == i], t, not_t, inverse, above, shares, coef)
+    first_weight = (np.cumsum(sizes) - sizes)[rule_of]
+    weights = np.concatenate([rule[2] for rule in rules])
+    return PathWalk(trees, steps, first_step, weights, first_weight, size, coef, int(steps[:, 2].max()))
+
+
+def _fill_coefficients(
+    paths: Paths, steps: Longs, t: Floats, not_t: Floats, inverse: Floats, above: Floats, shares: Floats, coef: Floats
+) -> None:
+    """Write the coefficients of steps at the quadrature nodes `t`.
+
+    `inverse` and `above` are P and Pa of each edge, `shares` each leaf's output times its cover share.
+    """
+
+    def factors(nodes: Longs) -> Floats:
+        """Return (4, n, Q): entering passed, failed; leaving passed, failed."""
+        p, pa = inverse[nodes, None], above[nodes, None]
+        passed, before = not_t + p * t, not_t + pa * t
+        share = (pa - 1.0) / before
+        return np.stack([passed / before, not_t / before, (p - 1.0) / passed - share, -1.0 / not_t - share])
+
+    def write(part: Longs, values: list[Floats]) -> None:
+        for i, value in enumerate(values):
+            coef[part[:, 5, None] + len(values) * np.arange(len(t)) + i] = value
+
+    inner, leaf, pair = steps[steps[:, 0] == ENTER], steps[steps[:, 0] == LEAF], steps[steps[:, 0] == PAIR]
+    write(inner, list(factors(inner[:, 1])))
+    yes, no, leave_yes, leave_no = factors(leaf[:, 1])
+    v = shares[leaf[:, 1]]
+    write(leaf, [v[:, None] * factor for factor in (yes, no, yes * leave_yes, no * leave_no)])
+    coef[leaf[:, 5] + 4 * len(t)] = v
+    left, right = paths.router.left[pair[:, 1]], paths.router.right[pair[:, 1]]
+    va, vb = shares[left, None], shares[right, None]
+    a, b = factors(left), factors(right)
+    sums = [va * a[0] + vb * b[1], va * a[1] + vb * b[0]]
+    slopes = [va * a[0] * a[2] + vb * b[1] * b[3], va * a[1] * a[3] + vb * b[0] * b[2]]
+    write(pair, [*factors(pair[:, 1]), *sums, *slopes])
+    coef[pair[:, 5] + 8 * len(t)] = (va + vb)[:, 0]
 
 
 def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
     """Return Gauss-Legendre nodes t on [0, 1], 1 - t, and weights."""
     x, weights = np.polynomial.legendre.leggauss(size)
     return (1.0 + x) / 2.0, (1.0 - x) / 2.0, weights / 2.0
+
+
+def add_path_values(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, phi: Floats) -> None:
+    """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the place of each tree's output."""
+    work = np.empty(2 * (plan.depth + 1) * int(plan.n_quadrature.max()) * LANES)
+    walk(paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work)

@@ -7,6 +7,7 @@ DataFrame or csr matrix) and only rows are ever taken or mixed; columns are neve
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -170,17 +171,25 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
     if names is not None and table.names is not None:
         if tuple(names) == table.names:
             return table
-        missing = [name for name in names if name not in table.names]
+        position = {_plain(name): j for j, name in enumerate(table.names)} | {n: j for j, n in enumerate(table.names)}
+        order = [position.get(name, position.get(_plain(name))) for name in names]
+        missing = [name for name, found in zip(names, order, strict=True) if found is None]
         if missing:
             raise ColumnMismatchError(_missing_columns(what, missing, names, table.names))
-        order = [table.names.index(name) for name in names]
-        return Table(table.data.iloc[:, order], tuple(names))
+        if order == list(range(table.n_columns)):
+            return table
+        return Table(table.data.iloc[:, order], tuple(table.names[j] for j in order if j is not None))
     expected = n_columns if names is None else len(names)
     if expected is not None and table.n_columns != expected:
         raise ColumnMismatchError(
             f"{what} must have {expected} columns, as the training data had. Got {table.n_columns}."
         )
     return table
+
+
+def _plain(name: str) -> str:
+    """A column name as LightGBM keeps it, with underscores for blanks."""
+    return re.sub(r"\s", "_", name)
 
 
 def _missing_columns(what: str, missing: list[str], names: Sequence[str], present: Sequence[str]) -> str:

@@ -7,15 +7,14 @@ splits of that player.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import LANES, rows_below
+from automl_explain.explainers._lanes import ALL_ROWS, LANES, rows_below
 
 if TYPE_CHECKING:
     from automl_explain.explainers._trees import Trees
@@ -28,17 +27,60 @@ NO_COVER = 1e-12
 """Share of an edge that no training row took: small enough for the limit, large enough to divide by."""
 
 Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Paths:
-    """An ensemble's edges: T trees, M nodes. Node-wise arrays have shape (M,).
+class Router(NamedTuple):
+    """The arrays of `Trees` by which rows are routed, as kernels take them; T trees, M nodes.
+
+    `ends` (T,) is the node behind the last one of each tree; `kind` (M,) says how a split is evaluated: NUMERIC,
+    NUMERIC_NAN_LEFT or GENERAL; `rank` (M,) counts the GENERAL splits before a node.
+    """
+
+    roots: Ints
+    ends: Ints
+    left: Ints
+    right: Ints
+    feature: Ints
+    kind: npt.NDArray[np.uint8]
+    rank: Ints
+    threshold: Floats
+    flags: npt.NDArray[np.uint8]
+    category_start: Ints
+    category_size: Ints
+    categories: npt.NDArray[np.uint32]
+
+
+class Rows(NamedTuple):
+    """Rows in blocks of LANES, as kernels take them.
 
     Parameters
     ----------
-    ends : ndarray of int32, shape (T,)
-        Node behind the last one of each tree.
+    x : ndarray of float64
+        Inputs (n_blocks, f, LANES), flat; missing rows are 0.
+    general : ndarray of uint64
+        Masks (n_general, n_blocks) of the rows that each GENERAL split sends left, flat.
+    n_rows, n_blocks, n_columns : int
+        Numbers of rows, blocks and columns f.
+    """
+
+    x: Floats
+    general: Words
+    n_rows: int
+    n_blocks: int
+    n_columns: int
+
+
+class Paths(NamedTuple):
+    """An ensemble's edges; node-wise arrays have shape (M,).
+
+    Parameters
+    ----------
+    router : Router
+        How rows are routed.
     parent, depth : ndarray of int32
         Parent (-1 at a root) and number of edges above.
     player : ndarray of int32
@@ -51,13 +93,11 @@ class Paths:
         Number of players on the path to the node.
     ratio : ndarray of float64
         Share of the parent's cover that took the edge; 1 at a root.
-    kind : ndarray of uint8
-        NUMERIC, NUMERIC_NAN_LEFT or GENERAL: how the node's split is evaluated.
     n_players : int
         Number of players P.
     """
 
-    ends: Ints
+    router: Router
     parent: Ints
     depth: Ints
     player: Ints
@@ -65,8 +105,36 @@ class Paths:
     slot: Ints
     width: Ints
     ratio: Floats
-    kind: npt.NDArray[np.uint8]
     n_players: int
+
+
+def read_router(trees: Trees) -> Router:
+    """Return the routing arrays of `trees`."""
+    starts = np.sort(trees.roots)
+    ends = np.append(starts, len(trees.left))[np.searchsorted(starts, trees.roots, side="right")].astype(np.int32)
+    # Without a missing value of its own, NaN takes the side of 0.
+    nan_left = np.where(trees.flags & NAN_IS_ZERO, trees.threshold >= 0.0, (trees.flags & MISSING_LEFT) > 0)
+    general = (trees.left >= 0) & ((trees.category_size > 0) | ((trees.flags & ZERO_IS_MISSING) > 0))
+    kind = np.where(general, GENERAL, np.where(nan_left, NUMERIC_NAN_LEFT, NUMERIC)).astype(np.uint8)
+    rank = np.cumsum(general, dtype=np.int32) - general
+    return Router(
+        trees.roots, ends, trees.left, trees.right, trees.feature, kind, rank.astype(np.int32), trees.threshold,
+        trees.flags, trees.category_start, trees.category_size, trees.categories,
+    )  # fmt: skip
+
+
+def read_rows(router: Router, matrix: Floats) -> Rows:
+    """Return the rows of a matrix from `as_matrix` in blocks."""
+    n, n_columns = matrix.shape
+    n_blocks = -(-n // LANES)
+    blocks = np.zeros((n_blocks, LANES, n_columns))
+    blocks.reshape(-1, n_columns)[:n] = matrix
+    x = blocks.transpose(0, 2, 1).ravel()
+    general = np.flatnonzero(router.kind == GENERAL)
+    masks = np.zeros(len(general) * n_blocks, np.uint64)
+    if len(masks):
+        _find_general(router, general, x, n_blocks, n_columns, masks)
+    return Rows(x, masks, n, n_blocks, n_columns)
 
 
 def read_paths(trees: Trees, player: npt.ArrayLike | None = None) -> Paths:
@@ -77,94 +145,107 @@ def read_paths(trees: Trees, player: npt.ArrayLike | None = None) -> Paths:
             f"The 'player' parameter must give one non-negative integer for each of the {trees.n_features} columns. "
             f"Got an array of shape {of_column.shape} and type {of_column.dtype}."
         )
-    n_nodes = len(trees.left)
-    starts = np.sort(trees.roots)
-    ends = np.append(starts, n_nodes)[np.searchsorted(starts, trees.roots, side="right")].astype(np.int32)
-    arrays = [np.full(n_nodes, fill, np.int32) for fill in (-1, 0, -1, -1, 0, 0)]
+    n_nodes, n_players = len(trees.left), int(of_column.max(initial=-1)) + 1
+    parent, depth, of_edge, ancestor, slot, width = (np.full(n_nodes, n, np.int32) for n in (-1, 0, -1, -1, 0, 0))
     ratio = np.ones(n_nodes)
-    of_column = of_column.astype(np.int32)
-    _link(trees.roots, ends, trees.left, trees.right, trees.feature, of_column, trees.cover, *arrays, ratio)
-    flags, numeric = trees.flags, trees.category_size == 0
-    # Without a missing value of its own, NaN takes the side of 0.
-    nan_left = np.where(flags & NAN_IS_ZERO, trees.threshold >= 0.0, (flags & MISSING_LEFT) > 0)
-    general = ~numeric | ((flags & ZERO_IS_MISSING) > 0)
-    kind = np.where(general, GENERAL, np.where(nan_left, NUMERIC_NAN_LEFT, NUMERIC)).astype(np.uint8)
-    n_players = int(of_column.max(initial=-1)) + 1
-    return Paths(ends, *arrays, ratio, kind, n_players)
+    paths = Paths(read_router(trees), parent, depth, of_edge, ancestor, slot, width, ratio, n_players)
+    _link(paths, of_column.astype(np.int32), trees.cover)
+    return paths
 
 
 @kernel
-def _link(
-    roots: Ints, ends: Ints, left: Ints, right: Ints, feature: Ints, of_column: Ints, cover: Floats,
-    parent: Ints, depth: Ints, player: Ints, ancestor: Ints, slot: Ints, width: Ints, ratio: Floats,
-) -> None:  # fmt: skip
-    """Fill the arrays of `Paths`; parents come before children."""
-    for tree in range(len(roots)):
-        for node in range(roots[tree], ends[tree]):
-            if left[node] >= 0:
-                for child in (left[node], right[node]):
-                    parent[child] = node
-                    depth[child] = depth[node] + 1
-                    player[child] = of_column[feature[node]]
-                    if cover[node] > 0.0:
-                        ratio[child] = min(max(cover[child] / cover[node], NO_COVER), 1.0)
-                    else:  # nothing is known below an empty node: both sides alike
-                        ratio[child] = 0.5
-                    edge = node
-                    while edge >= 0 and player[edge] != player[child]:
-                        edge = parent[edge]
-                    ancestor[child] = edge
-                    slot[child] = width[node] if edge < 0 else slot[edge]
-                    width[child] = width[node] + (1 if edge < 0 else 0)
+def _link(paths: Paths, of_column: Ints, cover: Floats) -> None:
+    """Fill the arrays of `paths`; parents come before children."""
+    left, right = paths.router.left, paths.router.right
+    parent, player, slot, width = paths.parent, paths.player, paths.slot, paths.width
+    for node in range(len(left)):
+        if left[node] < 0:
+            continue
+        for child in (left[node], right[node]):
+            parent[child] = node
+            paths.depth[child] = paths.depth[node] + 1
+            player[child] = of_column[paths.router.feature[node]]
+            if cover[node] > 0.0:
+                paths.ratio[child] = min(max(cover[child] / cover[node], NO_COVER), 1.0)
+            else:  # nothing is known below an empty node: both sides alike
+                paths.ratio[child] = 0.5
+            edge = node
+            while edge >= 0 and player[edge] != player[child]:
+                edge = parent[edge]
+            paths.ancestor[child] = edge
+            slot[child] = width[node] if edge < 0 else slot[edge]
+            width[child] = width[node] + (1 if edge < 0 else 0)
 
 
 @inlined
-def goes_left(
-    x: float, threshold: float, flags: int, start: int, size: int, categories: npt.NDArray[np.uint32]
-) -> bool:
+def goes_left(router: Router, node: int, x: float) -> bool:
     """Say whether a split sends the value `x` left."""
+    flags = router.flags[node]
     if np.isnan(x) and flags & NAN_IS_ZERO:
         x = 0.0
     if np.isnan(x) or (flags & ZERO_IS_MISSING and abs(x) <= ZERO_THRESHOLD):
         return bool(flags & MISSING_LEFT)
+    size = router.category_size[node]
     if size == 0:
-        return x <= threshold
+        return bool(x <= router.threshold[node])
     if x <= -1.0 or x >= 32.0 * size:
         return bool(flags & UNSEEN_LEFT)
     category = int(x)
-    return bool((categories[start + (category >> 5)] >> np.uint32(category & 31)) & np.uint32(1))
-
-
-@inlined
-def rows_left(
-    x: Floats, at: int, kind: int, threshold: float, flags: int, start: int, size: int,
-    categories: npt.NDArray[np.uint32],
-) -> Any:  # fmt: skip
-    """Return the mask of those rows of a block that a split sends left; their values lie at ``x[at:at + LANES]``."""
-    if kind != GENERAL:
-        return rows_below(x, at, threshold, kind)
-    mask = np.uint64(0)
-    for row in range(LANES):
-        if goes_left(x[at + row], threshold, flags, start, size, categories):
-            mask |= np.uint64(1) << np.uint64(row)
-    return mask
+    word = router.categories[router.category_start[node] + (category >> 5)]
+    return bool((word >> np.uint32(category & 31)) & np.uint32(1))
 
 
 @kernel
-def find_leaves(
-    x: Floats, roots: Ints, left: Ints, right: Ints, feature: Ints, threshold: Floats, flags: npt.NDArray[np.uint8],
-    start: Ints, size: Ints, categories: npt.NDArray[np.uint32], leaves: Ints,
-) -> None:  # fmt: skip
+def _find_general(router: Router, nodes: Longs, x: Floats, n_blocks: int, n_columns: int, masks: Words) -> None:
+    """Write the `general` masks of `Rows`."""
+    for i in range(len(nodes)):
+        for block in range(n_blocks):
+            at, mask = (block * n_columns + router.feature[nodes[i]]) * LANES, np.uint64(0)
+            for row in range(LANES):
+                if goes_left(router, nodes[i], x[at + row]):
+                    mask |= np.uint64(1) << np.uint64(row)
+            masks[i * n_blocks + block] = mask
+
+
+@inlined
+def rows_left(router: Router, rows: Rows, node: int, block: int) -> Any:
+    """Return the mask of a block's rows that a split sends left."""
+    kind = router.kind[node]
+    if kind == GENERAL:
+        return rows.general[router.rank[node] * rows.n_blocks + block]
+    at = (block * rows.n_columns + router.feature[node]) * LANES
+    return rows_below(rows.x, at, router.threshold[node], kind)
+
+
+@inlined
+def pass_masks(paths: Paths, rows: Rows, tree: int, block: int, masks: Words) -> None:
+    """Write a tree's masks for a block of rows.
+
+    ``masks[2 e]`` are the rows that pass the player of edge e so far, ``masks[2 s + 1]`` those that split s sends left;
+    nodes are counted from the tree's root.
+    """
+    router, everyone, root = paths.router, np.uint64(ALL_ROWS), paths.router.roots[tree]
+    masks[0] = everyone
+    for node in range(root, router.ends[tree]):
+        left = router.left[node]
+        if left >= 0:
+            goes = rows_left(router, rows, node, block)
+            above = paths.ancestor[left]
+            before = everyone if above < 0 else masks[2 * (above - root)]
+            masks[2 * (node - root) + 1] = goes
+            masks[2 * (left - root)] = before & goes
+            masks[2 * (router.right[node] - root)] = before & ~goes
+
+
+@kernel
+def find_leaves(router: Router, x: Floats, leaves: Ints) -> None:
     """Write the leaf that each row of `x` (n, f) reaches in each tree into `leaves` (n, T)."""
-    for tree in range(len(roots)):
+    for tree in range(len(router.roots)):
         for row in range(len(x)):
-            node = roots[tree]
-            while left[node] >= 0:
-                value = x[row, feature[node]]
-                if goes_left(value, threshold[node], flags[node], start[node], size[node], categories):
-                    node = left[node]
-                else:
-                    node = right[node]
+            node = router.roots[tree]
+            while router.left[node] >= 0:
+                value = x[row, router.feature[node]]
+                node = router.left[node] if goes_left(router, node, value) else router.right[node]
             leaves[row, tree] = node
 
 
@@ -209,12 +290,3 @@ def as_matrix(trees: Trees, X: npt.ArrayLike, name: str = "X") -> Floats:
         with np.errstate(over="ignore"):
             matrix = matrix.astype(np.float32).astype(np.float64)
     return matrix
-
-
-def as_blocks(matrix: Floats) -> Floats:
-    """Return the rows of (n, f) in blocks with the rows last, (n_blocks, f, LANES); missing rows are 0."""
-    n, n_features = matrix.shape
-    n_blocks = -(-n // LANES)
-    blocks = np.zeros((n_blocks, LANES, n_features))
-    blocks.reshape(-1, n_features)[:n] = matrix
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1))

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._interventional import add_from_pairs, add_from_tables
 from automl_explain.explainers._jit import run_blocks
 from automl_explain.explainers._lanes import LANES
-from automl_explain.explainers._path_walks import PathWalk, cover_shares, plan_walks
+from automl_explain.explainers._path_dependent import PathWalk
+from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
 from automl_explain.explainers._pattern_tables import build_tables
-from automl_explain.explainers._tree_paths import as_blocks, as_matrix, read_paths
+from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
@@ -45,11 +47,11 @@ class PathDependent:
     def __init__(self, trees: Trees, player: npt.ArrayLike | None = None) -> None:
         self._trees = trees
         self._paths = read_paths(trees, player)
-        self.base_values = trees.base + trees.sum_by_output(cover_shares(trees, self._paths)[:, None] * trees.values)
+        self.base_values = trees.base + trees.sum_by_output(cover_shares(self._paths)[:, None] * trees.values)
 
     @cached_property
     def _walks(self) -> list[list[PathWalk]]:
-        return [list(plan_walks(self._trees, self._paths, c)) for c in range(self._trees.values.shape[1])]
+        return [list(plan_walks(self._paths, outputs)) for outputs in self._trees.values.T]
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`.
@@ -74,14 +76,15 @@ class PathDependent:
         values = np.empty((n_outputs, len(matrix), n_players))
 
         def explain(rows: slice) -> int:
-            x = as_blocks(matrix[rows])
-            phi = np.zeros((len(x), n_outputs, n_players, LANES))
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_blocks, n_outputs * n_players * LANES))
             for column, slabs in enumerate(walks):
                 plane = self._trees.output_columns(column).astype(np.int64) * (n_players * LANES)
                 for slab in slabs:
-                    slab.add_values(self._trees, self._paths, x, phi, plane)
-            n = rows.stop - rows.start
-            values[:, rows] = phi.transpose(1, 0, 3, 2).reshape(n_outputs, -1, n_players)[:, :n]
+                    add_path_values(self._paths, slab, inside, plane, phi)
+            n = inside.n_rows
+            by_row = phi.reshape(-1, n_outputs, n_players, LANES).transpose(1, 0, 3, 2)
+            values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
             return n
 
         run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
@@ -124,7 +127,7 @@ class Interventional:
         rows = as_matrix(trees, background, "background")
         self._weights = as_weights(weights, len(rows))
         self.base_values = self._weights @ trees.predict(rows)
-        self._tables, self._lists = build_tables(trees, self._paths, rows, self._weights)
+        self._tables, self._pairs = build_tables(trees, self._paths, read_rows(self._paths.router, rows), self._weights)
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
@@ -133,11 +136,13 @@ class Interventional:
         values = np.empty((n_outputs, len(matrix), n_players))
 
         def explain(rows: slice) -> int:
-            x = as_blocks(matrix[rows])
-            n = rows.stop - rows.start
+            inside = read_rows(self._paths.router, matrix[rows])
+            n = inside.n_rows
             phi = np.zeros((n, n_outputs * n_players))
-            self._tables.add_values(self._trees, self._paths, x, phi)
-            self._lists.add_values(self._trees, self._paths, x, phi)
+            if len(self._tables.trees):
+                add_from_tables(self._paths, self._tables, inside, phi)
+            if len(self._pairs.trees):
+                add_from_pairs(self._paths, self._pairs, inside, phi)
             values[:, rows] = phi.reshape(n, n_outputs, n_players).transpose(1, 0, 2)
             return n
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._jit import run_blocks
-from automl_explain.explainers._tree_paths import add_leaves, as_matrix, find_leaves
+from automl_explain.explainers._tree_paths import add_leaves, as_matrix, find_leaves, read_router
 
 MISSING_LEFT = 1
 """Flag of a split: a missing value goes left (else right)."""
@@ -112,12 +112,11 @@ class Trees:
         matrix = as_matrix(self, X)
         leaves = np.empty((len(matrix), self.n_trees), np.int32)
 
+        router = read_router(self)
+
         def find(rows: slice) -> int:
-            find_leaves(
-                matrix[rows], self.roots, self.left, self.right, self.feature, self.threshold, self.flags,
-                self.category_start, self.category_size, self.categories, leaves[rows],
-            )  # fmt: skip
-            return rows.stop - rows.start
+            find_leaves(router, matrix[rows], leaves[rows])
+            return len(range(*rows.indices(len(matrix))))
 
         run_blocks(find, [slice(i, min(i + 1024, len(matrix))) for i in range(0, len(matrix), 1024)], n_jobs)
         return leaves

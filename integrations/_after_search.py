@@ -26,8 +26,10 @@ OPAQUE_BACKGROUND = 25
 """Background rows of a run that is known only by its predictions."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
-PROBE_ROWS = 200
-"""Rows predicted to learn how fast such a model is."""
+PROBE_ROWS = (200, 4000)
+"""Rows predicted to learn how fast such a model is: few, then many if that was quick."""
+QUICK = 0.1
+"""Seconds within which a first probe is followed by the larger one, which is closer to how rows will come."""
 
 
 @dataclass
@@ -133,14 +135,15 @@ def in_order(runs: Sequence[CapturedRun]) -> list[CapturedRun]:
 
 def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
     left = job.deadline - time.monotonic()
-    if left <= 0 and position > 0:
+    if left <= 0 and position > 0 and run.kind == "trial":
         run.release("the time for explanations was over")
         job.history.set_status(run.id, "skipped", run.why)
         return
     started = time.monotonic()
     try:
         assert run.read is not None
-        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position))
+        must = position == 0 or run.kind != "trial"
+        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position), must=must)
     except Exception as error:
         # Whatever a third party's model raises is this run's reason, not the end of the search's result.
         known = isinstance(error, AutoMLExplainError)
@@ -160,8 +163,18 @@ def _share(position: int) -> float:
     return 0.4 if position == 0 else 0.2
 
 
-def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Explanation | str:
+def explain_within(
+    model: FittedModel, job: Explaining, seconds: float, *, must: bool = False
+) -> Explanation | str:
     """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
+
+    Parameters
+    ----------
+    model : FittedModel
+    job : Explaining
+    seconds : float
+    must : bool
+        Explain at least a few rows, whatever the time.
 
     Returns
     -------
@@ -171,23 +184,34 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Expla
     seen = model.in_space(options.output) if options.output in model.outputs else model
     settings: dict[str, Any] = {"random_state": options.random_state, "n_jobs": 1, "progress": False}
     if isinstance(seen.structure, Opaque):
-        probe = job.background.take(np.arange(min(PROBE_ROWS, len(job.background))))
-        started = time.monotonic()
-        seen.predict(probe.data)
-        per_row = (time.monotonic() - started) / len(probe)
+        per_row = seconds_per_row(seen, job.background)
         evaluations = int(seconds / per_row)
         n_features = job.rows.n_columns
         affordable = evaluations // (OPAQUE_BACKGROUND * 4 * n_features)
-        if affordable < FEWEST_ROWS:
+        if affordable < FEWEST_ROWS and not must:
             needed = FEWEST_ROWS * OPAQUE_BACKGROUND * 4 * n_features * per_row
-            return f"a black box too slow for its share of the time: {needed:.0f} s for {FEWEST_ROWS} rows"
-        rows = rows.sample(affordable, options.random_state)
+            return f"a black box too slow for its share of the time: {FEWEST_ROWS} rows would take {needed:.2g} s"
+        rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
         settings |= {"background_size": OPAQUE_BACKGROUND, "max_evaluations": evaluations}
     with warnings.catch_warnings():
         # A library's advice about a captured model's input was given during the search already.
         warnings.simplefilter("ignore")
         explainer = TabularExplainer(seen, job.background, feature_space=options.feature_space, **settings)
         return explainer.explain_local(rows)
+
+
+def seconds_per_row(model: FittedModel, table: Table) -> float:
+    """Time a model's predictions."""
+    per_row = 0.0
+    for n_rows in PROBE_ROWS:
+        probe = table.take(np.resize(np.arange(len(table)), n_rows))
+        started = time.monotonic()
+        model.predict(probe.data)
+        elapsed = time.monotonic() - started
+        per_row = elapsed / n_rows
+        if elapsed > QUICK:
+            break
+    return max(per_row, 1e-9)
 
 
 def _n_cores() -> int:

@@ -93,7 +93,7 @@ class RunHistory:
             (self.directory / "explanations").mkdir(parents=True, exist_ok=True)
             with self._open() as connection:
                 connection.execute("SELECT 1 FROM runs LIMIT 1")
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise HistoryError(
                 f"The run history {self.directory} cannot be opened for writing: {error}. Name another directory with "
                 f"--history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
@@ -168,7 +168,7 @@ class RunHistory:
                     "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
                     (seconds, _json(shown), run_id),
                 )
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise HistoryError(
                 f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
             ) from error
@@ -227,6 +227,8 @@ class RunHistory:
             If there is no such run.
         ExplanationNotFoundError
             If the run has no explanation; the message says its status, why, and how to get one.
+        HistoryError
+            If the explanation's file is gone.
         """
         run = self.run(run_id)
         with self._open() as connection:
@@ -240,7 +242,13 @@ class RunHistory:
                 "explain_model(fitted_model, X_train, X_test, best_run=run), or search with a larger "
                 "ExplainabilityOptions(time_budget=...)."
             )
-        return Explanation.load(self._file(row[0]))
+        try:
+            return Explanation.load(self._file(row[0]))
+        except OSError as error:
+            raise HistoryError(
+                f"The explanation of run {run.id} cannot be read: {error}. Make it again with explain_model(fitted_model, "
+                "X_train, X_test, best_run=run)."
+            ) from error
 
     # ---------------------------------------------------------------- private
 
@@ -256,7 +264,11 @@ class RunHistory:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Open a connection for one transaction: committed when the block ends well, undone otherwise."""
-        connection = sqlite3.connect(self.directory / "history.sqlite", timeout=60)
+        index = self.directory / "history.sqlite"
+        try:
+            connection = sqlite3.connect(index, timeout=60)
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
         try:
             protocol = connection.execute("PRAGMA user_version").fetchone()[0]
             if protocol > PROTOCOL:
@@ -268,6 +280,8 @@ class RunHistory:
                 _create(connection)
             with connection:
                 yield connection
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
         finally:
             connection.close()
 

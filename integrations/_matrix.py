@@ -90,8 +90,10 @@ def _codes(column: pd.Series, known: Sequence[Any] | None) -> Matrix:
     """Return the position of each value among the known categories; NaN for a missing or unknown one."""
     if known is None and not isinstance(column.dtype, pd.CategoricalDtype):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    values = column.array if known is None else pd.Categorical(column, categories=pd.Index(known))
-    codes = np.asarray(values.codes, dtype=np.float64)
+    if known is None:
+        codes = np.asarray(column.array.codes, dtype=np.float64)
+    else:
+        codes = pd.Index(known).get_indexer(column.astype(object)).astype(np.float64)
     codes[codes < 0] = np.nan
     return codes
 

@@ -105,6 +105,10 @@ def _mixes(transformer: Any, n_inputs: int) -> None:
     return None
 
 
+def _function(transformer: Any, n_inputs: int) -> Parents | None:
+    return np.arange(n_inputs) if transformer.func is None else None  # None is the identity; others are not known
+
+
 def _imputer(transformer: Any, n_inputs: int) -> Parents | None:
     if transformer.indicator_ is not None:
         return None
@@ -161,6 +165,7 @@ def _positions(columns: Any, by_name: dict[str, int], n_inputs: int) -> Parents:
 TRACES: dict[str, Callable[[Any, int], Parents | None]] = {
     "Normalizer": _mixes,  # scales whole rows, though scikit-learn counts it as one to one
     "TfidfTransformer": _mixes,
+    "FunctionTransformer": _function,
     "OneToOneFeatureMixin": _one_to_one,
     "SimpleImputer": _imputer,
     "OneHotEncoder": _one_hot,

@@ -11,6 +11,8 @@ READERS: dict[str, str] = {
     "builtins.object": f"{_PLACE}._sklearn:describe",
     # scikit-learn: trees
     **dict.fromkeys(("sklearn.BaseDecisionTree", "sklearn.BaseForest"), f"{_PLACE}._sklearn_trees:describe_forest"),
+    "sklearn.HistGradientBoostingClassifier": f"{_PLACE}._sklearn_histgb:describe_classifier",
+    "sklearn.HistGradientBoostingRegressor": f"{_PLACE}._sklearn_histgb:describe_regressor",
     "sklearn.BaseGradientBoosting": f"{_PLACE}._sklearn_trees:describe_boosting",
     "sklearn.AdaBoostClassifier": f"{_PLACE}._sklearn_trees:describe_adaboost",
     "sklearn.AdaBoostRegressor": f"{_PLACE}._sklearn_trees:describe_adaboost_regressor",
@@ -21,6 +23,7 @@ READERS: dict[str, str] = {
     "lightgbm.Booster": f"{_PLACE}._lightgbm:describe_booster",
     "xgboost.XGBModel": f"{_PLACE}._xgboost:describe",
     "xgboost.Booster": f"{_PLACE}._xgboost:describe_booster",
+    "catboost.CatBoost": f"{_PLACE}._catboost:describe",
     # scikit-learn: linear models
     "sklearn.LinearModel": f"{_PLACE}._sklearn:describe_linear_regressor",
     "sklearn.LinearClassifierMixin": f"{_PLACE}._sklearn:describe_linear_classifier",

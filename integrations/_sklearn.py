@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
@@ -24,7 +25,7 @@ def describe(model: Any) -> FittedModel:
             f"Cannot explain {type(model).__name__}: it has no predict or predict_proba method. Pass a fitted model, or a "
             "function that returns predictions."
         )
-    if hasattr(model, "classes_") or hasattr(model, "predict_proba"):
+    if hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin):
         outputs, space = classifier_outputs(model)
         return classifier(model, outputs, space, Opaque(f"{type(model).__name__} has no structure to use"))
     return regressor(model, Opaque(f"{type(model).__name__} has no structure to use"))

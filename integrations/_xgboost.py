@@ -144,8 +144,8 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
 def _describe(model: _Model, name: str, classes: tuple[int, ...] | None, is_custom: bool = False) -> FittedModel:
     if model.n_targets > 1:
         raise UnsupportedModelError(
-            f"This {name} predicts {model.n_targets} targets at once. Models of one target are supported: fit one model "
-            "per target and explain each."
+            f"This {name} predicts {model.n_targets} targets at once. Models of one target are supported: fit one "
+            "model per target and explain each."
         )
     space = OBJECTIVES.get(model.objective, _Objective("response")).space
     if model.n_outputs > 1 or (classes is not None and not is_custom):

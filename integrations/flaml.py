@@ -22,6 +22,7 @@ from flaml.automl.ml import is_min_metric
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._progress import search_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs
@@ -112,6 +113,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
             If the history cannot be written; raised before the search.
         """
         kwargs |= {"dataframe": dataframe, "label": label, "metric": metric, "task": task}
+        given = (X_train, dataframe, label, kwargs.get("X_val"))
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
         self._search_runs = None
         if not own.get("model_explainability", False):
@@ -123,15 +125,20 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
         _refuse_other_processes(setting)
         history = own.get("history")
         history = history if isinstance(history, RunHistory) else RunHistory(history)
-        self.raw_columns_ = _raw_columns(X_train, kwargs)
+        self.raw_columns_ = _raw_columns(*given[:3])
         metric = setting.get("metric", "auto")
         tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
         started = time.monotonic()
-        with self._metric_named(metric):
+        bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
+        with self._metric_named(metric), bar as tap.listener:
             super().fit(X_train, y_train, **kwargs)
+        tap.listener = None
         self._state.metric, self._state.error_metric = self._metric_names(metric)
         self._state.cv_score_agg_func = tap.user_aggregate
+        if tap.train is None and self.model is not None:
+            # With a single configuration to try, FLAML fits it without scoring it.
+            tap.train, tap.validation = self._tables(*given)
         self._explain(tap, options, history, time.monotonic() - started)
 
     # ------------------------------------------------------------------- runs
@@ -146,9 +153,13 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
 
     @property
     def best_run(self) -> Run | None:
-        """The trial with the lowest loss, explained as the model that was scored; None without explanations."""
-        trials = [run for run in self.runs if run.kind == "trial" and run.loss is not None]
-        return min(trials, key=lambda run: (run.loss, run.number), default=None)
+        """The trial with the lowest loss, explained as the model that was scored; None without explanations.
+
+        Where FLAML had a single configuration and scored none, it is the final model.
+        """
+        runs = self.runs
+        trials = [run for run in runs if run.kind == "trial" and run.loss is not None]
+        return min(trials, key=lambda run: (run.loss, run.number), default=next(iter(runs), None))
 
     @property
     def final_run(self) -> Run | None:
@@ -178,6 +189,11 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
             yield
         finally:
             flaml_logger.removeFilter(rename)
+
+    def _tables(self, X_train: Any, dataframe: Any, label: Any, X_val: Any) -> tuple[Any, Any]:
+        """Training and validation rows as FLAML's learners see them; training rows for both where there are no others."""
+        train = self.preprocess(_features(X_train, dataframe, label))
+        return train, train if X_val is None else self.preprocess(X_val)
 
     def _explain(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
@@ -264,10 +280,15 @@ def _refuse_other_processes(setting: dict[str, Any]) -> None:
             )
 
 
-def _raw_columns(X_train: Any, kwargs: dict[str, Any]) -> list[Any] | None:
-    frame, label = kwargs.get("dataframe"), kwargs.get("label")
-    table = X_train if X_train is not None else frame
-    return [name for name in table.columns if name != label] if isinstance(table, pd.DataFrame) else None
+def _features(X_train: Any, dataframe: Any, label: Any) -> Any:
+    return X_train if X_train is not None else dataframe.drop(columns=label)
+
+
+def _raw_columns(X_train: Any, dataframe: Any, label: Any) -> list[Any] | None:
+    if X_train is None and dataframe is None:
+        return None  # FLAML says what is missing
+    table = _features(X_train, dataframe, label)
+    return list(table.columns) if isinstance(table, pd.DataFrame) else None
 
 
 __all__ = ["AutoML", "ExplainabilityOptions"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import factorial, isnan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from automl_explain.explainers import _trees as fmt
 from automl_explain.explainers._trees import Trees
@@ -114,3 +116,22 @@ def interaction_values(game: Game, n_players: int) -> Floats:
     diagonal = np.arange(n_players)
     out[:, diagonal, diagonal] = shapley_values(game, n_players) - out.sum(axis=2)
     return out
+
+
+def model_game(predict: Callable[[Any], Any], row: Any, background: Any, player: Sequence[int] | None = None) -> Game:
+    """The game of a predict function; tables are arrays or DataFrames, `row` one of one row."""
+    player = range(background.shape[1]) if player is None else player
+
+    def game(present: frozenset[int]) -> Floats:
+        mixed = background.copy()
+        for column, owner in enumerate(player):
+            if owner not in present:
+                continue
+            if isinstance(mixed, pd.DataFrame):
+                cells = pd.Series([row.iloc[0, column]] * len(mixed), index=mixed.index)
+                mixed.isetitem(column, cells.astype(mixed.dtypes.iloc[column]))
+            else:
+                mixed[:, column] = row[0, column]
+        return np.asarray(predict(mixed)).mean(axis=0)
+
+    return game

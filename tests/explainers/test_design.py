@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automl_explain.explainers._design import make_design
-from tests.brute_force import shapley
+from tests.oracles import shapley_values
 
 
 def game(n_players, seed, order=3):
@@ -25,12 +25,12 @@ def solve(design, value, n_players):
 
 
 def by_definition(value, n_players):
-    def of(coalition):
+    def of(present):
         row = np.zeros((1, n_players), bool)
-        row[0, list(coalition)] = True
-        return value(row)[0]
+        row[0, list(present)] = True
+        return value(row)
 
-    return shapley(of, n_players)
+    return shapley_values(of, n_players)[0]
 
 
 @given(n_players=st.integers(1, 8), seed=st.integers(0, 10_000))

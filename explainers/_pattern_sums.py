@@ -1,0 +1,78 @@
+"""Sums over the patterns that background rows make on a path: what interventional values and interactions are made of.
+
+On a path with d players, a background row makes the pattern b (bit i: it passes player i) and the explained row the
+pattern c. A coalition reaches the leaf when each of its players is in c and each other one in b. With m the complement
+of c, f_b the weight of b, p = d - |b|, q = |m| and v the leaf's output
+
+    phi_i = v sum_{b >= m} f_b ([c_i = 1, b_i = 0] (p-1)! q! / (p+q)!  -  [c_i = 0] p! (q-1)! / (p+q)!).
+
+Both weights are integrals, ``int_0^1 t^(p-1) (1-t)^q dt`` and ``int_0^1 t^p (1-t)^(q-1) dt``, and the latter is the
+difference of two of the former, so that with the superset sums
+
+    U_s[m] = sum_{b >= m} f_b u(p, |m| - s),    u(p, q) = int_0^1 t^(p-1) (1-t)^q dt
+
+every player has ``phi_i = v (U_0[m] - U_1[m | i])``. For p = 0 the integral's finite part is taken, minus a harmonic
+number: where it does not cancel, the difference is right. One order higher, with ``u(p, q) = int t^(p-2) (1-t)^q dt``,
+the Shapley interaction index is ``v (U_0[m] - U_1[m | i] - U_1[m | j] + U_2[m | i | j])``. The sums do not depend on
+the explained row. (Counting patterns: arXiv:2511.09376.)
+"""
+
+from __future__ import annotations
+
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def integrals(d: int, order: int) -> Floats:
+    """Return u(p, q) for p, q = 0, ..., d, the finite part of ``int_0^1 t^(p - order) (1-t)^q dt``."""
+    u = np.zeros((d + 1, d + 1))
+    for p in range(d, -1, -1):
+        for q in range(d + 1):
+            if p >= order:
+                u[p, q] = factorial(p - order) * factorial(q) / factorial(p - order + q + 1)
+            elif q:  # (1-t)^(q-1) - (1-t)^q = t (1-t)^(q-1)
+                after = u[p + 1, q - 1] if p < d else 1.0 / q
+                u[p, q] = u[p, q - 1] - after
+    return u
+
+
+def pattern_sums(patterns: npt.NDArray[np.uint32], weights: Floats, d: int, order: int) -> list[Floats]:
+    """Return U_0, ..., U_order of some leaves with d players, each (leaves, 2^d).
+
+    Parameters
+    ----------
+    patterns : ndarray, shape (leaves, B)
+        The background rows' patterns.
+    weights : ndarray, shape (B,)
+        Their weights.
+    d : int
+        Number of players.
+    order : {1, 2}
+        1 for values, 2 for interactions.
+    """
+    n, size = len(patterns), 1 << d
+    cells = patterns + (np.arange(n, dtype=np.int64) << d)[:, None]
+    spread = np.broadcast_to(weights, cells.shape)
+    counts = np.bincount(cells.ravel(), weights=spread.ravel(), minlength=n * size).reshape(n, size)
+    bits = _count_bits(size)
+    u, sums = integrals(d, order), [np.zeros((n, size)) for _ in range(order + 1)]
+    for p in range(d + 1):
+        ranked = np.where(bits == d - p, counts, 0.0)
+        for i in range(d):
+            halves = ranked.reshape(n, -1, 2, 1 << i)
+            halves[:, :, 0] += halves[:, :, 1]
+        for s in range(order + 1):
+            sums[s] += u[p, np.maximum(bits - s, 0)] * ranked
+    return sums
+
+
+def _count_bits(size: int) -> npt.NDArray[np.int64]:
+    """Return the number of bits of 0, ..., size - 1."""
+    bits = np.zeros(1, np.int64)
+    while len(bits) < size:
+        bits = np.concatenate([bits, bits + 1])
+    return bits

@@ -1,0 +1,117 @@
+"""Fitted models of every family that TabularExplainer tells apart, on small data: one list for all common checks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import xgboost
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    VotingRegressor,
+)
+from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, SVR, LinearSVC
+
+N_FEATURES = 5
+
+
+def table(kind: str = "array", n: int = 120, seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, N_FEATURES))
+    X[:, 4] = np.round(X[:, 4])
+    if kind == "array":
+        return X
+    frame = pd.DataFrame(X, columns=["age", "income", "debt", "score", "visits"])
+    if kind == "mixed":
+        frame["visits"] = pd.Categorical.from_codes((np.abs(frame["visits"]).astype(int)) % 3, ["none", "few", "many"])
+    return frame
+
+
+def target(X: Any, task: str) -> np.ndarray:
+    frame = pd.DataFrame(X).copy()
+    last = frame.iloc[:, 4]
+    code = last.cat.codes.to_numpy() if isinstance(last.dtype, pd.CategoricalDtype) else last.to_numpy()
+    numbers = frame.iloc[:, :4].to_numpy(dtype=float)
+    score = numbers[:, 0] * 2 + numbers[:, 1] * numbers[:, 2] + 0.5 * code
+    if task == "regression":
+        return score
+    if task == "binary":
+        return np.where(score > 0, "yes", "no")
+    return np.digitize(score, np.quantile(score, [0.33, 0.66])) * 10
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model, the table it is fitted on, its task, and what is expected of the explainer."""
+
+    name: str
+    model: Any
+    task: str
+    method: str
+    space: str
+    kind: str = "array"
+    atol: float = 1e-9
+
+    def fitted(self):
+        X = table(self.kind)
+        y = target(X, self.task)
+        if isinstance(self.model, xgboost.XGBClassifier):
+            y = np.unique(y, return_inverse=True)[1]
+        return self.model.fit(X, y), X
+
+
+def _pipe(model):
+    encode = ColumnTransformer(
+        [("number", StandardScaler(), ["age", "income", "debt", "score"]), ("label", OneHotEncoder(), ["visits"])]
+    )
+    return make_pipeline(encode, model)
+
+
+LGBM = {"n_estimators": 12, "num_leaves": 7, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
+XGB = {"n_estimators": 12, "max_depth": 3, "n_jobs": 1}
+FOREST = {"n_estimators": 8, "max_depth": 4, "random_state": 0}
+
+FAMILIES = [
+    Family("lgbm-binary", lightgbm.LGBMClassifier(**LGBM), "binary", "tree", "log_odds"),
+    Family("lgbm-multiclass", lightgbm.LGBMClassifier(**LGBM), "multiclass", "tree", "log_odds"),
+    Family("lgbm-regression-mixed", lightgbm.LGBMRegressor(**LGBM), "regression", "tree", "response", "mixed"),
+    Family("xgb-binary", xgboost.XGBClassifier(**XGB), "binary", "tree", "log_odds", atol=1e-5),
+    Family("xgb-multiclass", xgboost.XGBClassifier(**XGB), "multiclass", "tree", "log_odds", "frame", atol=1e-5),
+    Family("xgb-regression", xgboost.XGBRegressor(**XGB), "regression", "tree", "response", atol=1e-5),
+    Family("forest-binary", RandomForestClassifier(**FOREST), "binary", "tree", "probability", "frame"),
+    Family("forest-multiclass", ExtraTreesClassifier(**FOREST), "multiclass", "tree", "probability"),
+    Family("forest-regression", RandomForestRegressor(**FOREST), "regression", "tree", "response"),
+    Family("boosting-multiclass", GradientBoostingClassifier(n_estimators=8), "multiclass", "tree", "log_odds"),
+    Family("histgb-regression", HistGradientBoostingRegressor(max_iter=8, min_samples_leaf=5), "regression", "tree", "response"),
+    Family("logistic-binary", LogisticRegression(), "binary", "linear", "log_odds", "frame"),
+    Family("logistic-multiclass", LogisticRegression(), "multiclass", "linear", "log_odds"),
+    Family("linear-regression", LinearRegression(), "regression", "linear", "response", "frame"),
+    Family("elastic-net", ElasticNet(alpha=0.01), "regression", "linear", "response"),
+    Family("linear-svc", LinearSVC(), "binary", "linear", "margin"),
+    Family("sgd-log", SGDClassifier(loss="log_loss", random_state=0), "multiclass", "linear", "log_odds"),
+    Family("pipeline-linear", _pipe(LogisticRegression()), "binary", "linear", "log_odds", "mixed"),
+    Family("pipeline-forest", _pipe(RandomForestRegressor(**FOREST)), "regression", "tree", "response", "mixed"),
+    Family("search", GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2), "regression", "linear", "response", "frame"),
+    Family("svc", SVC(), "multiclass", "kernel", "margin"),
+    Family("svr", SVR(), "regression", "kernel", "response"),
+    Family("knn-binary", KNeighborsClassifier(), "binary", "kernel", "probability", "frame"),
+    Family("knn-regression", KNeighborsRegressor(), "regression", "kernel", "response"),
+    Family("naive-bayes", GaussianNB(), "multiclass", "kernel", "probability"),
+    Family("mlp", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0), "regression", "kernel", "response"),
+    Family("voting", VotingRegressor([("a", Ridge()), ("b", RandomForestRegressor(**FOREST))]), "regression", "", "response"),
+    Family("stack", StackingClassifier([("a", RandomForestClassifier(**FOREST)), ("b", LogisticRegression())]), "binary", "", ""),
+]  # fmt: skip
