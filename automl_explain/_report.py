@@ -81,13 +81,13 @@ def write_report(
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     story = tell(list(runs))
     title = title or f"Explanations of search {story.search['id']}"
-    main = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
-    main[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
-    main += [runs_section(story), unexplained_section(story), how_section(story)]
+    sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
+    sections[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
+    main = "".join([*sections, runs_section(story), unexplained_section(story), how_section(story)])
     version = story.facts.get("versions", {}).get("automl-explain", "")
     footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
     target = Path(path)
-    _write_whole(target, page(title, header(story, title), "".join(main), footer).encode())
+    _write_whole(target, page(title, header(story, title, main), main, footer).encode())
     return target
 
 

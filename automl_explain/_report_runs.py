@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._report_html import heading, number, text
+from automl_explain._report_html import number, text
 from automl_explain._report_story import TOP, Model, Story, unexplained
 from automl_explain._views import number_text, output_text
 from automl_explain.explainers._explanation import Explanation
@@ -131,7 +131,7 @@ def unexplained_section(story: Story) -> str:
 
 def how_section(story: Story) -> str:
     """Return methods, accuracy, times, options and versions."""
-    blocks = [f"<h3>{text(heading(model))}</h3>{_plain_table(_method_facts(model))}" for model in story.models]
+    blocks = [f"<h3>{text(model.name)}</h3>{_plain_table(_method_facts(model))}" for model in story.models]
     seconds = [run.seconds for run in story.runs if run.seconds is not None]
     times: dict[str, Any] = {}
     if "search_seconds" in story.facts:

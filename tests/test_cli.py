@@ -42,6 +42,14 @@ def csv(tmp_path):
     return tmp_path / "people.csv"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient():
+    """Time enough to explain every run, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("automl_explain.integrations._options.SHORTEST_BUDGET", 600.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     """A demo that has run once for the tests that only look at what it left: (its JSON, history, out)."""
@@ -197,13 +205,13 @@ def test_run_takes_a_metric_and_learners_and_an_ensemble(capsys, tmp_path):
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     X.assign(progress=y).to_csv(tmp_path / "d.csv", index=False)
     code = main(["run", str(tmp_path / "d.csv"), "--target", "progress", "--task", "regression", "--metric", "mae",
-                 "--estimators", "lgbm, xgboost", "--max-iter", "4", "--time-budget", "60", "--ensemble", "--json",
+                 "--estimators", "lgbm, rf", "--max-iter", "8", "--time-budget", "120", "--ensemble", "--json",
                  "--out", str(tmp_path / "out")])  # fmt: skip
     captured = capsys.readouterr()
     assert code == 0, captured.err
     result = json.loads(captured.out)
     assert {run["metric"] for run in result["runs"]} == {"mae"}
-    assert {run["learner"] for run in result["runs"] if run["kind"] == "trial"} == {"lgbm", "xgboost"}
+    assert {run["learner"] for run in result["runs"] if run["kind"] == "trial"} == {"lgbm", "rf"}
     final = next(run for run in result["runs"] if run["id"] == result["final_run"])
     assert (final["kind"], final["status"]) == ("ensemble", "explained")
     assert main(["show", result["final_run"], "--json"]) == 0
