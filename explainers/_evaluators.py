@@ -96,7 +96,11 @@ class _TreeOutputs:
     def __call__(self, coalitions: Coalitions) -> Outputs:
         trees = self._model.structure
         assert isinstance(trees, Trees)
-        return _every_output(coalition_values(trees, self._mine, self._theirs, coalitions), self._model)
+        n, n_background = len(self._mine), len(self._theirs)
+        outputs = np.empty((n, n_background, len(coalitions), trees.n_outputs))
+        for i, b in np.ndindex(n, n_background):
+            outputs[i, b] = trees.predict(np.where(coalitions, self._mine[i], self._theirs[b]))
+        return _every_output(outputs, self._model)
 
 
 class _MixtureOutputs:
