@@ -125,7 +125,9 @@ def _n_outputs(model: Any) -> int:
 
 
 def _loss(model: Any) -> str:
-    return str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    # A sum of models has no parameters of its own.
+    parameters = json.loads(model.get_metadata().get("params") or "{}")
+    return str(parameters.get("loss_function", {}).get("type", ""))
 
 
 def _encode(codes: Codes, table: Any) -> Matrix:
