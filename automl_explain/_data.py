@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers._table import nearest
 
 VALIDATION_SHARE = 0.2
 """Part of the rows kept for validation."""
+FEWEST_ROWS = 10
+"""Rows that a search needs, so that a fifth of them is something to validate on."""
 MOST_CLASSES = 20
 """A target of whole numbers with at most this many distinct values is read as classes."""
 
@@ -87,17 +92,39 @@ def read_dataset(
 
 
 def split(X: pd.DataFrame, y: pd.Series, task: Task, said: list[str], *, target: str, random_state: int = 0) -> Dataset:
-    """Keep a fifth of the rows for validation, in a classification with the classes in proportion."""
-    if len(y) < 10:
-        raise InvalidInputError(f"A search needs at least 10 rows, to keep some for validation. Got {len(y)}.")
-    counts = y.value_counts()
-    n_valid = int(np.ceil(VALIDATION_SHARE * len(y)))
-    stratified = task == "classification" and counts.min() >= 2 and len(counts) <= n_valid
-    parts = train_test_split(X, y, test_size=n_valid, random_state=random_state, stratify=y if stratified else None)
-    X_train, X_valid, y_train, y_valid = parts
-    how = "with the classes in proportion" if stratified else "at random"
-    note = f"validation: {len(y_valid):,} of {len(y):,} rows, drawn {how} (seed {random_state})"
-    return _checked(Dataset(X_train, X_valid, y_train, y_valid, task, (*said, note)), target)
+    """Keep a fifth of the rows for validation; in a classification a fifth of each class, and one row at least.
+
+    A class with a single row can be learned or validated, not both: its row is left out, and that is said.
+    """
+    said = list(said)
+    if task == "classification":
+        alone = y.map(y.value_counts()).to_numpy(dtype=int) == 1
+        if alone.any() and not alone.all():
+            said.append(
+                f"left out {alone.sum()} rows, each the only one of its class: {sorted(map(str, y[alone]))[:5]}"
+            )
+            X, y = X[~alone], y[~alone]
+    if len(y) < FEWEST_ROWS:
+        raise InvalidInputError(
+            f"A search needs at least {FEWEST_ROWS} rows, to keep some for validation. Got {len(y)}."
+        )
+    chosen = np.zeros(len(y), dtype=bool)
+    chosen[_validation_rows(y, task, np.random.default_rng(random_state))] = True
+    how = "with the classes in proportion" if task == "classification" else "at random"
+    said.append(f"validation: {chosen.sum():,} of {len(y):,} rows, drawn {how} (seed {random_state})")
+    return _checked(Dataset(X[~chosen], X[chosen], y[~chosen], y[chosen], task, tuple(said)), target)
+
+
+def _validation_rows(y: pd.Series, task: Task, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Row numbers of about a fifth of the rows; FLAML can score only a validation set that holds every class."""
+    if task == "regression":
+        return rng.permutation(len(y))[: math.ceil(VALIDATION_SHARE * len(y))]
+    groups = pd.factorize(y)[0]
+    parts = []
+    for group in range(groups.max() + 1):
+        rows = rng.permutation(np.flatnonzero(groups == group))
+        parts.append(rows[: max(1, round(VALIDATION_SHARE * len(rows)))])
+    return np.concatenate(parts)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -125,10 +152,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise MissingExtraError("Reading Parquet needs pyarrow: pip install 'automl-explain[parquet]'") from error
     except pd.errors.EmptyDataError as error:
         raise InvalidInputError(f"{path} is empty: it has no columns.") from error
-    except (ValueError, OSError, UnicodeDecodeError) as error:
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:  # the last three: cut or corrupt
         if isinstance(error, InvalidInputError):
             raise
-        raise InvalidInputError(f"{path} cannot be read as a table: {error}.") from error
+        raise InvalidInputError(f"{path} cannot be read as a table: {str(error).strip().rstrip('.')}.") from error
     if frame.empty:
         raise InvalidInputError(f"{path} is empty: it has {frame.shape[1]} columns and no rows.")
     return frame
@@ -137,7 +164,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def infer_task(y: pd.Series) -> tuple[Task, str]:
     """Infer the task from a target, and say why: text, booleans and few whole numbers are classes."""
     distinct = y.nunique()
-    if isinstance(y.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(y) or y.dtype == bool:
+    if (
+        isinstance(y.dtype, pd.CategoricalDtype)
+        or not pd.api.types.is_numeric_dtype(y)
+        or pd.api.types.is_bool_dtype(y)
+    ):
         return "classification", f"since the target has {distinct} labels that are not numbers"
     whole = bool((y == y.round()).all())
     if distinct == 2 or (whole and distinct <= MOST_CLASSES):
@@ -155,6 +186,8 @@ def _features_and_target(
             raise InvalidInputError(f"{source} has no column {name!r}.{hint}")
     said = [f"data: {len(frame):,} rows x {frame.shape[1] - 1} columns of {source}"]
     missing = frame[target].isna()
+    if missing.all():
+        raise InvalidInputError(f"The target {target!r} has no values in {source}.")
     if missing.any():
         said.append(f"left out {int(missing.sum()):,} rows without a target")
         frame = frame[~missing]
@@ -182,5 +215,11 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
     if unseen:
         raise InvalidInputError(
             f"The validation rows have classes of {target!r} that the training rows lack: {sorted(map(str, unseen))[:5]}."
+        )
+    unscored = set(labels) - set(dataset.y_valid.unique()) if dataset.task == "classification" else set()
+    if unscored:
+        raise InvalidInputError(
+            f"The validation rows lack classes of {target!r} that the training rows have, so that no model can be "
+            f"scored: {sorted(map(str, unscored))[:5]}."
         )
     return dataset

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from automl_explain._data import Dataset
+from automl_explain._data import Dataset, Task
 from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
 from automl_explain._report import save_plots, write_report
 from automl_explain._tables import runs_table, six_values_tables
-from automl_explain.explainers._errors import AutoMLExplainError, HistoryError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
+from automl_explain.explainers._table import nearest
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 from automl_explain.integrations._run import Run
+
+CHOICES: dict[str, dict[Task, tuple[str, ...]]] = {
+    "--estimators": {
+        "classification": ("lrl1", "lrl2", "svc"),
+        "regression": ("enet", "lassolars"),
+    },
+    "--metric": {
+        "classification": (
+            *("accuracy", "log_loss", "f1", "micro_f1", "macro_f1", "ap", "roc_auc", "roc_auc_ovr", "roc_auc_ovo"),
+            *("roc_auc_weighted", "roc_auc_ovr_weighted", "roc_auc_ovo_weighted"),
+        ),
+        "regression": ("r2", "rmse", "mae", "mse", "mape"),
+    },
+}
+"""Option -> task -> FLAML's names for that task alone."""
+FOR_BOTH = {
+    "--estimators": (
+        *("lgbm", "xgboost", "xgb_limitdepth", "rf", "extra_tree", "histgb", "catboost", "sgd", "kneighbor"),
+    ),
+    "--metric": ("auto",),
+}
+"""Option -> FLAML's names for either task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +113,12 @@ def run_search(
     """
     from automl_explain.integrations.flaml import AutoML
 
+    check_choices("--estimators", estimators or [], dataset.task)
+    check_choices("--metric", [metric], dataset.task)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HistoryError(f"The directory {out} cannot be made: {error}. Name another with --out DIR.") from error
+        raise InvalidInputError(f"The directory {out} cannot be made: {error}. Name another with --out DIR.") from error
     automl = AutoML(
         model_explainability=True, history=history, explainability_options=ExplainabilityOptions(progress=True)
     )
@@ -110,14 +136,37 @@ def run_search(
     )
     best, final = automl.best_run, automl.final_run
     if best is None or final is None:
+        tried = len(automl.runs)
         raise AutoMLExplainError(
-            f"No trial finished within {time_budget:g} seconds: give the search more time with --time-budget."
+            f"None of the {tried} models could be scored by {metric}: try another --metric."
+            if tried
+            else f"No trial finished within {time_budget:g} seconds: give the search more time with --time-budget."
         )
     explained = retrieve_model_explanation(best) if best.status == "explained" else None
     report = out / "report.html"
     write_report(report, automl.runs)
     plots = [] if explained is None else save_plots(out, explained.explanation)
     return SearchResult(automl.runs, best, final, explained, report, plots)
+
+
+def check_choices(option: str, names: list[str], task: Task) -> None:
+    """Refuse a name that FLAML has not, or not for this task, before the search; it would ignore or fail on it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a name is not one of FLAML's for the task; the message names the nearest.
+    MissingExtraError
+        If the catboost learner is named and catboost is not installed.
+    """
+    known = [*FOR_BOTH[option], *CHOICES[option][task]]
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"Did you mean {guess!r}?" if guess else f"There are: {', '.join(known)}."
+            raise InvalidInputError(f"{option} has no {name!r} for a {task}. {hint}")
+    if "catboost" in names and find_spec("catboost") is None:
+        raise MissingExtraError("The catboost learner needs catboost: pip install 'automl-explain[catboost]'")
 
 
 def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries' advice to programmers; what users must know is printed
             command(options)
+        sys.stdout.flush()
     except BAD_INPUT as error:
         return _say_error(error, 2)
     except AutoMLExplainError as error:
@@ -57,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _say_error("interrupted; runs recorded so far stay in the history", 130)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read stdout has seen enough; without this Python would complain when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if options.debug:
@@ -67,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say_error(error: object, code: int) -> int:
-    print(f"automl-explain: {error}", file=sys.stderr)
+    """Print an error as one line, whatever it holds, and return the code."""
+    print("automl-explain:", " ".join(str(error).split()), file=sys.stderr)
     return code
 
 
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     searching.add_argument("--ensemble", action="store_true", help="stack the best learners at the end")
     searching.add_argument("--metric", default="auto", help="what FLAML optimises (default: auto)")
     searching.add_argument("--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: FLAML's)")
-    searching.add_argument("--max-iter", type=int, metavar="N", help="most trials")
+    searching.add_argument("--max-iter", type=_at_least(2), metavar="N", help="most trials, 2 or more")
     searching.add_argument("--seed", type=int, default=0, help="seed of the split and the search (default: 0)")
 
     demo = commands.add_parser("demo", parents=[shared, searching], help="explained search on a bundled data set")
@@ -111,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show = commands.add_parser("show", parents=[shared], help="print a run's explanation")
     show.add_argument("run", metavar="RUN", help="run id, or the beginning of one")
-    show.add_argument("--top", type=int, default=10, metavar="K", help="features shown (default: 10)")
+    show.add_argument("--top", type=_at_least(1), default=10, metavar="K", help="features shown (default: 10)")
     show.set_defaults(command=_show)
 
     report = commands.add_parser("report", parents=[shared], help="write the HTML report of a search again")
@@ -121,10 +127,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _at_least(smallest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < smallest:
+            raise argparse.ArgumentTypeError(f"must be {smallest} or more, got {text}")
+        return int(text)
+
+    return number
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"must be more than 0 seconds, got {text}")
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds greater than 0, got {text}")
     return seconds
 
 
@@ -166,13 +181,14 @@ def _search(dataset: Any, options: argparse.Namespace) -> None:
         max_iter=options.max_iter,
         ensemble=options.ensemble,
         metric=options.metric,
-        estimators=options.estimators.split(",") if options.estimators else None,
+        estimators=[name.strip() for name in options.estimators.split(",")] if options.estimators else None,
         seed=options.seed,
     )
     if options.json:
         print(json.dumps(result.as_dict()))
     else:
-        print(result.as_text(history_flag=f" --history {options.history}" if options.history else ""))
+        flag = f" --history {shlex.quote(options.history)}" if options.history else ""
+        print(result.as_text(history_flag=flag))
 
 
 def _runs(options: argparse.Namespace) -> None:
@@ -215,7 +231,10 @@ def _report(options: argparse.Namespace) -> None:
         raise RunNotFoundError(f"There is no search in {history.directory} yet; make one with: automl-explain demo")
     search = options.search or searches[-1]
     history.search(search)
-    write_report(options.out, history.runs(search))
+    try:
+        write_report(options.out, history.runs(search))
+    except OSError as error:
+        raise InvalidInputError(f"{options.out} cannot be written: {error}. Name another file with --out.") from error
     print(json.dumps({"search": search, "report": str(options.out)}) if options.json else f"wrote {options.out}")
 
 

@@ -310,7 +310,7 @@ class TreeExplainer(TabularExplainer):
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> model = RandomForestRegressor(n_estimators=10, random_state=0).fit(X, y)
     >>> TreeExplainer(model).explain_local(X.iloc[:3]).get_ranked_global_names(top_k=1)
-    ['bmi']
+    ['s5']
     """
 
     _structures = (Trees,)
