@@ -32,7 +32,9 @@ class MixtureEngine:
                 for engine, member in zip(self._engines, structure.members, strict=True)
             ]
         )
-        parts = [f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)]
+        parts = [
+            f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)
+        ]
         self.reason = (
             f"the output is a weighted sum of {len(parts)} members, so their values add up exactly: "
             + ", ".join(dict.fromkeys(parts))

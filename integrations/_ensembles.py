@@ -29,6 +29,7 @@ from automl_explain.integrations._matrix import to_matrix
 from automl_explain.integrations._sklearn import check_fitted, classifier, classifier_outputs, regressor
 from automl_explain.integrations._sklearn_trees import describe_bagging as describe_bagged_trees
 
+
 def describe_voting(model: Any) -> FittedModel:
     """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
     check_fitted(model)
@@ -39,7 +40,9 @@ def describe_voting(model: Any) -> FittedModel:
         return regressor(model, weighted(members, weights, "response", "a weighted mean of its members"))
     outputs, space = classifier_outputs(model)
     if model.voting == "hard":
-        return classifier(model, outputs, space, Opaque("a majority vote, which is no function of its members' outputs"))
+        return classifier(
+            model, outputs, space, Opaque("a majority vote, which is no function of its members' outputs")
+        )
     _check_classes(model, members)
     return classifier(model, outputs, space, weighted(members, weights, "probability", "a soft vote of its members"))
 
@@ -51,9 +54,7 @@ def weighted(members: Sequence[FittedModel], weights: Matrix, space: OutputSpace
     """
     width = members[0].n_outputs
     if all(member.output_space == space for member in members):
-        return Mixture(
-            tuple(members), tuple(weight * np.eye(width) for weight in weights), np.zeros(width)
-        )
+        return Mixture(tuple(members), tuple(weight * np.eye(width) for weight in weights), np.zeros(width))
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
         return np.einsum("nmk,m->nk", columns.reshape(len(columns), len(weights), width), weights)
@@ -83,7 +84,9 @@ def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedMod
     """The same member over all columns of the table, of which it reads some."""
     columns = np.asarray(columns)
     if np.array_equal(columns, np.arange(n_features)):
-        return replace(member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None)
+        return replace(
+            member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None
+        )
     structure: Structure = Opaque("a bagged member over some of the columns")
     encode: Callable[[Any], Matrix] = member.encode
     if isinstance(member.structure, Linear):
