@@ -47,7 +47,7 @@ def png(
         ax.set_facecolor("none")
         ax.tick_params(labelcolor=INK_COLOR)
     for text in figure.findobj(Text):
-        text.set_color(INK_COLOR)  # type: ignore[attr-defined]
+        text.set_color(INK_COLOR)
     stream = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; the report's tables show it whole.

@@ -23,7 +23,7 @@ ROW_INCHES = 0.3
 
 def figure_size(n_rows: int, row_inches: float = ROW_INCHES) -> tuple[float, float]:
     """Return the width and height in inches of a figure with that many rows."""
-    return FIGURE_INCHES, 1.25 + row_inches * max(n_rows, 2)
+    return FIGURE_INCHES, 1.25 + row_inches * max(n_rows, 3)
 
 
 def new_axes(n_rows: int, row_inches: float = ROW_INCHES) -> Axes:
@@ -97,8 +97,8 @@ def add_color_bar(ax: Axes) -> None:
 
     figure = ax.get_figure(root=False)
     assert figure is not None
-    bar = figure.colorbar(ScalarMappable(cmap=color_map()), ax=ax, ticks=[0, 1], aspect=35, shrink=0.8, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(cmap=color_map()), ax=ax, ticks=[0, 1], aspect=35, shrink=0.9, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.ax.tick_params(length=0)
-    bar.set_label("feature value (rank)", labelpad=-12)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.set_label("feature value", labelpad=-12)
+    bar.outline.set_visible(False)

@@ -308,10 +308,10 @@ def _waterfall(ax: Axes, expected: float, steps: list[Step]) -> None:
     ax.vlines(joints, np.arange(last), np.arange(1, last + 1), color=RULE_COLOR, linewidth=1, zorder=1)
     if errors.any():
         ax.errorbar(ends, rows, xerr=errors, fmt="none", ecolor=NEUTRAL_COLOR, elinewidth=1, capsize=2.5, zorder=3)
-    for row, value, tip, up in zip(rows, values, tips, rising, strict=True):
+    for row, (value, tip, up) in enumerate(zip(values, tips, rising, strict=True), start=1):
         shown = value if abs(value) > 1e-9 * width else 0.0
-        write_beside(ax, float(tip), int(row), number_text(shown, signed=True), to_right=bool(up))
-    for row, x in ((0, expected), (last, float(ends[-1]))):
-        ax.plot([x], [row], marker="D", markersize=5, color=NEUTRAL_COLOR, zorder=3)
-        write_beside(ax, x, row, number_text(x), to_right=True, gap=10, bold=True)
+        write_beside(ax, float(tip), row, number_text(shown, signed=True), to_right=bool(up))
+    for place, x in ((0, expected), (last, float(ends[-1]))):
+        ax.plot([x], [place], marker="D", markersize=5, color=NEUTRAL_COLOR, zorder=3)
+        write_beside(ax, x, place, number_text(x), to_right=True, gap=10, bold=True)
     name_rows(ax, ["expected value", *(step.label for step in steps), "output"], width=STEP_WIDTH)

@@ -5,24 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from automl_explain._figures import png
 from automl_explain._plots import plot_global_importance, plot_local, plot_summary
-from automl_explain._report_html import (
-    header,
-    how_section,
-    model_section,
-    rows_section,
-    runs_section,
-    text,
-    unexplained_section,
-)
+from automl_explain._report_html import header, model_section, rows_section, text
 from automl_explain._report_page import page
-from automl_explain._report_story import choose_rows, tell
+from automl_explain._report_runs import how_section, runs_section, unexplained_section
+from automl_explain._report_story import ChosenRow, choose_rows, tell
 from automl_explain._views import check_top_k, class_text, explanation_of, ranking
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._explanation import Explanation
@@ -88,13 +81,13 @@ def write_report(
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     story = tell(list(runs))
     title = title or f"Explanations of search {story.search['id']}"
-    main = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
-    main[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
-    main += [runs_section(story), unexplained_section(story), how_section(story)]
+    sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
+    sections[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
+    main = "".join([*sections, runs_section(story), unexplained_section(story), how_section(story)])
     version = story.facts.get("versions", {}).get("automl-explain", "")
     footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
     target = Path(path)
-    _write_whole(target, page(title, header(story, title), "".join(main), footer).encode())
+    _write_whole(target, page(title, header(story, title, main), main, footer).encode())
     return target
 
 
@@ -149,25 +142,26 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
 
 def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
     classes = explanation.classes or ()
-
-    def draw(label: Any) -> bytes:
-        return png(lambda ax: plot_summary(explanation, ax=ax, class_=label, top_k=top_k), shown, row_inches=0.36)
-
     if len(classes) <= 2:
-        return {"summary.png": draw(None)}
-    moved = sorted(ranking(explanation.per_class_values.sum(axis=1))[:MOST_CLASS_FILES])
-    return {f"summary-{j}-{_slug(class_text(explanation, int(j)))}.png": draw(classes[j]) for j in moved}
+        return {"summary.png": _summary(explanation, None, top_k, shown)}
+    moved = sorted(ranking(explanation.per_class_values.sum(axis=1))[:MOST_CLASS_FILES].tolist())
+    return {
+        f"summary-{j}-{_slug(class_text(explanation, j))}.png": _summary(explanation, classes[j], top_k, shown)
+        for j in moved
+    }
+
+
+def _summary(explanation: Explanation, label: Any, top_k: int, shown: int) -> bytes:
+    return png(lambda ax: plot_summary(explanation, ax=ax, class_=label, top_k=top_k), shown, row_inches=0.36)
 
 
 def _rows(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
-    files = {}
-    for chosen in choose_rows(explanation, 1)[1]:
-        label = None if chosen.position is None else (explanation.classes or ())[chosen.position]
-        files[f"row-{chosen.row}.png"] = png(
-            lambda ax, row=chosen.row, label=label: plot_local(explanation, row, ax=ax, class_=label, top_k=top_k),
-            shown + 3,
-        )
-    return files
+    return {f"row-{row.row}.png": _row(explanation, row, top_k, shown) for row in choose_rows(explanation, 1)[1]}
+
+
+def _row(explanation: Explanation, chosen: ChosenRow, top_k: int, shown: int) -> bytes:
+    label = None if chosen.position is None else (explanation.classes or ())[chosen.position]
+    return png(lambda ax: plot_local(explanation, chosen.row, ax=ax, class_=label, top_k=top_k), shown + 3)
 
 
 def _slug(label: str) -> str:
@@ -177,24 +171,13 @@ def _slug(label: str) -> str:
 
 def _write_whole(target: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all."""
-    temporary = None
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
+        temporary.write_bytes(content)
         os.replace(temporary, target)
     except OSError as error:
         raise HistoryError(f"The file {target} cannot be written: {error}. Name another place.") from error
     finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-
-
-def _umask() -> int:
-    """The process's mask for new files, which mkstemp does not follow."""
-    current = os.umask(0)
-    os.umask(current)
-    return current
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -31,7 +31,8 @@ nav { margin: 1rem 0 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font
 .soft { color: var(--soft); }
 .small { font-size: 0.86rem; }
 .id { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.86em; overflow-wrap: anywhere; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.7rem; margin: 1.4rem 0; padding: 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.7rem;
+  margin: 1.4rem 0; padding: 0; }
 .cards div { background: var(--panel); border-radius: 8px; padding: 0.7rem 0.9rem; }
 .cards dt { color: var(--soft); font-size: 0.82rem; }
 .cards dd { margin: 0; font-size: 1.3rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
@@ -60,7 +61,8 @@ th[aria-sort="ascending"] button::after { content: " \\25B4"; }
 .explained { color: var(--good); } .skipped, .captured { color: var(--warn); } .failed { color: var(--bad); }
 .why { display: block; color: var(--soft); font-size: 0.82rem; max-width: 22rem; overflow-wrap: anywhere; }
 .importance { max-width: 60rem; }
-.importance .bars { width: 38%; min-width: 9rem; }
+.importance tbody th { min-width: 12rem; }
+.importance .bars { width: 34%; min-width: 8rem; }
 .bar { height: 0.95em; margin-top: 0.28em; background: var(--bar); border-radius: 2px; min-width: 1px; }
 .bar.minus { background: var(--lower); }
 .steps { max-width: 46rem; table-layout: fixed; }
@@ -71,14 +73,21 @@ th[aria-sort="ascending"] button::after { content: " \\25B4"; }
 .track { position: relative; height: 1.1em; margin-top: 0.2em; }
 .track i { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 1px; background: var(--bar); }
 .track i.minus { background: var(--lower); }
-.track i.point { width: 9px; height: 9px; min-width: 0; top: 0.2em; bottom: auto; margin-left: -4px; transform: rotate(45deg);
-  background: var(--grey); }
+.track i.point { width: 9px; height: 9px; min-width: 0; top: 0.2em; bottom: auto; margin-left: -4px;
+  transform: rotate(45deg); background: var(--grey); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 29rem), 1fr)); gap: 0 2.5rem; }
 figure { margin: 0.8rem 0; }
 figcaption { color: var(--soft); font-size: 0.86rem; max-width: 50rem; }
 img { width: 100%; max-width: 720px; min-width: 480px; height: auto; display: block; }
+.chart svg { display: block; width: 100%; min-width: 420px; max-width: 860px; height: auto; }
+.chart text { fill: var(--soft); font-size: 11px; }
+.chart path { fill: none; stroke: var(--ink); stroke-opacity: 0.45; stroke-width: 1.5; }
+.chart circle { stroke: var(--bar); stroke-width: 1.2; fill: var(--page); }
+.chart .seen { fill: var(--bar); }
+.chart .unseen { stroke: var(--grey); }
 details { margin: 0.3rem 0; }
 summary { cursor: pointer; }
+td details { margin: 0; }
 .plain { max-width: 50rem; }
 .plain th { width: 13rem; color: var(--soft); }
 @media (max-width: 40rem) {
@@ -86,6 +95,9 @@ summary { cursor: pointer; }
   h1 { font-size: 1.4rem; }
   .plain th { width: 8rem; }
   .steps .number { width: 4.6rem; }
+  .steps .error { display: block; }
+  .importance tbody th { min-width: 8.5rem; }
+  .importance .bars { min-width: 5rem; }
 }
 @media print { .tall { max-height: none; overflow: visible; } nav { display: none; } }
 """

@@ -249,12 +249,12 @@ def one_line(value: Any) -> str:
     return " ".join(str(value).split()) or "(empty)"
 
 
-def shortened(text: Any, width: int) -> str:
-    """Return text of at most `width` characters, an ellipsis in the middle of what was longer."""
+def shortened(text: Any, width: int, *, keep_end: bool = True) -> str:
+    """Return text of at most `width` characters, an ellipsis in what was longer: in the middle, or at the end."""
     line = one_line(text)
     if len(line) <= width:
         return line
-    tail = (width - 1) // 3
+    tail = (width - 1) // 3 if keep_end else 0
     return f"{line[: width - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
 
 

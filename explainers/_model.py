@@ -15,8 +15,9 @@ from automl_explain.explainers._trees import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
-"""What an output is: the probability of a class, a class's raw score, a regression's prediction, or the sum under the
-link of a regression whose prediction is not a sum itself (the log of a Poisson regression's)."""
+"""What an output is: the probability of a class; its log-odds, or the scores of which the softmax is the probability; a
+regression's prediction; or, as "margin", the sum that any other link is put on: the log of a Poisson regression's
+prediction, the decision function of a classifier that is not logistic."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]

@@ -135,14 +135,15 @@ def in_order(runs: Sequence[CapturedRun]) -> list[CapturedRun]:
 
 def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
     left = job.deadline - time.monotonic()
-    if left <= 0 and position > 0:
+    if left <= 0 and position > 0 and run.kind == "trial":
         run.release("the time for explanations was over")
         job.history.set_status(run.id, "skipped", run.why)
         return
     started = time.monotonic()
     try:
         assert run.read is not None
-        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position))
+        must = position == 0 or run.kind != "trial"
+        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position), must=must)
     except Exception as error:
         # Whatever a third party's model raises is this run's reason, not the end of the search's result.
         known = isinstance(error, AutoMLExplainError)
@@ -162,8 +163,18 @@ def _share(position: int) -> float:
     return 0.4 if position == 0 else 0.2
 
 
-def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Explanation | str:
+def explain_within(
+    model: FittedModel, job: Explaining, seconds: float, *, must: bool = False
+) -> Explanation | str:
     """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
+
+    Parameters
+    ----------
+    model : FittedModel
+    job : Explaining
+    seconds : float
+    must : bool
+        Explain at least a few rows, whatever the time.
 
     Returns
     -------
@@ -177,10 +188,10 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Expla
         evaluations = int(seconds / per_row)
         n_features = job.rows.n_columns
         affordable = evaluations // (OPAQUE_BACKGROUND * 4 * n_features)
-        if affordable < FEWEST_ROWS:
+        if affordable < FEWEST_ROWS and not must:
             needed = FEWEST_ROWS * OPAQUE_BACKGROUND * 4 * n_features * per_row
-            return f"a black box too slow for its share of the time: {needed:.0f} s for {FEWEST_ROWS} rows"
-        rows = rows.sample(affordable, options.random_state)
+            return f"a black box too slow for its share of the time: {FEWEST_ROWS} rows would take {needed:.2g} s"
+        rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
         settings |= {"background_size": OPAQUE_BACKGROUND, "max_evaluations": evaluations}
     with warnings.catch_warnings():
         # A library's advice about a captured model's input was given during the search already.

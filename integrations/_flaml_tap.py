@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,7 @@ class MetricTap:
         self._log_training_metric = bool(log_training_metric)
         self._options = options
         self._wrapper: Any = None
+        self.listener: Callable[[float], object] | None = None
         self.trials: list[Trial] = []
         self.train: Any = None
         self.validation: Any = None
@@ -137,6 +139,8 @@ class MetricTap:
                 Trial(len(self.trials), type(wrapper), config, float(loss), config.get("FLAML_sample_size"))
             )
             self._wrapper = wrapper
+            if self.listener is not None:
+                self.listener(float(loss))
         trial = self.trials[-1]
         # The largest training table seen stands for the data: early trials see only its beginning.
         if self.train is None or X_train.shape[0] > self.train.shape[0]:

@@ -1,12 +1,12 @@
 """FLAML searches explained: every learner, the ensemble, every kind of column, what is refused."""
 
+import flaml
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import make_classification
 
-import flaml
 from automl_explain import (
     ExplanationNotFoundError,
     HistoryError,

@@ -93,7 +93,7 @@ def test_the_search_is_the_same_with_fit_options(extra, tmp_path):
 
 
 def test_without_explanations_it_is_flaml_itself(tmp_path):
-    plain = search(flaml.AutoML, "binary", "auto", "holdout", tmp_path / "plain.log")
+    search(flaml.AutoML, "binary", "auto", "holdout", tmp_path / "plain.log")
     same = search(AutoML, "binary", "auto", "holdout", tmp_path / "same.log", model_explainability=False)
     assert trials(tmp_path / "plain.log") == trials(tmp_path / "same.log")
     assert same.runs == []
