@@ -222,6 +222,7 @@ def explain_model(
         classes=_class_names(classes, y_train, described.classes),
         output=output,
         feature_space=feature_space,
+        allow_all_transformations=True,
         random_state=random_state,
         progress=progress,
     )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from automl_explain.explainers._column_list import ColumnList
 from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
     AdditivityError,
@@ -60,8 +61,10 @@ class TabularExplainer:
     feature_space : {"engineered", "raw"}, optional
         Explain the columns that the model's last step reads, or the table's own columns. Default: "engineered", or
         "raw" when `transformations` are given.
-    transformations : fitted transformer, optional
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
         Preprocessing that stands before `model`, such as a ColumnTransformer; tables are then those before it.
+    allow_all_transformations : bool, default False
+        Explain raw columns also where the preprocessing mixes them, by masking them before it; False: refuse.
     random_state : int, default 0
         Seed of sampled coalitions; the global random state is never touched.
     n_jobs : int, optional
@@ -110,6 +113,7 @@ class TabularExplainer:
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,
+        allow_all_transformations: bool = False,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
@@ -118,12 +122,18 @@ class TabularExplainer:
         background_size: int | None = None,
     ) -> None:
         settings = Settings(random_state, n_jobs, progress, nsamples, max_evaluations, background_size)
+        if isinstance(transformations, list | tuple):
+            examples = as_table(initialization_examples, "initialization_examples")
+            columns = examples.data.columns if examples.is_frame else None
+            transformations = ColumnList(transformations, columns, examples.n_columns)
         if transformations is not None:
             model = Pipeline([("transformations", transformations), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
         described = describe(model, initialization_examples)
         raw = self._read_background(described, initialization_examples)
-        self.model = in_feature_space(described.in_space(output, _some_rows(described, raw)), space)
+        self.model = in_feature_space(
+            described.in_space(output, _some_rows(described, raw)), space, allow_all_transformations
+        )
         self._check_structure()
         self._raw = space == "raw"
         self._input_names = self.model.input_names or (None if raw is None else raw.names)

@@ -138,6 +138,8 @@ class FittedModel:
     feature_map : FeatureMap or None
         Which engineered columns come of which raw ones; None when the two spaces are the same, or when the
         preprocessing mixes columns.
+    mixes : str
+        Which step of the preprocessing mixes columns, where one does.
     kind : {"trial", "refit", "ensemble"} or None
         What of a search this model is.
     name : str
@@ -156,6 +158,7 @@ class FittedModel:
     raw_names: tuple[str, ...] | None = None
     n_raw: int | None = None
     feature_map: FeatureMap | None = None
+    mixes: str = ""
     kind: str | None = None
     name: str = "model"
 

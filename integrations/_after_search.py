@@ -189,6 +189,7 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
             job.background,
             output=output,
             feature_space=options.feature_space,
+            allow_all_transformations=True,
             random_state=options.random_state,
             n_jobs=1,
             progress=False,
