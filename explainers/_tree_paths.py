@@ -31,6 +31,7 @@ Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Patterns = npt.NDArray[np.uint32]
 
 
 class Router(NamedTuple):

@@ -310,6 +310,18 @@ def test_boosters_in_a_forest_keep_their_classes_in_order():
         np.testing.assert_allclose(described.outputs["probability"](numbers()), model.predict_proba(numbers()))
 
 
+def test_catboost_reads_sums_of_models_and_loaded_models(tmp_path):
+    X = np.array(numbers())
+    model = catboost.CatBoostRegressor(**CATBOOST_SMALL, loss_function="Poisson").fit(X, np.abs(target()))
+    model.save_model(str(tmp_path / "model.cbm"))
+    loaded = describe(catboost.CatBoostRegressor().load_model(str(tmp_path / "model.cbm")))
+    assert loaded.output_space == "margin"
+    np.testing.assert_array_equal(loaded.outputs["response"](X)[:, 0], model.predict(X))
+    both = catboost.sum_models([model, model], weights=[1.0, 0.5])
+    described = describe(both)
+    np.testing.assert_allclose(tree_reference.predict(described.structure, X)[:, 0], both.predict(X), rtol=1e-12)
+
+
 def test_xgboost_reads_the_first_rounds_of_a_booster():
     booster = xgboost.train({"max_depth": 3}, xgboost.DMatrix(numbers(), labels()), 8)
     trees = _xgboost.read_trees(booster, 3)
