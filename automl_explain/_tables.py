@@ -78,7 +78,7 @@ def _summary(runs: Sequence[Run], best: set[str]) -> str:
     counts = [f"{number} {status}" for status in _STATUSES if (number := sum(run.status == status for run in runs))]
     metrics = sorted({run.metric for run in runs})
     of = "" if len({run.search for run in runs}) == 1 else " of its search"
-    legend = f"; * lowest loss{of} ({', '.join(metrics)})" if best else ""
+    legend = f"; * lowest loss{of} (metric {', '.join(metrics)})" if best else ""
     return _wrapped(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}{legend}")
 
 

@@ -32,7 +32,7 @@ class TestRunsTable:
         marked = [line for line in table.splitlines()[2:] if line.startswith("*")]
         assert len(marked) == 1
         assert "-0005" in marked[0]
-        assert "* lowest loss (log_loss)" in table
+        assert "* lowest loss (metric log_loss)" in table
 
     def test_best_of_each_search(self, tmp_path):
         runs = search(tmp_path, cases.binary()) + search(tmp_path, cases.regression())
