@@ -211,7 +211,7 @@ def explain_model(
     >>> model = LGBMRegressor(n_estimators=20, verbose=-1).fit(X, y)
     >>> shap_values, expected_values, values, names, _, _ = explain_model(model, X, X.iloc[:10])
     >>> shap_values.shape, names[0]
-    ((10, 10), 'bmi')
+    ((10, 10), 's5')
     """
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")

@@ -13,16 +13,17 @@ from automl_explain.explainers._errors import InvalidInputError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Work = TypeVar("_Work")
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def kernel(function: _F) -> _F:
     """Compile a function of arrays at its first call; it releases the GIL and is kept on disk for the next process."""
-    return cast(_F, numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+    return cast(_F, numba.njit(cache=True, **_OPTIONS)(function))
 
 
 def inlined(function: _F) -> _F:
     """Put a small function into the kernels that call it, which compiles faster than a function of its own."""
-    return cast(_F, numba.njit(nogil=True, error_model="numpy", inline="always")(function))
+    return cast(_F, numba.njit(inline="always", **_OPTIONS)(function))
 
 
 def count_threads(n_jobs: int | None) -> int:
@@ -40,7 +41,7 @@ def run_blocks(
     task: Callable[[_Work], int],
     blocks: Sequence[_Work],
     n_jobs: int | None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> None:
     """Run `task` on every block, on threads when that can help.
 

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import numba.core.cgutils
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+cgutils: Any = numba.core.cgutils
 
 LANES = 16
 """Rows of a block."""
 ALL_ROWS = (1 << LANES) - 1
 """Mask of a whole block."""
 ENTRY = 8
-"""Numbers that `add_entry` adds at once."""
+"""Numbers that `add_entries` adds at once."""
 
 _DOUBLE = ir.DoubleType()
 _WORD = ir.IntType(64)
@@ -53,7 +55,7 @@ class _Emitter:
 
     def load(self, pointer: Any, kind: Any = _VECTOR) -> Any:
         value = self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()))
-        value.align = 8
+        value.align = 4
         return value
 
     def store(self, value: Any, pointer: Any) -> None:
@@ -267,14 +269,76 @@ def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: 
 
 
 @_kernel_operation
-def add_entry(_context: Any, source: Any, at: Any, target: Any, to: Any, size: Any) -> Any:
-    """Add ``source[at:]`` to ``target[to:]``, `size` times ENTRY numbers."""
+def add_entries(
+    _context: Any, entries: Any, first_entry: Any, group: Any, count: Any, patterns: Any, row: Any, stride: Any,
+    sums: Any, to: Any,
+) -> Any:  # fmt: skip
+    """Add one entry of each of `count` tables to `stride` numbers, a multiple of ENTRY, from ``sums[to]`` on.
 
-    def emit(e: _Emitter, _s: Any, at: Any, _t: Any, to: Any, size: Any) -> None:
-        given, changed, kind = e.pointer(0, at), e.pointer(2, to), ir.VectorType(_DOUBLE, ENTRY)
-        with cgutils.for_range(e.builder, size) as loop:
-            index = e.times(loop.index, ENTRY)
-            total = e.add(e.load(e.at(given, index), kind), e.load(e.at(changed, index), kind))
-            e.store(total, e.at(changed, index))
+    The entry of table i is ``entries[first_entry[group + i] + patterns[i * LANES + row] * stride:]``.
+    """
 
-    return _operation(emit, source, at, target, to, size)
+    def emit(
+        e: _Emitter, _e: Any, _f: Any, group: Any, count: Any, _p: Any, row: Any, stride: Any, _s: Any, to: Any
+    ) -> None:
+        b, start, pattern = e.builder, e.pointer(1, group), e.pointer(4, row)
+
+        def add_wide(width: int) -> None:
+            kind = ir.VectorType(_DOUBLE, width)
+            with cgutils.for_range(b, b.udiv(stride, e.word(width))) as part:
+                column = e.times(part.index, width)
+                target, total = e.pointer(7, b.add(to, column)), cgutils.alloca_once(b, kind)
+                b.store(e.load(target, kind), total)
+                with cgutils.for_range(b, count) as table:
+                    index = b.zext(b.load(e.at(pattern, e.times(table.index, LANES))), _WORD)
+                    at = b.add(b.load(e.at(start, table.index)), b.add(b.mul(index, stride), column))
+                    b.store(e.add(b.load(total), e.load(e.pointer(0, at), kind)), total)
+                e.store(b.load(total), target)
+
+        whole = b.icmp_unsigned("==", b.urem(stride, e.word(2 * ENTRY)), e.word(0))
+        with b.if_else(whole) as (then, otherwise):
+            with then:
+                add_wide(2 * ENTRY)
+            with otherwise:
+                add_wide(ENTRY)
+
+    return _operation(emit, entries, first_entry, group, count, patterns, row, stride, sums, to)
+
+
+@_kernel_operation
+def find_supersets(_c: Any, patterns: Any, at: Any, apart: Any, wanted: Any, first: Any, n_words: Any) -> Any:
+    """Return the mask of the LANES patterns that have every bit of a wanted one.
+
+    Word w of the patterns is ``patterns[at + w * apart:]``, that of the wanted one ``wanted[first + w * LANES]``.
+    """
+
+    def emit(e: _Emitter, _p: Any, at: Any, apart: Any, _w: Any, first: Any, n_words: Any) -> Any:
+        b, pattern, want = e.builder, e.pointer(0, at), e.pointer(3, first)
+        lacking = cgutils.alloca_once_value(b, ir.Constant(_INDEX, None))
+        with cgutils.for_range(b, n_words) as word:
+            given = e.load(e.at(pattern, b.mul(word.index, apart)), _INDEX)
+            bits = e.scalar(want, e.times(word.index, LANES))
+            b.store(b.or_(b.load(lacking), b.and_(b.not_(given), bits)), lacking)
+        return e.mask(b.icmp_unsigned("==", b.load(lacking), ir.Constant(_INDEX, None)))
+
+    return _operation(emit, patterns, at, apart, wanted, first, n_words, returns=types.uint64)
+
+
+@_kernel_operation
+def count_bits(_context: Any, word: Any) -> Any:
+    """Return the number of bits that are set."""
+
+    def emit(e: _Emitter, word: Any) -> Any:
+        return e.builder.ctpop(word)
+
+    return _operation(emit, word, returns=types.int64)
+
+
+@_kernel_operation
+def first_bit(_context: Any, word: Any) -> Any:
+    """Return the place of the lowest bit that is set, of a word that is not 0."""
+
+    def emit(e: _Emitter, word: Any) -> Any:
+        return e.builder.cttz(word, ir.Constant(ir.IntType(1), 1))
+
+    return _operation(emit, word, returns=types.int64)

@@ -10,15 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from automl_explain.explainers._jit import inlined, kernel
 from automl_explain.explainers._lanes import LANES, gather_patterns
-from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Rows, pass_masks
-
-Patterns = npt.NDArray[np.uint32]
-GROWTH = 3.0
-"""How much larger a shared table may be than the smallest ones that do the same."""
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, pass_masks
 
 
 class Subtrees(NamedTuple):
@@ -44,12 +39,15 @@ class Clusters(NamedTuple):
 
 
 @kernel
-def choose_groups(paths: Paths, most_bits: int, n_splits: Ints, is_group: Bools) -> None:
-    """Count the splits below each node, and mark the subtrees that share a table of at most 2^most_bits entries."""
+def choose_groups(paths: Paths, most_bits: int, growth: float, n_splits: Ints, is_group: Bools) -> None:
+    """Count the splits below each node, and mark the subtrees that share a table of at most 2^most_bits entries.
+
+    A shared table may be `growth` times larger than the smallest ones that do the same.
+    """
     left, right = paths.router.left, paths.router.right
     least, size = np.empty(len(left)), np.empty(len(left))
     for node in range(len(left) - 1, -1, -1):
-        n_splits[node] = 0
+        n_splits[node], is_group[node] = 0, False
         least[node] = size[node] = np.inf
         if left[node] >= 0:
             n_splits[node] = n_splits[left[node]] + n_splits[right[node]] + 1
@@ -58,7 +56,7 @@ def choose_groups(paths: Paths, most_bits: int, n_splits: Ints, is_group: Bools)
         bits = paths.width[node] + n_splits[node]
         if bits <= most_bits:
             together = float(1 << bits)
-            if together <= GROWTH * least[node]:
+            if together <= growth * least[node]:
                 size[node] = together
                 is_group[node] = True
                 for inside in range(node + 1, node + 2 * n_splits[node] + 1):

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._interventional import add_from_pairs, add_from_tables
-from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._interventional import Lists, add_from_lists, add_from_tables
+from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
-from automl_explain.explainers._pattern_tables import build_tables
+from automl_explain.explainers._pattern_tables import LIST_BYTES, build_lists, build_tables, row_layout
 from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int], None]
-CHUNK_ROWS = 512
+Progress = Callable[[int], object]
+CHUNK_ROWS = 2048
 """Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
+CHUNK_BYTES = 16 << 20
+"""Memory for the values of these rows."""
 
 
 class PathDependent:
@@ -87,7 +89,7 @@ class PathDependent:
             values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
 
@@ -127,7 +129,16 @@ class Interventional:
         rows = as_matrix(trees, background, "background")
         self._weights = as_weights(weights, len(rows))
         self.base_values = self._weights @ trees.predict(rows)
-        self._tables, self._pairs = build_tables(trees, self._paths, read_rows(self._paths.router, rows), self._weights)
+        self._background = read_rows(self._paths.router, rows)
+        self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
+        bytes_needed = 4 * len(self._wide.nodes) * self._background.n_blocks * LANES
+        self._kept_lists = list(self._build_lists()) if bytes_needed <= LIST_BYTES else None
+
+    def _build_lists(self) -> Iterator[Lists]:
+        return build_lists(self._trees, self._paths, self._wide, self._background, self._weights)
+
+    def _lists(self) -> Iterable[Lists]:
+        return self._build_lists() if self._kept_lists is None else self._kept_lists
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
@@ -138,15 +149,16 @@ class Interventional:
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
-            phi = np.zeros((n, n_outputs * n_players))
+            phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
+            n_places = phi.shape[1] * phi.shape[2]
             if len(self._tables.trees):
-                add_from_tables(self._paths, self._tables, inside, phi)
-            if len(self._pairs.trees):
-                add_from_pairs(self._paths, self._pairs, inside, phi)
-            values[:, rows] = phi.reshape(n, n_outputs, n_players).transpose(1, 0, 2)
+                add_from_tables(self._paths, self._tables, inside, n_places, phi.reshape(-1))
+            for portion in self._lists():
+                add_from_lists(self._paths, portion, inside, n_places, phi.reshape(-1))
+            values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
 
@@ -162,9 +174,13 @@ def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
             f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
             f"rows, not all 0. Got an array of shape {given.shape}."
         )
-    return given / given.sum()
+    share: Floats = given / given.sum()
+    return share
 
 
-def row_chunks(n: int, n_jobs: int | None, most: int = CHUNK_ROWS) -> list[slice]:
-    """Cut n rows into whole blocks of lanes, at most `most` rows each."""
-    return [slice(start, min(start + most, n)) for start in range(0, n, most)]
+def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
+    """Cut n rows of `places` values into pieces for threads: whole blocks of lanes, in bounded memory."""
+    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
+    even = -(-n // count_threads(n_jobs))
+    rows = -(-min(most, even) // LANES) * LANES
+    return [slice(start, min(start + rows, n)) for start in range(0, n, max(1, rows))]

@@ -123,8 +123,11 @@ class Trees:
 
     def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the sums (K,) of numbers given for each node and leaf column, (M, V)."""
+        sums = np.zeros(self.n_outputs)
         if self.values.shape[1] == self.n_outputs:
-            return node_values.sum(axis=0)
-        ends = np.append(np.sort(self.roots)[1:], len(self.left))
-        of_node = np.repeat(self.output[np.argsort(self.roots)], ends - np.sort(self.roots))
-        return np.bincount(of_node, weights=node_values[:, 0], minlength=self.n_outputs)
+            sums += node_values.sum(axis=0)
+            return sums
+        starts = np.sort(self.roots)
+        of_node = np.repeat(self.output[np.argsort(self.roots)], np.diff(starts, append=len(self.left)))
+        np.add.at(sums, of_node, node_values[:, 0])
+        return sums

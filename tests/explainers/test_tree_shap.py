@@ -31,10 +31,10 @@ def relative_error(got: np.ndarray, expected: np.ndarray, trees: Trees) -> float
     return float(np.abs(got - expected).max() / max(1.0, np.abs(trees.values).max()))
 
 
-@pytest.fixture(params=["tables", "pairs", "both"])
+@pytest.fixture(params=["tables", "lists", "both"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Interventional values with every leaf in a table, none, or the narrow ones only."""
-    monkeypatch.setattr(_pattern_tables, "TABLE_BITS", {"tables": 12, "pairs": -1, "both": 3}[request.param])
+    monkeypatch.setattr(_pattern_tables, "TABLE_BITS", {"tables": 12, "lists": -1, "both": 3}[request.param])
     return str(request.param)
 
 
