@@ -27,7 +27,7 @@ from automl_explain.integrations._run import Run
 WIDTH = 116
 """Columns of the terminal that a table fits into."""
 LEARNER_WIDTH = 20
-SHORTEST_NAME = 12
+SHORTEST_NAME = 10
 GAP = "  "
 
 

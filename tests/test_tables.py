@@ -50,10 +50,10 @@ class TestRunsTable:
         assert "1 skipped: too slow: 3 s for 10 rows" in table
 
     def test_the_first_name_is_whole_where_there_is_room(self, tmp_path):
-        names = ("worst concave points error", "mean fractal dimension", "another of that length")
+        names = ("worst concave points", "mean fractal dimension", "another of that length")
         explanation = cases.attributed([[3.0, 2.0, 1.0]], features=names)
         table = runs_table(search(tmp_path, explanation, n_trials=2))
-        assert "worst concave points error" in table
+        assert "worst concave points" in table
         assert max(map(len, table.splitlines())) <= WIDTH
 
     def test_counts(self, tmp_path):
