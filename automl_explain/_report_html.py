@@ -59,7 +59,7 @@ def header(story: Story, title: str, main: str) -> str:
     not_explained = len(story.runs) - story.count("explained")
     details = ", ".join(f"{n} {status}" for status in ("skipped", "failed", "captured") if (n := story.count(status)))
     cards = [
-        ("best loss", "–" if best is None else f"{best.loss:.5g}", story.metric),  # noqa: RUF001
+        ("best loss", "–" if best is None else f"{best.loss:.5g}", f"metric {story.metric}"),  # noqa: RUF001
         ("best learner", "–" if best is None else best.learner, "" if best is None else best.id),  # noqa: RUF001
         ("runs", f"{len(story.runs):,}", ""),
         ("explained", f"{story.count('explained'):,}", f"of {len(story.runs):,}"),
@@ -99,7 +99,7 @@ def _contents(story: Story) -> list[tuple[str, str]]:
 def model_section(model: Model, place: int, top_k: int) -> str:
     """Return a model's importance overall and per class, and how its features act."""
     explanation = model.explanation
-    scored = "" if model.run.loss is None else f", {text(model.run.metric)} {model.run.loss:.5g}"
+    scored = "" if model.run.loss is None else f", loss {model.run.loss:.5g}"
     about = (
         f'<p><span class="id">{text(model.run.id)}</span> · {text(model.run.learner)}{scored} · {text(model.role)}.</p>'
     )

@@ -31,8 +31,8 @@ def runs_section(story: Story) -> str:
     )  # fmt: skip
     rows = "".join(_run_row(story, run) for run in story.runs)
     return (
-        '<section id="runs"><h2>All runs</h2><p class="soft small">Loss is what the search minimised, '
-        f"{text(story.metric)}; a final model is not scored. Seconds are the time that explaining took. A click on a "
+        '<section id="runs"><h2>All runs</h2><p class="soft small">Loss is what the search minimised (metric '
+        f"{text(story.metric)}); a final model is not scored. Seconds are the time that explaining took. A click on a "
         "heading sorts.</p>"
         f"{loss_chart(story)}"
         f'<div class="wide tall"><table class="sortable"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -69,8 +69,8 @@ def loss_chart(story: Story) -> str:
     return (
         f'<figure class="chart"><div class="wide"><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{text(label)}">{numbers}<path d="{line}"/>{dots}</svg></div>'
-        f"<figcaption>{text(f'{story.metric} of each trial in the order of the search; the line is the best so far.')}"
-        f" Hollow: not explained. The top line is {number(high)}{above}.</figcaption></figure>"
+        f"<figcaption>Loss (metric {text(story.metric)}) of each trial in the order of the search; the line is the lowest "
+        f"so far. Hollow: not explained. The top line is {number(high)}{above}.</figcaption></figure>"
     )
 
 

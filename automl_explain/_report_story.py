@@ -101,7 +101,7 @@ class Story:
 
     @property
     def metric(self) -> str:
-        """Name of the loss."""
+        """Name of the metric that the loss is made of: the metric itself, or what it lacks to its best value."""
         return str(self.facts.get("metric") or self.runs[0].metric)
 
     @property
@@ -209,7 +209,7 @@ def _on_best(story: Story) -> str:
     sentence = (
         f"The best of {_count(sum(run.kind == 'trial' for run in story.runs), 'trial')} is {best.id} ({best.learner})"
     )
-    sentence += f" with a {story.metric} of {best.loss:.4g}."
+    sentence += f" with a loss of {best.loss:.4g} (metric {story.metric})."
     return sentence if best.status == "explained" else f"{sentence} It was not explained: {best.why or best.status}."
 
 
