@@ -77,7 +77,7 @@ def positions_of(columns: Any, by_name: dict[Any, int], n_inputs: int) -> Positi
             last = n_inputs - 1 if columns.stop is None else by_name[columns.stop]
             return np.arange(first, last + 1)
         return np.arange(n_inputs)[columns]
-    listed = [columns] if np.isscalar(columns) else list(columns)
+    listed = _listed(columns)
     if listed and all(isinstance(one, bool | np.bool_) for one in listed):
         return np.flatnonzero(listed)
     found = [by_name[one] if isinstance(one, str) else int(one) for one in listed]

@@ -91,7 +91,7 @@ class KernelEngine:
         values, full = self._game.values(rows, design.coalitions)
 
         def attribution(estimate: np.ndarray, share: np.ndarray) -> np.ndarray:
-            return np.einsum("pm,nmk->knp", estimate, values) + share * full.T[:, :, None]
+            return np.asarray(np.einsum("pm,nmk->knp", estimate, values) + share * full.T[:, :, None])
 
         result = attribution(design.estimate, design.share)
         if design.exact:

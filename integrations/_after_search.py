@@ -32,7 +32,7 @@ QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
 
-@dataclass
+@dataclass(eq=False)
 class CapturedRun:
     """A trial or final model that a tap has seen.
 
@@ -103,8 +103,9 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
         ThreadPoolExecutor(n_threads) as pool,
     ):
-        for _ in pool.map(lambda item: (_explain_one(job, *item), advance(1)), enumerate(queue)):
-            pass
+        for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
+            done.result()
+            advance(1)
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:

@@ -57,7 +57,7 @@ def weighted(members: Sequence[FittedModel], weights: Matrix, space: OutputSpace
         return Mixture(tuple(members), tuple(weight * np.eye(width) for weight in weights), np.zeros(width))
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
-        return np.einsum("nmk,m->nk", columns.reshape(len(columns), len(weights), width), weights)
+        return np.asarray(np.einsum("nmk,m->nk", columns.reshape(len(columns), len(weights), width), weights))
 
     return Composite(tuple((member, space) for member in members), combine, False, why)
 
@@ -127,7 +127,7 @@ def describe_calibrated(model: Any) -> FittedModel:
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
         parts = columns.reshape(len(columns), len(calibrators), width)
-        return np.mean([_calibrate(one, parts[:, i]) for i, one in enumerate(calibrators)], axis=0)
+        return np.asarray(np.mean([_calibrate(one, parts[:, i]) for i, one in enumerate(calibrators)], axis=0))
 
     why = f"the mean of {len(calibrators)} calibrated models"
     return classifier(model, outputs, space, Composite(tuple(members), combine, False, why))
@@ -147,7 +147,7 @@ def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
     shares = np.column_stack([one.predict(values[:, k]) for k, one in enumerate(calibrated.calibrators)])
     total = shares.sum(axis=1, keepdims=True)
     uniform = np.full_like(shares, 1.0 / n_classes)
-    return np.divide(shares, total, out=uniform, where=total != 0)
+    return np.asarray(np.divide(shares, total, out=uniform, where=total != 0))
 
 
 def describe_transformed_target(model: Any) -> FittedModel:
@@ -173,7 +173,7 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
         seconds = columns[:, 1::2]
-        return seconds / seconds.sum(axis=1, keepdims=True)
+        return np.asarray(seconds / seconds.sum(axis=1, keepdims=True))
 
     why = "the probabilities of one model per class, divided by their sum"
     return classifier(

@@ -59,7 +59,7 @@ class MetricTap:
     def __init__(
         self, metric: Any, aggregate: Any, log_training_metric: bool | None, options: ExplainabilityOptions
     ) -> None:
-        self._metric = metric
+        self.metric = metric
         self.user_aggregate = aggregate
         self._log_training_metric = bool(log_training_metric)
         self._options = options
@@ -86,8 +86,8 @@ class MetricTap:
     ) -> tuple[float, dict[str, Any]]:
         """Return the loss and what FLAML logs, as the metric itself would, and note the model."""
         arguments = (X_val, y_val, estimator, labels, X_train, y_train, weight_val, weight_train, config)
-        if callable(self._metric):
-            loss, log = self._metric(*arguments, groups_val, groups_train)
+        if callable(self.metric):
+            loss, log = self.metric(*arguments, groups_val, groups_train)
         else:
             loss, log = self._named_metric(*arguments[:8], groups_val, groups_train)
         self._note(estimator, config, loss, X_train, X_val)
@@ -117,7 +117,7 @@ class MetricTap:
     ) -> tuple[float, dict[str, Any]]:
         """Compute a metric that FLAML knows by name, "auto" resolved as FLAML does."""
         task = estimator._task
-        name = task.default_metric(self._metric)
+        name = task.default_metric(self.metric)
         self.metric_name = name
         started = time.time()
         predicted = _numeric(get_y_pred(estimator, X_val, name, task))

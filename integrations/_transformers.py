@@ -130,7 +130,7 @@ def _powers(transformer: Any, n_inputs: int) -> Parents:
     used = transformer.powers_ > 0
     if (used.sum(axis=1) != 1).any():
         raise MixesColumnsError("PolynomialFeatures multiplies columns, or adds a constant")
-    return np.argmax(used, axis=1)
+    return np.asarray(np.argmax(used, axis=1))
 
 
 def _selector(transformer: Any, n_inputs: int) -> Parents:

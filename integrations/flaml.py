@@ -35,7 +35,7 @@ from automl_explain.integrations._run import Run
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history")
 
 
-class AutoML(flaml.AutoML):  # type: ignore[misc]
+class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     """`flaml.AutoML` whose every run is explained.
 
     Parameters
@@ -252,6 +252,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
         libraries = ("automl-explain", "flaml", "scikit-learn", "lightgbm", "xgboost", "numpy", "pandas")
         return {
             "metric": tap.metric_name,
+            "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),
             "evaluation": self._state.eval_method,
             "training_rows": int(tap.train.shape[0]),

@@ -1,4 +1,4 @@
-"""What explanations cost a FLAML search on Adult: run with ``pytest -m benchmark -n 0 -s tests/benchmarks/test_flaml_speed.py``."""
+"""What explanations cost a FLAML search on Adult: ``pytest -m benchmark -n 0 -s tests/benchmarks/test_flaml_speed.py``."""
 
 import subprocess
 import sys
