@@ -211,7 +211,7 @@ def explain_model(
     >>> model = LGBMRegressor(n_estimators=20, verbose=-1).fit(X, y)
     >>> shap_values, expected_values, values, names, _, _ = explain_model(model, X, X.iloc[:10])
     >>> shap_values.shape, names[0]
-    ((10, 10), 'bmi')
+    ((10, 10), 's5')
     """
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
@@ -222,6 +222,7 @@ def explain_model(
         classes=_class_names(classes, y_train, described.classes),
         output=output,
         feature_space=feature_space,
+        allow_all_transformations=True,
         random_state=random_state,
         progress=progress,
     )

@@ -71,11 +71,24 @@ def write_beside(
     )
 
 
-def label_bars(ax: Axes, values: np.ndarray, room: float = 0.12) -> None:
-    """Write each bar's value beyond its end, on an axis long enough for that."""
+def label_room(ax: Axes) -> float:
+    """Return the share of the axes' width that a number beside a bar takes, by an estimate made before any layout."""
+    from matplotlib import rcParams
+
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    without_names = 0.6 * ax.get_position().width * figure.get_size_inches()[0]
+    return float(min(0.062 * rcParams["font.size"] / without_names, 0.3))
+
+
+def label_bars(ax: Axes, values: np.ndarray, least_room: float = 0.0) -> None:
+    """Write each bar's value beyond its end, on an axis long enough for that, or for more where the caller says so."""
     low, high = min(0.0, float(values.min(initial=0.0))), max(0.0, float(values.max(initial=0.0)))
     width = (high - low) or 1.0
-    ax.set_xlim(low - (0.16 * width if low < 0 else 0), high + (room * width if high > 0 or low == 0 else 0))
+    right = max(label_room(ax), least_room)
+    left = label_room(ax) if low < 0 else 0.0
+    unit = width / (1 - left - right)
+    ax.set_xlim(low - left * unit, high + right * unit)
     if low < 0:
         ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
     for row, value in enumerate(values):

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl_explain._beeswarm import offsets, shades
-from automl_explain._plot_parts import add_color_bar, color_map, finish, label_bars, name_rows, new_axes, write_beside
+from automl_explain._plot_parts import (
+    add_color_bar,
+    color_map,
+    finish,
+    label_bars,
+    label_room,
+    name_rows,
+    new_axes,
+    write_beside,
+)
 from automl_explain._views import (
     STEP_WIDTH,
     ClassView,
@@ -95,18 +104,14 @@ def plot_global_importance(
     values = explanation.global_importance_values if position is None else explanation.per_class_values[position]
     order = ranking(values)[:top_k]
     parts = _class_parts(explanation, stacked) if position is None else None
-    ax = ax or new_axes(len(order))
+    ax = ax or new_axes(rows_needed(explanation, top_k) if parts is not None else len(order))
     if parts is None:
         ax.barh(np.arange(len(order)), values[order], height=BAR_HEIGHT, color=BAR_COLOR, zorder=2)
         label_bars(ax, values[order])
     else:
         label_bars(ax, values[order], _stack(ax, explanation, parts[:, order]))
     name_rows(ax, [explanation.feature_labels[j] for j in order])
-    of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
-    shown = f"{len(order)} of {len(values)} features" if len(order) < len(values) else ""
-    mean = "mean over classes of " if position is None and explanation.is_classification else ""
-    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
-    finish(ax, f"Feature importance{of}", shown, f"{what} ({output_text(explanation)})")
+    finish(ax, *_importance_words(explanation, position, len(order)))
     return ax
 
 
@@ -234,6 +239,15 @@ def _view(explanation: Explanation, class_: Any) -> ClassView:
     return view_class(explanation, default_class(explanation))
 
 
+def _importance_words(explanation: Explanation, position: int | None, n_shown: int) -> tuple[str, str, str]:
+    """Title, its detail, and the axis's label."""
+    of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
+    shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
+    mean = "mean over classes of " if position is None and explanation.is_classification else ""
+    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
+    return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)})"
+
+
 def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | None:
     """What each class adds to the mean over classes, (C, f); None for bars of one piece."""
     n_classes = len(explanation.classes or ())
@@ -245,7 +259,7 @@ def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | Non
 
 
 def _stack(ax: Axes, explanation: Explanation, parts: Values) -> float:
-    """Draw bars of one piece per class and return the room that the legend needs, as a share of the longest bar."""
+    """Draw bars of one piece per class and return the room that the legend needs, as a share of the axis."""
     n_rows = parts.shape[1]
     own = np.sort(ranking(parts.sum(axis=1))[: len(CLASS_COLORS)])
     pieces = [(shortened(class_text(explanation, int(c)), 18), parts[c], CLASS_COLORS[i]) for i, c in enumerate(own)]
@@ -257,11 +271,23 @@ def _stack(ax: Axes, explanation: Explanation, parts: Values) -> float:
     for label, piece, color in pieces:
         ax.barh(np.arange(n_rows), piece, left=left, height=BAR_HEIGHT, color=color, label=label, zorder=2)
         left = left + piece
-    legend = ax.legend(title="class", frameon=False, loc="lower right", alignment="left")
+    legend = ax.legend(title="class", frameon=False, loc="lower right", alignment="left", fontsize="small")
     for text in legend.get_texts():
         text.set_parse_math(False)
-    beside = left[-int(np.ceil(0.75 * (len(pieces) + 1.5))) :]
-    return 0.12 if beside.max(initial=0.0) < 0.6 * left.max(initial=0.0) else 0.6
+    beside = left[-_legend_rows(len(pieces)) :]
+    return 0.0 if beside.max(initial=0.0) < 0.55 * left.max(initial=0.0) else 0.38
+
+
+def rows_needed(explanation: Explanation, top_k: int) -> int:
+    """Return how many rows a figure of the importance must be tall enough for: its bars, and the legend of classes."""
+    n_classes = len(explanation.classes or ())
+    legend = _legend_rows(min(n_classes, len(CLASS_COLORS) + 1)) if n_classes > 2 else 0
+    return max(min(top_k, explanation.num_features), legend)
+
+
+def _legend_rows(n_pieces: int) -> int:
+    """Rows beside which the legend lies."""
+    return int(np.ceil(0.7 * (n_pieces + 1.5)))
 
 
 def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str:
@@ -300,7 +326,9 @@ def _waterfall(ax: Axes, expected: float, steps: list[Step]) -> None:
     tips = ends + np.where(rising, errors, -errors)
     low, high = min(expected, ends.min(), tips.min()), max(expected, ends.max(), tips.max())
     width = (high - low) or 0.1 * max(abs(high), 1.0)
-    ax.set_xlim(low - 0.2 * width, high + 0.2 * width)
+    right, left = label_room(ax), 0.03 if rising.all() else label_room(ax)
+    unit = width / (1 - left - right)
+    ax.set_xlim(low - left * unit, high + right * unit)
     rows = np.arange(1, last)
     colors = np.where(rising, BAR_COLOR, LOWERING_COLOR)
     ax.barh(rows, values, left=starts, height=BAR_HEIGHT, color=colors, zorder=2)

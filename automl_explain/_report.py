@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from automl_explain._figures import png
-from automl_explain._plots import plot_global_importance, plot_local, plot_summary
+from automl_explain._plots import plot_global_importance, plot_local, plot_summary, rows_needed
 from automl_explain._report_html import header, model_section, rows_section, text
 from automl_explain._report_page import page
 from automl_explain._report_runs import how_section, runs_section, unexplained_section
-from automl_explain._report_story import ChosenRow, choose_rows, tell
+from automl_explain._report_story import ChosenRow, Story, choose_rows, tell
 from automl_explain._views import check_top_k, class_text, explanation_of, ranking
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._explanation import Explanation
@@ -79,15 +79,8 @@ def write_report(
     top_k = check_top_k(top_k)
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
-    story = tell(list(runs))
-    title = title or f"Explanations of search {story.search['id']}"
-    main = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
-    main[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
-    main += [runs_section(story), unexplained_section(story), how_section(story)]
-    version = story.facts.get("versions", {}).get("automl-explain", "")
-    footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
     target = Path(path)
-    _write_whole(target, page(title, header(story, title), "".join(main), footer).encode())
+    _write_whole(target, _document(tell(list(runs)), title, top_k, rows).encode())
     return target
 
 
@@ -132,12 +125,23 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     top_k = check_top_k(top_k)
     folder = Path(directory)
     shown = min(top_k, explanation.num_features)
-    files = {"importance.png": png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=top_k), shown)}
+    tall = rows_needed(explanation, top_k)
+    files = {"importance.png": png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=top_k), tall)}
     if explanation.local_importance_values is not None and explanation.num_examples:
         files |= _summaries(explanation, top_k, shown) | _rows(explanation, top_k, shown)
     for name, picture in files.items():
         _write_whole(folder / name, picture)
     return [folder / name for name in files]
+
+
+def _document(story: Story, title: str | None, top_k: int, rows: int) -> str:
+    title = title or f"Explanations of search {story.search['id']}"
+    sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
+    sections[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
+    main = "".join([*sections, runs_section(story), unexplained_section(story), how_section(story)])
+    version = story.facts.get("versions", {}).get("automl-explain", "")
+    footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
+    return page(title, header(story, title, main), main, footer)
 
 
 def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:

@@ -44,8 +44,8 @@ def number(value: float | None, *, signed: bool = False) -> str:
 # ------------------------------------------------------------------------------------------------------------ header
 
 
-def header(story: Story, title: str) -> str:
-    """Return title, facts at a glance and what to look at first."""
+def header(story: Story, title: str, main: str) -> str:
+    """Return title, facts at a glance, what to look at first, and links to the sections that `main` has."""
     search, best = story.search, story.best
     rows = ", ".join(
         f"{count:,} {name} rows"
@@ -59,7 +59,7 @@ def header(story: Story, title: str) -> str:
     not_explained = len(story.runs) - story.count("explained")
     details = ", ".join(f"{n} {status}" for status in ("skipped", "failed", "captured") if (n := story.count(status)))
     cards = [
-        ("best loss", "–" if best is None else f"{best.loss:.5g}", story.metric),  # noqa: RUF001
+        ("best loss", "–" if best is None else f"{best.loss:.5g}", f"metric {story.metric}"),  # noqa: RUF001
         ("best learner", "–" if best is None else best.learner, "" if best is None else best.id),  # noqa: RUF001
         ("runs", f"{len(story.runs):,}", ""),
         ("explained", f"{story.count('explained'):,}", f"of {len(story.runs):,}"),
@@ -70,7 +70,9 @@ def header(story: Story, title: str) -> str:
         f"<div><dt>{text(name)}</dt><dd>{text(value, 40)}{f'<small>{text(small)}</small>' if small else ''}</dd></div>"
         for name, value, small in cards
     )
-    links = "".join(f'<a href="#{place}">{text(name)}</a>' for place, name in _contents(story))
+    links = "".join(
+        f'<a href="#{place}">{text(name)}</a>' for place, name in _contents(story) if f'id="{place}"' in main
+    )
     sentences = "".join(f"<li>{text(sentence)}</li>" for sentence in first_look(story))
     return (
         f'<h1>{text(title)}</h1><p class="soft">{" · ".join(part for part in line if part)}</p>'
@@ -86,14 +88,9 @@ def _search_time(story: Story) -> str:
 
 
 def _contents(story: Story) -> list[tuple[str, str]]:
-    models = [(f"model-{i}", heading(model)) for i, model in enumerate(story.models)]
-    rows = [("rows", "Single rows")] if story.models else []
-    return [*models, *rows, ("runs", "All runs"), ("unexplained", "Not explained"), ("how", "How it was made")]
-
-
-def heading(model: Model) -> str:
-    """Return what the model is called in headings."""
-    return {"refit": "The final model", "ensemble": "The final ensemble"}.get(model.run.kind, "The best run")
+    models = [(f"model-{i}", model.name) for i, model in enumerate(story.models)]
+    rest = [("rows", "Single rows"), ("runs", "All runs"), ("unexplained", "Not explained"), ("how", "How it was made")]
+    return [*models[:1], *rest[:1], *models[1:], *rest[1:]]
 
 
 # ------------------------------------------------------------------------------------------------------------ models
@@ -102,7 +99,7 @@ def heading(model: Model) -> str:
 def model_section(model: Model, place: int, top_k: int) -> str:
     """Return a model's importance overall and per class, and how its features act."""
     explanation = model.explanation
-    scored = "" if model.run.loss is None else f", {text(model.run.metric)} {model.run.loss:.5g}"
+    scored = "" if model.run.loss is None else f", loss {model.run.loss:.5g}"
     about = (
         f'<p><span class="id">{text(model.run.id)}</span> · {text(model.run.learner)}{scored} · {text(model.role)}.</p>'
     )
@@ -110,7 +107,7 @@ def model_section(model: Model, place: int, top_k: int) -> str:
     notes = "".join(f'<p class="soft small">{text(remark)}</p>' for remark in remarks if remark)
     pictures = "" if explanation.local_importance_values is None else _beeswarms(model, place, top_k)
     return (
-        f'<section id="model-{place}"><h2>{text(heading(model))}</h2>{about}{notes}'
+        f'<section id="model-{place}"><h2>{text(model.name)}</h2>{about}{notes}'
         f"<h3>Importance</h3>{importance_table(explanation, top_k, f'importance-{place}')}{pictures}</section>"
     )
 
@@ -216,7 +213,7 @@ def rows_section(model: Model, each: int, top_k: int) -> str:
     rule, chosen = choose_rows(explanation, each)
     cards = "".join(f"<div>{steps_table(explanation, row, top_k)}</div>" for row in chosen)
     return (
-        f'<section id="rows"><h2>Single rows</h2><p>{text(heading(model))}: {text(rule)}.</p>'
+        f'<section id="rows"><h2>Single rows</h2><p>{text(model.name)}: {text(rule)}.</p>'
         '<p class="soft small">Rows are numbered from 0 in the order explained. True labels are not kept with an '
         "explanation, so this speaks of what the model predicts, not of whether it is right.</p>"
         f'<div class="pair">{cards}</div></section>'

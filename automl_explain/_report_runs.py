@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._report_html import heading, number, text
+from automl_explain._report_html import number, text
 from automl_explain._report_story import TOP, Model, Story, unexplained
 from automl_explain._views import number_text, output_text
 from automl_explain.explainers._explanation import Explanation
@@ -31,8 +31,8 @@ def runs_section(story: Story) -> str:
     )  # fmt: skip
     rows = "".join(_run_row(story, run) for run in story.runs)
     return (
-        '<section id="runs"><h2>All runs</h2><p class="soft small">Loss is what the search minimised, '
-        f"{text(story.metric)}; a final model is not scored. Seconds are the time that explaining took. A click on a "
+        '<section id="runs"><h2>All runs</h2><p class="soft small">Loss is what the search minimised (metric '
+        f"{text(story.metric)}); a final model is not scored. Seconds are the time that explaining took. A click on a "
         "heading sorts.</p>"
         f"{loss_chart(story)}"
         f'<div class="wide tall"><table class="sortable"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -69,8 +69,8 @@ def loss_chart(story: Story) -> str:
     return (
         f'<figure class="chart"><div class="wide"><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{text(label)}">{numbers}<path d="{line}"/>{dots}</svg></div>'
-        f"<figcaption>{text(f'{story.metric} of each trial in the order of the search; the line is the best so far.')}"
-        f" Hollow: not explained. The top line is {number(high)}{above}.</figcaption></figure>"
+        f"<figcaption>Loss (metric {text(story.metric)}) of each trial in the order of the search; the line is the lowest "
+        f"so far. Hollow: not explained. The top line is {number(high)}{above}.</figcaption></figure>"
     )
 
 
@@ -131,7 +131,7 @@ def unexplained_section(story: Story) -> str:
 
 def how_section(story: Story) -> str:
     """Return methods, accuracy, times, options and versions."""
-    blocks = [f"<h3>{text(heading(model))}</h3>{_plain_table(_method_facts(model))}" for model in story.models]
+    blocks = [f"<h3>{text(model.name)}</h3>{_plain_table(_method_facts(model))}" for model in story.models]
     seconds = [run.seconds for run in story.runs if run.seconds is not None]
     times: dict[str, Any] = {}
     if "search_seconds" in story.facts:

@@ -34,13 +34,21 @@ class Model:
     ----------
     run : Run
     explanation : Explanation
+    name : str
+        What it is called in headings.
     role : str
-        What the model is in this search, in words.
+        What it is in this search, in words.
     """
 
     run: Run
     explanation: Explanation
+    name: str
     role: str
+
+    @property
+    def in_text(self) -> str:
+        """What it is called within a sentence."""
+        return f"t{self.name[1:]}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Story:
 
     @property
     def metric(self) -> str:
-        """Name of the loss."""
+        """Name of the metric that the loss is made of: the metric itself, or what it lacks to its best value."""
         return str(self.facts.get("metric") or self.runs[0].metric)
 
     @property
@@ -133,27 +141,33 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     return min(scored, key=lambda run: (run.loss, run.number), default=None)
 
 
+_FINAL = {
+    "refit": ("The final model", "the best configuration, fitted again on all training data"),
+    "ensemble": ("The final ensemble", "an ensemble of the search's models"),
+}
+"""Kind of run -> its name and role."""
+
+
 def _models(runs: Sequence[Run], best: Run | None) -> tuple[tuple[Model, ...], tuple[str, ...]]:
-    wanted = [(run, _FINAL_ROLES.get(run.kind, "final model")) for run in runs if run.kind != "trial"]
+    wanted = [
+        (run, *_FINAL.get(run.kind, ("The final model", "what the search ended with")))
+        for run in runs
+        if run.kind != "trial"
+    ]
     if best is not None:
-        wanted.append((best, "best run, as it was scored in the search" if wanted else "best run"))
-    explained = [(run, role) for run, role in wanted if run.status == "explained"]
+        wanted.append((best, "The best run", "the trial with the lowest loss, as it was scored"))
+    explained = [(run, name, role) for run, name, role in wanted if run.status == "explained"]
     if not explained:
         candidate = best_run([run for run in runs if run.status == "explained"])
-        explained = [] if candidate is None else [(candidate, "best of the explained runs")]
+        role = "the trial with the lowest loss among those explained"
+        explained = [] if candidate is None else [(candidate, "The best explained run", role)]
     models, unreadable = [], []
-    for run, role in explained:
+    for run, name, role in explained:
         try:
-            models.append(Model(run, run.explanation, role))
+            models.append(Model(run, run.explanation, name, role))
         except (AutoMLExplainError, OSError) as error:
             unreadable.append(f"{run.id}: {error}")
     return tuple(models), tuple(unreadable)
-
-
-_FINAL_ROLES = {
-    "refit": "final model: the best configuration, fitted again on all training data",
-    "ensemble": "final model: an ensemble of the search's models",
-}
 
 
 def unexplained(runs: Sequence[Run]) -> list[Unexplained]:
@@ -195,7 +209,7 @@ def _on_best(story: Story) -> str:
     sentence = (
         f"The best of {_count(sum(run.kind == 'trial' for run in story.runs), 'trial')} is {best.id} ({best.learner})"
     )
-    sentence += f" with a {story.metric} of {best.loss:.4g}."
+    sentence += f" with a loss of {best.loss:.4g} (metric {story.metric})."
     return sentence if best.status == "explained" else f"{sentence} It was not explained: {best.why or best.status}."
 
 
@@ -207,7 +221,7 @@ def _on_models(story: Story) -> str:
     values = model.explanation.global_importance_values
     total = float(np.abs(values).sum())
     share = float(np.abs(model.explanation.get_ranked_global_values(TOP)).sum()) / total if total > 0 else 0.0
-    subject = f"What moves {_called(model)} most: {_listed(names)}"
+    subject = f"What moves {model.in_text} most: {_listed(names)}"
     sentence = f"{subject}; together {share:.0%} of all importance." if total > 0 else "No feature moves its output."
     if len(story.models) > 1:
         other = _top_names(story.models[1].explanation)
@@ -219,13 +233,14 @@ def _on_models(story: Story) -> str:
 
 
 def _on_agreement(story: Story) -> str:
-    tops = [{name for name, _ in run.top[:TOP]} for run in story.runs if run.status == "explained" and run.top]
+    tops = [[name for name, _ in run.top[:TOP]] for run in story.runs if run.status == "explained" and run.top]
     if len(tops) < 3:
         return ""
+    if all(set(top) == set(tops[0]) for top in tops):
+        which = "the most important feature" if len(tops[0]) == 1 else f"the {len(tops[0])} most important features"
+        return f"All {len(tops)} explained runs agree on {which}: {_listed(tops[0])}."
     name, times = Counter(name for top in tops for name in top).most_common(1)[0]
-    agreed = sum(top == tops[0] for top in tops)
-    same = " All of them name the same three." if agreed == len(tops) and len(tops[0]) == TOP else ""
-    return f"“{name}” is among the {TOP} most important features in {times} of {len(tops)} explained runs.{same}"
+    return f"“{name}” is among the {TOP} most important features in {times} of {len(tops)} explained runs."
 
 
 def _on_gaps(story: Story) -> str:
@@ -243,7 +258,7 @@ def _on_accuracy(story: Story) -> str:
         error, scale = model.explanation.additivity_error, _spread(model.explanation)
         if error is not None and error > 1e-3 * scale:
             return (
-                f"Take care with {_called(model)}: its contributions miss the prediction by up to {number_text(error)} "
+                f"Take care with {model.in_text}: its contributions miss the prediction by up to {number_text(error)} "
                 f"({output_text(model.explanation)})."
             )
     return ""
@@ -256,10 +271,6 @@ def _on_dropped(story: Story) -> str:
     return (
         f"Preprocessing removed {_count(len(story.dropped), 'column')}, whose importance is 0 by construction: {names}."
     )
-
-
-def _called(model: Model) -> str:
-    return {"refit": "the final model", "ensemble": "the final ensemble"}.get(model.run.kind, "the best run's model")
 
 
 def _top_names(explanation: Explanation) -> list[str]:

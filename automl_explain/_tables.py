@@ -78,7 +78,7 @@ def _summary(runs: Sequence[Run], best: set[str]) -> str:
     counts = [f"{number} {status}" for status in _STATUSES if (number := sum(run.status == status for run in runs))]
     metrics = sorted({run.metric for run in runs})
     of = "" if len({run.search for run in runs}) == 1 else " of its search"
-    legend = f"; * lowest loss{of} ({', '.join(metrics)})" if best else ""
+    legend = f"; * lowest loss{of} (metric {', '.join(metrics)})" if best else ""
     return _wrapped(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}{legend}")
 
 
@@ -99,7 +99,7 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
     rows : int, default 5
         Rows shown of shap_values.
     top : int, default 10
-        Features shown of each ranking.
+        Features shown of each ranking, and at most of shap_values.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
     explanation = explanation_of(model_explanation)
     rows, top = check_top_k(rows), check_top_k(top)
     parts = [
-        _shap_values(explanation, rows),
+        _shap_values(explanation, rows, top),
         _expected_values(explanation),
         _overall(explanation, top),
         _per_class(explanation, top),
@@ -131,28 +131,28 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
 # --------------------------------------------------------------------------------------------------- the six values
 
 
-def _shap_values(explanation: Explanation, rows: int) -> str:
+def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
     if explanation.local_importance_values is None or not explanation.num_examples:
         return "1 shap_values: none, only global importance was computed"
     values = local_values(explanation)
     shape = f"({explanation.num_examples}, {explanation.num_features})"
     unit = output_text(explanation)
     if explanation.classes is None:
-        return f"1 shap_values: {shape} array, in {unit}\n{_block(explanation, values, rows)}"
+        return f"1 shap_values: {shape} array, in {unit}\n{_block(explanation, values, rows, top)}"
     blocks = "\n".join(
-        f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, block, rows)}"
+        f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, block, rows, top)}"
         for j, block in enumerate(values)
     )
     return f"1 shap_values: list of {len(values)} arrays {shape}, one for each class, in {unit}\n{blocks}"
 
 
-def _block(explanation: Explanation, values: Values, rows: int) -> str:
-    """The first rows of one class; of the columns, the most important overall, in the order of the table."""
+def _block(explanation: Explanation, values: Values, rows: int, top: int) -> str:
+    """The first rows of one class; of the columns, the most important overall that fit, in the order of the table."""
     n_shown = min(len(values), rows)
     order = ranking(explanation.global_importance_values)
     names = [shortened(name, 16) for name in explanation.feature_labels]
     wide = [max(len(names[j]), 9) + len(GAP) for j in order]
-    n_fit = max(1, int(np.searchsorted(np.cumsum(wide), WIDTH - 8, side="right")))
+    n_fit = max(1, min(top, int(np.searchsorted(np.cumsum(wide), WIDTH - 8, side="right"))))
     chosen = sorted(order[:n_fit].tolist())
     lines = [(str(i), *(number_text(values[i, j], signed=True) for j in chosen)) for i in range(n_shown)]
     table = _layout(("row", *(names[j] for j in chosen)), lines, right=set(range(len(chosen) + 1)))
@@ -219,9 +219,17 @@ def _facts(explanation: Explanation) -> str:
 def _top_or_why(run: Run, top: int, room: int) -> str:
     if run.status != "explained":
         return shortened(run.why, room, keep_end=False) if run.why else ""
-    names = [name for name, _ in run.top[:top]]
-    width = max((room - 2 * (len(names) - 1)) // max(len(names), 1), SHORTEST_NAME)
-    return shortened(", ".join(shortened(name, width) for name in names), room) if names else ""
+    return _names_within([name for name, _ in run.top[:top]], room)
+
+
+def _names_within(names: Sequence[str], room: int) -> str:
+    """Names with commas; where they do not fit, each takes what it needs as far as the next ones keep a few letters."""
+    shown = []
+    for place, name in enumerate(names, start=1):
+        kept_back = (len(names) - place) * (SHORTEST_NAME + 2)
+        shown.append(shortened(name, max(room - kept_back, SHORTEST_NAME)))
+        room -= len(shown[-1]) + 2
+    return ", ".join(shown)
 
 
 def _of(runs: Sequence[Run], search: str) -> list[Run]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl_explain.explainers._game import predict_finite
+from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table
 

@@ -76,14 +76,16 @@ def _full_design(n_players: int) -> Design:
 
 
 def _sampled_design(n_players: int, n_coalitions: int, rng: np.random.Generator) -> Design:
-    halves, weights, sampled = [], [], []
+    halves: list[Coalitions] = []
+    weights: list[Map] = []
+    sampled: list[npt.NDArray[np.bool_]] = []
     n_pairs = max(n_players, n_coalitions // 2)
     sizes = list(range(1, n_players // 2 + 1))
     for position, size in enumerate(sizes):
         n_subsets = comb(n_players, size)
         middle = 2 * size == n_players
         n_available = n_subsets // 2 if middle else n_subsets
-        share = max(1, (n_pairs - sum(map(len, halves))) // (len(sizes) - position))
+        share = max(1, (n_pairs - sum(len(half) for half in halves)) // (len(sizes) - position))
         if position == 0:
             share = max(share, n_players)
         enumerate_all = n_available <= share

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from automl_explain.explainers._column_list import ColumnList
 from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
     AdditivityError,
@@ -60,8 +61,10 @@ class TabularExplainer:
     feature_space : {"engineered", "raw"}, optional
         Explain the columns that the model's last step reads, or the table's own columns. Default: "engineered", or
         "raw" when `transformations` are given.
-    transformations : fitted transformer, optional
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
         Preprocessing that stands before `model`, such as a ColumnTransformer; tables are then those before it.
+    allow_all_transformations : bool, default False
+        Explain raw columns also where the preprocessing mixes them, by masking them before it; False: refuse.
     random_state : int, default 0
         Seed of sampled coalitions; the global random state is never touched.
     n_jobs : int, optional
@@ -110,6 +113,7 @@ class TabularExplainer:
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,
+        allow_all_transformations: bool = False,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
@@ -118,13 +122,20 @@ class TabularExplainer:
         background_size: int | None = None,
     ) -> None:
         settings = Settings(random_state, n_jobs, progress, nsamples, max_evaluations, background_size)
+        if isinstance(transformations, list | tuple):
+            examples = as_table(initialization_examples, "initialization_examples")
+            columns = examples.data.columns if examples.is_frame else None
+            transformations = ColumnList(transformations, columns, examples.n_columns)
         if transformations is not None:
             model = Pipeline([("transformations", transformations), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
-        self.model = in_feature_space(describe(model, initialization_examples).in_space(output), space)
+        described = describe(model, initialization_examples)
+        raw = self._read_background(described, initialization_examples)
+        self.model = in_feature_space(
+            described.in_space(output, _some_rows(described, raw)), space, allow_all_transformations
+        )
         self._check_structure()
         self._raw = space == "raw"
-        raw = self._read_background(initialization_examples)
         self._input_names = self.model.input_names or (None if raw is None else raw.names)
         self._n_inputs = self.model.n_inputs if raw is None else raw.n_columns
         background = None if raw is None else self._engineer(raw)
@@ -263,16 +274,16 @@ class TabularExplainer:
                 "chooses, or KernelExplainer, which explains any model."
             )
 
-    def _read_background(self, examples: Any) -> Table | None:
+    def _read_background(self, model: FittedModel, examples: Any) -> Table | None:
         if examples is None:
-            if self._needs_background or not isinstance(self.model.structure, Trees):
+            if self._needs_background or not isinstance(model.structure, Trees):
                 raise InvalidInputError(
                     f"{type(self).__name__} needs 'initialization_examples': rows, such as the training data, that stand "
                     "for absent features."
                 )
             return None
         table = as_table(examples, "initialization_examples")
-        return check_same_columns(table, self.model.input_names, self.model.n_inputs, "initialization_examples")
+        return check_same_columns(table, model.input_names, model.n_inputs, "initialization_examples")
 
     def _engineer(self, raw: Table) -> Table:
         return as_table(self.model.transform(raw.data))
@@ -310,7 +321,7 @@ class TreeExplainer(TabularExplainer):
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> model = RandomForestRegressor(n_estimators=10, random_state=0).fit(X, y)
     >>> TreeExplainer(model).explain_local(X.iloc[:3]).get_ranked_global_names(top_k=1)
-    ['bmi']
+    ['s5']
     """
 
     _structures = (Trees,)
@@ -334,6 +345,11 @@ class KernelExplainer(TabularExplainer):
 
     def _build(self, question: Question) -> Engine:
         return KernelEngine(question)
+
+
+def _some_rows(model: FittedModel, raw: Table | None) -> Any:
+    """A few engineered rows, on which links between output spaces are recognised."""
+    return None if raw is None else model.transform(raw.take(np.arange(min(64, len(raw)))).data)
 
 
 def _class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:

@@ -96,6 +96,7 @@ def _put_table(table: Table, manifest: dict[str, Any], arrays: dict[str, npt.NDA
 
 
 def _code_column(series: pd.Series) -> tuple[dict[str, Any], npt.NDArray[Any]]:
+    series = series.infer_objects()
     dtype = series.dtype
     if pd.api.types.is_bool_dtype(dtype) and not series.hasnans:
         return {"as": "number"}, series.to_numpy(dtype=bool)

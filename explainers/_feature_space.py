@@ -14,7 +14,7 @@ from automl_explain.explainers._model import FittedModel, Matrix, Opaque, Predic
 FEATURE_SPACES = ("engineered", "raw")
 
 
-def in_feature_space(model: FittedModel, feature_space: str) -> FittedModel:
+def in_feature_space(model: FittedModel, feature_space: str, allow_all_transformations: bool = True) -> FittedModel:
     """Return the model seen over raw or engineered columns.
 
     Where each engineered column comes of one raw column, raw columns are players over the engineered ones: taking a raw
@@ -29,7 +29,13 @@ def in_feature_space(model: FittedModel, feature_space: str) -> FittedModel:
         return model
     if model.feature_map is not None:
         return model
-    why = model.structure.why if isinstance(model.structure, Opaque) else "its preprocessing mixes raw columns"
+    if not allow_all_transformations:
+        raise InvalidInputError(
+            f"Raw columns cannot be told apart after the preprocessing: {model.mixes}. allow_all_transformations=True masks "
+            "the raw columns before it instead, and explains the whole from its predictions."
+        )
+    mixes = f"its preprocessing mixes raw columns ({model.mixes})"
+    why = model.structure.why if isinstance(model.structure, Opaque) else mixes
     return replace(
         model,
         outputs={space: _after(model.transform, predict) for space, predict in model.outputs.items()},

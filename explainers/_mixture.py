@@ -6,47 +6,59 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._engine import Attribution, Engine, Question
 from automl_explain.explainers._model import Mixture
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._table import Table
 
+Values = npt.NDArray[np.float64]
+
 
 class MixtureEngine:
-    """Weighted sum of the members' values, each member explained by the engine its own structure asks for."""
+    """Linear combination of the members' values, each member explained by the engine its own structure asks for."""
 
     method = "mixture"
 
     def __init__(self, question: Question, build: Callable[[Question], Engine]) -> None:
         structure = question.model.structure
         assert isinstance(structure, Mixture)
-        self._members = structure.members
-        self._weights = structure.weights
+        self._structure = structure
         self._engines = [build(replace(question, model=member)) for member in structure.members]
-        self.base_values = np.sum(
+        self.base_values = structure.constant + self._combine(
             [
-                weight * all_outputs(engine.base_values, member)
-                for weight, engine, member in zip(self._weights, self._engines, self._members, strict=True)
-            ],
-            axis=0,
+                all_outputs(engine.base_values, member)
+                for engine, member in zip(self._engines, structure.members, strict=True)
+            ]
         )
-        methods = sorted({engine.method for engine in self._engines})
+        parts = [
+            f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)
+        ]
         self.reason = (
-            f"the output is a weighted sum of {len(self._engines)} members, so their values add up exactly "
-            f"({', '.join(methods)}): {self._engines[0].reason}"
+            f"the output is a weighted sum of {len(parts)} members, so their values add up exactly: "
+            + ", ".join(dict.fromkeys(parts))
         )
         self.notes = tuple(dict.fromkeys(note for engine in self._engines for note in engine.notes))
 
     def attribute(self, rows: Table) -> Attribution:
         """Return the weighted sum of the members' values."""
-        total, variance = None, None
-        for weight, engine, member in zip(self._weights, self._engines, self._members, strict=True):
+        values, variances = [], []
+        for engine, member in zip(self._engines, self._structure.members, strict=True):
             part = engine.attribute(rows)
-            values = weight * all_outputs(part.values, member, centred=True)
-            total = values if total is None else total + values
-            if part.standard_errors is not None:
-                square = (weight * np.abs(all_outputs(part.standard_errors, member, centred=True))) ** 2
-                variance = square if variance is None else variance + square
-        assert total is not None
-        return Attribution(total, None if variance is None else np.sqrt(variance))
+            values.append(all_outputs(part.values, member, centred=True))
+            if part.standard_errors is None:
+                variances.append(np.zeros_like(values[-1]))
+            else:
+                variances.append(all_outputs(part.standard_errors, member, centred=True) ** 2)
+        exact = not any(variance.any() for variance in variances)
+        errors = None if exact else np.sqrt(self._combine(variances, power=2))
+        return Attribution(self._combine(values), errors)
+
+    def _combine(self, parts: list[Values], power: int = 1) -> Values:
+        """Sum of the members' outputs (leading axis) times their weights."""
+        terms = [
+            np.tensordot(weights.T**power, part, axes=1)
+            for weights, part in zip(self._structure.weights, parts, strict=True)
+        ]
+        return np.asarray(np.sum(terms, axis=0))

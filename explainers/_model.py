@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._feature_map import FeatureMap
+from automl_explain.explainers._links import Link, find_link
 from automl_explain.explainers._trees import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
-"""What an output is: the probability of a class, a class's raw score, a regression's prediction, or the sum under the
-link of a regression whose prediction is not a sum itself (the log of a Poisson regression's)."""
+"""What an output is: the probability of a class; its log-odds, or the scores of which the softmax is the probability; a
+regression's prediction; or, as "margin", the sum that any other link is put on: the log of a Poisson regression's
+prediction, the decision function of a classifier that is not logistic."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]
@@ -39,17 +41,44 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted sum of models over the same table; exact by linearity of the Shapley value.
+    """A linear combination of models over the same table; exact by linearity of the Shapley value.
+
+    The output is ``constant + sum over members of member.predict(table) @ weights``.
 
     Parameters
     ----------
     members : tuple of FittedModel
-    weights : ndarray of shape (m,)
-        One factor per member.
+        Each additive in its own `output_space`.
+    weights : tuple of ndarray, each of shape (K_member, K)
+    constant : ndarray, shape (K,)
     """
 
     members: tuple[FittedModel, ...]
-    weights: Matrix
+    weights: tuple[Matrix, ...]
+    constant: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A function of the outputs of other models, such as a stack, a vote of boosters, or a probability.
+
+    Parameters
+    ----------
+    members : tuple of (FittedModel, output space)
+        The models, and the space in which each one's outputs enter.
+    combine : callable
+        From the members' outputs, side by side, (n, sum of K_member), and the table's rows where `passthrough`, else
+        None, to the outputs (n, K).
+    passthrough : bool
+        Whether `combine` reads the rows themselves as well.
+    why : str
+        What the model is, in words.
+    """
+
+    members: tuple[tuple[FittedModel, OutputSpace], ...]
+    combine: Callable[[Matrix, Any], Matrix]
+    passthrough: bool
+    why: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +94,7 @@ class Opaque:
     why: str = "its inner structure is not known"
 
 
-Structure: TypeAlias = Trees | Linear | Mixture | Opaque
+Structure: TypeAlias = Trees | Linear | Mixture | Composite | Opaque
 
 
 def _as_it_is(table: Any) -> Any:
@@ -89,7 +118,7 @@ class FittedModel:
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
-    structure : Trees, Linear, Mixture or Opaque
+    structure : Trees, Linear, Mixture, Composite or Opaque
         How the output in `output_space` comes about. Trees and Linear of a binary model may have one output, that of
         the second class; the first class is its negative (log_odds) or complement (probability).
     classes : tuple or None
@@ -109,6 +138,8 @@ class FittedModel:
     feature_map : FeatureMap or None
         Which engineered columns come of which raw ones; None when the two spaces are the same, or when the
         preprocessing mixes columns.
+    mixes : str
+        Which step of the preprocessing mixes columns, where one does.
     kind : {"trial", "refit", "ensemble"} or None
         What of a search this model is.
     name : str
@@ -127,6 +158,7 @@ class FittedModel:
     raw_names: tuple[str, ...] | None = None
     n_raw: int | None = None
     feature_map: FeatureMap | None = None
+    mixes: str = ""
     kind: str | None = None
     name: str = "model"
 
@@ -155,11 +187,18 @@ class FittedModel:
         """Number of output columns of `predict`."""
         return 1 if self.classes is None else len(self.classes)
 
-    def in_space(self, output: str) -> FittedModel:
+    def in_space(self, output: str, examples: Any = None) -> FittedModel:
         """Return the same model seen in another output space; ``"auto"`` is the one it is additive in.
 
-        A structure is additive in one space only. In another one the model is opaque: its Shapley values are those of
-        the transformed game, never a rescaling of the additive ones.
+        A structure is additive in one space only. Where the outputs asked for are a known function of the additive
+        ones, that is the new structure; the Shapley values are those of its game, never a rescaling of others.
+
+        Parameters
+        ----------
+        output : str
+            "auto", or one of `outputs`.
+        examples : table, optional
+            Engineered rows on which the function is recognised; without them the model is opaque in the other space.
         """
         if output in ("auto", self.output_space):
             return self
@@ -167,5 +206,15 @@ class FittedModel:
             raise InvalidInputError(
                 f"The 'output' parameter must be 'auto' or one of {sorted(self.outputs)} for {self.name}. Got {output!r}."
             )
+        space: OutputSpace = output  # type: ignore[assignment]
         why = f"{self.name} is additive in {self.output_space}, not in {output}"
-        return replace(self, output_space=output, structure=Opaque(why))  # type: ignore[arg-type]
+        structure: Structure = Opaque(why)
+        if examples is not None and not isinstance(self.structure, Opaque):
+            link = find_link(self.output_space, space, self.predict(examples), self.outputs[space](examples))
+            if link is not None:
+                structure = Composite(((self, self.output_space),), _of_columns(link), False, why)
+        return replace(self, output_space=space, structure=structure)
+
+
+def _of_columns(link: Link) -> Callable[[Matrix, Any], Matrix]:
+    return lambda columns, _: link(columns)

@@ -10,7 +10,7 @@ from automl_explain.explainers._engine import Engine, Question
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
 from automl_explain.explainers._mixture import MixtureEngine
-from automl_explain.explainers._model import Linear, Mixture, Opaque
+from automl_explain.explainers._model import Composite, Linear, Mixture, Opaque
 from automl_explain.explainers._tree import TreeEngine
 from automl_explain.explainers._trees import Trees
 
@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Trees, TreeEngine, "a tree ensemble is explained exactly from its trees"),
     Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
     Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
+    Rule(Composite, KernelEngine, "a function of other models is explained from coalitions of their outputs"),
     Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
 )
 

@@ -54,7 +54,7 @@ class Table:
     @property
     def is_sparse(self) -> bool:
         """Whether the data is a sparse matrix."""
-        return sparse.issparse(self.data)
+        return bool(sparse.issparse(self.data))
 
     def take(self, rows: Rows) -> Table:
         """Return the given rows, in that order."""
@@ -231,7 +231,7 @@ class Mixer:
         """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
         codes = self._stacked.codes()
         mine, theirs = codes[: self._n_rows, None, :], codes[None, self._n_rows :, :]
-        return ~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs)))
+        return np.asarray(~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs))))
 
     def mix(self, row: Rows, background: Rows, present: npt.NDArray[np.bool_]) -> Any:
         """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.

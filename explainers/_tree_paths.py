@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers._trees import Trees
 
 MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, UNSEEN_LEFT = 1, 2, 4, 8  # as in _trees, where they are documented
-ZERO_THRESHOLD = 1e-35
+ZERO_THRESHOLD = float(np.float32(1e-35))
 NUMERIC, NUMERIC_NAN_LEFT, GENERAL = 0, 1, 2
 """Kinds of splits: compared in one instruction, NaN right or left; and those that need `goes_left`."""
 NO_COVER = 1e-12

@@ -16,23 +16,23 @@ import numpy as np
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._explainer import TabularExplainer
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._model import FittedModel, Opaque
+from automl_explain.explainers._model import Composite, FittedModel, Opaque
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._table import Table
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 
-OPAQUE_BACKGROUND = 25
-"""Background rows of a run that is known only by its predictions."""
+SLOW_BACKGROUND = 25
+"""Background rows of a run that is not explained from its structure alone."""
+COALITIONS_PER_COLUMN = 8
+"""Coalitions evaluated for each row of such a run, per column."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
-PROBE_ROWS = (200, 4000)
-"""Rows predicted to learn how fast such a model is: few, then many if that was quick."""
 QUICK = 0.1
-"""Seconds within which a first probe is followed by the larger one, which is closer to how rows will come."""
+"""Seconds within which explaining the first rows tells little; more are tried then."""
 
 
-@dataclass
+@dataclass(eq=False)
 class CapturedRun:
     """A trial or final model that a tap has seen.
 
@@ -103,8 +103,9 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
         ThreadPoolExecutor(n_threads) as pool,
     ):
-        for _ in pool.map(lambda item: (_explain_one(job, *item), advance(1)), enumerate(queue)):
-            pass
+        for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
+            done.result()
+            advance(1)
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
@@ -135,14 +136,15 @@ def in_order(runs: Sequence[CapturedRun]) -> list[CapturedRun]:
 
 def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
     left = job.deadline - time.monotonic()
-    if left <= 0 and position > 0:
+    if left <= 0 and position > 0 and run.kind == "trial":
         run.release("the time for explanations was over")
         job.history.set_status(run.id, "skipped", run.why)
         return
     started = time.monotonic()
     try:
         assert run.read is not None
-        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position))
+        must = position == 0 or run.kind != "trial"
+        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position), must=must)
     except Exception as error:
         # Whatever a third party's model raises is this run's reason, not the end of the search's result.
         known = isinstance(error, AutoMLExplainError)
@@ -162,45 +164,60 @@ def _share(position: int) -> float:
     return 0.4 if position == 0 else 0.2
 
 
-def explain_within(model: FittedModel, job: Explaining, seconds: float) -> Explanation | str:
+def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must: bool = False) -> Explanation | str:
     """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
+
+    Parameters
+    ----------
+    model : FittedModel
+    job : Explaining
+    seconds : float
+    must : bool
+        Explain at least a few rows, whatever the time.
 
     Returns
     -------
     Explanation, or the reason in words why there is none
     """
     rows, options = job.rows, job.options
-    seen = model.in_space(options.output) if options.output in model.outputs else model
-    settings: dict[str, Any] = {"random_state": options.random_state, "n_jobs": 1, "progress": False}
-    if isinstance(seen.structure, Opaque):
-        per_row = seconds_per_row(seen, job.background)
-        evaluations = int(seconds / per_row)
-        n_features = job.rows.n_columns
-        affordable = evaluations // (OPAQUE_BACKGROUND * 4 * n_features)
-        if affordable < FEWEST_ROWS:
-            needed = FEWEST_ROWS * OPAQUE_BACKGROUND * 4 * n_features * per_row
-            return f"a black box too slow for its share of the time: {needed:.0f} s for {FEWEST_ROWS} rows"
-        rows = rows.sample(affordable, options.random_state)
-        settings |= {"background_size": OPAQUE_BACKGROUND, "max_evaluations": evaluations}
+    output = options.output if options.output in model.outputs else "auto"
+    slow = isinstance(model.structure, Opaque | Composite) or output not in ("auto", model.output_space)
     with warnings.catch_warnings():
         # A library's advice about a captured model's input was given during the search already.
         warnings.simplefilter("ignore")
-        explainer = TabularExplainer(seen, job.background, feature_space=options.feature_space, **settings)
+        explainer = TabularExplainer(
+            model,
+            job.background,
+            output=output,
+            feature_space=options.feature_space,
+            allow_all_transformations=True,
+            random_state=options.random_state,
+            n_jobs=1,
+            progress=False,
+            nsamples=COALITIONS_PER_COLUMN * rows.n_columns if slow else None,
+            background_size=SLOW_BACKGROUND if slow else None,
+        )
+        if slow:
+            per_row = seconds_per_row(explainer, rows)
+            affordable = int(seconds / per_row)
+            if affordable < FEWEST_ROWS and not must:
+                return (
+                    f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
+                )
+            rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
         return explainer.explain_local(rows)
 
 
-def seconds_per_row(model: FittedModel, table: Table) -> float:
-    """Time a model's predictions."""
-    per_row = 0.0
-    for n_rows in PROBE_ROWS:
-        probe = table.take(np.resize(np.arange(len(table)), n_rows))
+def seconds_per_row(explainer: TabularExplainer, rows: Table) -> float:
+    """Time the explanation of a few rows; the first one, which may wait for a compiler, does not count."""
+    explainer.explain_local(rows.take(np.arange(1)))
+    elapsed, n_rows = 0.0, 1
+    while elapsed < QUICK and n_rows < len(rows):
+        n_rows = min(4 * n_rows, len(rows))
         started = time.monotonic()
-        model.predict(probe.data)
+        explainer.explain_local(rows.take(np.arange(n_rows)))
         elapsed = time.monotonic() - started
-        per_row = elapsed / n_rows
-        if elapsed > QUICK:
-            break
-    return max(per_row, 1e-9)
+    return max(elapsed / n_rows, 1e-9)
 
 
 def _n_cores() -> int:

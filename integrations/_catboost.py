@@ -67,7 +67,7 @@ def describe(model: Any) -> FittedModel:
         structure=structure,
         classes=classes or None,
         feature_names=real_names(model.feature_names_, "{}"),
-        n_features=int(model.n_features_in_),
+        n_features=len(model.feature_names_),
         name=type(model).__name__,
     )
     return replace(described, encode=partial(_encode, codes)) if readable else described
@@ -125,7 +125,9 @@ def _n_outputs(model: Any) -> int:
 
 
 def _loss(model: Any) -> str:
-    return str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    # A sum of models has no parameters of its own.
+    parameters = json.loads(model.get_metadata().get("params") or "{}")
+    return str(parameters.get("loss_function", {}).get("type", ""))
 
 
 def _encode(codes: Codes, table: Any) -> Matrix:
@@ -204,7 +206,7 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
         values=saved["scale_and_bias"][0] * nodes.values,
         output=np.full(len(nodes.roots), 0 if len(bias) == 1 else -1, dtype=np.int32),
         base=bias,
-        n_features=int(model.n_features_in_),
+        n_features=len(model.feature_names_),
         float32=True,
         allows_missing=True,
     )

@@ -87,7 +87,8 @@ def describe_wrapper(wrapper: Any) -> FittedModel:
 def mean_of(members: list[FittedModel]) -> FittedModel:
     """Describe the mean of the models of a cross-validated trial, one per fold."""
     first = members[0]
-    weights = np.full(len(members), 1.0 / len(members))
+    width = first.n_outputs
+    weights = tuple(np.eye(width) / len(members) for _ in members)
 
     def mean(space: OutputSpace) -> Predict:
         return lambda table: np.mean([member.outputs[space](table) for member in members], axis=0)
@@ -95,7 +96,7 @@ def mean_of(members: list[FittedModel]) -> FittedModel:
     return replace(
         first,
         outputs={space: mean(space) for space in first.outputs},
-        structure=Mixture(tuple(members), weights),
+        structure=Mixture(tuple(members), weights, np.zeros(width)),
         name=f"mean of {len(members)} folds' {first.name}",
     )
 

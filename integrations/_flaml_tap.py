@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,11 +59,12 @@ class MetricTap:
     def __init__(
         self, metric: Any, aggregate: Any, log_training_metric: bool | None, options: ExplainabilityOptions
     ) -> None:
-        self._metric = metric
+        self.metric = metric
         self.user_aggregate = aggregate
         self._log_training_metric = bool(log_training_metric)
         self._options = options
         self._wrapper: Any = None
+        self.listener: Callable[[float], object] | None = None
         self.trials: list[Trial] = []
         self.train: Any = None
         self.validation: Any = None
@@ -84,8 +86,8 @@ class MetricTap:
     ) -> tuple[float, dict[str, Any]]:
         """Return the loss and what FLAML logs, as the metric itself would, and note the model."""
         arguments = (X_val, y_val, estimator, labels, X_train, y_train, weight_val, weight_train, config)
-        if callable(self._metric):
-            loss, log = self._metric(*arguments, groups_val, groups_train)
+        if callable(self.metric):
+            loss, log = self.metric(*arguments, groups_val, groups_train)
         else:
             loss, log = self._named_metric(*arguments[:8], groups_val, groups_train)
         self._note(estimator, config, loss, X_train, X_val)
@@ -115,7 +117,7 @@ class MetricTap:
     ) -> tuple[float, dict[str, Any]]:
         """Compute a metric that FLAML knows by name, "auto" resolved as FLAML does."""
         task = estimator._task
-        name = task.default_metric(self._metric)
+        name = task.default_metric(self.metric)
         self.metric_name = name
         started = time.time()
         predicted = _numeric(get_y_pred(estimator, X_val, name, task))
@@ -137,6 +139,8 @@ class MetricTap:
                 Trial(len(self.trials), type(wrapper), config, float(loss), config.get("FLAML_sample_size"))
             )
             self._wrapper = wrapper
+            if self.listener is not None:
+                self.listener(float(loss))
         trial = self.trials[-1]
         # The largest training table seen stands for the data: early trials see only its beginning.
         if self.train is None or X_train.shape[0] > self.train.shape[0]:

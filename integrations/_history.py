@@ -17,8 +17,11 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from automl_explain.explainers._errors import (
     ExplanationNotFoundError,
@@ -155,8 +158,8 @@ class RunHistory:
         """
         self.run(run_id)
         explanation_id = f"{run_id}-{secrets.token_hex(3)}"
-        top = explanation.get_feature_importance_dict(TOP)
-        shown = [[str(name), value] for name, value in top.items()]
+        order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
+        shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
         try:
             explanation.save(self._file(explanation_id))
             with self._open() as connection:
@@ -256,10 +259,10 @@ class RunHistory:
         return self.directory / "explanations" / f"{explanation_id}.zip"
 
     def _run(self, row: tuple[Any, ...]) -> Run:
-        values = list(row)
-        values[4] = json.loads(values[4])
-        values[12] = tuple((name, value) for name, value in json.loads(values[12]))
-        return Run(*values, history=self)
+        names = [field.name for field in fields(Run) if field.name != "history"]
+        values = dict(zip(names, row, strict=True))
+        values |= {"config": json.loads(values["config"]), "top": tuple(map(tuple, json.loads(values["top"])))}
+        return Run(**values, history=self)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

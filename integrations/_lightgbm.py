@@ -20,7 +20,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, ZERO_THRESHOLD, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations._outputs import both_margins, both_probabilities, columns
 from automl_explain.integrations._preorder import in_preorder
@@ -38,12 +38,13 @@ SPACES: Mapping[str, OutputSpace] = {
     "gamma": "margin",
     "tweedie": "margin",
 }
-"""Space of the raw score by objective; ``"response"`` for every other one, and for a custom objective."""
-
-CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE = 1, 2, 12
-"""Bits of a split's decision type."""
+"""Space of the raw score by objective; the response for every other one, and for a custom objective."""
+CLASSIFIES = ("binary", "multiclass", "multiclassova")
+"""Objectives whose labels are class numbers."""
+CATEGORICAL = 1
+"""Bit of a categorical split's decision type; bit 2 says that missing values go left, bits 4 and 8 the missing type."""
 FLAGS = np.zeros(16, dtype=np.uint8)
-"""Flags of `Trees` by decision type: missing type None, Zero or NaN; then categorical splits, which ignore it."""
+"""Flags of `Trees` by decision type of a numeric split, with missing type None, Zero or NaN."""
 FLAGS[[0, 2]] = NAN_IS_ZERO
 FLAGS[4], FLAGS[6] = ZERO_IS_MISSING, ZERO_IS_MISSING | MISSING_LEFT
 FLAGS[10] = MISSING_LEFT
@@ -54,7 +55,7 @@ class _Header:
     """What LightGBM writes before the trees."""
 
     objective: str
-    takes_root: bool
+    space: OutputSpace
     averages: bool
     n_outputs: int
     n_features: int
@@ -63,8 +64,8 @@ class _Header:
 def describe(model: Any) -> FittedModel:
     """Describe an LGBMClassifier, LGBMRegressor or LGBMRanker.
 
-    With a custom objective LightGBM itself predicts raw scores: they are the response of a regressor, a ranker or a
-    binary classifier, and the log-odds of a multiclass one.
+    With a custom objective LightGBM itself predicts raw scores: they are the response of a regressor or ranker, and a
+    margin of a classifier, which then has no probabilities.
     """
     require_fitted(model, "_Booster")
     classes = getattr(model, "classes_", None)
@@ -101,17 +102,14 @@ def read_trees(booster: Any) -> Trees:
 
 
 def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> FittedModel:
+    require_classes(name, classes)
     header, lines = _parse(booster)
     structure = _assemble(header, lines)
-    space: OutputSpace = "margin" if header.takes_root else SPACES.get(header.objective, "response")
-    if classes is not None and (header.objective or header.n_outputs > 1):
-        space = "log_odds"
-    elif space == "log_odds" or header.n_outputs > 1:
-        space, classes = "log_odds", tuple(range(max(2, header.n_outputs)))
-    else:
-        classes = None
+    if classes is None and (header.objective in CLASSIFIES or header.n_outputs > 1):
+        classes = tuple(range(max(2, header.n_outputs)))
+    space: OutputSpace = "margin" if classes and header.space == "response" else header.space
     return FittedModel(
-        outputs=_outputs(booster, header, structure.n_trees // header.n_outputs, space),
+        outputs=_outputs(booster, header, structure.n_trees // header.n_outputs, space, bool(classes)),
         output_space=space,
         task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
         structure=structure,
@@ -123,18 +121,18 @@ def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> Fitte
     )
 
 
-def _outputs(booster: Any, header: _Header, n_rounds: int, space: OutputSpace) -> dict[OutputSpace, Predict]:
+def _outputs(
+    booster: Any, header: _Header, n_rounds: int, space: OutputSpace, has_classes: bool
+) -> dict[OutputSpace, Predict]:
     # In random forest mode LightGBM's raw score is a sum where its prediction is the link of a mean.
     raw = partial(_raw_score, booster, n_rounds if header.averages else 1)
-    if space == "response":
-        return {"response": partial(columns, booster.predict)}
-    if space == "margin":
-        return {"margin": partial(columns, raw), "response": partial(columns, booster.predict)}
-    if header.n_outputs == 1:
-        return {"log_odds": partial(both_margins, raw), "probability": partial(both_probabilities, booster.predict)}
-    if not header.objective:
-        return {"log_odds": partial(columns, raw)}
-    return {"log_odds": partial(columns, raw), "probability": partial(columns, booster.predict)}
+    if not has_classes:
+        return {space: partial(columns, raw), "response": partial(columns, booster.predict)}
+    is_binary = header.n_outputs == 1
+    outputs: dict[OutputSpace, Predict] = {space: partial(both_margins if is_binary else columns, raw)}
+    if header.objective:
+        outputs["probability"] = partial(both_probabilities if is_binary else columns, booster.predict)
+    return outputs
 
 
 def _raw_score(booster: Any, divisor: int, table: Any) -> Any:
@@ -160,10 +158,12 @@ def _encode(categories: list[list[Any]], table: Any) -> Matrix:
 def _parse(booster: Any) -> tuple[_Header, Lines]:
     head, _, body = booster.model_to_string().partition("\nTree=")
     entries = dict(line.partition("=")[::2] for line in head.splitlines())
-    objective = entries.get("objective", "").split()
+    objective, *options = entries.get("objective", "").split() or [""]
+    space = SPACES.get(objective, "margin" if "sqrt" in options else "response")
+    is_scaled = any(option.startswith("sigmoid:") and float(option[8:]) != 1 for option in options)
     header = _Header(
-        objective=objective[0] if objective else "",
-        takes_root="sqrt" in objective,
+        objective=objective,
+        space="margin" if is_scaled else space,
         averages="average_output" in entries,
         n_outputs=int(entries["num_tree_per_iteration"]),
         n_features=int(entries["max_feature_idx"]) + 1,

@@ -88,14 +88,16 @@ def _from_frame(table: pd.DataFrame, categories: Categories) -> Matrix:
 
 def _codes(column: pd.Series, known: Sequence[Any] | None) -> Matrix:
     """Return the position of each value among the known categories; NaN for a missing or unknown one."""
-    if known is None and not isinstance(column.dtype, pd.CategoricalDtype):
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    if known is None:
-        codes = np.asarray(column.array.codes, dtype=np.float64)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        if known is None:
+            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        codes = pd.Index(known).get_indexer(pd.Index(column))
     else:
-        codes = pd.Index(known).get_indexer(column.astype(object)).astype(np.float64)
-    codes[codes < 0] = np.nan
-    return codes
+        codes = column.cat.codes.to_numpy()
+        if known is not None:
+            # A missing value has the code -1, which finds the -1 at the end.
+            codes = np.append(pd.Index(known).get_indexer(column.cat.categories), -1)[codes]
+    return np.where(codes < 0, np.nan, codes)
 
 
 def _from_sparse(table: Any, absent: float) -> Matrix:

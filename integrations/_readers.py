@@ -16,7 +16,6 @@ READERS: dict[str, str] = {
     "sklearn.BaseGradientBoosting": f"{_PLACE}._sklearn_trees:describe_boosting",
     "sklearn.AdaBoostClassifier": f"{_PLACE}._sklearn_trees:describe_adaboost",
     "sklearn.AdaBoostRegressor": f"{_PLACE}._sklearn_trees:describe_adaboost_regressor",
-    "sklearn.BaseBagging": f"{_PLACE}._sklearn_trees:describe_bagging",
     "sklearn.IsolationForest": f"{_PLACE}._sklearn_trees:describe_isolation_forest",
     # boosters
     "lightgbm.LGBMModel": f"{_PLACE}._lightgbm:describe",
@@ -27,6 +26,14 @@ READERS: dict[str, str] = {
     # scikit-learn: linear models
     "sklearn.LinearModel": f"{_PLACE}._sklearn:describe_linear_regressor",
     "sklearn.LinearClassifierMixin": f"{_PLACE}._sklearn:describe_linear_classifier",
+    # scikit-learn: ensembles of whole models
+    "sklearn._BaseVoting": f"{_PLACE}._ensembles:describe_voting",
+    "sklearn._BaseStacking": f"{_PLACE}._ensembles:describe_stacking",
+    "sklearn.BaseBagging": f"{_PLACE}._ensembles:describe_bagging",
+    "sklearn.CalibratedClassifierCV": f"{_PLACE}._ensembles:describe_calibrated",
+    "sklearn.TransformedTargetRegressor": f"{_PLACE}._ensembles:describe_transformed_target",
+    "sklearn.FrozenEstimator": f"{_PLACE}._ensembles:describe_frozen",
+    "sklearn.OneVsRestClassifier": f"{_PLACE}._ensembles:describe_one_vs_rest",
     # scikit-learn: pipelines and searches
     "sklearn.Pipeline": f"{_PLACE}._pipeline:describe",
     "sklearn.BaseSearchCV": f"{_PLACE}._pipeline:describe_search",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, UNSEEN_LEFT, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import as_fitted
 from automl_explain.integrations._outputs import RawPredict, both_margins, columns
 from automl_explain.integrations._preorder import in_preorder
@@ -28,6 +28,7 @@ LOG_LINKS = ("gamma", "poisson")
 def describe_classifier(model: Any) -> FittedModel:
     """Describe a HistGradientBoostingClassifier; the log-odds are its `decision_function`."""
     require_fitted(model, "_predictors")
+    require_classes(type(model).__name__, tuple(model.classes_))
     names = _names(model)
     score = both_margins if len(model.classes_) == 2 else columns
     outputs: dict[OutputSpace, Predict] = {

@@ -8,8 +8,8 @@ models              additive in         structure
 ==================  ==================  ================================================================
 trees, forests      probability         mean of the leaves' class shares
 their regressors    response            mean of the leaves
-GradientBoosting    log_odds, response  initial prediction + learning rate * leaves; the raw score
-AdaBoostClassifier  log_odds            one vote per leaf: `decision_function`
+GradientBoosting    log_odds, response  initial prediction + learning rate * leaves
+AdaBoostClassifier  log_odds, margin    `decision_function`: one vote per leaf
 Bagging of trees    as the trees        mean, each tree reading the columns that it was given
 IsolationForest     response            mean path length; the anomaly score ``-2 ** (-length / c)`` is a link on it
 ==================  ==================  ================================================================
@@ -28,7 +28,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, Opaque, OutputSpace, Predict, Structure
 from automl_explain.explainers._trees import MISSING_LEFT, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import as_fitted, to_matrix
 from automl_explain.integrations._outputs import RawPredict, both_margins, columns, log_odds
 from automl_explain.integrations._preorder import in_preorder, levels, numeric_splits
@@ -45,17 +45,17 @@ def describe_forest(model: Any) -> FittedModel:
 def describe_boosting(model: Any) -> FittedModel:
     """Describe a GradientBoostingClassifier or GradientBoostingRegressor.
 
-    Log-odds are the raw score, `decision_function`; for the exponential loss that is half of the true log-odds.
+    With the exponential loss the `decision_function` is half of the log-odds: a margin.
     """
     _require_supported(model)
     structure: Structure = read_boosting(model) if _has_constant_start(model) else Opaque(_STARTS_ELSEWHERE)
-    return _boosted(model, structure)
+    return _boosted(model, structure, "log_odds" if model.loss == "log_loss" else "margin")
 
 
 def describe_adaboost(model: Any) -> FittedModel:
-    """Describe an AdaBoostClassifier; the log-odds are its `decision_function`."""
+    """Describe an AdaBoostClassifier by its `decision_function`: the log-odds of a binary model, a margin of others."""
     _require_supported(model)
-    return _boosted(model, _adaboost_structure(model))
+    return _boosted(model, _adaboost_structure(model), "log_odds" if len(model.classes_) == 2 else "margin")
 
 
 def describe_adaboost_regressor(model: Any) -> FittedModel:
@@ -284,6 +284,8 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
     """Raise unless the model is fitted, predicts one target and knows at least two classes, if any."""
     require_fitted(model, attribute)
     name = type(model).__name__
+    if not hasattr(model, "predict"):
+        raise UnsupportedModelError(f"{name} predicts nothing. Models with a 'predict' method are supported.")
     # Bagging keeps no count of its own.
     counted = model if hasattr(model, "n_outputs_") else np.ravel(model.estimators_)[0]
     n_targets = int(getattr(counted, "n_outputs_", 1))
@@ -292,11 +294,7 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
             f"{name} predicts {n_targets} targets at once. Models of one target are supported: fit one model per "
             "target and explain each."
         )
-    if len(getattr(model, "classes_", "ab")) < 2:
-        raise UnsupportedModelError(
-            f"This {name} was trained on one class only, so that no feature can matter. Models of two or more classes "
-            "are supported."
-        )
+    require_classes(name, tuple(model.classes_) if hasattr(model, "classes_") else None)
 
 
 # ---------------------------------------------------------------------------------------------------- FittedModel
@@ -314,17 +312,17 @@ def _averaged(model: Any, structure: Structure) -> FittedModel:
     return _describe(model, outputs, "probability", structure)
 
 
-def _boosted(model: Any, structure: Structure) -> FittedModel:
-    """Describe a model that adds up: raw scores of classes or a response."""
+def _boosted(model: Any, structure: Structure, space: OutputSpace) -> FittedModel:
+    """Describe a model that adds up: decisions between classes, which are in `space`, or a response."""
     if not hasattr(model, "classes_"):
         return _regression(model, structure)
     names = _names(model)
     score = both_margins if len(model.classes_) == 2 else columns
     outputs: dict[OutputSpace, Predict] = {
-        "log_odds": partial(score, partial(_call, model.decision_function, names)),
+        space: partial(score, partial(_call, model.decision_function, names)),
         "probability": partial(columns, partial(_call, model.predict_proba, names)),
     }
-    return _describe(model, outputs, "log_odds", structure)
+    return _describe(model, outputs, space, structure)
 
 
 def _regression(model: Any, structure: Structure) -> FittedModel:

@@ -26,7 +26,7 @@ from scipy.special import logit, softmax
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Linear, Matrix, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, UNSEEN_LEFT, Trees
-from automl_explain.integrations._fitted import require_fitted
+from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations._outputs import both_margins, both_probabilities, columns
 from automl_explain.integrations._preorder import in_preorder
@@ -39,85 +39,103 @@ def _same(base: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class _Objective:
-    """What follows from an objective: the margin's space and how the base score becomes a margin."""
+    """What follows from an objective: the margin's space, if labels are classes, the link that the base score is under."""
 
-    space: OutputSpace
+    space: OutputSpace = "response"
+    classifies: bool = False
     link: Any = _same
 
 
 OBJECTIVES: Mapping[str, _Objective] = {
-    "binary:logistic": _Objective("log_odds", logit),
-    "binary:logitraw": _Objective("log_odds"),
-    "binary:hinge": _Objective("log_odds"),
-    "multi:softprob": _Objective("log_odds"),
-    "multi:softmax": _Objective("log_odds"),
-    "reg:logistic": _Objective("margin", logit),
-    "reg:gamma": _Objective("margin", np.log),
-    "reg:tweedie": _Objective("margin", np.log),
-    "count:poisson": _Objective("margin", np.log),
-    "survival:cox": _Objective("margin", np.log),
-    "survival:aft": _Objective("margin", np.log),
+    "binary:logistic": _Objective("log_odds", classifies=True, link=logit),
+    "binary:logitraw": _Objective("log_odds", classifies=True),
+    "binary:hinge": _Objective("margin", classifies=True),
+    "multi:softprob": _Objective("log_odds", classifies=True),
+    "multi:softmax": _Objective("log_odds", classifies=True),
+    "reg:logistic": _Objective("margin", link=logit),
+    "reg:gamma": _Objective("margin", link=np.log),
+    "reg:tweedie": _Objective("margin", link=np.log),
+    "count:poisson": _Objective("margin", link=np.log),
+    "survival:cox": _Objective("margin", link=np.log),
+    "survival:aft": _Objective("margin", link=np.log),
 }
 """Objectives whose margin is not the prediction itself; with every other one it is."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Model:
-    """A booster and how it is called: its saved form, the missing value and the number of rounds that predict."""
+class _Caller:
+    """A booster and how it is asked: the number that stands for a missing value, the rounds that count (0: all)."""
 
     booster: Any
-    learner: Mapping[str, Any]
-    missing: float
-    n_rounds: int
+    missing: float = np.nan
+    n_rounds: int = 0
+    is_linear: bool = False
 
-    @property
-    def objective(self) -> str:
-        return str(self.learner["objective"]["name"])
+    def margin(self, table: Any) -> Any:
+        """Return the sums before the link."""
+        return self._predict(table, "margin")
 
-    @property
-    def n_targets(self) -> int:
-        return int(self.learner["learner_model_param"].get("num_target", 1))
+    def value(self, table: Any) -> Any:
+        """Return the predictions."""
+        return self._predict(table, "value")
 
-    @property
-    def n_outputs(self) -> int:
-        return max(int(self.learner["learner_model_param"]["num_class"]), self.n_targets, 1)
+    def _predict(self, table: Any, kind: str) -> Any:
+        if scipy.sparse.issparse(table):
+            table = scipy.sparse.csr_matrix(table)
+        if not self.is_linear:
+            return self.booster.inplace_predict(
+                table, iteration_range=(0, self.n_rounds), predict_type=kind, missing=self.missing
+            )
+        import xgboost
 
-    @property
-    def n_features(self) -> int:
-        return int(self.learner["learner_model_param"]["num_feature"])
+        data = xgboost.DMatrix(table, missing=self.missing)
+        return self.booster.predict(data, output_margin=kind == "margin", validate_features=False)
+
+
+class _Saved:
+    """What a booster saves."""
+
+    def __init__(self, booster: Any) -> None:
+        learner = loads(booster.save_raw("ubj"))["learner"]
+        self.sizes: Mapping[str, str] = learner["learner_model_param"]
+        self.gradient_booster: Mapping[str, Any] = learner["gradient_booster"]
+        self.body: Mapping[str, Any] = self.gradient_booster.get("gbtree", self.gradient_booster)["model"]
+        self.is_linear = self.gradient_booster["name"] == "gblinear"
+        self.objective: str = learner["objective"]["name"]
+        self.rules = OBJECTIVES.get(self.objective, _Objective())
+        self.n_features = int(self.sizes["num_feature"])
+        self.n_targets = int(self.sizes.get("num_target", 1))
+        self.n_outputs = max(int(self.sizes["num_class"]), self.n_targets, 1)
+        self.names: list[str] | None = learner["feature_names"] or None
+        self.categorical = [number for number, kind in enumerate(learner["feature_types"]) if kind == "c"]
 
     @property
     def base(self) -> npt.NDArray[np.float64]:
         """The base score as a margin, one per output; a single number stands for all."""
-        scores = json.loads(self.learner["learner_model_param"]["base_score"])
-        link = OBJECTIVES.get(self.objective, _Objective("response")).link
-        return np.array(np.broadcast_to(link(np.atleast_1d(np.float64(scores))), self.n_outputs))
+        scores = np.atleast_1d(np.float64(json.loads(self.sizes["base_score"])))
+        return np.array(np.broadcast_to(self.rules.link(scores), self.n_outputs))
 
 
 def describe(model: Any) -> FittedModel:
     """Describe an XGBClassifier, XGBRegressor, XGBRanker or one of the two random forest classes.
 
     A model that stopped early is read up to its best iteration, as its `predict` does. With a custom objective XGBoost
-    itself predicts margins: they are the response of a regressor or a binary classifier, and the log-odds of a
-    multiclass one.
+    itself predicts margins: they are the response of a regressor or ranker, and all that there is of a classifier.
     """
     require_fitted(model, "_Booster")
     booster = model.get_booster()
+    saved = _Saved(booster)
     best = booster.attr("best_iteration")
-    n_rounds = 0 if best is None or model.booster == "gblinear" else int(best) + 1
-    read = _Model(booster, loads(booster.save_raw("ubj"))["learner"], float(model.missing), n_rounds)
-    n_classes = getattr(model, "n_classes_", None)
-    return _describe(
-        read,
-        type(model).__name__,
-        None if n_classes is None else tuple(range(n_classes)),
-        is_custom=callable(model.objective),
-    )
+    n_rounds = 0 if best is None or saved.is_linear else int(best) + 1
+    caller = _Caller(booster, float(model.missing), n_rounds, saved.is_linear)
+    classes = tuple(np.asarray(model.classes_).tolist()) if hasattr(model, "n_classes_") else None
+    return _describe(saved, caller, type(model).__name__, classes, has_link=not callable(model.objective))
 
 
 def describe_booster(booster: Any) -> FittedModel:
     """Describe a Booster; all its trees count, as in its `predict`, and its classes are the numbers 0, 1, ..."""
-    return _describe(_Model(booster, loads(booster.save_raw("ubj"))["learner"], np.nan, 0), "Booster", None)
+    saved = _Saved(booster)
+    return _describe(saved, _Caller(booster, is_linear=saved.is_linear), "Booster", None)
 
 
 def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
@@ -135,65 +153,51 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
     Trees
         The margin.
     """
-    return _assemble(_Model(booster, loads(booster.save_raw("ubj"))["learner"], np.nan, n_rounds))
+    return _assemble(_Saved(booster), n_rounds)
 
 
 # ---------------------------------------------------------------------------------------------------- description
 
 
-def _describe(model: _Model, name: str, classes: tuple[int, ...] | None, is_custom: bool = False) -> FittedModel:
-    if model.n_targets > 1:
+def _describe(
+    saved: _Saved, caller: _Caller, name: str, classes: tuple[Any, ...] | None, *, has_link: bool = True
+) -> FittedModel:
+    if saved.n_targets > 1:
         raise UnsupportedModelError(
-            f"This {name} predicts {model.n_targets} targets at once. Models of one target are supported: fit one "
+            f"This {name} predicts {saved.n_targets} targets at once. Models of one target are supported: fit one "
             "model per target and explain each."
         )
-    space = OBJECTIVES.get(model.objective, _Objective("response")).space
-    if model.n_outputs > 1 or (classes is not None and not is_custom):
-        space = "log_odds"
-    if space != "log_odds":
-        classes = None
-    elif classes is None:
-        classes = tuple(range(max(2, model.n_outputs)))
-    is_linear = model.learner["gradient_booster"]["name"] == "gblinear"
+    if classes is None and (saved.rules.classifies or saved.n_outputs > 1):
+        classes = tuple(range(max(2, saved.n_outputs)))
+    require_classes(name, classes)
+    space = saved.rules.space
+    if classes and (space == "response" or not has_link):
+        space = "margin"
     return FittedModel(
-        outputs=_outputs(model, space, is_custom),
+        outputs=_outputs(saved, caller, space, bool(classes), has_link),
         output_space=space,
         task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
-        structure=_linear(model) if is_linear else _assemble(model),
+        structure=_linear(saved) if saved.is_linear else _assemble(saved, caller.n_rounds),
         classes=classes,
-        feature_names=real_names(model.learner["feature_names"] or None, "f{}"),
-        n_features=model.n_features,
-        encode=partial(_encode, _category_labels(model), model.missing, is_linear),
+        feature_names=real_names(saved.names, "f{}"),
+        n_features=saved.n_features,
+        encode=partial(_encode, _Columns(_category_labels(saved), saved.categorical, caller.missing, saved.is_linear)),
         name=name,
     )
 
 
-def _outputs(model: _Model, space: OutputSpace, is_custom: bool) -> dict[OutputSpace, Predict]:
-    margin, value = partial(_predict, model, "margin"), partial(_predict, model, "value")
-    if space == "response":
-        return {"response": partial(columns, value)}
-    if space == "margin":
-        return {"margin": partial(columns, margin), "response": partial(columns, value)}
-    score = both_margins if model.n_outputs == 1 else columns
-    outputs: dict[OutputSpace, Predict] = {"log_odds": partial(score, margin)}
-    if model.objective == "multi:softmax":  # it predicts class numbers
-        outputs["probability"] = partial(_softmax, margin)
-    elif model.objective in OBJECTIVES and model.objective != "binary:logitraw" and not is_custom:
-        outputs["probability"] = partial(both_probabilities if model.n_outputs == 1 else columns, value)
+def _outputs(
+    saved: _Saved, caller: _Caller, space: OutputSpace, has_classes: bool, has_link: bool
+) -> dict[OutputSpace, Predict]:
+    if not has_classes:
+        return {space: partial(columns, caller.margin), "response": partial(columns, caller.value)}
+    is_binary = saved.n_outputs == 1
+    outputs: dict[OutputSpace, Predict] = {space: partial(both_margins if is_binary else columns, caller.margin)}
+    if saved.objective == "multi:softmax":  # it predicts class numbers
+        outputs["probability"] = partial(_softmax, caller.margin)
+    elif saved.rules.classifies and saved.objective != "binary:logitraw" and has_link:
+        outputs["probability"] = partial(both_probabilities if is_binary else columns, caller.value)
     return outputs
-
-
-def _predict(model: _Model, kind: str, table: Any) -> Any:
-    if scipy.sparse.issparse(table):
-        table = scipy.sparse.csr_matrix(table)
-    if model.learner["gradient_booster"]["name"] != "gblinear":
-        return model.booster.inplace_predict(
-            table, iteration_range=(0, model.n_rounds), predict_type=kind, missing=model.missing
-        )
-    import xgboost
-
-    data = xgboost.DMatrix(table, missing=model.missing)
-    return model.booster.predict(data, output_margin=kind == "margin", validate_features=False)
 
 
 def _softmax(margin: Any, table: Any) -> Matrix:
@@ -203,16 +207,32 @@ def _softmax(margin: Any, table: Any) -> Matrix:
 # ---------------------------------------------------------------------------------------------------- tables
 
 
-def _encode(labels: dict[int, list[Any] | None], missing: float, missing_is_zero: bool, table: Any) -> Matrix:
+@dataclass(frozen=True)
+class _Columns:
+    """What a table's columns are to a booster: labels in the order of codes, categorical columns, missing values."""
+
+    labels: Mapping[int, Sequence[Any]]
+    categorical: list[int]
+    missing: float
+    missing_is_zero: bool  # a linear booster skips missing values
+
+
+def _encode(known: _Columns, table: Any) -> Matrix:
     numbers = category_columns(table)
     for number in numbers:
-        _refuse_unknown(table.iloc[:, number], labels.get(number))
-    matrix = to_matrix(table, {number: labels.get(number) for number in numbers}, absent=np.nan)
-    if not np.isnan(missing):
+        _refuse_unknown(table.iloc[:, number], known.labels.get(number))
+    matrix = to_matrix(table, {number: known.labels.get(number) for number in numbers}, absent=np.nan)
+    if not np.isnan(known.missing):
         with np.errstate(over="ignore"):
-            matrix = np.where(matrix.astype(np.float32) == np.float32(missing), np.nan, matrix)
-    # A linear booster skips missing values.
-    return np.nan_to_num(matrix, nan=0.0) if missing_is_zero else matrix
+            matrix = np.where(matrix.astype(np.float32) == np.float32(known.missing), np.nan, matrix)
+    if known.missing_is_zero:
+        return np.nan_to_num(matrix, nan=0.0)
+    if known.categorical:
+        # A number that is negative as float32 is an unknown category, also one of which the integer part is 0.
+        codes = matrix[:, known.categorical]
+        matrix = matrix.copy()
+        matrix[:, known.categorical] = np.where(codes.astype(np.float32) < 0, -1.0, codes)
+    return matrix
 
 
 def _refuse_unknown(column: pd.Series, labels: Sequence[Any] | None) -> None:
@@ -227,10 +247,9 @@ def _refuse_unknown(column: pd.Series, labels: Sequence[Any] | None) -> None:
         )
 
 
-def _category_labels(model: _Model) -> dict[int, list[Any] | None]:
+def _category_labels(saved: _Saved) -> dict[int, list[Any]]:
     """Return the labels of each categorical column in the order of their codes, where XGBoost keeps them (>= 3.1)."""
-    body = model.learner["gradient_booster"].get("gbtree", model.learner["gradient_booster"])["model"]
-    encodings = body.get("cats", {}).get("enc", [])
+    encodings = saved.body.get("cats", {}).get("enc", [])
     return {number: _labels(encoding) for number, encoding in enumerate(encodings) if len(encoding["values"])}
 
 
@@ -245,21 +264,18 @@ def _labels(encoding: Mapping[str, Any]) -> list[Any]:
 # ---------------------------------------------------------------------------------------------------- structures
 
 
-def _linear(model: _Model) -> Linear:
-    weights = np.asarray(model.learner["gradient_booster"]["model"]["weights"], dtype=np.float64)
-    weights = weights.reshape(model.n_features + 1, model.n_outputs)
+def _linear(saved: _Saved) -> Linear:
+    weights = np.asarray(saved.body["weights"], dtype=np.float64).reshape(saved.n_features + 1, saved.n_outputs)
     # A linear booster adds the base score of the first class to all of them.
-    return Linear(coef=weights[:-1].T.copy(), intercept=weights[-1] + model.base[0])
+    return Linear(coef=weights[:-1].T.copy(), intercept=weights[-1] + saved.base[0])
 
 
-def _assemble(model: _Model) -> Trees:
-    gradient_booster = model.learner["gradient_booster"]
-    body = gradient_booster.get("gbtree", gradient_booster)["model"]
-    n_trees = int(body["iteration_indptr"][model.n_rounds]) if model.n_rounds else len(body["trees"])
-    trees = body["trees"][:n_trees]
+def _assemble(saved: _Saved, n_rounds: int) -> Trees:
+    n_trees = int(saved.body["iteration_indptr"][n_rounds]) if n_rounds else len(saved.body["trees"])
+    trees = saved.body["trees"][:n_trees]
     if not trees:
         raise UnsupportedModelError("This XGBoost model has no trees. Train it for at least one round.")
-    weights = np.asarray(gradient_booster.get("weight_drop", np.ones(n_trees)), dtype=np.float64)[:n_trees]
+    weights = np.asarray(saved.gradient_booster.get("weight_drop", np.ones(n_trees)), dtype=np.float64)[:n_trees]
     sizes = np.array([len(tree["left_children"]) for tree in trees])
     roots = np.cumsum(sizes) - sizes
     offset = np.repeat(roots, sizes)
@@ -269,7 +285,7 @@ def _assemble(model: _Model) -> Trees:
 
     left, right = joined("left_children"), joined("right_children")
     has_vectors = int(trees[0]["tree_param"]["size_leaf_vector"]) > 1
-    values = _vector_leaves(trees, model.n_outputs) if has_vectors else joined("split_conditions")[:, None]
+    values = _vector_leaves(trees, saved.n_outputs) if has_vectors else joined("split_conditions")[:, None]
     is_category = (joined("split_type") > 0) & (left >= 0)
     flags = np.where(joined("default_left") > 0, MISSING_LEFT, 0) | np.where(is_category, UNSEEN_LEFT, 0)
     start, words, categories = _bit_sets(trees, roots, len(left))
@@ -287,9 +303,9 @@ def _assemble(model: _Model) -> Trees:
             categories=categories,
             cover=_cover(trees),
             values=values.astype(np.float64) * np.repeat(weights, sizes)[:, None],
-            output=np.asarray([-1] * n_trees if has_vectors else body["tree_info"][:n_trees], dtype=np.int32),
-            base=model.base,
-            n_features=model.n_features,
+            output=np.asarray([-1] * n_trees if has_vectors else saved.body["tree_info"][:n_trees], dtype=np.int32),
+            base=saved.base,
+            n_features=saved.n_features,
             float32=True,
         )
     )

@@ -22,6 +22,7 @@ from flaml.automl.ml import is_min_metric
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._progress import search_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs
@@ -34,7 +35,7 @@ from automl_explain.integrations._run import Run
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history")
 
 
-class AutoML(flaml.AutoML):  # type: ignore[misc]
+class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     """`flaml.AutoML` whose every run is explained.
 
     Parameters
@@ -129,8 +130,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
         tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
         started = time.monotonic()
-        with self._metric_named(metric):
+        bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
+        with self._metric_named(metric), bar as tap.listener:
             super().fit(X_train, y_train, **kwargs)
+        tap.listener = None
         self._state.metric, self._state.error_metric = self._metric_names(metric)
         self._state.cv_score_agg_func = tap.user_aggregate
         if tap.train is None and self.model is not None:
@@ -249,6 +252,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc]
         libraries = ("automl-explain", "flaml", "scikit-learn", "lightgbm", "xgboost", "numpy", "pandas")
         return {
             "metric": tap.metric_name,
+            "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),
             "evaluation": self._state.eval_method,
             "training_rows": int(tap.train.shape[0]),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  a model a line
 """Fitted models of every family that TabularExplainer tells apart, on small data: one list for all common checks."""
 
 from dataclasses import dataclass
@@ -7,18 +8,24 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import xgboost
-from sklearn.compose import ColumnTransformer
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
     VotingRegressor,
 )
 from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
@@ -85,6 +92,9 @@ LGBM = {"n_estimators": 12, "num_leaves": 7, "min_child_samples": 5, "verbose": 
 XGB = {"n_estimators": 12, "max_depth": 3, "n_jobs": 1}
 FOREST = {"n_estimators": 8, "max_depth": 4, "random_state": 0}
 
+LGBMC, LGBMR = lightgbm.LGBMClassifier(**LGBM), lightgbm.LGBMRegressor(**LGBM)
+RF = RandomForestClassifier(**FOREST)
+
 FAMILIES = [
     Family("lgbm-binary", lightgbm.LGBMClassifier(**LGBM), "binary", "tree", "log_odds"),
     Family("lgbm-multiclass", lightgbm.LGBMClassifier(**LGBM), "multiclass", "tree", "log_odds"),
@@ -112,6 +122,24 @@ FAMILIES = [
     Family("knn-regression", KNeighborsRegressor(), "regression", "kernel", "response"),
     Family("naive-bayes", GaussianNB(), "multiclass", "kernel", "probability"),
     Family("mlp", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0), "regression", "kernel", "response"),
-    Family("voting", VotingRegressor([("a", Ridge()), ("b", RandomForestRegressor(**FOREST))]), "regression", "", "response"),
-    Family("stack", StackingClassifier([("a", RandomForestClassifier(**FOREST)), ("b", LogisticRegression())]), "binary", "", ""),
+    Family("vote-regression", VotingRegressor([("a", LGBMR), ("b", Ridge()), ("c", KNeighborsRegressor())]), "regression", "mixture", "response"),
+    Family("vote-soft-forests", VotingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], voting="soft", weights=[1, 3]), "multiclass", "mixture", "probability"),
+    Family("vote-soft-boosters", VotingClassifier([("a", LGBMC), ("b", RF), ("c", LogisticRegression())], voting="soft"), "binary", "ensemble", "probability"),
+    Family("stack-logistic-forests", StackingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], LogisticRegression(), cv=3), "binary", "mixture", "log_odds"),
+    Family("stack-logistic-passthrough", StackingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], LogisticRegression(max_iter=5000), cv=3, passthrough=True), "multiclass", "mixture", "log_odds"),
+    Family("stack-logistic-any", StackingClassifier([("a", RF), ("b", LGBMC), ("c", KNeighborsClassifier())], LogisticRegression(), cv=3), "binary", "ensemble", "probability"),
+    Family("stack-svc", StackingClassifier([("a", RF), ("b", SVC())], LogisticRegression(), cv=3), "binary", "mixture", "log_odds"),
+    Family("stack-booster", StackingClassifier([("a", LGBMC), ("b", RF)], LGBMC, cv=3, passthrough=True), "binary", "ensemble", "probability"),
+    Family("stack-booster-multiclass", StackingClassifier([("a", LGBMC), ("b", RF)], LGBMC, cv=3), "multiclass", "ensemble", "probability"),
+    Family("stack-ridge", StackingRegressor([("a", LGBMR), ("b", RandomForestRegressor(**FOREST)), ("c", Ridge())], Ridge(), cv=3, passthrough=True), "regression", "mixture", "response", "frame"),
+    Family("stack-regression-booster", StackingRegressor([("a", LGBMR), ("b", KNeighborsRegressor())], LGBMR, cv=3), "regression", "ensemble", "response"),
+    Family("stack-dropped-member", StackingRegressor([("a", "drop"), ("b", Ridge()), ("c", RandomForestRegressor(**FOREST))], Ridge(), cv=3), "regression", "mixture", "response"),
+    Family("bagged-ridge", BaggingRegressor(Ridge(), n_estimators=4, max_features=3, random_state=0), "regression", "mixture", "response"),
+    Family("bagged-logistic", BaggingClassifier(LogisticRegression(), n_estimators=3, random_state=0), "multiclass", "ensemble", "probability"),
+    Family("bagged-knn", BaggingClassifier(KNeighborsClassifier(), n_estimators=3, max_features=0.6, random_state=0), "binary", "mixture", "probability"),
+    Family("calibrated-booster", CalibratedClassifierCV(LGBMC, cv=3), "binary", "ensemble", "probability"),
+    Family("calibrated-forest", CalibratedClassifierCV(RF, cv=3, method="isotonic"), "multiclass", "ensemble", "probability"),
+    Family("transformed-target", TransformedTargetRegressor(LGBMR, func=np.arcsinh, inverse_func=np.sinh), "regression", "ensemble", "response"),
+    Family("one-vs-rest", OneVsRestClassifier(LGBMC), "multiclass", "ensemble", "probability"),
+    Family("nested", VotingRegressor([("a", StackingRegressor([("a", LGBMR), ("b", Ridge())], Ridge(), cv=3)), ("b", RandomForestRegressor(**FOREST))]), "regression", "mixture", "response"),
 ]  # fmt: skip

@@ -28,8 +28,17 @@ def generated(n=32_561, seed=0):
             "capital-loss": np.where(rng.random(n) < 0.05, rng.integers(100, 4_356, n), 0),
             "hours-per-week": rng.integers(1, 100, n),
         }
-        | {f"label{j}": rng.choice([f"v{k}" for k in range(size)], n) for j, size in enumerate((9, 16, 7, 15, 6, 5, 2, 42))}
+        | {
+            f"label{j}": rng.choice([f"v{k}" for k in range(size)], n)
+            for j, size in enumerate((9, 16, 7, 15, 6, 5, 2, 42))
+        }
     )
     X.loc[rng.random(n) < 0.056, "label0"] = None
-    score = X["age"] / 30 + X["education-num"] / 5 + (X["capital-gain"] > 5000) * 3 + (X["label2"] == "v1") + rng.normal(0, 1, n)
+    score = (
+        X["age"] / 30
+        + X["education-num"] / 5
+        + (X["capital-gain"] > 5000) * 3
+        + (X["label2"] == "v1")
+        + rng.normal(0, 1, n)
+    )
     return X, pd.Series(np.where(score > np.quantile(score, 0.76), ">50K", "<=50K"), name="income")

@@ -1,4 +1,4 @@
-"""What explanations cost a FLAML search on Adult: run with ``pytest -m benchmark -n 0 -s tests/benchmarks/test_flaml_speed.py``."""
+"""What explanations cost a FLAML search on Adult: ``pytest -m benchmark -n 0 -s tests/benchmarks/test_flaml_speed.py``."""
 
 import subprocess
 import sys
@@ -60,7 +60,11 @@ def test_the_tap_and_the_explanations_of_a_search(data, monkeypatch):
 
 @pytest.mark.benchmark
 def test_importing_is_light():
-    command = [sys.executable, "-c", "import time; t = time.perf_counter(); import automl_explain; print(time.perf_counter() - t)"]
+    command = [
+        sys.executable,
+        "-c",
+        "import time; t = time.perf_counter(); import automl_explain; print(time.perf_counter() - t)",
+    ]
     seconds = min(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(5))
     print(f"\nimport automl_explain: {seconds * 1000:.0f} ms")
     assert seconds < 0.3

@@ -6,15 +6,27 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 
-from automl_explain import NotFittedError, TabularExplainer, explain_model
+from automl_explain import InvalidInputError, NotFittedError, TabularExplainer, explain_model
+from automl_explain.explainers._column_list import ColumnList
 from tests.families import table, target
 from tests.oracles import model_game, shapley_values
 
@@ -36,7 +48,20 @@ PREPROCESSING = {
     "select": make_pipeline(
         columns(n=(StandardScaler(), NUMBERS), c=(OneHotEncoder(), ["visits"])), SelectKBest(f_regression, k=4)
     ),
-}
+    "bins": columns(n=(KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), NUMBERS), c=(OrdinalEncoder(), ["visits"])),
+    "splines": columns(n=(SplineTransformer(n_knots=3), NUMBERS), c=(OneHotEncoder(max_categories=2), ["visits"])),
+    "targets": columns(n=("passthrough", NUMBERS), c=(TargetEncoder(smooth=2.0), ["visits"])),
+    "union": columns(
+        n=(FeatureUnion([("s", StandardScaler()), ("m", MinMaxScaler())]), NUMBERS), c=(OneHotEncoder(), ["visits"])
+    ),
+    "one column mixed with itself": columns(
+        a=(PolynomialFeatures(3, include_bias=False), ["age"]), r=(StandardScaler(), ["income", "debt", "score"]),
+        c=(OneHotEncoder(handle_unknown="ignore"), ["visits"]),
+    ),
+    "missing indicators": columns(
+        n=(SimpleImputer(add_indicator=True), NUMBERS), c=(OneHotEncoder(sparse_output=False), [4]),
+    ),
+}  # fmt: skip
 MIXING = {
     "pca": columns(n=(PCA(2), NUMBERS), c=(OneHotEncoder(), ["visits"])),
     "normalizer": make_pipeline(columns(n=("passthrough", NUMBERS), c=(OrdinalEncoder(), ["visits"])), Normalizer()),
@@ -87,6 +112,61 @@ def test_transformations_beside_the_model_are_a_pipeline_over_raw_columns():
     assert explanation.features == tuple(X.columns)
     whole = explain_model(Pipeline([("a", encode), ("b", model)]), X, X[:4], feature_space="raw")
     np.testing.assert_allclose(explanation.local_importance_values[1], whole.shap_values[1])
+
+
+@pytest.mark.parametrize("form", ["names", "positions", "mapper"])
+def test_lists_of_columns_and_transformers(form):
+    X = table("mixed")
+    y = target(X, "regression")
+    where = {"names": [*NUMBERS, "visits"], "positions": [0, 1, 2, 3, 4], "mapper": [*NUMBERS, "visits"]}[form]
+    parts = [([one], [SimpleImputer(), StandardScaler()]) for one in where[:3]]
+    parts += [([where[3]], None), ([where[4]], OneHotEncoder())]
+    for columns_, steps in parts:
+        values = X[columns_] if form != "positions" else X.iloc[:, columns_]
+        for step in steps if isinstance(steps, list) else [steps] if steps else []:
+            values = step.fit_transform(values)
+    encode = ColumnList(parts, X.columns)
+    model = Ridge().fit(encode.transform(X), y)
+    if form == "mapper":
+
+        class DataFrameMapper(ColumnList):
+            built_features = tuple((columns_, steps, {}) for columns_, steps in parts)
+
+        explainer = TabularExplainer(
+            Pipeline([("m", DataFrameMapper(parts, X.columns)), ("r", model)]), X.iloc[:10], feature_space="raw"
+        )
+    else:
+        explainer = TabularExplainer(model, X.iloc[:10], transformations=parts)
+    explanation = explainer.explain_local(X.iloc[60:61])
+    game = model_game(lambda rows: model.predict(encode.transform(rows))[:, None], X.iloc[60:61], X.iloc[:10])
+    np.testing.assert_allclose(explanation.local_importance_values, shapley_values(game, 5), atol=1e-9)
+    assert explanation.method == "linear"
+    assert explanation.features == tuple(X.columns)
+
+
+def test_text_columns_are_one_column_each():
+    X = pd.DataFrame({"text": ["a b", "b c", "c c a", "d"] * 8, "n": np.arange(32.0)})
+    encode = columns(t=(TfidfVectorizer(token_pattern=r"\w"), "text"), n=(StandardScaler(), ["n"]))
+    fitted = make_pipeline(encode, Ridge()).fit(X, np.arange(32.0) ** 2)
+    explained = explain_model(fitted, X.iloc[:6], X.iloc[20:21], feature_space="raw")
+    game = model_game(lambda rows: fitted.predict(rows)[:, None], X.iloc[20:21], X.iloc[:6])
+    np.testing.assert_allclose(explained.shap_values, shapley_values(game, 2), atol=1e-9)
+
+
+def test_mixing_transformations_are_refused_unless_allowed():
+    X = table("mixed")
+    encode = MIXING["pca"].fit(X)
+    model = Ridge().fit(encode.transform(X), target(X, "regression"))
+    with pytest.raises(
+        InvalidInputError, match="in step 'n', PCA mixes columns|in step 'n', PCA may mix columns"
+    ) as error:
+        TabularExplainer(model, X, transformations=encode)
+    assert "allow_all_transformations=True" in str(error.value)
+    TabularExplainer(model, X, transformations=encode, allow_all_transformations=True)
+    with pytest.raises(InvalidInputError, match="columns that the data lacks"):
+        TabularExplainer(model, X, transformations=[(["nowhere"], None)])
+    with pytest.raises(InvalidInputError, match="must hold tuples"):
+        TabularExplainer(model, X, transformations=["age"])
 
 
 def test_a_search_is_explained_by_its_best_estimator():

@@ -1,0 +1,73 @@
+"""Functions that lead from the outputs a model is additive in to those of another space.
+
+Which one a model uses is not guessed from its class: a candidate is taken only if it reproduces the model's own outputs
+on example rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit, softmax
+
+Link: TypeAlias = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""From (n, K) outputs to (n, K) outputs."""
+
+CLIP = 1e-12
+"""Probabilities are kept this far from 0 and 1 before log-odds are taken."""
+TOLERANCE = 1e-5
+"""Largest gap to the model's own outputs, relative to their size: libraries that compute in float32 stay below it."""
+
+
+def logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Logistic function of each output."""
+    return np.asarray(expit(outputs))
+
+
+def normalised_logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Logistic function of each output, divided by their sum: one-versus-rest classifiers."""
+    shares = expit(outputs)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def normalised_exponential(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Softmax of the outputs of each row."""
+    return np.asarray(softmax(outputs, axis=1))
+
+
+def log_odds(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log-odds of each probability, clipped 1e-12 from 0 and 1."""
+    return np.asarray(logit(np.clip(outputs, CLIP, 1 - CLIP)))
+
+
+CANDIDATES: dict[tuple[str, str], tuple[Link, ...]] = {
+    ("log_odds", "probability"): (logistic, normalised_exponential, normalised_logistic),
+    ("margin", "probability"): (logistic, normalised_exponential, normalised_logistic),
+    ("probability", "log_odds"): (log_odds,),
+    ("margin", "response"): (np.exp, logistic),
+    ("response", "margin"): (np.log,),
+}
+"""(from, to) -> links to try."""
+
+
+def find_link(
+    source: str, target: str, outputs: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
+) -> Link | None:
+    """Return the link that turns a model's outputs in one space into its outputs in another, or None.
+
+    Parameters
+    ----------
+    source, target : str
+        Output spaces.
+    outputs, wanted : ndarray, shape (n, K)
+        The model's outputs for the same rows in both spaces.
+    """
+    for link in CANDIDATES.get((source, target), ()):
+        with np.errstate(all="ignore"):
+            made = link(outputs)
+        if made.shape == wanted.shape and np.allclose(made, wanted, rtol=TOLERANCE, atol=TOLERANCE):
+            return link
+    return None
