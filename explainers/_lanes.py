@@ -312,6 +312,16 @@ def add_entries(
 
 
 @_kernel_operation
+def count_bits(_context: Any, word: Any) -> Any:
+    """Return the number of bits that are set."""
+
+    def emit(e: _Emitter, word: Any) -> Any:
+        return e.builder.ctpop(word)
+
+    return _operation(emit, word, returns=types.int64)
+
+
+@_kernel_operation
 def first_bit(_context: Any, word: Any) -> Any:
     """Return the place of the lowest bit that is set, of a word that is not 0."""
 

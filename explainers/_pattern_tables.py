@@ -25,7 +25,7 @@ from automl_explain.explainers._table_kernels import (
     find_patterns,
     write_sources,
 )
-from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, tree_of
 from automl_explain.explainers._trees import Trees
 
 TABLE_BITS = 12
@@ -107,12 +107,6 @@ def _find_clusters(paths: Paths, n_splits: Ints, is_group: Bools) -> Clusters:
     return Clusters(nodes, tree_of(paths, nodes), players[: first_player[count]], first_player[: count + 1])
 
 
-def tree_of(paths: Paths, nodes: Longs) -> Longs:
-    """Return the tree of each node."""
-    order = np.argsort(paths.router.roots, kind="stable")
-    return order[np.searchsorted(paths.router.roots[order], nodes, side="right") - 1]
-
-
 def _describe(paths: Paths, nodes: Longs, n_splits: Ints) -> Subtrees:
     first_source = _offsets((paths.width + n_splits)[nodes])
     part = Subtrees(nodes, tree_of(paths, nodes), np.empty(first_source[-1], np.int32), first_source)
@@ -181,7 +175,7 @@ def build_companions(
     behind = _behind(paths)
     wanted_below = below[behind] > below[:-1]
     everyone = np.packbits(np.arange(64 * n_words) < background.n_rows, bitorder="little").view(np.uint64)
-    gain, loss = _pair_weights(int(paths.width[leaves.nodes].max(initial=0)))
+    gain, loss = pair_weights(int(paths.width[leaves.nodes].max(initial=0)))
     edges_of = np.repeat(paths.router.roots[leaves.trees], np.diff(leaves.first_source)) + leaves.sources // 2
     _, apart = row_layout(paths.n_players)
     column = model.output_columns().astype(np.int64) * apart
@@ -240,7 +234,7 @@ def _offsets(sizes: Ints | Longs) -> Longs:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
-def _pair_weights(most: int) -> tuple[Floats, Floats]:
+def pair_weights(most: int) -> tuple[Floats, Floats]:
     """Return ``(p-1)! q! / (p+q)!`` and ``p! (q-1)! / (p+q)!``; 0 where not defined."""
     gain, loss = np.zeros((most + 1, most + 1)), np.zeros((most + 1, most + 1))
     for p in range(most + 1):

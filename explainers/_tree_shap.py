@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._interventional import Companions
 from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
@@ -23,7 +22,7 @@ from automl_explain.explainers._pattern_tables import (
     companion_bytes,
     row_layout,
 )
-from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
+from automl_explain.explainers._tree_paths import as_matrix, as_weights, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
@@ -167,22 +166,6 @@ class Interventional:
 
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
-
-
-def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
-    """Return the weights of background rows, adding up to 1."""
-    if n_rows == 0:
-        raise InvalidInputError("The 'background' parameter must hold at least one row. Got 0.")
-    if weights is None:
-        return np.full(n_rows, 1.0 / n_rows)
-    given = np.asarray(weights, dtype=np.float64)
-    if given.shape != (n_rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
-        raise InvalidInputError(
-            f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
-            f"rows, not all 0. Got an array of shape {given.shape}."
-        )
-    share: Floats = given / given.sum()
-    return share
 
 
 def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
