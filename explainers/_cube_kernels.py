@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import count_bits
+from automl_explain.explainers._lanes import LANES, add_where_equal, count_bits
 from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
 
 
@@ -108,30 +108,31 @@ def _find_in_tree(
 
 
 @kernel
-def add_cubes(cubes: Cubes, n_others: int, values: Floats, column: Ints, masks: Words, out: Floats) -> None:
-    """Add the outputs of the coalitions in `masks` (words, n) to `out` (B, K, n).
+def add_cubes(
+    cubes: Cubes, n_others: int, values: Floats, column: Ints, masks: Words, n_outputs: int, out: Floats
+) -> None:
+    """Add the outputs of the n coalitions in `masks` (words, n) to `out`, flat (B, K, n); n is a multiple of LANES.
 
     `values` (M, V) are the leaves' outputs; a single one is added to output ``column[leaf]``.
     """
-    n_columns, n_words = values.shape[1], len(masks)
-    step = 1024  # coalitions whose sums stay in the first cache
-    for start in range(0, masks.shape[1], step):
-        stop = min(start + step, masks.shape[1])
+    (n_words, n), n_columns, flat = masks.shape, values.shape[1], masks.reshape(-1)
+    step = 64 * LANES  # coalitions whose sums stay in the first cache
+    for start in range(0, n, step):
+        count = min(step, n - start)
         for other in range(n_others):
             for cube in range(cubes.first[other], cubes.first[other + 1]):
-                leaf, present, tested = cubes.leaf[cube], cubes.present[cube, 0], cubes.tested[cube, 0]
+                leaf = cubes.leaf[cube]
                 for c in range(n_columns):
-                    k = c if n_columns > 1 else column[leaf]
-                    v = values[leaf, c]
+                    v, to = values[leaf, c], (other * n_outputs + (c if n_columns > 1 else column[leaf])) * n + start
                     if n_words == 1:
-                        for s in range(start, stop):
-                            out[other, k, s] += v if masks[0, s] & tested == present else 0.0
+                        present, tested = cubes.present[cube, 0], cubes.tested[cube, 0]
+                        add_where_equal(flat, start, count, tested, present, v, out, to)
                     else:
-                        for s in range(start, stop):
+                        for s in range(count):
                             fits = True
                             for word in range(n_words):
-                                fits &= masks[word, s] & cubes.tested[cube, word] == cubes.present[cube, word]
-                            out[other, k, s] += v if fits else 0.0
+                                fits &= masks[word, start + s] & cubes.tested[cube, word] == cubes.present[cube, word]
+                            out[to + s] += v if fits else 0.0
 
 
 @kernel

@@ -98,8 +98,8 @@ class CoalitionGame:
         """
         n_outputs, n_background = self._trees.n_outputs, self._background.n_rows
         words = None if coalitions is None else self._words(coalitions)
-        size = self._size_of_all() if words is None else words.shape[1]
-        out = np.empty((n_background, n_outputs, size))
+        size = self._size_of_all() if words is None else len(np.asarray(coalitions))
+        out = np.empty((n_background, n_outputs, size if words is None else words.shape[1]))
         if words is None:
             out[:] = 0.0
             out[:, :, 0] = self._trees.base
@@ -111,10 +111,10 @@ class CoalitionGame:
             if words is None:
                 add_all_coalitions(cubes, n, self._trees.values, self._column, part)
             else:
-                add_cubes(cubes, n, self._trees.values, self._column, words, part)
+                add_cubes(cubes, n, self._trees.values, self._column, words, n_outputs, part.reshape(-1))
 
         self._for_all_cubes(row, add, n_jobs)
-        return out.transpose(2, 0, 1)
+        return out[:, :, :size].transpose(2, 0, 1)
 
     def shap_values(self, row: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Floats:
         """Return the row's interventional Shapley values (K, P), cube by cube."""
@@ -138,7 +138,9 @@ class CoalitionGame:
                 f"The 'coalitions' parameter must be a matrix of bool with {self.n_players} columns, or of uint64 with "
                 f"{self._n_words}. Got {given.dtype} of shape {given.shape}."
             )
-        return np.ascontiguousarray(given.T)
+        padded = np.zeros((self._n_words, -(-len(given) // LANES) * LANES), np.uint64)
+        padded[:, : len(given)] = given.T
+        return padded
 
     def _size_of_all(self) -> int:
         if self.n_players > MOST_ENUMERATED:

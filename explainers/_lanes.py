@@ -360,3 +360,24 @@ def add_without(_context: Any, words: Any, size: Any, bit: Any, number: Any, sum
             e.store(e.add(e.load(target, kind), added), target)
 
     return _operation(emit, words, size, bit, number, sums)
+
+
+@_kernel_operation
+def add_where_equal(
+    _c: Any, words: Any, at: Any, count: Any, tested: Any, wanted: Any, number: Any, sums: Any, to: Any
+) -> Any:
+    """Add `number` to ``sums[to + i]`` where ``words[at + i] & tested == wanted``, i < count, a multiple of LANES."""
+
+    def emit(
+        e: _Emitter, _w: Any, at: Any, count: Any, tested: Any, wanted: Any, number: Any, _s: Any, to: Any
+    ) -> None:
+        b, kind = e.builder, ir.VectorType(_WORD, LANES)
+        word, total = e.pointer(0, at), e.pointer(6, to)
+        tested, wanted, number = e.spread(tested), e.spread(wanted), e.spread(number)
+        with cgutils.for_range(b, b.udiv(count, e.word(LANES))) as part:
+            index = e.times(part.index, LANES)
+            fits = b.icmp_unsigned("==", b.and_(e.load(e.at(word, index), kind), tested), wanted)
+            target = e.at(total, index)
+            e.store(e.add(e.load(target), b.select(fits, number, ir.Constant(_VECTOR, None))), target)
+
+    return _operation(emit, words, at, count, tested, wanted, number, sums, to)
