@@ -99,6 +99,9 @@ class _Emitter:
     def set_or_add(self, pointer: Any, value: Any, first: Any) -> None:
         self.store(self.builder.select(first, value, self.add(self.load(pointer), value)), pointer)
 
+    def add_at(self, pointer: Any, value: Any) -> None:
+        self.store(self.add(self.load(pointer), value), pointer)
+
     def add_chosen(self, pointer: Any, yes: Any, no: Any, if_yes: Any, if_no: Any) -> None:
         zero = ir.Constant(_VECTOR, None)
         chosen = self.choose(self.rows(yes), self.rows(no), self.builder.load(if_yes), self.builder.load(if_no), zero)
@@ -255,6 +258,66 @@ def visit_pair(
     return _operation(
         emit, stack, source, sums, target, first, coef, at, size, yes, no, left, right, phi, player, split_player
     )
+
+
+@_kernel_operation
+def scale(_context: Any, stack: Any, source: Any, sums: Any, target: Any, size: Any, number: Any) -> Any:
+    """Set ``sums[target, k] = stack[source, k] * number``, k < size."""
+
+    def emit(e: _Emitter, _s: Any, source: Any, _h: Any, target: Any, size: Any, number: Any) -> None:
+        c, h, factor = e.pointer(0, source), e.pointer(2, target), e.spread(number)
+        with e.each(size, 0) as (lane, _):
+            e.store(e.multiply(e.load(e.at(c, lane)), factor), e.at(h, lane))
+
+    return _operation(emit, stack, source, sums, target, size, number)
+
+
+@_kernel_operation
+def find_slopes(
+    _c: Any, sums: Any, source: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any, failed: Any, failed_at: Any,
+    slopes: Any,
+) -> Any:  # fmt: skip
+    """Set ``slopes[k] = sums[source, k] * (coef[at + 4k + 2] | coef[at + 4k + 3] | 0)``, the edge's own derivative.
+
+    Also ``slopes[size] = sum_k slopes[k] * failed[failed_at + k]``, the mixed one with a player that the row fails.
+    """
+
+    def emit(
+        e: _Emitter, _h: Any, source: Any, _f: Any, at: Any, size: Any, yes: Any, no: Any, _x: Any, failed_at: Any,
+        _s: Any,
+    ) -> None:  # fmt: skip
+        h, factor, other, slope = (
+            e.pointer(0, source),
+            e.pointer(2, at),
+            e.pointer(7, failed_at),
+            e.pointer(9, e.word(0)),
+        )
+        yes, no, total = e.rows(yes), e.rows(no), e.sum_variable()
+        with e.each(size, 4) as (lane, k):
+            chosen = e.choose(
+                yes, no, e.scalar(factor, e.plus(k, 2)), e.scalar(factor, e.plus(k, 3)), ir.Constant(_VECTOR, None)
+            )
+            value = e.multiply(e.load(e.at(h, lane)), chosen)
+            e.store(value, e.at(slope, lane))
+            e.add_to(total, e.multiply(value, e.scalar(other, e.builder.udiv(lane, e.word(LANES)))))
+        e.store(e.builder.load(total), e.at(slope, e.times(size, LANES)))
+
+    return _operation(emit, sums, source, coef, at, size, yes, no, failed, failed_at, slopes)
+
+
+@_kernel_operation
+def add_mixed(_context: Any, slopes: Any, passed: Any, at: Any, size: Any, yes: Any, phi: Any, target: Any) -> Any:
+    """Add ``sum_k slopes[k] * passed[at + k]`` to ``phi[target]`` for the rows `yes`, ``slopes[size]`` for the others."""
+
+    def emit(e: _Emitter, _s: Any, _p: Any, at: Any, size: Any, yes: Any, _phi: Any, target: Any) -> None:
+        slope, factor, total = e.pointer(0, e.word(0)), e.pointer(1, at), e.sum_variable()
+        with e.each(size, 1) as (lane, k):
+            e.add_to(total, e.multiply(e.load(e.at(slope, lane)), e.scalar(factor, k)))
+        otherwise = e.load(e.at(slope, e.times(size, LANES)))
+        chosen = e.builder.select(e.rows(yes), e.builder.load(total), otherwise)
+        e.add_at(e.pointer(5, target), chosen)
+
+    return _operation(emit, slopes, passed, at, size, yes, phi, target)
 
 
 @_kernel_operation

@@ -12,6 +12,7 @@ from automl_explain.explainers._interventional import Companions
 from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
+from automl_explain.explainers._path_interactions import add_path_interactions, leaf_shares, plan_pair_walks
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
 from automl_explain.explainers._pattern_tables import (
     COMPANION_BYTES,
@@ -99,6 +100,43 @@ class PathDependent:
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
+    def interaction_values(
+        self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Return the Shapley interaction values of the rows of `X`.
+
+        Parameters
+        ----------
+        X, n_jobs, progress
+            As in `shap_values`.
+
+        Returns
+        -------
+        ndarray, shape (K, n, P, P)
+            Half of each pair's Shapley interaction index off the diagonal, and on it what is left of a player's value:
+            every row of a matrix adds up to a Shapley value.
+        """
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players, n_players))
+        shares = leaf_shares(self._paths, self._trees.values)
+        n_places = n_outputs * n_players**2
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_blocks, n_places * LANES))
+            for plan in plan_pair_walks(self._paths):
+                for column in range(shares.shape[1]):
+                    plane = self._trees.output_columns(column).astype(np.int64) * (n_players**2 * LANES)
+                    add_path_interactions(self._paths, plan, inside, shares[:, column].copy(), plane, phi)
+            by_row = phi.reshape(-1, n_outputs, n_players, n_players, LANES).transpose(1, 0, 4, 2, 3)
+            values[:, rows] = by_row.reshape(n_outputs, -1, n_players, n_players)[:, : inside.n_rows]
+            return inside.n_rows
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        share_interactions(values)
+        return values
+
 
 class Interventional:
     """Shapley values where absent players take their values from background rows, independently of present ones.
@@ -166,6 +204,16 @@ class Interventional:
 
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
+
+
+def share_interactions(values: Floats) -> None:
+    """Turn interactions above the diagonal and values on it into symmetric matrices whose rows add up to the values."""
+    diagonal = np.arange(values.shape[-1])
+    shap_values = values[..., diagonal, diagonal]
+    values[..., diagonal, diagonal] = 0.0
+    values /= 2.0
+    values += values.swapaxes(-1, -2).copy()
+    values[..., diagonal, diagonal] = shap_values - values.sum(axis=-1)
 
 
 def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:

@@ -75,6 +75,21 @@ def test_interventional_values_are_those_of_the_definition(
     assert relative_error(explainer.base_values, games[0](frozenset()), trees) < 1e-10
 
 
+@pytest.mark.parametrize("player", [IDENTITY, SHARED], ids=["columns", "shared players"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("seed", range(2))
+def test_path_dependent_interactions_are_those_of_the_definition(
+    seed: int, options: dict[str, Any], player: Any
+) -> None:
+    trees, X = random_trees(seed, **options), random_rows(seed + 100, 3)
+    explainer = PathDependent(trees, player)
+    games = [oracles.path_dependent_game(trees, row, player) for row in X]
+    expected = np.stack([oracles.interaction_values(game, max(player) + 1) for game in games], axis=1)
+    got = explainer.interaction_values(X)
+    assert relative_error(got, expected, trees) < 1e-10
+    np.testing.assert_allclose(got.sum(axis=3), explainer.shap_values(X), rtol=1e-10, atol=1e-10)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**31), n_features=st.integers(1, 9), n_trees=st.integers(0, 6), depth=st.integers(0, 10),
