@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -136,6 +137,14 @@ def _lay_out(
     )  # fmt: skip
 
 
+def describe_all(model: Trees, paths: Paths) -> tuple[Subtrees, Subtrees]:
+    """Return the leaves that are narrow enough for pattern sums, and the others."""
+    leaf = (model.left < 0) & (paths.width > 0)
+    no_splits = np.zeros(len(model.left), np.int32)
+    narrow, wide = np.flatnonzero(leaf & (paths.width <= TABLE_BITS)), np.flatnonzero(leaf & (paths.width > TABLE_BITS))
+    return _describe(paths, narrow, no_splits), _describe(paths, wide, no_splits)
+
+
 def pattern_batches(
     paths: Paths, leaves: Subtrees, background: Rows, weights: Floats, order: int
 ) -> Iterator[tuple[Longs, list[Floats]]]:
@@ -157,7 +166,7 @@ def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: Rows) -> P
     sources = leaves.sources[(leaves.first_source[places, None] + np.arange(n_bits)).ravel()]
     patterns = np.empty((len(places), rows.n_blocks * LANES), np.uint32)
     trees, first = np.unique(leaves.trees[places], return_index=True)
-    masks = _masks(paths)
+    masks = node_masks(paths)
     for tree, start, stop in zip(trees.tolist(), first.tolist(), [*first[1:].tolist(), len(places)], strict=True):
         first_source = np.arange(start, stop + 1) * n_bits
         find_patterns(paths, rows, tree, sources, first_source, patterns.reshape(-1), start * patterns.shape[1], masks)
@@ -185,7 +194,7 @@ def build_companions(
     for number in np.unique(portion):
         inside, size = trees[portion == number], sizes[portion == number]
         start = _offsets(size)
-        masks = _masks(paths)
+        masks = node_masks(paths)
         passing = np.zeros(start[-1] * n_words, np.uint64)
         for i, tree in enumerate(inside.tolist()):
             find_passing(paths, background, tree, passing[start[i] * n_words : start[i + 1] * n_words], masks)
@@ -203,15 +212,15 @@ def companion_bytes(leaves: Subtrees, paths: Paths, background: Rows) -> int:
 
 def _behind(paths: Paths) -> Ints:
     """Return the node behind each subtree."""
-    behind = np.arange(1, len(paths.parent) + 1, dtype=np.int32)
-    inner = np.flatnonzero(paths.router.left >= 0)
-    # A subtree ends where that of its right child does, which lies one level deeper.
-    for node in inner[np.argsort(-paths.depth[inner], kind="stable")]:
-        behind[node] = behind[paths.router.right[node]]
-    return behind
+    size = np.ones(len(paths.parent), np.int32)
+    order = np.argsort(paths.depth, kind="stable")
+    bounds = np.searchsorted(paths.depth[order], np.arange(1, int(paths.depth.max(initial=0)) + 2)).tolist()
+    for start, stop in reversed(list(pairwise(bounds))):
+        np.add.at(size, paths.parent[order[start:stop]], size[order[start:stop]])
+    return np.arange(len(size), dtype=np.int32) + size
 
 
-def _masks(paths: Paths) -> Words:
+def node_masks(paths: Paths) -> Words:
     """Return space for the masks of any tree's nodes."""
     return np.empty(2 * int((paths.router.ends - paths.router.roots).max(initial=1)), np.uint64)
 
@@ -220,14 +229,14 @@ def add_table_values(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> N
     """Add the values of the leaves with a table to `phi` (n, places)."""
     patterns = np.empty(int(np.diff(tables.first_group).max(initial=0)) * LANES, np.uint32)
     sums = np.empty(int(tables.stride.max(initial=0)) * LANES)
-    add_from_tables(paths, tables, rows, phi.shape[1], phi.reshape(-1), patterns, _masks(paths), sums)
+    add_from_tables(paths, tables, rows, phi.shape[1], phi.reshape(-1), patterns, node_masks(paths), sums)
 
 
 def add_companion_values(paths: Paths, part: Companions, rows: Rows, phi: Floats) -> None:
     """Add the values of leaves without a table to `phi` (n, places)."""
     together, most = np.empty(int(paths.depth.max()) + 1, np.uint64), len(part.gain) + ENTRY
     words, sums = np.empty(most, np.uint64), np.empty(most)
-    add_from_companions(paths, part, rows, phi.shape[1], phi.reshape(-1), _masks(paths), together, words, sums)
+    add_from_companions(paths, part, rows, phi.shape[1], phi.reshape(-1), node_masks(paths), together, words, sums)
 
 
 def _offsets(sizes: Ints | Longs) -> Longs:

@@ -14,6 +14,7 @@ from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
 from automl_explain.explainers._path_interactions import add_path_interactions, leaf_shares, plan_pair_walks
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
+from automl_explain.explainers._pattern_interactions import add_companion_pairs, add_pair_sums, build_pair_sums
 from automl_explain.explainers._pattern_tables import (
     COMPANION_BYTES,
     add_companion_values,
@@ -21,6 +22,7 @@ from automl_explain.explainers._pattern_tables import (
     build_companions,
     build_tables,
     companion_bytes,
+    describe_all,
     row_layout,
 )
 from automl_explain.explainers._tree_paths import as_matrix, as_weights, read_paths, read_rows
@@ -203,6 +205,33 @@ class Interventional:
             return n
 
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
+        return values
+
+    def interaction_values(
+        self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Return the Shapley interaction values of the rows of `X`, as `PathDependent.interaction_values` does."""
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players, n_players))
+        n_places = n_outputs * n_players**2
+        model = self._trees, self._paths
+        narrow, wide = describe_all(*model)
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_rows, n_places))
+            for sums in build_pair_sums(*model, narrow, self._background, self._weights):
+                add_pair_sums(self._paths, sums, inside, phi)
+            for companions in build_companions(*model, wide, self._background, self._weights):
+                add_companion_pairs(self._paths, companions, inside, phi)
+            values[:, rows] = phi.reshape(-1, n_outputs, n_players, n_players).transpose(1, 0, 2, 3)
+            return inside.n_rows
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        diagonal = np.arange(n_players)
+        values[..., diagonal, diagonal] = self.shap_values(matrix, n_jobs=n_jobs)
+        share_interactions(values)
         return values
 
 

@@ -90,6 +90,21 @@ def test_path_dependent_interactions_are_those_of_the_definition(
     np.testing.assert_allclose(got.sum(axis=3), explainer.shap_values(X), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("player", [IDENTITY, SHARED], ids=["columns", "shared players"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_interventional_interactions_are_those_of_the_definition(
+    options: dict[str, Any], player: Any, storage: str
+) -> None:
+    trees, X, background = random_trees(0, **options), random_rows(100, 2), random_rows(200, 7)
+    weights = np.random.default_rng(0).uniform(size=7)
+    explainer = Interventional(trees, background, weights, player)
+    games = [oracles.interventional_game(trees, row, background, player, weights) for row in X]
+    expected = np.stack([oracles.interaction_values(game, max(player) + 1) for game in games], axis=1)
+    got = explainer.interaction_values(X)
+    assert relative_error(got, expected, trees) < 1e-10
+    np.testing.assert_allclose(got.sum(axis=3), explainer.shap_values(X), rtol=1e-10, atol=1e-10)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**31), n_features=st.integers(1, 9), n_trees=st.integers(0, 6), depth=st.integers(0, 10),
