@@ -35,10 +35,8 @@ TABLE_BYTES = 512 << 20
 """Memory that all tables of an explainer may take; the largest are given up first."""
 GROWTH = 3.0
 """How much larger shared tables may be than the smallest ones that do the same, where memory allows."""
-COMPANION_BYTES = 256 << 20
-"""Memory for the background's bits at leaves without a table; beyond it they are found again for every chunk."""
 PORTION_BYTES = 64 << 20
-"""Memory for the bits that are then held at a time."""
+"""Memory for the background's bits, at leaves without a table, that are made together."""
 CLUSTER_PLAYERS = 2 * ENTRY
 """Players that the groups of a cluster may have together."""
 PATTERN_ENTRIES = 1 << 22

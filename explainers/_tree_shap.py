@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,13 @@ from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
 from automl_explain.explainers._path_interactions import add_path_interactions, leaf_shares, plan_pair_walks
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
-from automl_explain.explainers._pattern_interactions import add_companion_pairs, add_pair_sums, build_pair_sums
+from automl_explain.explainers._pattern_interactions import (
+    PairSums,
+    add_companion_pairs,
+    add_pair_sums,
+    build_pair_sums,
+)
 from automl_explain.explainers._pattern_tables import (
-    COMPANION_BYTES,
     add_companion_values,
     add_table_values,
     build_companions,
@@ -25,15 +30,30 @@ from automl_explain.explainers._pattern_tables import (
     describe_all,
     row_layout,
 )
+from automl_explain.explainers._table_kernels import Subtrees
 from automl_explain.explainers._tree_paths import as_matrix, as_weights, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int], object]
+_Part = TypeVar("_Part")
+KEPT_BYTES = 256 << 20
+"""Memory for what is known of the background at wide leaves, and again for interactions."""
 CHUNK_ROWS = 2048
 """Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
 CHUNK_BYTES = 16 << 20
 """Memory for the values of these rows."""
+
+
+class Parts(Generic[_Part]):
+    """What `build` yields: kept if that takes little memory, built again for every pass if not."""
+
+    def __init__(self, build: Callable[[], Iterable[_Part]], n_bytes: int) -> None:
+        self._build = build
+        self._made = list(build()) if n_bytes <= KEPT_BYTES else None
+
+    def __iter__(self) -> Iterator[_Part]:
+        return iter(self._build() if self._made is None else self._made)
 
 
 class PathDependent:
@@ -178,14 +198,24 @@ class Interventional:
         self.base_values = self._weights @ trees.predict(rows)
         self._background = read_rows(self._paths.router, rows)
         self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
-        needed = companion_bytes(self._wide, self._paths, self._background)
-        self._kept = list(self._build_companions()) if needed <= COMPANION_BYTES else None
+        self._companions = self._build_companions(self._wide)
 
-    def _build_companions(self) -> Iterator[Companions]:
-        return build_companions(self._trees, self._paths, self._wide, self._background, self._weights)
+    def _build_companions(self, leaves: Subtrees) -> Parts[Companions]:
+        given = self._trees, self._paths, leaves, self._background, self._weights
+        return Parts(partial(build_companions, *given), companion_bytes(leaves, self._paths, self._background))
 
-    def _companions(self) -> Iterable[Companions]:
-        return self._build_companions() if self._kept is None else self._kept
+    @cached_property
+    def _all_companions(self) -> Parts[Companions]:
+        """Those of all leaves too wide for pattern sums, which interactions are made of."""
+        return self._build_companions(describe_all(self._trees, self._paths)[1])
+
+    @cached_property
+    def _pair_sums(self) -> Parts[PairSums]:
+        leaves = describe_all(self._trees, self._paths)[0]
+        given = self._trees, self._paths, leaves, self._background, self._weights
+        return Parts(
+            partial(build_pair_sums, *given), int((24 << self._paths.width[leaves.nodes].astype(np.int64)).sum())
+        )
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
@@ -199,7 +229,7 @@ class Interventional:
             phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
             if len(self._tables.trees):
                 add_table_values(self._paths, self._tables, inside, phi.reshape(n, -1))
-            for portion in self._companions():
+            for portion in self._companions:
                 add_companion_values(self._paths, portion, inside, phi.reshape(n, -1))
             values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
@@ -215,15 +245,14 @@ class Interventional:
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
         values = np.empty((n_outputs, len(matrix), n_players, n_players))
         n_places = n_outputs * n_players**2
-        model = self._trees, self._paths
-        narrow, wide = describe_all(*model)
+        walks, sums = self._all_companions, self._pair_sums
 
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             phi = np.zeros((inside.n_rows, n_places))
-            for sums in build_pair_sums(*model, narrow, self._background, self._weights):
-                add_pair_sums(self._paths, sums, inside, phi)
-            for companions in build_companions(*model, wide, self._background, self._weights):
+            for part in sums:
+                add_pair_sums(self._paths, part, inside, phi)
+            for companions in walks:
                 add_companion_pairs(self._paths, companions, inside, phi)
             values[:, rows] = phi.reshape(-1, n_outputs, n_players, n_players).transpose(1, 0, 2, 3)
             return inside.n_rows

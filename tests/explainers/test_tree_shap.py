@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automl_explain.explainers import _pattern_tables, _tree_shap
+from automl_explain.explainers import _path_walks, _pattern_tables, _tree_shap
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tree_shap import Interventional, PathDependent
 from automl_explain.explainers._trees import Trees
@@ -154,6 +155,47 @@ def test_results_do_not_depend_on_chunks_or_threads(storage: str, monkeypatch: p
             for n_jobs in (1, 2, 3):
                 assert (explainer.shap_values(X, n_jobs=n_jobs) == expected).all()
         assert (explainer.shap_values(X[17:18]) == expected[:, 17:18]).all()
+
+
+@pytest.mark.parametrize("vector", [False, True], ids=["scalar leaves", "vector leaves"])
+@pytest.mark.parametrize("n_features", [16, 17, 60])
+def test_tables_and_walks_agree_for_any_number_of_players(
+    n_features: int, vector: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = random_trees(21, n_features, n_trees=6, depth=7, n_outputs=2, vector=vector)
+    X, background = random_rows(22, 40, n_features), random_rows(23, 70, n_features)
+    results = []
+    for bits in (12, 6, -1):
+        monkeypatch.setattr(_pattern_tables, "TABLE_BITS", bits)
+        explainer = Interventional(trees, background)
+        results.append((explainer.shap_values(X), explainer.interaction_values(X[:5])))
+    for values, interactions in results[1:]:
+        np.testing.assert_allclose(values, results[0][0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(interactions, results[0][1], rtol=1e-10, atol=1e-12)
+
+
+def test_results_do_not_depend_on_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees, X, background = random_trees(31, depth=7), random_rows(32, 40), random_rows(33, 70)
+
+    def everything() -> list[np.ndarray]:
+        values = [explainer.shap_values(X) for explainer in explainers(trees, background)]
+        return values + [explainer.interaction_values(X) for explainer in explainers(trees, background)]
+
+    expected = everything()
+    for module, name, size in (
+        (_pattern_tables, "PATTERN_ENTRIES", 1), (_pattern_tables, "PORTION_BYTES", 1), (_path_walks, "SLAB_BYTES", 1),
+        (_tree_shap, "KEPT_BYTES", -1), (_tree_shap, "CHUNK_BYTES", 1), (_pattern_tables, "TABLE_BYTES", 20_000),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, size)
+        for got, want in zip(everything(), expected, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-13)
+
+
+def test_explainers_can_be_pickled() -> None:
+    trees, X = random_trees(41), random_rows(42, 10)
+    for explainer in explainers(trees, X):
+        expected = explainer.shap_values(X)
+        assert (pickle.loads(pickle.dumps(explainer)).shap_values(X) == expected).all()
 
 
 def test_progress_counts_every_row() -> None:
