@@ -113,7 +113,8 @@ def _collect(
         top -= 1
         while router.left[node] >= 0:
             column = router.feature[node]
-            mine, theirs = goes_left(router, node, x[column]), goes_left(router, node, other[column])
+            mine = goes_left(router, node, x[column])  # type: ignore[arg-type]  # compiled: any integer
+            theirs = goes_left(router, node, other[column])  # type: ignore[arg-type]
             left, right = router.left[node], router.right[node]
             if mine == theirs:
                 node = left if mine else right

@@ -85,8 +85,9 @@ class _LinearOutputs:
         coef = model.structure.coef
         mine, theirs = model.encode(rows.data), model.encode(background.data)
         steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * coef.T
-        self._steps = np.zeros((*steps.shape[:2], int(players.max()) + 1, len(coef)))
-        np.add.at(self._steps, (slice(None), slice(None), players), steps)
+        self._steps = np.stack(
+            [steps[:, :, players == player].sum(axis=2) for player in range(players.max() + 1)], axis=2
+        )
         self._base = theirs @ coef.T + model.structure.intercept
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
