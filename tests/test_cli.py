@@ -71,7 +71,8 @@ def fails(capsys, tmp_path, monkeypatch):
         assert main([str(argument) for argument in arguments]) == code
         captured = capsys.readouterr()
         assert captured.out == ""
-        lines = captured.err.splitlines()
+        # What a terminal is left with: a bar that was erased is overwritten from the line's beginning.
+        lines = [line for part in captured.err.split("\n") if (line := part.rsplit("\r", 1)[-1]).strip()]
         assert len(lines) == 1 + said, captured.err
         assert lines[-1].startswith("automl-explain: ")
         assert "Traceback" not in captured.err
