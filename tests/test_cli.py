@@ -71,8 +71,8 @@ def fails(capsys, tmp_path, monkeypatch):
         assert main([str(argument) for argument in arguments]) == code
         captured = capsys.readouterr()
         assert captured.out == ""
-        # What a terminal is left with: a bar that was erased is overwritten from the line's beginning.
-        lines = [line for part in captured.err.split("\n") if (line := part.rsplit("\r", 1)[-1]).strip()]
+        # what a terminal shows: progress that was written over is gone
+        lines = [line.rpartition("\r")[2] for line in captured.err.removesuffix("\n").split("\n")]
         assert len(lines) == 1 + said, captured.err
         assert lines[-1].startswith("automl-explain: ")
         assert "Traceback" not in captured.err
