@@ -1,203 +1,201 @@
-"""Outputs of a tree ensemble for mixtures of two rows: any number of coalitions for one walk through the trees.
-
-A row and a background row are sent through a tree together. Where a split sends both the same way there is nothing to
-decide; where it parts them, the leaf that is reached depends on whether the split's player is present. Every leaf that
-some mixture reaches is a *cube*: it is reached exactly by the coalitions that hold all of a set of players and none of
-another, so a coalition's output is the sum of the leaves of the cubes it lies in.
-
-For up to `LATTICE_PLAYERS` players the outputs of all coalitions are found at once: the indicator of "none of N" is
-expanded into signed terms "all of T" for T within N, and a sum over subsets adds the terms up. For more players each cube
-is tested against each coalition, bit sets in one machine word.
-"""
+"""The game of one row and one background row, for any coalitions: what non-linear links and meta-models are put upon."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._jit import kernel, run_blocks
-from automl_explain.explainers._tree_paths import Router, as_matrix, goes_left, read_router
+from automl_explain.explainers._cube_kernels import (
+    Cubes,
+    add_all_coalitions,
+    add_cube_shares,
+    add_cubes,
+    find_cubes,
+    split_masks,
+)
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._lanes import LANES
+from automl_explain.explainers._pattern_tables import pair_weights
+from automl_explain.explainers._tree_paths import Floats, Words, as_matrix, as_weights, read_paths, read_rows, tree_of
 from automl_explain.explainers._trees import Trees
 
-Floats = npt.NDArray[np.float64]
-
-LATTICE_PLAYERS = 14
-"""Players up to which the outputs of all coalitions are computed, whichever are asked for."""
-WORD_PLAYERS = 64
-"""Players that fit one machine word; beyond, mixed rows are sent through the trees one by one."""
+CUBES = 1 << 16
+"""Cubes that are held at a time, or one for each leaf if there are more leaves."""
+MOST_ENUMERATED = 20
+"""Players up to which all coalitions can be asked for."""
 
 
-class CoalitionOutputs:
-    """Outputs of a tree ensemble for coalitions of players between pairs of rows.
+def pack_coalitions(coalitions: npt.NDArray[np.bool_]) -> Words:
+    """Return coalitions (n, P) as bits in words of 64 players, (n, words); player i is bit i % 64 of word i // 64."""
+    n, n_players = coalitions.shape
+    padded = np.zeros((n, -(-n_players // 64) * 64), np.bool_)
+    padded[:, :n_players] = coalitions
+    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+
+
+class CoalitionGame:
+    """Outputs of a tree ensemble for rows of which a coalition of players is present, the others a background row's.
 
     Parameters
     ----------
     trees : Trees
+        The ensemble.
     background : array_like, shape (B, f)
-        Rows from which absent players take their columns.
-    player : array_like of int, shape (f,), optional
-        Player of each column; each its own by default.
+        Background rows.
+    player : array_like of int, shape (n_features,), optional
+        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.tree import DecisionTreeRegressor
-    >>> from automl_explain import describe
-    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> trees = describe(DecisionTreeRegressor().fit(X, [0.0, 1.0, 2.0, 5.0])).structure
-    >>> outputs = CoalitionOutputs(trees, X[:1])(X[3:], np.array([[False, False], [True, False], [True, True]]))
-    >>> outputs[0, 0, :, 0]
-    array([0., 2., 5.])
+    Exact Shapley values of a probability are those of the mean over the background of the link of these outputs::
+
+        game = CoalitionGame(trees, background)
+        margins = game.values(row)                            # (2^P, B, K)
+        probabilities = expit(margins).mean(axis=1)           # the game whose Shapley values are wanted
     """
 
     def __init__(self, trees: Trees, background: npt.ArrayLike, player: npt.ArrayLike | None = None) -> None:
         self._trees = trees
-        self._background = as_matrix(trees, background, "background")
-        self._player = np.arange(trees.n_features) if player is None else np.asarray(player, dtype=np.int64)
-        self._n_players = int(self._player.max(initial=-1)) + 1
-        self._router = read_router(trees)
+        self._paths = read_paths(trees, player)
+        rows = as_matrix(trees, background, "background")
+        as_weights(None, len(rows))  # refuses an empty background
+        self._background = read_rows(self._paths.router, rows)
+        nodes = np.arange(len(trees.left))
+        self._column = trees.output_columns()[tree_of(self._paths, nodes)].astype(np.int32)
+        self._n_words = max(1, -(-self._paths.n_players // 64))
 
-    def __call__(self, X: npt.ArrayLike, coalitions: npt.NDArray[np.bool_], *, n_jobs: int | None = None) -> Floats:
-        """Return the outputs, (n, B, m, K).
+    @property
+    def n_players(self) -> int:
+        """Number of players P."""
+        return self._paths.n_players
+
+    def values(
+        self,
+        row: npt.ArrayLike,
+        coalitions: npt.NDArray[np.bool_] | npt.NDArray[np.uint64] | None = None,
+        *,
+        n_jobs: int | None = None,
+    ) -> Floats:
+        """Return the outputs of coalitions with each background row.
 
         Parameters
         ----------
-        X : array_like, shape (n, f)
-            Rows from which present players take their columns.
-        coalitions : ndarray of bool, shape (m, P)
-            True where a player is present.
+        row : array_like, shape (f,)
+            Row to explain.
+        coalitions : ndarray of bool (n, P) or of uint64 (n, words), optional
+            Coalitions, the latter as `pack_coalitions` returns them. By default all 2^P, in binary order: player i is
+            present in coalition s when bit i of s is set.
         n_jobs : int, optional
             Number of threads; by default every core that this process may use.
+
+        Returns
+        -------
+        ndarray, shape (n, B, K)
+            Outputs, in the space in which the trees add up.
         """
-        rows = as_matrix(self._trees, X)
-        coalitions = coalitions[:, : self._n_players]  # further players have no column
-        trees, background = self._trees, self._background
-        outputs = np.empty((len(rows), len(background), len(coalitions), trees.n_outputs))
-        if self._n_players > WORD_PLAYERS:
-            columns = coalitions[:, self._player]
-            for i, b in np.ndindex(len(rows), len(background)):
-                outputs[i, b] = trees.predict(np.where(columns, rows[i], background[b]), n_jobs=n_jobs)
-            return outputs
-        words = (coalitions.astype(np.uint64) << np.arange(coalitions.shape[1], dtype=np.uint64)).sum(axis=1)
-        lattice = self._n_players <= LATTICE_PLAYERS and 2**self._n_players <= 16 * len(coalitions)
+        n_outputs, n_background = self._trees.n_outputs, self._background.n_rows
+        words = None if coalitions is None else self._words(coalitions)
+        size = self._size_of_all() if words is None else len(np.asarray(coalitions))
+        out = np.empty((n_background, n_outputs, size if words is None else words.shape[1]))
+        if words is None:
+            out[:] = 0.0
+            out[:, :, 0] = self._trees.base
+        else:
+            out[:] = self._trees.base[None, :, None]
 
-        def compute(block: tuple[int, slice]) -> int:
-            i, part = block
-            scratch = np.zeros((trees.n_outputs, 2**self._n_players if lattice else len(words)))
-            for b in range(*part.indices(len(background))):
-                scratch[:] = 0.0
-                add = _add_to_lattice if lattice else _add_to_coalitions
-                add(self._router, trees.values, trees.output, self._player, rows[i], background[b], words, scratch)
-                found = scratch[:, words.astype(np.int64)] if lattice else scratch
-                outputs[i, b] = found.T + trees.base
-            return 1
-
-        step = max(1, len(background) // 8)
-        blocks = [(i, slice(b, b + step)) for i in range(len(rows)) for b in range(0, len(background), step)]
-        run_blocks(compute, blocks, n_jobs)
-        return outputs
-
-
-@kernel
-def _collect(
-    router: Router, player: Any, tree: int, x: Any, other: Any, present: Any, absent: Any, leaf: Any, stack: Any
-) -> int:
-    """Write a tree's cubes: players that must be present and absent, and the leaf; return how many there are."""
-    one = np.uint64(1)
-    count, top = 0, 0
-    stack[0, 0], stack[0, 1], stack[0, 2] = np.uint64(router.roots[tree]), np.uint64(0), np.uint64(0)
-    while top >= 0:
-        node, yes, no = np.int64(stack[top, 0]), stack[top, 1], stack[top, 2]
-        top -= 1
-        while router.left[node] >= 0:
-            column = router.feature[node]
-            mine = goes_left(router, node, x[column])  # type: ignore[arg-type]  # compiled: any integer
-            theirs = goes_left(router, node, other[column])  # type: ignore[arg-type]
-            left, right = router.left[node], router.right[node]
-            if mine == theirs:
-                node = left if mine else right
-                continue
-            bit = one << np.uint64(player[column])
-            with_row, with_other = (left, right) if mine else (right, left)
-            if yes & bit:
-                node = with_row
-            elif no & bit:
-                node = with_other
+        def add(start: int, cubes: Cubes, n: int) -> None:
+            part = out[start : start + n]
+            if words is None:
+                add_all_coalitions(cubes, n, self._trees.values, self._column, part)
             else:
-                top += 1
-                stack[top, 0], stack[top, 1], stack[top, 2] = np.uint64(with_other), yes, no | bit
-                node, yes = with_row, yes | bit
-        present[count], absent[count], leaf[count] = yes, no, node
-        count += 1
-    return count
+                add_cubes(cubes, n, self._trees.values, self._column, words, n_outputs, part.reshape(-1))
+
+        self._for_all_cubes(row, add, n_jobs)
+        return out[:, :, :size].transpose(2, 0, 1)
+
+    def shap_values(self, row: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Floats:
+        """Return the row's interventional Shapley values (K, P), cube by cube."""
+        share = as_weights(weights, self._background.n_rows)
+        gain, loss = pair_weights(int(self._paths.width.max(initial=0)))
+        phi = np.zeros((self._trees.n_outputs, self.n_players))
+
+        def add(start: int, cubes: Cubes, n: int) -> None:
+            part = share[start : start + n]
+            add_cube_shares(cubes, n, self._trees.values, self._column, part, gain, loss, phi)
+
+        self._for_all_cubes(row, add, 1)
+        return phi
+
+    def _words(self, coalitions: npt.NDArray[np.bool_] | npt.NDArray[np.uint64]) -> Words:
+        given = np.asarray(coalitions)
+        if given.ndim == 2 and given.dtype == np.bool_ and given.shape[1] == self.n_players:
+            given = pack_coalitions(given.astype(np.bool_))
+        if given.ndim != 2 or given.dtype != np.uint64 or given.shape[1] != self._n_words:
+            raise InvalidInputError(
+                f"The 'coalitions' parameter must be a matrix of bool with {self.n_players} columns, or of uint64 with "
+                f"{self._n_words}. Got {given.dtype} of shape {given.shape}."
+            )
+        padded = np.zeros((self._n_words, -(-len(given) // LANES) * LANES), np.uint64)
+        padded[:, : len(given)] = given.T
+        return padded
+
+    def _size_of_all(self) -> int:
+        if self.n_players > MOST_ENUMERATED:
+            raise InvalidInputError(
+                f"The 'coalitions' parameter is needed for more than {MOST_ENUMERATED} players: there are "
+                f"2^{self.n_players} coalitions."
+            )
+        return 1 << self.n_players
+
+    def _for_all_cubes(self, row: npt.ArrayLike, add: Callable[[int, Cubes, int], None], n_jobs: int | None) -> None:
+        """Call ``add(first background row, cubes, number of background rows)`` for every background row once."""
+        matrix = as_matrix(self._trees, np.asarray(row, dtype=np.float64)[None, :], "row")
+        row_masks = np.zeros(len(self._trees.left), np.uint64)
+        split_masks(self._paths, read_rows(self._paths.router, matrix), 0, row_masks)
+
+        def run(block: int) -> int:
+            for start, cubes, n in self._cubes(row_masks, block):
+                add(start, cubes, n)
+            return LANES
+
+        run_blocks(run, range(self._background.n_blocks), n_jobs)
+
+    def _cubes(self, row_masks: Words, block: int) -> Iterator[tuple[int, Cubes, int]]:
+        """Yield the cubes with the background rows of a block, a few rows at a time."""
+        masks, most = np.zeros_like(row_masks), max(CUBES, len(row_masks))
+        split_masks(self._paths, self._background, block, masks)
+        shape = (most, self._n_words)
+        cubes = Cubes(
+            np.empty(LANES + 1, np.int64),
+            np.empty(shape, np.uint64),
+            np.empty(shape, np.uint64),
+            np.empty(most, np.int32),
+        )
+        branches, path = np.empty((self.n_players + 1, 3), np.int64), np.empty((2, self._n_words), np.uint64)
+        start, stop = block * LANES, min((block + 1) * LANES, self._background.n_rows)
+        while start < stop:
+            n = find_cubes(self._paths, row_masks, masks, stop - start, cubes, branches, path)
+            yield start, cubes, n
+            masks >>= np.uint64(n)
+            start += n
 
 
-@kernel
-def _add_to_lattice(
-    router: Router, values: Any, output: Any, player: Any, x: Any, other: Any, words: Any, lattice: Any
-) -> None:
-    """Add the ensemble's outputs for every coalition to `lattice` (K, 2^P).
-
-    The subset sum is the zeta transform of Yates (1937); Bjorklund et al., "Fourier meets Moebius",
-    doi:10.1145/1250790.1250801.
-    """
-    size = 1
-    for tree in range(len(router.roots)):
-        size = max(size, router.ends[tree] - router.roots[tree])
-    present, absent = np.empty(size, np.uint64), np.empty(size, np.uint64)
-    leaf, stack = np.empty(size, np.int64), np.empty((size + 1, 3), np.uint64)
-    one = np.uint64(1)
-    for tree in range(len(router.roots)):
-        count = _collect(router, player, tree, x, other, present, absent, leaf, stack)
-        for cube in range(count):
-            subset, sign = absent[cube], 1.0
-            bits = subset
-            while bits:
-                sign = -sign
-                bits &= bits - one
-            while True:
-                at = present[cube] | subset
-                if output[tree] >= 0 and values.shape[1] == 1:
-                    lattice[output[tree], at] += sign * values[leaf[cube], 0]
-                else:
-                    for column in range(values.shape[1]):
-                        lattice[column, at] += sign * values[leaf[cube], column]
-                if subset == 0:
-                    break
-                smaller = (subset - one) & absent[cube]
-                bits = subset ^ smaller
-                while bits:
-                    sign = -sign
-                    bits &= bits - one
-                subset = smaller
-    for column in range(len(lattice)):
-        half = 1
-        while half < lattice.shape[1]:
-            for start in range(0, lattice.shape[1], 2 * half):
-                for at in range(start, start + half):
-                    lattice[column, at + half] += lattice[column, at]
-            half *= 2
-
-
-@kernel
-def _add_to_coalitions(
-    router: Router, values: Any, output: Any, player: Any, x: Any, other: Any, words: Any, sums: Any
-) -> None:
-    """Add the ensemble's outputs for the coalitions in `words` to `sums` (K, m), each cube tested against each."""
-    size = 1
-    for tree in range(len(router.roots)):
-        size = max(size, router.ends[tree] - router.roots[tree])
-    present, absent = np.empty(size, np.uint64), np.empty(size, np.uint64)
-    leaf, stack = np.empty(size, np.int64), np.empty((size + 1, 3), np.uint64)
-    for tree in range(len(router.roots)):
-        count = _collect(router, player, tree, x, other, present, absent, leaf, stack)
-        for cube in range(count):
-            every, wanted = present[cube] | absent[cube], present[cube]
-            scalar = output[tree] >= 0 and values.shape[1] == 1
-            for column in range(values.shape[1]):
-                value = values[leaf[cube], column]
-                target = sums[output[tree] if scalar else column]
-                for i in range(len(words)):
-                    target[i] += value if words[i] & every == wanted else 0.0
+def coalition_values(
+    trees: Trees,
+    rows: npt.ArrayLike,
+    background: npt.ArrayLike,
+    coalitions: npt.NDArray[np.bool_] | npt.NDArray[np.uint64] | None = None,
+    *,
+    player: npt.ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> Floats:
+    """Return `CoalitionGame.values` of a row (n, B, K), or of several rows (rows, n, B, K)."""
+    game, given = CoalitionGame(trees, background, player), np.asarray(rows, dtype=np.float64)
+    if given.ndim == 1:
+        return game.values(given, coalitions, n_jobs=n_jobs)
+    if not len(given):
+        raise InvalidInputError("The 'rows' parameter must hold at least one row. Got 0.")
+    return np.stack([game.values(row, coalitions, n_jobs=n_jobs) for row in given])

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._cubes import CoalitionOutputs
+from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import Composite, FittedModel, Linear, Matrix, Mixture, Opaque
@@ -27,6 +27,8 @@ Outputs = npt.NDArray[np.float64]
 Players = npt.NDArray[np.intp]
 """(f,): the player of each column."""
 
+LATTICE_PLAYERS = 14
+"""Players up to which a tree ensemble's outputs for all coalitions are computed even where some are asked for."""
 BYTE_BUDGET = 64 * 2**20
 """Upper bound on the memory of one batch of mixed rows."""
 
@@ -103,10 +105,17 @@ class _TreeOutputs:
         assert isinstance(model.structure, Trees)
         self._model = model
         self._rows = model.encode(rows.data)
-        self._outputs = CoalitionOutputs(model.structure, model.encode(background.data), players)
+        self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
-        return _every_output(self._outputs(self._rows, coalitions), self._model)
+        n_players = self._game.n_players
+        present = coalitions[:, :n_players]  # further players have no column
+        if n_players <= LATTICE_PLAYERS and 2**n_players <= 16 * len(present):
+            number = present @ (1 << np.arange(n_players))
+            parts = [self._game.values(row)[number] for row in self._rows]
+        else:
+            parts = [self._game.values(row, present) for row in self._rows]
+        return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
 
 
 class _MixtureOutputs:

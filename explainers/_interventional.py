@@ -1,32 +1,29 @@
 """Kernels that explain rows by interventional Shapley values.
 
 Most leaves are looked up in tables (see `_table_kernels`): one pass over a tree's splits gives the index of each
-group's entry. For
-leaves with too many players for a table, the row's pattern is compared with those of the background: where it reaches
-the leaf together with a background row, p of the players can be taken from the row alone and q from the background
-alone, and a leaf of output v gives each of the former ``v (p-1)! q! / (p+q)!`` and takes ``v p! (q-1)! / (p+q)!`` from
-each of the latter.
+group's entry. The
+other leaves are found by walking the tree together with all background rows: where the row reaches a leaf together with
+a background row, p of the players can be taken from the row alone and q from the background alone, and a leaf of output v
+gives each of the former ``v (p-1)! q! / (p+q)!`` and takes ``v p! (q-1)! / (p+q)!`` from each of the latter.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from automl_explain.explainers._jit import inlined, kernel
 from automl_explain.explainers._lanes import (
+    ENTRY,
     LANES,
     add_entries,
-    count_bits,
-    find_supersets,
+    add_without,
+    count_without,
     first_bit,
     gather_patterns,
 )
-from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Patterns, Rows, pass_masks
-
-PATTERN_BITS = 32
-"""Players in one word of a pattern."""
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, pass_masks
 
 
 class Tables(NamedTuple):
@@ -50,8 +47,6 @@ class Tables(NamedTuple):
         Leaf columns.
     in_place : bool
         Whether entries have the layout of a row of values, so that no places are needed.
-    most_nodes, most_stride, most_groups : int
-        Largest tree, entry, and number of groups in a cluster.
     """
 
     trees: Longs
@@ -66,17 +61,16 @@ class Tables(NamedTuple):
     entries: Floats
     n_columns: int
     in_place: bool
-    most_nodes: int
-    most_stride: int
-    most_groups: int
 
 
 @kernel
-def add_from_tables(paths: Paths, tables: Tables, rows: Rows, n_places: int, phi: Floats) -> None:
-    """Add the values of all groups to `phi`, flat rows of `n_places`."""
-    patterns = np.empty(tables.most_groups * LANES, np.uint32)
-    masks = np.empty(2 * tables.most_nodes, np.uint64)
-    sums = np.empty(LANES * tables.most_stride)
+def add_from_tables(
+    paths: Paths, tables: Tables, rows: Rows, n_places: int, phi: Floats, patterns: Patterns, masks: Words, sums: Floats
+) -> None:
+    """Add the values of all groups to `phi`, flat rows of `n_places`.
+
+    Working space: `patterns` (groups of a cluster * LANES,), `masks` (2 * nodes of a tree,), `sums` (LANES * entry,).
+    """
     for i in range(len(tables.trees)):
         tree = tables.trees[i]
         for block in range(rows.n_blocks):
@@ -112,115 +106,130 @@ def add_from_tables(paths: Paths, tables: Tables, rows: Rows, n_places: int, phi
                             phi[(block * LANES + row) * n_places + place] += sums[row * stride + column * apart + j]
 
 
-class Lists(NamedTuple):
-    """Leaves without a table, with the patterns that the background rows make there.
+class Companions(NamedTuple):
+    """Leaves without a table, and which background rows pass the players on their paths.
 
     Parameters
     ----------
-    trees, first_leaf : ndarray
-        The leaves of ``trees[i]`` are those from ``first_leaf[i]`` to ``first_leaf[i + 1]``.
-    nodes, places, first_place : ndarray
-        The leaves, and for each its players' places in a row of values.
-    sources, first_source, first_word : ndarray
-        Pattern bits of each leaf in words of PATTERN_BITS, as in `Subtrees`; leaf i has the words from ``first_word[i]``.
-    patterns : ndarray
-        Patterns of the background, (words, n_background), flat.
-    weights : ndarray, shape (n_background,)
-        Its weights, 0 for rows that fill the last block.
+    trees, first_node : ndarray
+        The trees with such leaves, and the number of nodes of those before.
+    wanted, behind : ndarray, shape (M,)
+        Whether there are such leaves below a node, and the node behind those below it.
+    passing, n_words : ndarray, int
+        Bits of the background rows that pass the player of an edge so far, in words of 64 rows; (n_words, nodes) for each
+        tree.
+    everyone : ndarray
+        Bits of all background rows.
+    weights : ndarray, shape (B,)
+        Weights of the background rows.
     gain, loss : ndarray
         The two weights of a leaf, by p and q.
-    values, apart : ndarray, int
-        Leaf outputs (M, V), and the distance of two outputs in a row of values.
-    most_nodes : int
-        Size of the largest tree.
+    rank, edges, players, first_edge : ndarray
+        From ``first_edge[rank[n]]`` to ``first_edge[rank[n] + 1]``: players on the path to leaf n, and their deepest edges,
+        twice and counted from the tree's root.
+    values, column, apart : ndarray, ndarray, int
+        Leaf outputs (M, V), each tree's place in a row of values, and the distance of two outputs there.
     """
 
     trees: Longs
-    first_leaf: Longs
-    nodes: Longs
-    places: Longs
-    first_place: Longs
-    sources: Ints
-    first_source: Longs
-    first_word: Longs
-    patterns: Patterns
+    first_node: Longs
+    wanted: Bools
+    behind: Ints
+    passing: Words
+    n_words: int
+    everyone: Words
     weights: Floats
     gain: Floats
     loss: Floats
+    rank: Longs
+    edges: Ints
+    players: Ints
+    first_edge: Longs
     values: Floats
+    column: Longs
     apart: int
-    most_nodes: int
 
 
 @kernel
-def add_from_lists(paths: Paths, lists: Lists, rows: Rows, n_places: int, phi: Floats) -> None:
-    """Add the values of the leaves without a table to `phi`, flat rows of `n_places`."""
-    masks = np.empty(2 * lists.most_nodes, np.uint64)
-    n_words = (len(lists.gain) + PATTERN_BITS - 1) // PATTERN_BITS
-    failed, value = np.empty(n_words * LANES, np.uint32), np.empty(len(lists.gain))
-    for i in range(len(lists.trees)):
-        for block in range(rows.n_blocks):
-            pass_masks(paths, rows, lists.trees[i], block, masks)
-            for leaf in range(lists.first_leaf[i], lists.first_leaf[i + 1]):
-                first = lists.first_word[leaf]
-                n_words = lists.first_word[leaf + 1] - first
-                for word in range(n_words):
-                    start, stop = lists.first_source[first + word], lists.first_source[first + word + 1]
-                    gather_patterns(masks, lists.sources, start, stop - start, failed, word * LANES)
-                    for row in range(LANES):
-                        every_bit = np.uint32((np.uint64(1) << np.uint64(stop - start)) - np.uint64(1))
-                        failed[word * LANES + row] ^= every_bit
-                for row in range(min(LANES, rows.n_rows - block * LANES)):
-                    lost = _weigh_pairs(lists, leaf, failed, row, value)
-                    if lost >= 0.0:
-                        _add_leaf(lists, leaf, failed, row, value, lost, phi, (block * LANES + row) * n_places)
+def find_passing(paths: Paths, rows: Rows, tree: int, passing: Words, masks: Words) -> None:
+    """Write the `passing` bits of one tree's edges, (n_words * nodes,) zeros before; `masks` is working space."""
+    n_nodes = paths.router.ends[tree] - paths.router.roots[tree]
+    per_word = 64 // LANES
+    for block in range(rows.n_blocks):
+        pass_masks(paths, rows, tree, block, masks)
+        for node in range(n_nodes):
+            word, shift = block // per_word, np.uint64(block % per_word * LANES)
+            passing[word * n_nodes + node] |= masks[2 * node] << shift
 
 
-@inlined
-def _weigh_pairs(lists: Lists, leaf: int, failed: Patterns, row: int, value: Floats) -> float:
-    """Write what the leaf gives to each player that the row passes; return what it takes from each other one.
+@kernel
+def add_from_companions(
+    paths: Paths,
+    part: Companions,
+    rows: Rows,
+    n_places: int,
+    phi: Floats,
+    masks: Words,
+    together: Words,
+    words: Words,
+    sums: Floats,
+) -> None:
+    """Add the values of the leaves without a table to `phi`, flat rows of `n_places`.
 
-    That is -1 when the row reaches the leaf together with no background row.
+    Each row walks a tree in preorder and keeps, by depth, which of 64 background rows still reach a node together with it:
+    those that pass every player that it fails. Where none is left, nothing below is visited.
+
+    Working space: `masks` (2 * nodes of a tree,), `together` (depth + 1,), `words` and `sums` (players of a leaf,).
     """
-    n_background, first, lost = len(lists.weights), lists.first_word[leaf], -1.0
-    n_words = lists.first_word[leaf + 1] - first
-    d = lists.first_place[leaf + 1] - lists.first_place[leaf]
-    q = 0
-    for start in range(0, n_background, LANES):
-        fits = find_supersets(lists.patterns, first * n_background + start, n_background, failed, row, n_words)
-        while fits:
-            other = start + first_bit(fits)
-            fits &= fits - np.uint64(1)
-            if lost < 0.0:
-                lost = 0.0
-                for word in range(n_words):
-                    q += count_bits(failed[word * LANES + row])
-                for j in range(d):
-                    value[j] = 0.0
-            p = d
-            for word in range(n_words):
-                p -= count_bits(lists.patterns[(first + word) * n_background + other])
-            lost += lists.weights[other] * lists.loss[p, q]
-            won = lists.weights[other] * lists.gain[p, q]
-            for word in range(n_words):
-                n_bits = np.uint64(min(d - word * PATTERN_BITS, PATTERN_BITS))
-                every_bit = (np.uint64(1) << n_bits) - np.uint64(1)
-                lacking = np.uint64(lists.patterns[(first + word) * n_background + other]) ^ every_bit
-                while lacking:
-                    value[word * PATTERN_BITS + first_bit(lacking)] += won
-                    lacking &= lacking - np.uint64(1)
-    return lost
+    left, depth, wanted, behind = paths.router.left, paths.depth, part.wanted, part.behind
+    for i in range(len(part.trees)):
+        tree = part.trees[i]
+        root, end = paths.router.roots[tree], paths.router.ends[tree]
+        for block in range(rows.n_blocks):
+            pass_masks(paths, rows, tree, block, masks)
+            for row in range(min(LANES, rows.n_rows - block * LANES)):
+                at = (block * LANES + row) * n_places + part.column[tree]
+                for word in range(part.n_words):
+                    first = part.first_node[i] * part.n_words + word * (end - root)
+                    together[0] = part.everyone[word]
+                    node = root + 1
+                    while node < end:
+                        fails = ((masks[2 * (node - root)] >> np.uint64(row)) & np.uint64(1)) - np.uint64(1)
+                        others = together[depth[node] - 1] & (part.passing[first + node - root] | ~fails)
+                        if others == 0 or not wanted[node]:
+                            node = behind[node]
+                            continue
+                        together[depth[node]] = others
+                        if left[node] < 0:
+                            _add_leaf(part, node, first, masks, row, others, 64 * word, words, sums, phi, at)
+                        node += 1
 
 
 @inlined
 def _add_leaf(
-    lists: Lists, leaf: int, failed: Patterns, row: int, value: Floats, lost: float, phi: Floats, at: int
-) -> None:
-    """Add a leaf's outputs, weighed, to the row of values that begins at ``phi[at]``."""
-    first, node = lists.first_place[leaf], lists.nodes[leaf]
-    for j in range(lists.first_place[leaf + 1] - first):
-        weight = value[j]
-        if (failed[(j // PATTERN_BITS) * LANES + row] >> np.uint32(j % PATTERN_BITS)) & np.uint32(1):
-            weight = -lost
-        for column in range(lists.values.shape[1]):
-            phi[at + lists.places[first + j] + column * lists.apart] += weight * lists.values[node, column]
+    part: Companions, leaf: int, first: int, masks: Words, row: int, others: Any, first_other: int, words: Words,
+    sums: Floats, phi: Floats, at: int,
+) -> None:  # fmt: skip
+    """Add what a leaf gives a row that reaches it together with the background rows in the mask `others`.
+
+    `words` and `sums` are working space for each player of the path, in whole ENTRY.
+    """
+    start, d = part.first_edge[part.rank[leaf]], part.first_edge[part.rank[leaf] + 1] - part.first_edge[part.rank[leaf]]
+    size, lost, q = (d + ENTRY - 1) // ENTRY, 0.0, d
+    for j in range(size * ENTRY):
+        words[j], sums[j] = ~np.uint64(0), 0.0
+    for j in range(d):
+        edge = part.edges[start + j]
+        words[j] = part.passing[first + edge // 2]
+        q -= np.int64((masks[edge] >> np.uint64(row)) & np.uint64(1))
+    while others:
+        other = first_bit(others)
+        others &= others - np.uint64(1)
+        p, weight = count_without(words, size, other), part.weights[first_other + other]
+        lost += weight * part.loss[p, q]
+        add_without(words, size, other, weight * part.gain[p, q], sums)
+    for j in range(d):
+        passes = np.int64((masks[part.edges[start + j]] >> np.uint64(row)) & np.uint64(1))
+        total = sums[j] - lost * (1 - passes)  # nothing was added to the sums of players that fail
+        for column in range(part.values.shape[1]):
+            phi[at + part.players[start + j] + column * part.apart] += total * part.values[leaf, column]

@@ -64,10 +64,16 @@ class _Emitter:
     def scalar(self, pointer: Any, index: Any) -> Any:
         return self.spread(self.builder.load(self.builder.gep(pointer, [index])))
 
-    def spread(self, value: Any) -> Any:
-        vector = ir.VectorType(value.type, LANES)
+    def spread(self, value: Any, width: int = LANES) -> Any:
+        vector, places = ir.VectorType(value.type, width), ir.VectorType(ir.IntType(32), width)
         first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(_INDEX, None))
+        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(places, None))
+
+    def lacking(self, pointer: Any, bit: Any) -> Any:
+        """Return which of ENTRY words lack a bit."""
+        kind = ir.VectorType(_WORD, ENTRY)
+        found = self.builder.and_(self.load(pointer, kind), self.spread(self.builder.shl(self.word(1), bit), ENTRY))
+        return self.builder.icmp_unsigned("==", found, ir.Constant(kind, None))
 
     def rows(self, mask: Any) -> Any:
         return self.builder.bitcast(self.builder.trunc(mask, _MASK), _BITS)
@@ -92,6 +98,9 @@ class _Emitter:
 
     def set_or_add(self, pointer: Any, value: Any, first: Any) -> None:
         self.store(self.builder.select(first, value, self.add(self.load(pointer), value)), pointer)
+
+    def add_at(self, pointer: Any, value: Any) -> None:
+        self.store(self.add(self.load(pointer), value), pointer)
 
     def add_chosen(self, pointer: Any, yes: Any, no: Any, if_yes: Any, if_no: Any) -> None:
         zero = ir.Constant(_VECTOR, None)
@@ -252,6 +261,66 @@ def visit_pair(
 
 
 @_kernel_operation
+def scale(_context: Any, stack: Any, source: Any, sums: Any, target: Any, size: Any, number: Any) -> Any:
+    """Set ``sums[target, k] = stack[source, k] * number``, k < size."""
+
+    def emit(e: _Emitter, _s: Any, source: Any, _h: Any, target: Any, size: Any, number: Any) -> None:
+        c, h, factor = e.pointer(0, source), e.pointer(2, target), e.spread(number)
+        with e.each(size, 0) as (lane, _):
+            e.store(e.multiply(e.load(e.at(c, lane)), factor), e.at(h, lane))
+
+    return _operation(emit, stack, source, sums, target, size, number)
+
+
+@_kernel_operation
+def find_slopes(
+    _c: Any, sums: Any, source: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any, failed: Any, failed_at: Any,
+    slopes: Any,
+) -> Any:  # fmt: skip
+    """Set ``slopes[k] = sums[source, k] * (coef[at + 4k + 2] | coef[at + 4k + 3] | 0)``, the edge's own derivative.
+
+    Also ``slopes[size] = sum_k slopes[k] * failed[failed_at + k]``, the mixed one with a player that the row fails.
+    """
+
+    def emit(
+        e: _Emitter, _h: Any, source: Any, _f: Any, at: Any, size: Any, yes: Any, no: Any, _x: Any, failed_at: Any,
+        _s: Any,
+    ) -> None:  # fmt: skip
+        h, factor, other, slope = (
+            e.pointer(0, source),
+            e.pointer(2, at),
+            e.pointer(7, failed_at),
+            e.pointer(9, e.word(0)),
+        )
+        yes, no, total = e.rows(yes), e.rows(no), e.sum_variable()
+        with e.each(size, 4) as (lane, k):
+            chosen = e.choose(
+                yes, no, e.scalar(factor, e.plus(k, 2)), e.scalar(factor, e.plus(k, 3)), ir.Constant(_VECTOR, None)
+            )
+            value = e.multiply(e.load(e.at(h, lane)), chosen)
+            e.store(value, e.at(slope, lane))
+            e.add_to(total, e.multiply(value, e.scalar(other, e.builder.udiv(lane, e.word(LANES)))))
+        e.store(e.builder.load(total), e.at(slope, e.times(size, LANES)))
+
+    return _operation(emit, sums, source, coef, at, size, yes, no, failed, failed_at, slopes)
+
+
+@_kernel_operation
+def add_mixed(_context: Any, slopes: Any, passed: Any, at: Any, size: Any, yes: Any, phi: Any, target: Any) -> Any:
+    """Add ``sum_k slopes[k] * passed[at + k]`` to ``phi[target]`` for the rows `yes`, ``slopes[size]`` for the others."""
+
+    def emit(e: _Emitter, _s: Any, _p: Any, at: Any, size: Any, yes: Any, _phi: Any, target: Any) -> None:
+        slope, factor, total = e.pointer(0, e.word(0)), e.pointer(1, at), e.sum_variable()
+        with e.each(size, 1) as (lane, k):
+            e.add_to(total, e.multiply(e.load(e.at(slope, lane)), e.scalar(factor, k)))
+        otherwise = e.load(e.at(slope, e.times(size, LANES)))
+        chosen = e.builder.select(e.rows(yes), e.builder.load(total), otherwise)
+        e.add_at(e.pointer(5, target), chosen)
+
+    return _operation(emit, slopes, passed, at, size, yes, phi, target)
+
+
+@_kernel_operation
 def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: Any, patterns: Any, at: Any) -> Any:
     """Turn `count` masks around: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
 
@@ -306,25 +375,6 @@ def add_entries(
 
 
 @_kernel_operation
-def find_supersets(_c: Any, patterns: Any, at: Any, apart: Any, wanted: Any, first: Any, n_words: Any) -> Any:
-    """Return the mask of the LANES patterns that have every bit of a wanted one.
-
-    Word w of the patterns is ``patterns[at + w * apart:]``, that of the wanted one ``wanted[first + w * LANES]``.
-    """
-
-    def emit(e: _Emitter, _p: Any, at: Any, apart: Any, _w: Any, first: Any, n_words: Any) -> Any:
-        b, pattern, want = e.builder, e.pointer(0, at), e.pointer(3, first)
-        lacking = cgutils.alloca_once_value(b, ir.Constant(_INDEX, None))
-        with cgutils.for_range(b, n_words) as word:
-            given = e.load(e.at(pattern, b.mul(word.index, apart)), _INDEX)
-            bits = e.scalar(want, e.times(word.index, LANES))
-            b.store(b.or_(b.load(lacking), b.and_(b.not_(given), bits)), lacking)
-        return e.mask(b.icmp_unsigned("==", b.load(lacking), ir.Constant(_INDEX, None)))
-
-    return _operation(emit, patterns, at, apart, wanted, first, n_words, returns=types.uint64)
-
-
-@_kernel_operation
 def count_bits(_context: Any, word: Any) -> Any:
     """Return the number of bits that are set."""
 
@@ -342,3 +392,55 @@ def first_bit(_context: Any, word: Any) -> Any:
         return e.builder.cttz(word, ir.Constant(ir.IntType(1), 1))
 
     return _operation(emit, word, returns=types.int64)
+
+
+@_kernel_operation
+def count_without(_context: Any, words: Any, size: Any, bit: Any) -> Any:
+    """Return how many of the first `size` * ENTRY words lack a bit."""
+
+    def emit(e: _Emitter, _w: Any, size: Any, bit: Any) -> Any:
+        b, pointer, total = e.builder, e.pointer(0, e.word(0)), cgutils.alloca_once_value(e.builder, e.word(0))
+        with cgutils.for_range(b, size) as part:
+            lacking = e.lacking(e.at(pointer, e.times(part.index, ENTRY)), bit)
+            count = b.zext(b.ctpop(b.bitcast(lacking, ir.IntType(ENTRY))), _WORD)
+            b.store(b.add(b.load(total), count), total)
+        return b.load(total)
+
+    return _operation(emit, words, size, bit, returns=types.int64)
+
+
+@_kernel_operation
+def add_without(_context: Any, words: Any, size: Any, bit: Any, number: Any, sums: Any) -> Any:
+    """Add `number` to ``sums[j]`` for each of the first `size` * ENTRY words j that lack a bit."""
+
+    def emit(e: _Emitter, _w: Any, size: Any, bit: Any, number: Any, _s: Any) -> None:
+        b, pointer, kind = e.builder, e.pointer(0, e.word(0)), ir.VectorType(_DOUBLE, ENTRY)
+        given = e.spread(number, ENTRY)
+        with cgutils.for_range(b, size) as part:
+            index = e.times(part.index, ENTRY)
+            added = b.select(e.lacking(e.at(pointer, index), bit), given, ir.Constant(kind, None))
+            target = e.at(e.pointer(4, e.word(0)), index)
+            e.store(e.add(e.load(target, kind), added), target)
+
+    return _operation(emit, words, size, bit, number, sums)
+
+
+@_kernel_operation
+def add_where_equal(
+    _c: Any, words: Any, at: Any, count: Any, tested: Any, wanted: Any, number: Any, sums: Any, to: Any
+) -> Any:
+    """Add `number` to ``sums[to + i]`` where ``words[at + i] & tested == wanted``, i < count, a multiple of LANES."""
+
+    def emit(
+        e: _Emitter, _w: Any, at: Any, count: Any, tested: Any, wanted: Any, number: Any, _s: Any, to: Any
+    ) -> None:
+        b, kind = e.builder, ir.VectorType(_WORD, LANES)
+        word, total = e.pointer(0, at), e.pointer(6, to)
+        tested, wanted, number = e.spread(tested), e.spread(wanted), e.spread(number)
+        with cgutils.for_range(b, b.udiv(count, e.word(LANES))) as part:
+            index = e.times(part.index, LANES)
+            fits = b.icmp_unsigned("==", b.and_(e.load(e.at(word, index), kind), tested), wanted)
+            target = e.at(total, index)
+            e.store(e.add(e.load(target), b.select(fits, number, ir.Constant(_VECTOR, None))), target)
+
+    return _operation(emit, words, at, count, tested, wanted, number, sums, to)

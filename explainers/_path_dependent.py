@@ -25,7 +25,7 @@ import numpy as np
 
 from automl_explain.explainers._jit import kernel
 from automl_explain.explainers._lanes import ALL_ROWS, LANES, enter, leave, visit_leaf, visit_pair
-from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Rows, rows_left
+from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
 
 ENTER, LEAVE, LEAF, PAIR = 0, 1, 2, 3
 """Steps of a walk: into and out of an edge, to a leaf and back, to a split with two leaves and back."""
@@ -61,12 +61,16 @@ class PathWalk(NamedTuple):
 
 
 @kernel
-def plan_walk(paths: Paths, tree: int, n_quadrature: int, offset: int, steps: Longs) -> tuple[int, int]:
-    """Write the steps of one tree's walk; return their number and the offset behind their coefficients."""
+def plan_walk(
+    paths: Paths, tree: int, n_quadrature: int, offset: int, steps: Longs, open_steps: Longs
+) -> tuple[int, int]:
+    """Write the steps of one tree's walk; return their number and the offset behind their coefficients.
+
+    `open_steps` (depth,) is working space.
+    """
     left, right, depth, parent = paths.router.left, paths.router.right, paths.depth, paths.parent
     first, end = paths.router.roots[tree], paths.router.ends[tree]
     n_steps, node, n_open = 0, first + 1, 0
-    open_steps = np.empty(end - first, np.int64)
     while True:
         while n_open and (node >= end or depth[node] <= steps[open_steps[n_open - 1], 2]):
             n_open -= 1
@@ -96,7 +100,10 @@ def plan_walk(paths: Paths, tree: int, n_quadrature: int, offset: int, steps: Lo
 
 
 @kernel
-def walk(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, n_places: int, phi: Floats, work: Floats) -> None:
+def walk(
+    paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, n_places: int, phi: Floats, work: Floats,
+    masks: Words,
+) -> None:  # fmt: skip
     """Add the trees' Shapley values to `phi` for blocks of rows.
 
     Parameters
@@ -111,11 +118,12 @@ def walk(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, n_places: int, 
         Values (n_blocks * K * P * LANES,), rows last.
     work : ndarray
         Working space, 2 * (depth + 1) * max(n_quadrature) * LANES.
+    masks : ndarray
+        Working space (3, depth + 1).
     """
     router, player, coef, steps = paths.router, paths.player, plan.coef, plan.steps
     everyone = np.uint64(ALL_ROWS)
-    passed = np.empty(plan.depth + 2, np.uint64)
-    to_left, to_right = np.empty(plan.depth + 2, np.uint64), np.empty(plan.depth + 2, np.uint64)
+    passed, to_left, to_right = masks[0], masks[1], masks[2]
     passed[0] = everyone
     stack, sums = work[: len(work) // 2], work[len(work) // 2 :]
     for i in range(len(plan.trees)):

@@ -34,23 +34,29 @@ def _product_along(paths: Paths, factors: Floats, above: Ints) -> Floats:
 
 def plan_walks(paths: Paths, outputs: Floats) -> Iterator[PathWalk]:
     """Yield the walks over all trees with a split, slab by slab; `outputs` (M,) is one column of leaf outputs."""
-    inverse = _product_along(paths, 1.0 / paths.ratio, paths.ancestor)
-    above = np.where(paths.ancestor >= 0, inverse[paths.ancestor], 1.0)
+    inverse, above = inverse_ratios(paths)
     shares = outputs * cover_shares(paths)
+    for trees, size in slabs(paths, 6 * 8):
+        yield _plan(paths, trees, size, inverse, above, shares)
+
+
+def slabs(paths: Paths, n_bytes: int) -> Iterator[tuple[Ints, Longs]]:
+    """Yield the trees with a split and the sizes of their quadratures, as many as `n_bytes` per node and size allow."""
     roots, ends = paths.router.roots, paths.router.ends
     trees = np.flatnonzero(ends - roots > 1)
     size = np.array([(int(paths.width[roots[t] : ends[t]].max()) + 1) // 2 for t in trees], dtype=np.int64)
-    slab = np.cumsum((ends - roots)[trees] * size * 6 * 8) // SLAB_BYTES
+    slab = np.cumsum((ends - roots)[trees] * size * n_bytes) // SLAB_BYTES
     for number in np.unique(slab):
         inside = slab == number
-        yield _plan(paths, trees[inside].astype(np.int32), size[inside], inverse, above, shares)
+        yield trees[inside].astype(np.int32), size[inside]
 
 
 def _plan(paths: Paths, trees: Ints, size: Longs, inverse: Floats, above: Floats, shares: Floats) -> PathWalk:
     steps = np.empty((2 * int((paths.router.ends - paths.router.roots)[trees].sum()), STEP_FIELDS), np.int64)
     first_step, n_coef = np.zeros(len(trees) + 1, np.int64), 0
+    open_steps = np.empty(int(paths.depth.max()) + 1, np.int64)
     for i, tree in enumerate(trees.tolist()):
-        n_steps, n_coef = plan_walk(paths, tree, int(size[i]), n_coef, steps[first_step[i] :])
+        n_steps, n_coef = plan_walk(paths, tree, int(size[i]), n_coef, steps[first_step[i] :], open_steps)
         first_step[i + 1] = first_step[i] + n_steps
     steps, coef = steps[: first_step[-1]].copy(), np.empty(n_coef)
     sizes, rule_of = np.unique(size, return_inverse=True)
@@ -72,11 +78,7 @@ def _fill_coefficients(
     """
 
     def factors(nodes: Longs) -> Floats:
-        """Return (4, n, Q): entering passed, failed; leaving passed, failed."""
-        p, pa = inverse[nodes, None], above[nodes, None]
-        passed, before = not_t + p * t, not_t + pa * t
-        share = (pa - 1.0) / before
-        return np.stack([passed / before, not_t / before, (p - 1.0) / passed - share, -1.0 / not_t - share])
+        return edge_factors(inverse[nodes, None], above[nodes, None], t, not_t)
 
     def write(part: Longs, values: list[Floats]) -> None:
         for i, value in enumerate(values):
@@ -97,6 +99,19 @@ def _fill_coefficients(
     coef[pair[:, 5] + 8 * len(t)] = (va + vb)[:, 0]
 
 
+def edge_factors(inverse: Floats, above: Floats, t: Floats, not_t: Floats) -> Floats:
+    """Return the factors of edges at quadrature nodes, (4, n, Q): entering passed, failed; leaving passed, failed."""
+    passed, before = not_t + inverse * t, not_t + above * t
+    share = (above - 1.0) / before
+    return np.stack([passed / before, not_t / before, (inverse - 1.0) / passed - share, -1.0 / not_t - share])
+
+
+def inverse_ratios(paths: Paths) -> tuple[Floats, Floats]:
+    """Return each edge's P and Pa: the products of 1 / ratio of its player up to it, and up to its ancestor."""
+    inverse = _product_along(paths, 1.0 / paths.ratio, paths.ancestor)
+    return inverse, np.where(paths.ancestor >= 0, inverse[paths.ancestor], 1.0)
+
+
 def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
     """Return Gauss-Legendre nodes t on [0, 1], 1 - t, and weights."""
     x, weights = np.polynomial.legendre.leggauss(size)
@@ -106,4 +121,6 @@ def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
 def add_path_values(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, phi: Floats) -> None:
     """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the place of each tree's output."""
     work = np.empty(2 * (plan.depth + 1) * int(plan.n_quadrature.max()) * LANES)
-    walk(paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work)
+    walk(
+        paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work, np.empty((3, plan.depth + 1), np.uint64)
+    )

@@ -7,7 +7,13 @@ from math import comb
 
 import numpy as np
 
-from automl_explain.explainers._interventional import PATTERN_BITS, Lists, Tables
+from automl_explain.explainers._interventional import (
+    Companions,
+    Tables,
+    add_from_companions,
+    add_from_tables,
+    find_passing,
+)
 from automl_explain.explainers._lanes import ENTRY, LANES
 from automl_explain.explainers._pattern_sums import pattern_sums
 from automl_explain.explainers._table_kernels import (
@@ -19,7 +25,7 @@ from automl_explain.explainers._table_kernels import (
     find_patterns,
     write_sources,
 )
-from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, tree_of
 from automl_explain.explainers._trees import Trees
 
 TABLE_BITS = 12
@@ -28,11 +34,13 @@ TABLE_BYTES = 512 << 20
 """Memory that all tables of an explainer may take; the largest are given up first."""
 GROWTH = 3.0
 """How much larger shared tables may be than the smallest ones that do the same, where memory allows."""
-LIST_BYTES = 256 << 20
-"""Memory for the background's patterns at leaves without a table; beyond it they are found again for every chunk."""
+COMPANION_BYTES = 256 << 20
+"""Memory for the background's bits at leaves without a table; beyond it they are found again for every chunk."""
+PORTION_BYTES = 64 << 20
+"""Memory for the bits that are then held at a time."""
 CLUSTER_PLAYERS = 2 * ENTRY
 """Players that the groups of a cluster may have together."""
-PATTERN_ENTRIES = 1 << 23
+PATTERN_ENTRIES = 1 << 22
 """Patterns of background rows that are held at a time."""
 
 
@@ -42,7 +50,7 @@ def build_tables(model: Trees, paths: Paths, background: Rows, weights: Floats) 
     n_splits, is_group = np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.bool_)
     in_place, _ = row_layout(paths.n_players)
     for growth in (GROWTH, 1.0):
-        choose_groups(paths, TABLE_BITS, growth, n_splits, is_group)
+        choose_groups(paths, TABLE_BITS, growth, n_splits, is_group, np.empty(n_nodes), np.empty(n_nodes))
         is_group &= paths.width + n_splits > 0
         clusters = _whole_trees(paths, is_group) if in_place else _find_clusters(paths, n_splits, is_group)
         nodes = np.flatnonzero(is_group)
@@ -66,7 +74,7 @@ def build_tables(model: Trees, paths: Paths, background: Rows, weights: Floats) 
     for chosen, (first, second) in pattern_batches(paths, leaves, background, weights, order=1):
         add_to_tables(
             paths, leaves.nodes[chosen], first, second, n_splits, groups, group[chosen], clusters, cluster,
-            model.values, tables.first_entry, stride[cluster], tables.entries,
+            model.values, tables.first_entry, stride[cluster], tables.entries, *np.empty((3, TABLE_BITS), np.int64),
         )  # fmt: skip
     other = np.flatnonzero((model.left < 0) & ~has_table & (paths.width > 0))
     return tables, _describe(paths, other, np.zeros_like(n_splits))
@@ -92,16 +100,11 @@ def _find_clusters(paths: Paths, n_splits: Ints, is_group: Bools) -> Clusters:
     most = int(is_group.sum())
     nodes, first_player = np.empty(most, np.int64), np.empty(most + 1, np.int64)
     # A cluster has at most CLUSTER_PLAYERS, or is one group: no more players than index bits.
+    found = np.empty(paths.n_players + 1, np.int64)
     players = np.empty(most * max(CLUSTER_PLAYERS, TABLE_BITS), np.int64)
-    count = choose_clusters(paths, n_splits, is_group, CLUSTER_PLAYERS, nodes, players, first_player)
+    count = choose_clusters(paths, n_splits, is_group, CLUSTER_PLAYERS, nodes, players, first_player, found)
     nodes = nodes[:count].copy()
     return Clusters(nodes, tree_of(paths, nodes), players[: first_player[count]], first_player[: count + 1])
-
-
-def tree_of(paths: Paths, nodes: Longs) -> Longs:
-    """Return the tree of each node."""
-    order = np.argsort(paths.router.roots, kind="stable")
-    return order[np.searchsorted(paths.router.roots[order], nodes, side="right") - 1]
 
 
 def _describe(paths: Paths, nodes: Longs, n_splits: Ints) -> Subtrees:
@@ -129,8 +132,7 @@ def _lay_out(
     return Tables(
         trees, np.append(first_cluster, len(n_players)), outputs, first_output, stride, first_group, groups.sources,
         groups.first_source, first_entry, np.zeros(first_entry[-1]), n_columns,
-        row_layout(paths.n_players)[0], int((paths.router.ends - model.roots).max(initial=1)),
-        int(stride.max(initial=0)), int(np.diff(first_group).max(initial=0)),
+        row_layout(paths.n_players)[0],
     )  # fmt: skip
 
 
@@ -155,58 +157,84 @@ def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: Rows) -> P
     sources = leaves.sources[(leaves.first_source[places, None] + np.arange(n_bits)).ravel()]
     patterns = np.empty((len(places), rows.n_blocks * LANES), np.uint32)
     trees, first = np.unique(leaves.trees[places], return_index=True)
+    masks = _masks(paths)
     for tree, start, stop in zip(trees.tolist(), first.tolist(), [*first[1:].tolist(), len(places)], strict=True):
         first_source = np.arange(start, stop + 1) * n_bits
-        find_patterns(paths, rows, tree, sources, first_source, patterns.reshape(-1), start * patterns.shape[1])
+        find_patterns(paths, rows, tree, sources, first_source, patterns.reshape(-1), start * patterns.shape[1], masks)
     return patterns
 
 
-def build_lists(model: Trees, paths: Paths, leaves: Subtrees, background: Rows, weights: Floats) -> Iterator[Lists]:
-    """Yield the leaves without a table with the background's patterns, in portions of bounded memory."""
-    n_rows = background.n_blocks * LANES
-    padded = np.zeros(n_rows)
-    padded[: len(weights)] = weights
-    gain, loss = _pair_weights(int(paths.width[leaves.nodes].max(initial=0)))
-    most_nodes = int((paths.router.ends - model.roots).max(initial=1))
-    column, (_, apart) = model.output_columns(), row_layout(paths.n_players)
-    n_words = -(-np.diff(leaves.first_source) // PATTERN_BITS)
-    portion = np.cumsum(n_words) * n_rows // PATTERN_ENTRIES
+def build_companions(
+    model: Trees, paths: Paths, leaves: Subtrees, background: Rows, weights: Floats
+) -> Iterator[Companions]:
+    """Yield the leaves without a table with the background rows' bits, in portions of bounded memory."""
+    n_words = -(-background.n_blocks * LANES // 64)
+    rank, wanted = np.zeros(len(model.left), np.int64), np.zeros(len(model.left), np.int64)
+    rank[leaves.nodes], wanted[leaves.nodes] = np.arange(len(leaves.nodes)), 1
+    below = np.append(0, np.cumsum(wanted))
+    behind = _behind(paths)
+    wanted_below = below[behind] > below[:-1]
+    everyone = np.packbits(np.arange(64 * n_words) < background.n_rows, bitorder="little").view(np.uint64)
+    gain, loss = pair_weights(int(paths.width[leaves.nodes].max(initial=0)))
+    edges_of = np.repeat(paths.router.roots[leaves.trees], np.diff(leaves.first_source)) + leaves.sources // 2
+    _, apart = row_layout(paths.n_players)
+    column = model.output_columns().astype(np.int64) * apart
+    trees = np.unique(leaves.trees)
+    sizes = (paths.router.ends - model.roots)[trees].astype(np.int64)
+    portion = np.cumsum(sizes) * n_words * 8 // PORTION_BYTES
     for number in np.unique(portion):
-        start, stop = np.searchsorted(portion, [number, number + 1]).tolist()
-        first_word = _offsets(n_words[start:stop])
-        first_place = leaves.first_source[start : stop + 1] - leaves.first_source[start]
-        word = np.arange(first_word[-1]) - np.repeat(first_word[:-1], n_words[start:stop])
-        first_source = np.append(
-            np.repeat(first_place[:-1], n_words[start:stop]) + PATTERN_BITS * word, first_place[-1]
-        )
-        sources = leaves.sources[leaves.first_source[start] : leaves.first_source[stop]]
-        trees, first_leaf = np.unique(leaves.trees[start:stop], return_index=True)
-        first_leaf = np.append(first_leaf, stop - start)
-        places = _edge_players(paths, leaves.trees[start:stop], first_place, sources)
-        places += column[np.repeat(leaves.trees[start:stop], np.diff(first_place))].astype(np.int64) * apart
-        patterns = np.empty(first_word[-1] * n_rows, np.uint32)
-        for tree, begin, end in zip(
-            trees.tolist(), first_word[first_leaf[:-1]], first_word[first_leaf[1:]], strict=True
-        ):
-            find_patterns(paths, background, tree, sources, first_source[begin : end + 1], patterns, begin * n_rows)
-        yield Lists(
-            trees, first_leaf, leaves.nodes[start:stop], places, first_place, sources, first_source, first_word,
-            patterns, padded, gain, loss, model.values, apart, most_nodes,
+        inside, size = trees[portion == number], sizes[portion == number]
+        start = _offsets(size)
+        masks = _masks(paths)
+        passing = np.zeros(start[-1] * n_words, np.uint64)
+        for i, tree in enumerate(inside.tolist()):
+            find_passing(paths, background, tree, passing[start[i] * n_words : start[i + 1] * n_words], masks)
+        yield Companions(
+            inside, start[:-1], wanted_below, behind, passing, n_words, everyone, weights, gain,
+            loss, rank, leaves.sources, paths.player[edges_of], leaves.first_source, model.values, column, apart,
         )  # fmt: skip
 
 
-def _edge_players(paths: Paths, trees: Longs, first_place: Longs, sources: Ints) -> Longs:
-    """Return the players of the pattern bits of leaves: those of the edges that their sources are."""
-    roots = np.repeat(paths.router.roots[trees], np.diff(first_place))
-    players: Longs = paths.player[roots + sources // 2].astype(np.int64)
-    return players
+def companion_bytes(leaves: Subtrees, paths: Paths, background: Rows) -> int:
+    """Return the memory that all of `build_companions` takes."""
+    trees = np.unique(leaves.trees)
+    return int((paths.router.ends - paths.router.roots)[trees].sum()) * background.n_blocks * LANES // 8
+
+
+def _behind(paths: Paths) -> Ints:
+    """Return the node behind each subtree."""
+    behind = np.arange(1, len(paths.parent) + 1, dtype=np.int32)
+    inner = np.flatnonzero(paths.router.left >= 0)
+    # A subtree ends where that of its right child does, which lies one level deeper.
+    for node in inner[np.argsort(-paths.depth[inner], kind="stable")]:
+        behind[node] = behind[paths.router.right[node]]
+    return behind
+
+
+def _masks(paths: Paths) -> Words:
+    """Return space for the masks of any tree's nodes."""
+    return np.empty(2 * int((paths.router.ends - paths.router.roots).max(initial=1)), np.uint64)
+
+
+def add_table_values(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> None:
+    """Add the values of the leaves with a table to `phi` (n, places)."""
+    patterns = np.empty(int(np.diff(tables.first_group).max(initial=0)) * LANES, np.uint32)
+    sums = np.empty(int(tables.stride.max(initial=0)) * LANES)
+    add_from_tables(paths, tables, rows, phi.shape[1], phi.reshape(-1), patterns, _masks(paths), sums)
+
+
+def add_companion_values(paths: Paths, part: Companions, rows: Rows, phi: Floats) -> None:
+    """Add the values of leaves without a table to `phi` (n, places)."""
+    together, most = np.empty(int(paths.depth.max()) + 1, np.uint64), len(part.gain) + ENTRY
+    words, sums = np.empty(most, np.uint64), np.empty(most)
+    add_from_companions(paths, part, rows, phi.shape[1], phi.reshape(-1), _masks(paths), together, words, sums)
 
 
 def _offsets(sizes: Ints | Longs) -> Longs:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
-def _pair_weights(most: int) -> tuple[Floats, Floats]:
+def pair_weights(most: int) -> tuple[Floats, Floats]:
     """Return ``(p-1)! q! / (p+q)!`` and ``p! (q-1)! / (p+q)!``; 0 where not defined."""
     gain, loss = np.zeros((most + 1, most + 1)), np.zeros((most + 1, most + 1))
     for p in range(most + 1):

@@ -13,7 +13,7 @@ import numpy as np
 
 from automl_explain.explainers._jit import inlined, kernel
 from automl_explain.explainers._lanes import LANES, gather_patterns
-from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, pass_masks
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, pass_masks
 
 
 class Subtrees(NamedTuple):
@@ -39,13 +39,15 @@ class Clusters(NamedTuple):
 
 
 @kernel
-def choose_groups(paths: Paths, most_bits: int, growth: float, n_splits: Ints, is_group: Bools) -> None:
+def choose_groups(
+    paths: Paths, most_bits: int, growth: float, n_splits: Ints, is_group: Bools, least: Floats, size: Floats
+) -> None:
     """Count the splits below each node, and mark the subtrees that share a table of at most 2^most_bits entries.
 
-    A shared table may be `growth` times larger than the smallest ones that do the same.
+    A shared table may be `growth` times larger than the smallest ones that do the same. `least` and `size` (M,) are
+    working space.
     """
     left, right = paths.router.left, paths.router.right
-    least, size = np.empty(len(left)), np.empty(len(left))
     for node in range(len(left) - 1, -1, -1):
         n_splits[node], is_group[node] = 0, False
         least[node] = size[node] = np.inf
@@ -90,13 +92,13 @@ def _list_players(paths: Paths, node: int, n_splits: int, most: int, found: Long
 
 @kernel
 def choose_clusters(
-    paths: Paths, n_splits: Ints, is_group: Bools, most: int, nodes: Longs, players: Longs, first_player: Longs
-) -> int:
+    paths: Paths, n_splits: Ints, is_group: Bools, most: int, nodes: Longs, players: Longs, first_player: Longs,
+    found: Longs,
+) -> int:  # fmt: skip
     """Write the largest subtrees with at most `most` players, or of one group; return their number.
 
-    Without groups inside, a subtree is left out.
+    Without groups inside, a subtree is left out. `found` (P + 1,) is working space.
     """
-    found = np.empty(paths.n_players + 1, np.int64)
     count, node = 0, 0
     first_player[0] = 0
     while node < len(is_group):
@@ -140,10 +142,13 @@ def write_sources(paths: Paths, n_splits: Ints, part: Subtrees) -> None:
 
 @kernel
 def find_patterns(
-    paths: Paths, rows: Rows, tree: int, sources: Ints, first_source: Longs, patterns: Patterns, first: int
-) -> None:
-    """Write the patterns of rows at subtrees of one tree from ``patterns[first]`` on, (subtrees, n_blocks * LANES)."""
-    masks = np.empty(2 * (paths.router.ends[tree] - paths.router.roots[tree]), np.uint64)
+    paths: Paths, rows: Rows, tree: int, sources: Ints, first_source: Longs, patterns: Patterns, first: int,
+    masks: Words,
+) -> None:  # fmt: skip
+    """Write the patterns of rows at subtrees of one tree from ``patterns[first]`` on, (subtrees, n_blocks * LANES).
+
+    `masks` (2 * nodes of the tree,) is working space.
+    """
     for block in range(rows.n_blocks):
         pass_masks(paths, rows, tree, block, masks)
         for i in range(len(first_source) - 1):
@@ -155,14 +160,15 @@ def find_patterns(
 def add_to_tables(
     paths: Paths, leaves: Longs, first: Floats, second: Floats, n_splits: Ints, groups: Subtrees, group: Longs,
     clusters: Clusters, cluster: Longs, values: Floats, first_entry: Longs, stride: Longs, entries: Floats,
+    need: Longs, want: Longs, target: Longs,
 ) -> None:  # fmt: skip
     """Add the values of `leaves`, all of d players, to the tables of their groups.
 
     ``first[i]`` and ``second[i]`` (2^d,) are the sums U_0 and U_1 of ``leaves[i]``, which lies in group ``group[i]``;
     group g lies in cluster ``cluster[g]``. An entry has ``stride[g]`` numbers, which the leaf columns share evenly.
+    `need`, `want` and `target` (d,) are working space.
     """
     width, d, n_columns = paths.width, paths.width[leaves[0]], values.shape[1]
-    need, want, target = np.empty(d, np.int64), np.empty(d, np.int64), np.empty(d, np.int64)
     for i in range(len(leaves)):
         leaf, g = leaves[i], group[i]
         top = groups.nodes[g]

@@ -291,3 +291,25 @@ def as_matrix(trees: Trees, X: npt.ArrayLike, name: str = "X") -> Floats:
         with np.errstate(over="ignore"):
             matrix = matrix.astype(np.float32).astype(np.float64)
     return matrix
+
+
+def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
+    """Return the weights of background rows, adding up to 1."""
+    if n_rows == 0:
+        raise InvalidInputError("The 'background' parameter must hold at least one row. Got 0.")
+    if weights is None:
+        return np.full(n_rows, 1.0 / n_rows)
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (n_rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
+        raise InvalidInputError(
+            f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
+            f"rows, not all 0. Got an array of shape {given.shape}."
+        )
+    share: Floats = given / given.sum()
+    return share
+
+
+def tree_of(paths: Paths, nodes: Longs) -> Longs:
+    """Return the tree of each node."""
+    order = np.argsort(paths.router.roots, kind="stable")
+    return order[np.searchsorted(paths.router.roots[order], nodes, side="right") - 1]

@@ -8,14 +8,22 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._interventional import Lists, add_from_lists, add_from_tables
+from automl_explain.explainers._interventional import Companions
 from automl_explain.explainers._jit import count_threads, run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._path_dependent import PathWalk
+from automl_explain.explainers._path_interactions import add_path_interactions, leaf_shares, plan_pair_walks
 from automl_explain.explainers._path_walks import add_path_values, cover_shares, plan_walks
-from automl_explain.explainers._pattern_tables import LIST_BYTES, build_lists, build_tables, row_layout
-from automl_explain.explainers._tree_paths import as_matrix, read_paths, read_rows
+from automl_explain.explainers._pattern_tables import (
+    COMPANION_BYTES,
+    add_companion_values,
+    add_table_values,
+    build_companions,
+    build_tables,
+    companion_bytes,
+    row_layout,
+)
+from automl_explain.explainers._tree_paths import as_matrix, as_weights, read_paths, read_rows
 from automl_explain.explainers._trees import Trees
 
 Floats = npt.NDArray[np.float64]
@@ -92,6 +100,43 @@ class PathDependent:
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
         return values
 
+    def interaction_values(
+        self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Return the Shapley interaction values of the rows of `X`.
+
+        Parameters
+        ----------
+        X, n_jobs, progress
+            As in `shap_values`.
+
+        Returns
+        -------
+        ndarray, shape (K, n, P, P)
+            Half of each pair's Shapley interaction index off the diagonal, and on it what is left of a player's value:
+            every row of a matrix adds up to a Shapley value.
+        """
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players, n_players))
+        shares = leaf_shares(self._paths, self._trees.values)
+        n_places = n_outputs * n_players**2
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_blocks, n_places * LANES))
+            for plan in plan_pair_walks(self._paths):
+                for column in range(shares.shape[1]):
+                    plane = self._trees.output_columns(column).astype(np.int64) * (n_players**2 * LANES)
+                    add_path_interactions(self._paths, plan, inside, shares[:, column].copy(), plane, phi)
+            by_row = phi.reshape(-1, n_outputs, n_players, n_players, LANES).transpose(1, 0, 4, 2, 3)
+            values[:, rows] = by_row.reshape(n_outputs, -1, n_players, n_players)[:, : inside.n_rows]
+            return inside.n_rows
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        share_interactions(values)
+        return values
+
 
 class Interventional:
     """Shapley values where absent players take their values from background rows, independently of present ones.
@@ -131,14 +176,14 @@ class Interventional:
         self.base_values = self._weights @ trees.predict(rows)
         self._background = read_rows(self._paths.router, rows)
         self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
-        bytes_needed = 4 * len(self._wide.nodes) * self._background.n_blocks * LANES
-        self._kept_lists = list(self._build_lists()) if bytes_needed <= LIST_BYTES else None
+        needed = companion_bytes(self._wide, self._paths, self._background)
+        self._kept = list(self._build_companions()) if needed <= COMPANION_BYTES else None
 
-    def _build_lists(self) -> Iterator[Lists]:
-        return build_lists(self._trees, self._paths, self._wide, self._background, self._weights)
+    def _build_companions(self) -> Iterator[Companions]:
+        return build_companions(self._trees, self._paths, self._wide, self._background, self._weights)
 
-    def _lists(self) -> Iterable[Lists]:
-        return self._build_lists() if self._kept_lists is None else self._kept_lists
+    def _companions(self) -> Iterable[Companions]:
+        return self._build_companions() if self._kept is None else self._kept
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
@@ -150,11 +195,10 @@ class Interventional:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
             phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
-            n_places = phi.shape[1] * phi.shape[2]
             if len(self._tables.trees):
-                add_from_tables(self._paths, self._tables, inside, n_places, phi.reshape(-1))
-            for portion in self._lists():
-                add_from_lists(self._paths, portion, inside, n_places, phi.reshape(-1))
+                add_table_values(self._paths, self._tables, inside, phi.reshape(n, -1))
+            for portion in self._companions():
+                add_companion_values(self._paths, portion, inside, phi.reshape(n, -1))
             values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
@@ -162,20 +206,14 @@ class Interventional:
         return values
 
 
-def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> Floats:
-    """Return the weights of background rows, adding up to 1."""
-    if n_rows == 0:
-        raise InvalidInputError("The 'background' parameter must hold at least one row. Got 0.")
-    if weights is None:
-        return np.full(n_rows, 1.0 / n_rows)
-    given = np.asarray(weights, dtype=np.float64)
-    if given.shape != (n_rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
-        raise InvalidInputError(
-            f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "
-            f"rows, not all 0. Got an array of shape {given.shape}."
-        )
-    share: Floats = given / given.sum()
-    return share
+def share_interactions(values: Floats) -> None:
+    """Turn interactions above the diagonal and values on it into symmetric matrices whose rows add up to the values."""
+    diagonal = np.arange(values.shape[-1])
+    shap_values = values[..., diagonal, diagonal]
+    values[..., diagonal, diagonal] = 0.0
+    values /= 2.0
+    values += values.swapaxes(-1, -2).copy()
+    values[..., diagonal, diagonal] = shap_values - values.sum(axis=-1)
 
 
 def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:

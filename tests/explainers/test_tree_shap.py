@@ -31,10 +31,10 @@ def relative_error(got: np.ndarray, expected: np.ndarray, trees: Trees) -> float
     return float(np.abs(got - expected).max() / max(1.0, np.abs(trees.values).max()))
 
 
-@pytest.fixture(params=["tables", "lists", "both"])
+@pytest.fixture(params=["tables", "walks", "both"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Interventional values with every leaf in a table, none, or the narrow ones only."""
-    monkeypatch.setattr(_pattern_tables, "TABLE_BITS", {"tables": 12, "lists": -1, "both": 3}[request.param])
+    monkeypatch.setattr(_pattern_tables, "TABLE_BITS", {"tables": 12, "walks": -1, "both": 3}[request.param])
     return str(request.param)
 
 
@@ -73,6 +73,21 @@ def test_interventional_values_are_those_of_the_definition(
     expected = np.stack([oracles.shapley_values(game, n_players) for game in games], axis=1)
     assert relative_error(explainer.shap_values(X), expected, trees) < 1e-10
     assert relative_error(explainer.base_values, games[0](frozenset()), trees) < 1e-10
+
+
+@pytest.mark.parametrize("player", [IDENTITY, SHARED], ids=["columns", "shared players"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("seed", range(2))
+def test_path_dependent_interactions_are_those_of_the_definition(
+    seed: int, options: dict[str, Any], player: Any
+) -> None:
+    trees, X = random_trees(seed, **options), random_rows(seed + 100, 3)
+    explainer = PathDependent(trees, player)
+    games = [oracles.path_dependent_game(trees, row, player) for row in X]
+    expected = np.stack([oracles.interaction_values(game, max(player) + 1) for game in games], axis=1)
+    got = explainer.interaction_values(X)
+    assert relative_error(got, expected, trees) < 1e-10
+    np.testing.assert_allclose(got.sum(axis=3), explainer.shap_values(X), rtol=1e-10, atol=1e-10)
 
 
 @settings(max_examples=40, deadline=None)
