@@ -26,7 +26,8 @@ final = retrieve_model_explanation(automl)
 print(f"best trial:  {automl.best_run.learner}, {best.method} explainer, gap {best.additivity_error:.1e}")
 print(f"final model: {automl.final_run.learner} ({final.model_kind}), {final.method} explainer")
 
-# A stack is not a sum of its members, so its values are computed from its predictions, and say how sure they are.
+# A stack with a linear final step is explained exactly. Another one is explained from coalitions of its members' outputs;
+# where those are sampled, the values say how sure they are.
 errors = final.explanation.standard_errors
 print(f"why: {final.reason}")
 print(f"largest standard error of a value: {0.0 if errors is None else errors.max():.3f}\n")

@@ -1,7 +1,8 @@
 """How the outputs of mixed rows are computed: one way per structure, all of the same shape.
 
-An evaluator is made for a block of rows and a background; for coalitions it returns the outputs of every row, every
-background row and every coalition, where present players take the row's values and absent ones the background row's.
+An evaluator is made for a block of rows and a background; for coalitions of players it returns the outputs of every row,
+every background row and every coalition, where present players take the row's columns and absent ones the background
+row's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import Composite, FittedModel, Linear, Matrix, Mixture, Opaque
@@ -22,6 +24,11 @@ from automl_explain.explainers._trees import Trees
 Outputs = npt.NDArray[np.float64]
 """(n, B, m, K): rows, background rows, coalitions, outputs."""
 
+Players = npt.NDArray[np.intp]
+"""(f,): the player of each column."""
+
+LATTICE_PLAYERS = 14
+"""Players up to which a tree ensemble's outputs for all coalitions are computed even where some are asked for."""
 BYTE_BUDGET = 64 * 2**20
 """Upper bound on the memory of one batch of mixed rows."""
 
@@ -30,36 +37,38 @@ class Evaluator(Protocol):
     """Outputs of mixed rows of one block of rows."""
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
-        """Return (n, B, m, K) for coalitions given column by column, (m, f)."""
+        """Return (n, B, m, K) for coalitions of players, (m, P)."""
         ...
 
 
-def evaluator(model: FittedModel, rows: Table, background: Table) -> Evaluator:
-    """Return the evaluator that the model's structure asks for; coalitions are over the model's columns."""
-    return EVALUATORS[type(model.structure)](model, rows, background)
+def evaluator(model: FittedModel, rows: Table, background: Table, players: Players) -> Evaluator:
+    """Return the evaluator that the model's structure asks for; `players` is the player of each column."""
+    return EVALUATORS[type(model.structure)](model, rows, background, players)
 
 
 class _Predicted:
     """Any model: each distinct mixed row of a (row, background row) pair is predicted once."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table) -> None:
+    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
         self._model = model
+        self._players = players
         self._shape = len(rows), len(background)
         self._mixer = Mixer(rows, background)
         self._different = self._mixer.differences()
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
+        columns = coalitions[:, self._players]
         n, n_background = self._shape
-        m, width = coalitions.shape
+        m, width = columns.shape
         pairs = np.array([(i, b) for i in range(n) for b in range(n_background)], dtype=np.intp)
         per_batch = max(1, BYTE_BUDGET // (16 * max(1, width) * m))
-        parts = [self._pairs(pairs[i : i + per_batch], coalitions) for i in range(0, len(pairs), per_batch)]
+        parts = [self._pairs(pairs[i : i + per_batch], columns) for i in range(0, len(pairs), per_batch)]
         return np.concatenate(parts).reshape(n, n_background, m, -1)
 
-    def _pairs(self, pairs: Rows, coalitions: Coalitions) -> Matrix:
+    def _pairs(self, pairs: Rows, columns: Coalitions) -> Matrix:
         masks, inverses, owners, offset = [], [], [], 0
         for position, (row, background) in enumerate(pairs):
-            distinct, inverse = _distinct_rows(coalitions & self._different[row, background])
+            distinct, inverse = _distinct_rows(columns & self._different[row, background])
             masks.append(distinct)
             inverses.append(inverse + offset)
             owners.append(np.full(len(distinct), position))
@@ -72,44 +81,50 @@ class _Predicted:
 class _LinearOutputs:
     """A linear model: the background row's output plus the differences of the present columns."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table) -> None:
+    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
         assert isinstance(model.structure, Linear)
         self._model = model
         coef = model.structure.coef
         mine, theirs = model.encode(rows.data), model.encode(background.data)
-        self._steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * coef.T
+        steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * coef.T
+        self._steps = np.stack(
+            [steps[:, :, players == player].sum(axis=2) for player in range(players.max() + 1)], axis=2
+        )
         self._base = theirs @ coef.T + model.structure.intercept
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
-        outputs = np.einsum("mf,nbfk->nbmk", coalitions.astype(np.float64), self._steps, optimize=True)
+        present = coalitions[:, : self._steps.shape[2]].astype(np.float64)  # further players have no column
+        outputs = np.einsum("mp,nbpk->nbmk", present, self._steps, optimize=True)
         return _every_output(outputs + self._base[None, :, None, :], self._model)
 
 
 class _TreeOutputs:
-    """A tree ensemble: its trees walked once per pair, any number of coalitions as bit tests."""
+    """A tree ensemble: its trees walked once per pair of rows, for any number of coalitions."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table) -> None:
+    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
         assert isinstance(model.structure, Trees)
         self._model = model
-        self._mine, self._theirs = model.encode(rows.data), model.encode(background.data)
+        self._rows = model.encode(rows.data)
+        self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
-        trees = self._model.structure
-        assert isinstance(trees, Trees)
-        n, n_background = len(self._mine), len(self._theirs)
-        outputs = np.empty((n, n_background, len(coalitions), trees.n_outputs))
-        for i, b in np.ndindex(n, n_background):
-            outputs[i, b] = trees.predict(np.where(coalitions, self._mine[i], self._theirs[b]))
-        return _every_output(outputs, self._model)
+        n_players = self._game.n_players
+        present = coalitions[:, :n_players]  # further players have no column
+        if n_players <= LATTICE_PLAYERS and 2**n_players <= 16 * len(present):
+            number = present @ (1 << np.arange(n_players))
+            parts = [self._game.values(row)[number] for row in self._rows]
+        else:
+            parts = [self._game.values(row, present) for row in self._rows]
+        return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
 
 
 class _MixtureOutputs:
     """A linear combination of its members' outputs."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table) -> None:
+    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
         assert isinstance(model.structure, Mixture)
         self._structure = model.structure
-        self._members = [evaluator(member, rows, background) for member in model.structure.members]
+        self._members = [evaluator(member, rows, background, players) for member in model.structure.members]
 
     def __call__(self, coalitions: Coalitions) -> Outputs:
         parts = [
@@ -122,13 +137,15 @@ class _MixtureOutputs:
 class _CompositeOutputs:
     """A function of its members' outputs, and of the mixed rows themselves where they are passed through."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table) -> None:
+    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
         assert isinstance(model.structure, Composite)
         self._structure = model.structure
+        self._players = players
         self._shape = len(rows), len(background)
         examples = background.take(np.arange(min(64, len(background)))).data
         self._members = [
-            evaluator(member.in_space(space, examples), rows, background) for member, space in model.structure.members
+            evaluator(member.in_space(space, examples), rows, background, players)
+            for member, space in model.structure.members
         ]
         self._mixer = Mixer(rows, background) if model.structure.passthrough else None
 
@@ -140,11 +157,11 @@ class _CompositeOutputs:
         mixed = None
         if self._mixer is not None:
             row, other, which = (part.ravel() for part in np.indices((n, n_background, m)))
-            mixed = self._mixer.mix(row, other, coalitions[which])
+            mixed = self._mixer.mix(row, other, coalitions[:, self._players][which])
         return self._structure.combine(flat, mixed).reshape(n, n_background, m, -1)
 
 
-EVALUATORS: dict[type, Callable[[FittedModel, Table, Table], Evaluator]] = {
+EVALUATORS: dict[type, Callable[[FittedModel, Table, Table, Players], Evaluator]] = {
     Trees: _TreeOutputs,
     Linear: _LinearOutputs,
     Mixture: _MixtureOutputs,

@@ -1,6 +1,7 @@
 """How an `Explanation` is laid out in a bundle.
 
-Protocol 1: arrays ``values``, ``expected``, ``predictions``, ``errors``, ``global``, ``class``, ``parent``, those that
+Protocol 1: arrays ``values`` (of two classes whose values are each other's negative only the second, with `mirrored` in
+the manifest), ``expected``, ``predictions``, ``errors``, ``global``, ``class``, ``parent``, those that
 there are. Data: ``data`` for an array; ``data.values``, ``data.indices``, ``data.indptr`` for a sparse matrix; for a
 frame ``column.0``, ``column.1``, ... with the manifest's ``columns`` saying how each is coded.
 """
@@ -48,6 +49,10 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> 
         "is_raw": explanation.is_raw,
         "notes": explanation.notes,
     }
+    values = explanation.local_importance_values
+    if values is not None and values.ndim == 3 and len(values) == 2 and np.array_equal(values[0], -values[1]):
+        manifest["mirrored"] = True
+        arrays["values"] = values[1:]
     if explanation.feature_map is not None:
         manifest["raw_names"] = explanation.feature_map.raw_names
         arrays["parent"] = explanation.feature_map.parent
@@ -61,6 +66,8 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     from automl_explain.explainers._explanation import Explanation
 
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    if manifest.get("mirrored"):
+        arrays["values"] = np.concatenate([-arrays["values"], arrays["values"]])
     return Explanation(
         **{name: arrays.get(member) for member, name in _ARRAYS.items()},  # type: ignore[arg-type]
         features=None if manifest["features"] is None else tuple(manifest["features"]),

@@ -29,7 +29,7 @@ class Game:
     def __init__(self, model: FittedModel, background: Table, players: npt.NDArray[np.intp] | None = None) -> None:
         self._model = model
         self._background = background
-        self._players = players
+        self._players = np.arange(background.n_columns) if players is None else players
         self.base_values = predict_finite(model, background.data).mean(axis=0)
 
     def values(self, rows: Table, coalitions: Coalitions) -> tuple[Matrix, Matrix]:
@@ -47,12 +47,11 @@ class Game:
             Values of the coalitions, (n, m, K), and of the grand coalition, (n, K).
         """
         outputs = predict_finite(self._model, rows.data)
-        columns = coalitions if self._players is None else coalitions[:, self._players]
-        values = np.empty((len(rows), len(columns), outputs.shape[1]))
-        if len(columns):
-            evaluate = evaluator(self._model, rows, self._background)
+        values = np.empty((len(rows), len(coalitions), outputs.shape[1]))
+        if len(coalitions):
+            evaluate = evaluator(self._model, rows, self._background, self._players)
             step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (outputs.shape[1] + 2)))
-            for start in range(0, len(columns), step):
+            for start in range(0, len(coalitions), step):
                 part = slice(start, start + step)
-                values[:, part] = evaluate(columns[part]).mean(axis=1)
+                values[:, part] = evaluate(coalitions[part]).mean(axis=1)
         return values - self.base_values, outputs - self.base_values

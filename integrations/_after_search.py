@@ -100,9 +100,11 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
     queue = [run for run in in_order(chosen) if run.read is not None]
     n_threads = job.options.n_jobs or _n_cores()
     with (
+        warnings.catch_warnings(),  # here, not in the threads: the filters belong to the whole process
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
         ThreadPoolExecutor(n_threads) as pool,
     ):
+        warnings.simplefilter("ignore")  # advice about a captured model's input was given during the search
         for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
             done.result()
             advance(1)
@@ -180,32 +182,30 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
     Explanation, or the reason in words why there is none
     """
     rows, options = job.rows, job.options
-    output = options.output if options.output in model.outputs else "auto"
-    slow = isinstance(model.structure, Opaque | Composite) or output not in ("auto", model.output_space)
-    with warnings.catch_warnings():
-        # A library's advice about a captured model's input was given during the search already.
-        warnings.simplefilter("ignore")
-        explainer = TabularExplainer(
-            model,
-            job.background,
-            output=output,
-            feature_space=options.feature_space,
-            allow_all_transformations=True,
-            random_state=options.random_state,
-            n_jobs=1,
-            progress=False,
-            nsamples=COALITIONS_PER_COLUMN * rows.n_columns if slow else None,
-            background_size=SLOW_BACKGROUND if slow else None,
-        )
-        if slow:
-            per_row = seconds_per_row(explainer, rows)
-            affordable = int(seconds / per_row)
-            if affordable < FEWEST_ROWS and not must:
-                return (
-                    f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
-                )
-            rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
-        return explainer.explain_local(rows)
+    if options.output != "auto" and options.output not in model.outputs:
+        return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
+    slow = isinstance(model.structure, Opaque | Composite) or options.output not in ("auto", model.output_space)
+    explainer = TabularExplainer(
+        model,
+        job.background,
+        output=options.output,
+        feature_space=options.feature_space,
+        allow_all_transformations=True,
+        random_state=options.random_state,
+        n_jobs=1,
+        progress=False,
+        nsamples=COALITIONS_PER_COLUMN * rows.n_columns if slow else None,
+        background_size=SLOW_BACKGROUND if slow else None,
+    )
+    if slow:
+        per_row = seconds_per_row(explainer, rows)
+        affordable = int(seconds / per_row)
+        if affordable < FEWEST_ROWS and not must:
+            return (
+                f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
+            )
+        rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
+    return explainer.explain_local(rows)
 
 
 def seconds_per_row(explainer: TabularExplainer, rows: Table) -> float:

@@ -15,7 +15,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SHOWN = {
     "01_flaml_search.py": ["explained", "2 classes, each with SHAP values of shape (143, 30)", "most important: "],
     "02_any_fitted_model.py": ["method: tree", "size", "district", "mean + values ="],
-    "03_ensemble.py": ["(ensemble), kernel explainer", "StackingRegressor has no structure to use", "bmi"],
+    "03_ensemble.py": ["(ensemble), ensemble explainer", "from coalitions of its members' outputs", "bmi"],
     "04_run_in_a_new_process.py": ["another process found run", "3 classes", "setosa", "automl-explain show --history"],
 }
 

@@ -176,6 +176,17 @@ def test_saved_explanations_come_back_without_pickle(form, tmp_path):
         assert np.array_equal(back, TABLES[form], equal_nan=form == "array")
 
 
+def test_two_classes_that_mirror_each_other_are_stored_once(tmp_path):
+    values = np.random.default_rng(0).normal(size=(1, 400, 3))
+    mirrored = classification(local_importance_values=np.concatenate([-values, values]), predictions=None)
+    apart = classification(local_importance_values=np.concatenate([values, values]), predictions=None)
+    for name, explanation in (("mirrored", mirrored), ("apart", apart)):
+        explanation.save(tmp_path / name)
+        again = Explanation.load(tmp_path / name)
+        assert np.array_equal(again.local_importance_values, explanation.local_importance_values)
+    assert (tmp_path / "mirrored").stat().st_size < 0.6 * (tmp_path / "apart").stat().st_size
+
+
 def test_files_of_another_kind_or_a_newer_version_are_refused(tmp_path):
     path = tmp_path / "x.zip"
     path.write_text("not a zip")
