@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._progress import progress_bar
@@ -16,7 +17,7 @@ class TreeEngine:
 
     method = "tree"
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, weights: npt.ArrayLike | None = None) -> None:
         trees = question.model.structure
         assert isinstance(trees, Trees)
         self._question = question
@@ -27,7 +28,7 @@ class TreeEngine:
             self.reason = "a tree ensemble, explained exactly along its paths; absent features follow the trees' covers"
         else:
             background = question.model.encode(question.background.data)
-            self._solver = Interventional(trees, background, player=question.players)
+            self._solver = Interventional(trees, background, weights, player=question.players)
             self.reason = (
                 f"a tree ensemble, explained exactly from its trees; absent features come from all {len(background)} "
                 "background rows"
@@ -40,8 +41,19 @@ class TreeEngine:
         matrix = self._question.model.encode(rows.data)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
             values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=advance)
-        n_players = self._question.n_players
-        if n_players is not None and values.shape[-1] < n_players:
-            # Raw columns without any engineered column have no player number in the trees: their value is 0.
-            values = np.pad(values, [(0, 0), (0, 0), (0, n_players - values.shape[-1])])
-        return Attribution(values)
+        return Attribution(self._every_player(values, 1))
+
+    def interactions(self, rows: Table) -> npt.NDArray[np.float64]:
+        """Return the exact interaction values of engineered rows, (K, n, P, P)."""
+        settings = self._question.settings
+        matrix = self._question.model.encode(rows.data)
+        with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
+            values = self._solver.interaction_values(matrix, n_jobs=settings.n_jobs, progress=advance)
+        return self._every_player(values, 2)
+
+    def _every_player(self, values: npt.NDArray[np.float64], axes: int) -> npt.NDArray[np.float64]:
+        """Values with a place for every player: raw columns without an engineered one have none in the trees."""
+        missing = (self._question.n_players or values.shape[-1]) - values.shape[-1]
+        if missing <= 0:
+            return values
+        return np.pad(values, [(0, 0)] * (values.ndim - axes) + [(0, missing)] * axes)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -286,3 +287,40 @@ def test_describe_takes_what_it_returns():
     model = LinearRegression().fit(table(), target(table(), "regression"))
     described = describe(model)
     assert describe(described) is described
+
+
+def test_weights_of_the_background_are_as_repeated_rows():
+    X = table()
+    model = RandomForestRegressor(n_estimators=6, random_state=0).fit(X, target(X, "regression"))
+    weights = np.random.default_rng(0).integers(1, 4, 20)
+    weighted = TreeExplainer(model, X[:20], weights=weights).explain_local(X[50:55])
+    repeated = TreeExplainer(model, np.repeat(X[:20], weights, axis=0)).explain_local(X[50:55])
+    np.testing.assert_allclose(weighted.local_importance_values, repeated.local_importance_values, atol=1e-12)
+    np.testing.assert_allclose(weighted.expected_values, repeated.expected_values)
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_interaction_values_sum_to_the_shapley_values(background, task):
+    X = table()
+    forest = RandomForestClassifier if task == "binary" else RandomForestRegressor
+    model = forest(n_estimators=6, max_depth=4, random_state=0).fit(X, target(X, task))
+    explainer = TreeExplainer(model, X[:20] if background else None)
+    values = explainer.interaction_values(X[50:55])
+    assert values.shape == ((2, 5, 5, 5) if task == "binary" else (5, 5, 5))
+    np.testing.assert_allclose(values, np.swapaxes(values, -1, -2), atol=1e-12)
+    np.testing.assert_allclose(
+        values.sum(axis=-1), explainer.explain_local(X[50:55]).local_importance_values, atol=1e-12
+    )
+
+
+def test_the_probability_of_a_booster_is_a_game_of_its_own():
+    X = table()
+    model = LGBMClassifier(n_estimators=10, num_leaves=7, min_child_samples=5, verbose=-1).fit(X, target(X, "binary"))
+    explainer = TreeExplainer(model, X[:10], output="probability")
+    explanation = explainer.explain_local(X[50:51])
+    expected = shapley_values(model_game(model.predict_proba, X[50:51], X[:10]), 5)
+    np.testing.assert_allclose(explanation.local_importance_values[:, 0], expected, atol=1e-12)
+    assert explanation.method == "ensemble"
+    with pytest.raises(InvalidInputError, match="leave out the 'output' parameter"):
+        explainer.interaction_values(X[:1])
