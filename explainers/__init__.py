@@ -10,20 +10,18 @@ if TYPE_CHECKING:
         KernelExplainer,
         LinearExplainer,
         TabularExplainer,
-        TreeExplainer,
     )
     from automl_explain.explainers._explanation import Explanation
     from automl_explain.explainers._feature_map import FeatureMap
     from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque
     from automl_explain.explainers._registry import describe, register
     from automl_explain.explainers._rules import describe_rules
+    from automl_explain.explainers._tree_explainer import TreeExplainer
     from automl_explain.explainers._trees import Trees
 
 _PLACE = "automl_explain.explainers"
 _MODULES = {
-    **dict.fromkeys(
-        ("KernelExplainer", "LinearExplainer", "TabularExplainer", "TreeExplainer"), f"{_PLACE}._explainer"
-    ),
+    **dict.fromkeys(("KernelExplainer", "LinearExplainer", "TabularExplainer"), f"{_PLACE}._explainer"),
     **dict.fromkeys(
         (
             "AdditivityError",
@@ -47,6 +45,7 @@ _MODULES = {
     **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
     "Explanation": f"{_PLACE}._explanation",
     "FeatureMap": f"{_PLACE}._feature_map",
+    "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}._trees",
     "describe_rules": f"{_PLACE}._rules",
 }

@@ -1,0 +1,128 @@
+"""`TreeExplainer`: tree ensembles alone, with what only they can give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._engine import Engine, Question
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers._model import Composite
+from automl_explain.explainers._outputs import all_outputs
+from automl_explain.explainers._rules import build_engine
+from automl_explain.explainers._table import as_table, check_same_columns
+from automl_explain.explainers._tree import TreeEngine
+from automl_explain.explainers._trees import Trees
+
+
+class TreeExplainer(TabularExplainer):
+    """Explains tree ensembles exactly: path-dependent without a background, interventional over all rows of one.
+
+    Parameters
+    ----------
+    model : object
+        A fitted tree ensemble, or a pipeline or search that ends with one.
+    initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw), optional
+        The background; all of its rows are used. Without it, absent features follow the splits of the training data.
+    weights : array-like of shape (B,), optional
+        Weights of the background rows.
+    features, classes, output, feature_space, random_state, n_jobs, progress
+        As in `TabularExplainer`. The probability of a booster is explained as the game of the probability, from
+        coalitions of its margins, and needs a background.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model is no tree ensemble.
+    InvalidInputError
+        If a table or parameter does not fit the model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> from automl_explain import TreeExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = RandomForestRegressor(n_estimators=10, random_state=0).fit(X, y)
+    >>> explainer = TreeExplainer(model)
+    >>> explainer.explain_local(X.iloc[:3]).get_ranked_global_names(top_k=1)
+    ['bmi']
+    >>> explainer.interaction_values(X.iloc[:3]).shape
+    (3, 10, 10)
+    """
+
+    _structures = (Trees,)
+    _needs_background = False
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any = None,
+        *,
+        weights: npt.ArrayLike | None = None,
+        features: Sequence[str] | None = None,
+        classes: Sequence[Any] | None = None,
+        output: str = "auto",
+        feature_space: FeatureSpace | None = None,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self._weights = weights
+        super().__init__(
+            model,
+            initialization_examples,
+            features=features,
+            classes=classes,
+            output=output,
+            feature_space=feature_space,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+
+    def interaction_values(self, X: Any) -> np.ndarray:
+        """Return exact Shapley interaction values.
+
+        Off the diagonal stands half of what two features do together, on it what a feature does alone; the rows of each
+        matrix sum to the feature's Shapley value.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+
+        Returns
+        -------
+        ndarray
+            (n, f, f) for a regression, (C, n, f, f) for a classification.
+
+        References
+        ----------
+        Fujimoto, Kojadinovic and Marichal, "Axiomatic characterizations of probabilistic and cardinal-probabilistic
+        interaction indices", doi:10.1016/j.geb.2005.03.002.
+        """
+        if not isinstance(self._engine, TreeEngine):
+            raise InvalidInputError(
+                f"Interaction values are known of the additive output of a tree ensemble, not of its "
+                f"{self.model.output_space}; leave out the 'output' parameter."
+            )
+        rows = self._engineer(check_same_columns(as_table(X), self._input_names, self._n_inputs, "X"))
+        values = all_outputs(self._engine.interactions(rows), self.model, centred=True)
+        return values[0] if self.model.classes is None else values
+
+    def _check_structure(self) -> None:
+        structure = self.model.structure
+        if isinstance(structure, Composite) and [type(one.structure) for one, _ in structure.members] == [Trees]:
+            return
+        super()._check_structure()
+
+    def _build(self, question: Question) -> Engine:
+        if isinstance(question.model.structure, Trees):
+            return TreeEngine(question, self._weights)
+        if self._weights is not None:
+            raise InvalidInputError("The 'weights' parameter weighs the background of the additive output only.")
+        return build_engine(question)
