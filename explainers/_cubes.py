@@ -58,7 +58,7 @@ class CoalitionGame:
     """
 
     def __init__(self, trees: Trees, background: npt.ArrayLike, player: npt.ArrayLike | None = None) -> None:
-        self._trees = trees
+        self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
         rows = as_matrix(trees, background, "background")
         as_weights(None, len(rows))  # refuses an empty background

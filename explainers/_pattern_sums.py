@@ -55,19 +55,20 @@ def pattern_sums(patterns: npt.NDArray[np.uint32], weights: Floats, d: int, orde
         1 for values, 2 for interactions.
     """
     n, size = len(patterns), 1 << d
-    cells = patterns + (np.arange(n, dtype=np.int64) << d)[:, None]
+    cells = patterns * np.int64(n) + np.arange(n)[:, None]
     spread = np.broadcast_to(weights, cells.shape)
-    counts = np.bincount(cells.ravel(), weights=spread.ravel(), minlength=n * size).reshape(n, size)
+    # Leaves come last while superset sums are formed: additions of whole vectors.
+    counts = np.bincount(cells.ravel(), weights=spread.ravel(), minlength=size * n).reshape(size, n)
     bits = _count_bits(size)
-    u, sums = integrals(d, order), [np.zeros((n, size)) for _ in range(order + 1)]
+    u, sums = integrals(d, order), [np.zeros((size, n)) for _ in range(order + 1)]
     for p in range(d + 1):
-        ranked = np.where(bits == d - p, counts, 0.0)
+        ranked = np.where((bits == d - p)[:, None], counts, 0.0)
         for i in range(d):
-            halves = ranked.reshape(n, -1, 2, 1 << i)
-            halves[:, :, 0] += halves[:, :, 1]
+            halves = ranked.reshape(-1, 2, 1 << i, n)
+            halves[:, 0] += halves[:, 1]
         for s in range(order + 1):
-            sums[s] += u[p, np.maximum(bits - s, 0)] * ranked
-    return sums
+            sums[s] += u[p, np.maximum(bits - s, 0)][:, None] * ranked
+    return [np.ascontiguousarray(part.T) for part in sums]
 
 
 def _count_bits(size: int) -> npt.NDArray[np.int64]:

@@ -272,7 +272,7 @@ def as_matrix(trees: Trees, X: npt.ArrayLike, name: str = "X") -> Floats:
         If `X` is no numeric matrix, its number of columns differs, or it holds NaN for which the trees have no rule.
     """
     try:
-        matrix = np.ascontiguousarray(X, dtype=np.float64)
+        matrix = np.require(X, np.float64, ["C", "W"])
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"The '{name}' parameter must be a numeric matrix. Got {type(X).__name__}.") from error
     if matrix.ndim != 2 or matrix.shape[1] != trees.n_features:

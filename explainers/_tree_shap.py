@@ -77,7 +77,7 @@ class PathDependent:
     """
 
     def __init__(self, trees: Trees, player: npt.ArrayLike | None = None) -> None:
-        self._trees = trees
+        self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
         self.base_values = trees.base + trees.sum_by_output(cover_shares(self._paths)[:, None] * trees.values)
 
@@ -191,7 +191,7 @@ class Interventional:
         weights: npt.ArrayLike | None = None,
         player: npt.ArrayLike | None = None,
     ) -> None:
-        self._trees = trees
+        self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
         rows = as_matrix(trees, background, "background")
         self._weights = as_weights(weights, len(rows))

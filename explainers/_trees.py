@@ -7,7 +7,8 @@ in the precision the library compares in, and ``float32`` says that inputs are r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,16 @@ UNSEEN_LEFT = 8
 
 ZERO_THRESHOLD = float(np.float32(1e-35))
 """Magnitude up to which LightGBM reads a number as zero: a float32 constant, slightly above 1e-35."""
+
+_TYPES: dict[str, Any] = {
+    "threshold": np.float64,
+    "flags": np.uint8,
+    "categories": np.uint32,
+    "cover": np.float64,
+    "values": np.float64,
+    "base": np.float64,
+}
+"""Types of the arrays of `Trees` that are not int32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +105,20 @@ class Trees:
         """Number of outputs K."""
         return len(self.base)
 
+    def for_kernels(self) -> Trees:
+        """Return the same trees in arrays of the very types named above, contiguous and writable.
+
+        Kernels are compiled once for those; any other layout would have them compiled again.
+        """
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if isinstance(array, np.ndarray):
+                required = np.require(array, _TYPES.get(field.name, np.int32), ["C", "W"])
+                if required is not array:
+                    changed[field.name] = required
+        return replace(self, **changed) if changed else self
+
     def output_columns(self, column: int = 0) -> npt.NDArray[np.int32]:
         """Return the output that each tree's leaf column `column` adds to."""
         if self.values.shape[1] == self.n_outputs:
@@ -104,7 +129,8 @@ class Trees:
         """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
         leaves = self.leaves(X, n_jobs=n_jobs)
         outputs = np.repeat(self.base[None, :], len(leaves), axis=0)
-        add_leaves(leaves, self.values, self.output, outputs)
+        trees = self.for_kernels()
+        add_leaves(leaves, trees.values, trees.output, outputs)
         return outputs
 
     def leaves(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.int32]:
@@ -112,7 +138,7 @@ class Trees:
         matrix = as_matrix(self, X)
         leaves = np.empty((len(matrix), self.n_trees), np.int32)
 
-        router = read_router(self)
+        router = read_router(self.for_kernels())
 
         def find(rows: slice) -> int:
             find_leaves(router, matrix[rows], leaves[rows])

@@ -9,9 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automl_explain.explainers import _path_walks, _pattern_tables, _tree_shap
+from automl_explain.explainers import (
+    _cube_kernels,
+    _interventional,
+    _path_dependent,
+    _path_interactions,
+    _path_walks,
+    _pattern_interactions,
+    _pattern_tables,
+    _table_kernels,
+    _tree_paths,
+    _tree_shap,
+)
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tree_shap import Interventional, PathDependent
+from automl_explain.explainers._tree_warm_up import warm_up
 from automl_explain.explainers._trees import Trees
 from tests import oracles
 from tests.explainers.random_trees import Nodes, balanced, chain, random_rows, random_trees
@@ -191,6 +203,23 @@ def test_results_do_not_depend_on_memory(monkeypatch: pytest.MonkeyPatch) -> Non
             np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-13)
 
 
+def test_arrays_of_other_layouts_and_types_are_read_alike() -> None:
+    trees, X = random_trees(43, n_outputs=3, vector=True), random_rows(44, 10)
+    arrays = {name: value for name, value in vars(trees).items() if isinstance(value, np.ndarray)}
+    changed = {
+        name: value.astype(np.int64) if value.dtype == np.int32 else value.copy() for name, value in arrays.items()
+    }
+    changed["values"] = np.asfortranarray(trees.values)
+    for array in changed.values():
+        array.flags.writeable = False
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    other = Trees(**(vars(trees) | changed))
+    assert (other.predict(frozen) == trees.predict(X)).all()
+    for a, b in zip(explainers(trees, X), explainers(other, frozen), strict=True):
+        assert (a.shap_values(X) == b.shap_values(frozen)).all()
+
+
 def test_explainers_can_be_pickled() -> None:
     trees, X = random_trees(41), random_rows(42, 10)
     for explainer in explainers(trees, X):
@@ -286,3 +315,15 @@ def test_covers_of_nothing_are_split_evenly() -> None:
     explainer = PathDependent(nodes.build(1, [0.0], [0]))
     assert explainer.base_values == pytest.approx(2.0)
     assert explainer.shap_values([[-1.0], [1.0]])[0, :, 0] == pytest.approx([-1.0, 1.0])
+
+
+def test_warming_up_compiles_every_kernel() -> None:
+    warm_up(interactions=True)
+    modules = _cube_kernels, _interventional, _path_dependent, _path_interactions, _pattern_interactions, _table_kernels
+    for module in (*modules, _tree_paths):
+        kernels = [
+            k for k in vars(module).values() if hasattr(k, "signatures") and k.py_func.__module__ == module.__name__
+        ]
+        for compiled in kernels:
+            if compiled.targetoptions.get("inline") != "always":
+                assert len(compiled.signatures) == 1, f"{compiled.py_func.__name__}: {len(compiled.signatures)}"
