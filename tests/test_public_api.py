@@ -97,7 +97,8 @@ def in_a_new_process(code):
 
 
 def test_importing_takes_less_than_three_tenths_of_a_second(record_property):
-    code = "import time; start = time.perf_counter(); import automl_explain; print(time.perf_counter() - start)"
+    # The processor's time, not the clock's: other processes on a busy machine are not the import's.
+    code = "import time; start = time.process_time(); import automl_explain; print(time.process_time() - start)"
     seconds = min(float(in_a_new_process(code)) for _ in range(5))
     record_property("seconds_to_import", seconds)
     assert seconds < 0.3
