@@ -201,9 +201,7 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
         per_row = seconds_per_row(explainer, rows)
         affordable = int(seconds / per_row)
         if affordable < FEWEST_ROWS and not must:
-            return (
-                f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
-            )
+            return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
     return explainer.explain_local(rows)
 
