@@ -120,6 +120,11 @@ def _validation_rows(y: pd.Series, task: Task, rng: np.random.Generator) -> npt.
     if task == "regression":
         return rng.permutation(len(y))[: math.ceil(VALIDATION_SHARE * len(y))]
     groups = pd.factorize(y)[0]
+    if len(groups) > 1 and groups.max() + 1 == len(groups):
+        raise InvalidInputError(
+            "Every row has a label of its own in the target: there is nothing to learn. Name another target, or say "
+            "--task regression."
+        )
     parts = []
     for group in range(groups.max() + 1):
         rows = rng.permutation(np.flatnonzero(groups == group))
@@ -204,6 +209,7 @@ def _features_and_target(
 
 
 def _checked(dataset: Dataset, target: str) -> Dataset:
+    _refuse_unusable_columns(dataset, target)
     labels: Any = dataset.y_train.unique()
     if dataset.task == "classification" and len(labels) < 2:
         raise InvalidInputError(f"The target {target!r} has one class only, {labels[0]!r}: there is nothing to learn.")
@@ -223,3 +229,27 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
             f"scored: {sorted(map(str, unscored))[:5]}."
         )
     return dataset
+
+
+def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:
+    """Refuse what no learner takes: infinite numbers, cells that are tables, text where training has numbers."""
+    X_train, X_valid = dataset.X_train, dataset.X_valid
+    for table in (X_train.assign(**{target: dataset.y_train}), X_valid.assign(**{target: dataset.y_valid})):
+        numbers = table.select_dtypes("number")
+        infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any(axis=0)].tolist()
+        if infinite:
+            raise InvalidInputError(
+                f"Columns hold infinite numbers: {infinite[:5]}. Replace them, or leave out with --drop."
+            )
+    for name in X_train.columns:
+        cells = X_train[name].dropna()
+        if len(cells) and not pd.api.types.is_scalar(cells.iloc[0]):
+            kind = type(cells.iloc[0]).__name__
+            raise InvalidInputError(
+                f"Column {name!r} holds {kind} cells, not numbers or text. Leave it out: --drop {name}"
+            )
+        numeric = pd.api.types.is_numeric_dtype(X_train[name])
+        if numeric and not pd.api.types.is_numeric_dtype(X_valid[name]):
+            raise InvalidInputError(
+                f"Column {name!r} holds numbers in the training rows and text in the validation rows."
+            )

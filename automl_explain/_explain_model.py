@@ -213,6 +213,7 @@ def explain_model(
     >>> shap_values.shape, names[0]
     ((10, 10), 's5')
     """
+    run = _run_to_store_on(best_run)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
     explainer = TabularExplainer(
@@ -227,9 +228,8 @@ def explain_model(
         progress=progress,
     )
     explanation = explainer.explain_local(rows)
-    if best_run is None:
+    if run is None:
         return ModelExplanation(explanation, described.kind)
-    run = best_run if isinstance(best_run, Run) else RunHistory().run(best_run)
     run.history.store(run.id, explanation)
     return ModelExplanation(explanation, described.kind or run.kind, run.id)
 
@@ -260,7 +260,16 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
         run = (history or RunHistory()).run(run)
     elif not isinstance(run, Run):
         run = _final_run(run)
-    return ModelExplanation(run.explanation, run.kind, run.id)
+    explanation = run.explanation
+    return ModelExplanation(explanation, explanation.model_kind or run.kind, run.id)
+
+
+def _run_to_store_on(best_run: Run | str | None) -> Run | None:
+    if best_run is None or isinstance(best_run, Run):
+        return best_run
+    if not isinstance(best_run, str):
+        raise InvalidInputError(f"The 'best_run' parameter must be a Run or a run id. Got {type(best_run).__name__}.")
+    return RunHistory().run(best_run)
 
 
 def _final_run(search: Any) -> Run:
@@ -282,5 +291,6 @@ def _final_run(search: Any) -> Run:
 def _class_names(classes: Sequence[Any] | None, y_train: Any, known: tuple[Any, ...] | None) -> Sequence[Any] | None:
     if classes is not None or y_train is None or known is None or tuple(known) != tuple(range(len(known))):
         return classes
-    labels = sorted(pd.unique(np.ravel(np.asarray(y_train))).tolist())
+    found = pd.Series(np.ravel(np.asarray(y_train))).dropna().unique()
+    labels = np.sort(found).tolist() if found.dtype.kind in "biuf" else sorted(map(str, found))
     return labels if len(labels) == len(known) else None

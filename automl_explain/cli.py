@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     searching.add_argument("--metric", default="auto", help="what FLAML optimises (default: auto)")
     searching.add_argument("--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: FLAML's)")
     searching.add_argument("--max-iter", type=_at_least(2), metavar="N", help="most trials, 2 or more")
-    searching.add_argument("--seed", type=int, default=0, help="seed of the split and the search (default: 0)")
+    searching.add_argument(
+        "--seed", type=_at_least(0), metavar="N", default=0, help="seed of the split and the search (default: 0)"
+    )
 
     demo = commands.add_parser("demo", parents=[shared, searching], help="explained search on a bundled data set")
     demo.add_argument("--time-budget", type=_seconds, default=15, metavar="S", help="seconds of search (default: 15)")

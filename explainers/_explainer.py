@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
     AdditivityError,
     AdditivityWarning,
+    AutoMLExplainError,
     InvalidInputError,
     UnsupportedModelError,
 )
@@ -25,7 +27,7 @@ from automl_explain.explainers._model import FittedModel, Linear
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
-from automl_explain.explainers._table import Table, as_table, check_same_columns
+from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
 from automl_explain.explainers._trees import Trees
 
 FeatureSpace = Literal["engineered", "raw"]
@@ -137,11 +139,14 @@ class TabularExplainer:
         self._raw = space == "raw"
         self._input_names = self.model.input_names or (None if raw is None else raw.names)
         self._n_inputs = self.model.n_inputs if raw is None else raw.n_columns
-        background = None if raw is None else self._engineer(raw)
+        with self._reading("initialization_examples"):
+            background = None if raw is None else self._engineer(raw)
+        self._like = raw
         self.features = self._feature_names(features, background)
         self.classes = _class_names(classes, self.model)
         players, n_players = raw_players(self.model) if self._raw else (None, None)
-        self._engine = self._build(Question(self.model, background, players, n_players, settings))
+        with self._reading("initialization_examples"):
+            self._engine = self._build(Question(self.model, background, players, n_players, settings))
 
     @property
     def method(self) -> str:
@@ -178,8 +183,11 @@ class TabularExplainer:
             If the values do not add up to the predictions.
         """
         raw = check_same_columns(as_table(X), self._input_names, self._n_inputs, "X")
-        rows = self._engineer(raw)
-        attribution = self._engine.attribute(rows)
+        with self._reading("X"):
+            raw = raw if self._like is None else conform(raw, self._like)
+            rows = self._engineer(raw)
+            predictions = self.model.predict(rows.data)
+            attribution = self._engine.attribute(rows)
         values = all_outputs(attribution.values, self.model, centred=True)
         errors = attribution.standard_errors
         if errors is not None:
@@ -194,8 +202,9 @@ class TabularExplainer:
             method=self.method,
             reason=self.reason,
             data=raw if self._raw else rows,
-            predictions=self.model.predict(rows.data),
-            is_raw=self._raw or self.model.feature_map is None,
+            predictions=predictions,
+            is_raw=self._raw or (self.model.preprocessing is None and self.model.feature_map is None),
+            model_kind=self.model.kind,
             feature_map=None if self._raw else self.model.feature_map,
             standard_errors=None if errors is None else errors[0] if single else errors,
             notes=self._engine.notes,
@@ -284,6 +293,16 @@ class TabularExplainer:
         table = as_table(examples, "initialization_examples")
         return check_same_columns(table, model.input_names, model.n_inputs, "initialization_examples")
 
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Say of which table it is that a model's own code refuses the values."""
+        try:
+            yield
+        except AutoMLExplainError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"{self.model.name} cannot take the values of {what}: {error}") from error
+
     def _engineer(self, raw: Table) -> Table:
         return as_table(self.model.transform(raw.data))
 
@@ -298,10 +317,12 @@ class TabularExplainer:
         if features is None:
             return known
         names = tuple(map(str, features))
+        if known is not None and set(names) == set(known):
+            return known  # in the order of the columns, which preprocessing may have changed
+        if len(names) == self._n_inputs and self.model.preprocessing is not None and not self._raw:
+            return known  # names of raw columns, while engineered ones are explained
         if len(names) == n_features:
             return names
-        if known is not None and feature_map is not None and len(names) == len(feature_map.raw_names):
-            return known  # names of raw columns, while engineered ones are explained
         raise InvalidInputError(
             f"The 'features' parameter must name {n_features} features. Got {len(names)}: {list(names[:5])}."
         )

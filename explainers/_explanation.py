@@ -57,6 +57,8 @@ class Explanation:
         Same shape as the values, where they were sampled rather than computed exactly.
     notes : tuple of str
         What a reader must know, such as a background that was summarised.
+    model_kind : {"trial", "refit", "ensemble"} or None
+        What of a search the model is.
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
     """
@@ -74,6 +76,7 @@ class Explanation:
     feature_map: FeatureMap | None = None
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
+    model_kind: str | None = None
     global_values: Values | None = field(default=None, repr=False)
     class_values: Values | None = field(default=None, repr=False)
 
@@ -225,6 +228,11 @@ class Explanation:
         if len(feature_map.parent) != self.num_features:
             raise InvalidInputError(
                 f"The feature map must have {self.num_features} engineered columns. Got {len(feature_map.parent)}."
+            )
+        if self.local_importance_values is None and len(set(feature_map.parent.tolist())) < len(feature_map.parent):
+            raise InvalidInputError(
+                "Mean absolute values cannot be summed over the columns of one raw column; explain with include_local=True, "
+                "or with feature_space='raw'."
             )
         pool = feature_map.pool
         return replace(

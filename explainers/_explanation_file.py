@@ -48,6 +48,7 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> 
         "reason": explanation.reason,
         "is_raw": explanation.is_raw,
         "notes": explanation.notes,
+        "model_kind": explanation.model_kind,
     }
     values = explanation.local_importance_values
     if values is not None and values.ndim == 3 and len(values) == 2 and np.array_equal(values[0], -values[1]):
@@ -77,6 +78,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         reason=manifest["reason"],
         is_raw=manifest["is_raw"],
         notes=tuple(manifest["notes"]),
+        model_kind=manifest.get("model_kind"),
         data=_get_table(manifest, arrays),
         feature_map=FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     )
@@ -94,6 +96,8 @@ def _put_table(table: Table, manifest: dict[str, Any], arrays: dict[str, npt.NDA
         manifest["sparse_shape"] = table.data.shape
     elif table.is_frame or table.data.dtype.kind not in "biuf":
         frame = table.data if table.is_frame else pd.DataFrame(table.data)
+        if not frame.index.equals(pd.RangeIndex(len(frame))) and frame.index.nlevels == 1:
+            manifest["index"], arrays["index"] = _code_column(frame.index.to_series())
         columns = [_code_column(frame.iloc[:, j]) for j in range(frame.shape[1])]
         manifest["columns"] = [how for how, _ in columns]
         manifest["names"] = table.names
@@ -136,6 +140,8 @@ def _get_table(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         if names is None:
             return Table(frame.to_numpy(dtype=object))
         frame.columns = pd.Index(names)
+        if "index" in manifest:
+            frame.index = pd.Index(_decode_column(manifest["index"], arrays["index"]))
         return Table(frame, tuple(names))
     return Table(arrays["data"]) if "data" in arrays else None
 

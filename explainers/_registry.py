@@ -64,19 +64,20 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     NotFittedError
         If the model was never fitted.
     """
+    from automl_explain.explainers._errors import UnsupportedModelError
     from automl_explain.explainers._model import FittedModel
     from automl_explain.explainers._predict_function import describe_function, is_predict_function
 
     if isinstance(model, FittedModel):
         return model
+    if isinstance(model, type):
+        raise UnsupportedModelError(f"Cannot explain the class {model.__name__}: pass a fitted instance of it.")
     if is_predict_function(model):
         return describe_function(model, examples)
     for cls in type(model).__mro__:
         target = _find(cls)
         if target is not None:
             return _load(target)(model)
-    from automl_explain.explainers._errors import UnsupportedModelError
-
     raise UnsupportedModelError(
         f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
         "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."

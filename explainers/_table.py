@@ -187,6 +187,35 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
     return table
 
 
+def conform(table: Table, like: Table) -> Table:
+    """Return the table in the format of another with the same columns: frame or array, sparse or not, categories.
+
+    A row given as a Series, or a table read from a file, has lost the category types that the other one has.
+    """
+    if like.is_frame and not table.is_frame:
+        dense = table.data.toarray() if table.is_sparse else table.data
+        table = Table(pd.DataFrame(dense, columns=like.data.columns).infer_objects(), like.names)
+    elif not like.is_frame and table.is_frame:
+        table = Table(table.data.to_numpy())
+    if like.is_sparse and not table.is_sparse:
+        return Table(sparse.csr_matrix(table.data))
+    if table.is_sparse and not like.is_sparse:
+        return Table(table.codes())
+    if not like.is_frame:
+        return table
+    changed = {
+        name: _with_new_values(wanted, table.data[name])
+        for name, wanted in zip(table.data.columns, like.data.dtypes, strict=True)
+        if isinstance(wanted, pd.CategoricalDtype) and not isinstance(table.data[name].dtype, pd.CategoricalDtype)
+    }
+    return Table(table.data.astype(changed), table.names) if changed else table
+
+
+def _with_new_values(dtype: pd.CategoricalDtype, series: pd.Series) -> pd.CategoricalDtype:
+    new = pd.Index(series.dropna().unique()).difference(dtype.categories, sort=False)
+    return pd.CategoricalDtype(dtype.categories.append(new) if len(new) else dtype.categories, ordered=dtype.ordered)
+
+
 def _plain(name: str) -> str:
     """A column name as LightGBM keeps it, with underscores for blanks."""
     return re.sub(r"\s", "_", name)
@@ -268,7 +297,5 @@ def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataF
     changed = {}
     for name, dtype in second.dtypes.items():
         if isinstance(dtype, pd.CategoricalDtype) and first[name].dtype != dtype:
-            known = dtype.categories
-            new = pd.Index(first[name].dropna().unique()).difference(known, sort=False)
-            changed[name] = pd.CategoricalDtype(known.append(new) if len(new) else known, ordered=dtype.ordered)
+            changed[name] = _with_new_values(dtype, first[name])
     return (first.astype(changed), second.astype(changed)) if changed else (first, second)

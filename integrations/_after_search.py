@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ class Explaining:
     rows: Table
     options: ExplainabilityOptions
     deadline: float
+    n_validation: int = 0
 
 
 def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
@@ -203,7 +204,11 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
         if affordable < FEWEST_ROWS and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
-    return explainer.explain_local(rows)
+    explanation = explainer.explain_local(rows)
+    if len(rows) < job.n_validation:
+        note = f"rows: {len(rows):,} of {job.n_validation:,} validation rows, drawn at random"
+        explanation = replace(explanation, notes=(*explanation.notes, note))
+    return explanation
 
 
 def seconds_per_row(explainer: TabularExplainer, rows: Table) -> float:

@@ -129,7 +129,8 @@ def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
         return None
     engineered = [*transformer._cat_columns, *transformer._num_columns]
     dates = {f"{part}_{column}": column for column in transformer._datetime_columns for part in DATETIME_PARTS}
-    parents = [dates.get(name, name) for name in engineered]
+    own = set() if raw_columns is None else set(raw_columns)  # which may bear the name of a date's part
+    parents = [name if name in own else dates.get(name, name) for name in engineered]
     raw = list(dict.fromkeys(parents)) if raw_columns is None else list(raw_columns)
     position = {name: j for j, name in enumerate(raw)}
     return FeatureMap(tuple(map(str, raw)), np.array([position[name] for name in parents], dtype=np.intp))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from automl_explain.explainers._errors import InvalidInputError
@@ -76,10 +78,13 @@ class ExplainabilityOptions:
             if value not in allowed and not number:
                 extra = " or a number of runs, 1 or more" if name == "which" else ""
                 raise InvalidInputError(f"The {name!r} option must be one of {allowed}{extra}. Got {value!r}.")
-        for name in ("max_rows", "background", "memory_limit"):
-            if not getattr(self, name) > 0:
-                raise InvalidInputError(f"The {name!r} option must be greater than 0. Got {getattr(self, name)!r}.")
-        if self.time_budget is not None and not self.time_budget >= 0:
+        for name in ("max_rows", "background", "n_jobs"):
+            value = getattr(self, name)
+            if not (name == "n_jobs" and value is None) and not (_is_number(value, Integral) and value >= 1):
+                raise InvalidInputError(f"The {name!r} option must be a whole number, 1 or more. Got {value!r}.")
+        if not (_is_number(self.memory_limit, Real) and self.memory_limit > 0):
+            raise InvalidInputError(f"The 'memory_limit' option must be greater than 0. Got {self.memory_limit!r}.")
+        if self.time_budget is not None and not (_is_number(self.time_budget, Real) and self.time_budget >= 0):
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
 
     @classmethod
@@ -87,7 +92,11 @@ class ExplainabilityOptions:
         """Return options from an instance, a mapping of names to values, or None for the defaults."""
         if isinstance(options, cls):
             return options
-        given = dict(options or {})  # type: ignore[arg-type]
+        if options is not None and not isinstance(options, Mapping):
+            raise InvalidInputError(
+                f"The 'explainability_options' must be ExplainabilityOptions or a mapping. Got {type(options).__name__}."
+            )
+        given = dict(options or {})
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
@@ -101,3 +110,7 @@ class ExplainabilityOptions:
         if self.time_budget is not None:
             return self.time_budget
         return max(SHORTEST_BUDGET, SHARE_OF_SEARCH * search_seconds)
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

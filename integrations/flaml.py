@@ -116,6 +116,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         given = (X_train, dataframe, label, kwargs.get("X_val"))
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
         self._search_runs = None
+        self.raw_columns_ = _raw_columns(*given[:3])
         if not own.get("model_explainability", False):
             super().fit(X_train, y_train, **kwargs)
             return
@@ -125,14 +126,17 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         _refuse_other_processes(setting)
         history = own.get("history")
         history = history if isinstance(history, RunHistory) else RunHistory(history)
-        self.raw_columns_ = _raw_columns(*given[:3])
         metric = setting.get("metric", "auto")
         tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
         started = time.monotonic()
         bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
-        with self._metric_named(metric), bar as tap.listener:
-            super().fit(X_train, y_train, **kwargs)
+        try:
+            with self._metric_named(metric), bar as tap.listener:
+                super().fit(X_train, y_train, **kwargs)
+        except BaseException:
+            self._record_interrupted(tap, options, history, time.monotonic() - started)
+            raise
         tap.listener = None
         self._state.metric, self._state.error_metric = self._metric_names(metric)
         self._state.cv_score_agg_func = tap.user_aggregate
@@ -214,8 +218,22 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             as_table(tap.validation).sample(options.max_rows, options.random_state),
             options,
             time.monotonic() + options.seconds(search_seconds),
+            int(tap.validation.shape[0]),
         )
         explain_runs(job, runs)
+
+    def _record_interrupted(
+        self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
+    ) -> None:
+        """Keep the scored trials of a search that did not come to its end."""
+        if tap.train is None:
+            return
+        search = history.start_search("flaml", self._state.task.name, self._facts(tap, options, search_seconds))
+        runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
+        for run in runs:
+            run.release("the search was interrupted")
+        history.add_runs(search, [run.as_row() for run in runs])
+        self._search_runs = (history, search)
 
     def _captured(self, trial: Any, tap: MetricTap, search_seconds: float) -> CapturedRun:
         learner = self._learner_names.get(trial.learner_class, trial.learner_class.__name__)

@@ -4,15 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from automl_explain import (
     ColumnMismatchError,
     InvalidInputError,
     NotFittedError,
     RunHistory,
+    RunNotFoundError,
     UnsupportedModelError,
     explain_model,
     retrieve_model_explanation,
@@ -148,6 +153,38 @@ def test_probabilities_are_explained_as_probabilities():
     np.testing.assert_allclose(total, model.predict_proba(X[:3]), atol=1e-9)
 
 
+def test_names_given_for_raw_columns_do_not_rename_reordered_ones():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
+    encode = ColumnTransformer([("n", StandardScaler(), ["d", "c"]), ("o", StandardScaler(), ["b", "a"])])
+    model = make_pipeline(encode, LogisticRegression()).fit(X, X["a"] > 0)
+    named = explain_model(model, X, X[:5], features=list("abcd"))
+    assert named.explanation.features == ("n__d", "n__c", "o__b", "o__a")
+    assert explain_model(model, X, X[:5], features=list("abcd"), feature_space="raw").explanation.features == tuple(
+        "abcd"
+    )
+
+
+def test_mixed_columns_are_not_passed_off_as_raw_ones():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    explained = explain_model(make_pipeline(PCA(2), LogisticRegression()).fit(X, y), X, X[:5])
+    assert not explained.explanation.is_raw
+    assert explained.engineered is explained.explanation
+    with pytest.raises(InvalidInputError, match="No feature map is known"):
+        _ = explained.raw
+
+
+def test_rows_in_another_format_are_brought_to_that_of_the_background():
+    X = pd.DataFrame({"n": np.arange(60.0), "k": pd.Categorical(list("abc") * 20)})
+    model = LGBMRegressor(min_child_samples=2, n_estimators=10, verbose=-1).fit(X, X["n"] + (X["k"] == "b") * 30)
+    expected = explain_model(model, X, X[:3]).shap_values
+    np.testing.assert_array_equal(explain_model(model, X, X[:3].astype({"k": object})).shap_values, expected)
+    np.testing.assert_array_equal(explain_model(model, X, X.iloc[0]).shap_values, expected[:1])
+    numbers, y = load_diabetes(return_X_y=True, as_frame=True)
+    model = LGBMRegressor(**LGBM).fit(numbers.to_numpy(), y)
+    expected = explain_model(model, numbers.to_numpy(), numbers.to_numpy()[:3]).shap_values
+    np.testing.assert_array_equal(explain_model(model, numbers.to_numpy(), numbers[:3]).shap_values, expected)
+
+
 class TestRefused:
     X, y = load_diabetes(return_X_y=True, as_frame=True)
 
@@ -163,6 +200,23 @@ class TestRefused:
     def test_a_model_without_predict(self):
         with pytest.raises(UnsupportedModelError):
             explain_model(pd.DataFrame, self.X, self.X)
+
+    def test_values_that_the_model_cannot_take(self):
+        model = LogisticRegression(max_iter=50).fit(self.X, self.y > 100)
+        holes = self.X.copy()
+        holes.iloc[0, 0] = np.nan
+        with pytest.raises(InvalidInputError, match="LogisticRegression cannot take the values of X"):
+            explain_model(model, self.X, holes)
+        with pytest.raises(InvalidInputError, match="cannot take the values of X"):
+            explain_model(model, self.X, self.X[:2].assign(bmi="wide"))
+        with pytest.raises(UnsupportedModelError, match="pass a fitted instance"):
+            explain_model(LogisticRegression, self.X, self.X)
+
+    def test_a_run_that_cannot_be_stored_on_is_refused_first(self):
+        with pytest.raises(InvalidInputError, match="must be a Run or a run id. Got int"):
+            explain_model(None, None, None, best_run=3)
+        with pytest.raises(RunNotFoundError):
+            explain_model(None, None, None, best_run="nope")
 
     def test_no_rows_and_no_table(self):
         model = LGBMRegressor(**LGBM).fit(self.X, self.y)

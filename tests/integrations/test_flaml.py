@@ -392,3 +392,72 @@ def test_runs_are_retrieved_by_id_from_a_named_history(tmp_path):
     for mine, theirs in zip(first.shap_values, again.shap_values, strict=True):
         assert np.array_equal(mine, theirs)
     assert again.run_id == automl.best_run.id
+
+
+def test_a_column_named_like_a_part_of_a_date_is_its_own():
+    X, score = clients()
+    X = X[["age", "joined"]].assign(year_joined=np.random.default_rng(0).normal(size=len(X)))
+    automl = fit("regression", ["lgbm"], X, X["year_joined"] * 3)
+    assert retrieve_model_explanation(automl).raw.get_ranked_global_names()[0] == "year_joined"
+
+
+def test_a_second_fit_on_other_columns_is_explained_by_its_own():
+    X, score = clients()
+    automl = fit("regression", ["lgbm"], X, score)
+    other = X.rename(columns={"age": "years", "job": "work"})
+    automl.fit(
+        other, score, task="regression", estimator_list=["lgbm"], max_iter=2, verbose=0, model_explainability=False
+    )
+    assert explain_model(automl, other.iloc[:20], other.iloc[:3]).raw.features == tuple(other.columns)
+
+
+def test_another_models_explanation_on_a_run_says_whose_it_is():
+    X, score = clients()
+    automl = fit("regression", ["lgbm"], X, score, max_iter=3)
+    explain_model(automl, X, X.iloc[:7], best_run=automl.best_run)
+    assert retrieve_model_explanation(automl.best_run).model_kind == "refit"
+
+
+def test_an_explanation_says_which_rows_it_explains():
+    X, score = clients()
+    automl = AutoML(model_explainability=True, explainability_options={"max_rows": 5})
+    automl.fit(X[:100], score[:100], X_val=X[100:], y_val=score[100:], task="regression", estimator_list=["lgbm"],
+               max_iter=2, verbose=0)  # fmt: skip
+    explanation = automl.best_run.explanation
+    rows = explanation.to_frame().index
+    assert set(rows) <= set(range(100, 160))
+    assert explanation.notes == ("rows: 5 of 60 validation rows, drawn at random",)
+    np.testing.assert_allclose(explanation.data.data["age"], X.loc[rows, "age"])
+
+
+def test_an_interrupted_search_keeps_its_scored_trials():
+    X, y = make_classification(200, 5, random_state=0)
+    calls = []
+
+    def metric(X_val, y_val, estimator, *rest):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 1.0 / len(calls), {}
+
+    automl = AutoML(model_explainability=True)
+    with pytest.raises(KeyboardInterrupt):
+        automl.fit(X, y, task="classification", metric=metric, estimator_list=["lgbm"], max_iter=5,
+                   eval_method="holdout", verbose=0)  # fmt: skip
+    runs = RunHistory().runs()
+    assert [run.loss for run in runs] == [1.0, 0.5]
+    assert {(run.status, run.why) for run in runs} == {("skipped", "the search was interrupted")}
+
+
+def test_a_run_without_the_output_asked_for_is_not_explained_in_another():
+    X, y = make_classification(200, 5, random_state=0)
+    automl = AutoML(model_explainability=True, explainability_options={"output": "margin"})
+    automl.fit(X, y, task="classification", estimator_list=["lgbm"], max_iter=2, verbose=0)
+    assert {run.status for run in automl.runs} == {"skipped"}
+    assert "has no output in margin" in automl.best_run.why
+
+
+@pytest.mark.parametrize("options", [{"max_rows": 2.5}, {"n_jobs": 0}, {"max_rows": "5"}, {"memory_limit": 0}, "best"])
+def test_options_that_cannot_work_are_refused_before_the_search(options):
+    with pytest.raises(InvalidInputError):
+        AutoML(model_explainability=True, explainability_options=options).fit(np.ones((5, 2)), np.ones(5))
