@@ -395,7 +395,7 @@ def test_runs_are_retrieved_by_id_from_a_named_history(tmp_path):
 
 
 def test_a_column_named_like_a_part_of_a_date_is_its_own():
-    X, score = clients()
+    X, _ = clients()
     X = X[["age", "joined"]].assign(year_joined=np.random.default_rng(0).normal(size=len(X)))
     automl = fit("regression", ["lgbm"], X, X["year_joined"] * 3)
     assert retrieve_model_explanation(automl).raw.get_ranked_global_names()[0] == "year_joined"
