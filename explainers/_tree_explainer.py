@@ -50,7 +50,7 @@ class TreeExplainer(TabularExplainer):
     >>> model = RandomForestRegressor(n_estimators=10, random_state=0).fit(X, y)
     >>> explainer = TreeExplainer(model)
     >>> explainer.explain_local(X.iloc[:3]).get_ranked_global_names(top_k=1)
-    ['bmi']
+    ['s5']
     >>> explainer.interaction_values(X.iloc[:3]).shape
     (3, 10, 10)
     """
