@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import as_table
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._run import Run
+from automl_explain.integrations._stored_runs import find_run
 
 Values = npt.NDArray[np.float64]
 
@@ -171,8 +171,8 @@ def explain_model(
         The background: expected values are the mean output over it.
     X_test : ndarray, DataFrame or csr_matrix of shape (n, f)
         The rows that are explained.
-    best_run : Run or str, optional
-        A run, or its id, on which the explanation is stored as well.
+    best_run : Run, str, AutoML or Optuna trial, optional
+        A run, or what stands for one, on which the explanation is stored as well.
     features : sequence of str, optional
         Column names, for tables without names.
     y_train : array-like, optional
@@ -213,7 +213,7 @@ def explain_model(
     >>> shap_values.shape, names[0]
     ((10, 10), 's5')
     """
-    run = _run_to_store_on(best_run)
+    run = None if best_run is None else find_run(best_run)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
     explainer = TabularExplainer(
@@ -239,11 +239,11 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
 
     Parameters
     ----------
-    run : Run, str, or AutoML
-        A run, its id, or an AutoML object fitted with ``model_explainability=True``: then the model that its `predict`
-        uses.
+    run : Run, str, AutoML, or Optuna trial
+        A run, its id, an AutoML object fitted with ``model_explainability=True``, which stands for the model that its
+        `predict` uses, or a trial that a `TrialExplainer` saw.
     history : RunHistory, optional
-        Where to look up an id; default: the default history.
+        Where to look up an id; default: the default history. A trial says itself where its history was.
 
     Returns
     -------
@@ -256,36 +256,9 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
     ExplanationNotFoundError
         If it has no explanation; the message says its status, why, and how to get one.
     """
-    if isinstance(run, str):
-        run = (history or RunHistory()).run(run)
-    elif not isinstance(run, Run):
-        run = _final_run(run)
-    explanation = run.explanation
-    return ModelExplanation(explanation, explanation.model_kind or run.kind, run.id)
-
-
-def _run_to_store_on(best_run: Run | str | None) -> Run | None:
-    if best_run is None or isinstance(best_run, Run):
-        return best_run
-    if not isinstance(best_run, str):
-        raise InvalidInputError(f"The 'best_run' parameter must be a Run or a run id. Got {type(best_run).__name__}.")
-    return RunHistory().run(best_run)
-
-
-def _final_run(search: Any) -> Run:
-    """The run of the model that a search object predicts with."""
-    if not hasattr(search, "final_run"):
-        raise InvalidInputError(
-            "retrieve_model_explanation takes a Run, a run id, or an automl_explain.integrations.flaml.AutoML. "
-            f"Got {type(search).__module__}.{type(search).__qualname__}. Explain a fitted model with explain_model."
-        )
-    run = search.final_run
-    if run is None:
-        raise ExplanationNotFoundError(
-            f"This {type(search).__name__} has no explained runs: fit it with model_explainability=True."
-        )
-    assert isinstance(run, Run)
-    return run
+    found = find_run(run, history)
+    explanation = found.explanation
+    return ModelExplanation(explanation, explanation.model_kind or found.kind, found.id)
 
 
 def _class_names(classes: Sequence[Any] | None, y_train: Any, known: tuple[Any, ...] | None) -> Sequence[Any] | None:

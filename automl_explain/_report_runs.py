@@ -169,8 +169,11 @@ def _exactness(explanation: Explanation) -> str:
     errors = explanation.standard_errors
     if errors is None:
         return "computed, not sampled"
+    what = "sampled"
+    if explanation.fold_importances is not None:
+        what = f"means over the models of {len(explanation.fold_importances)} folds"
     typical, largest = float(np.median(errors)), float(errors.max(initial=0.0))
-    return f"sampled: standard error {number_text(typical)} in the median, {number_text(largest)} at most"
+    return f"{what}: standard error {number_text(typical)} in the median, {number_text(largest)} at most"
 
 
 def _plain_table(facts: Iterable[tuple[Any, Any]]) -> str:

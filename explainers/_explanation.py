@@ -59,6 +59,9 @@ class Explanation:
         What a reader must know, such as a background that was summarised.
     model_kind : {"trial", "refit", "ensemble"} or None
         What of a search the model is.
+    fold_importances : ndarray of shape (k, f), or None
+        Global importance of the model of each of k folds, where the values are the mean over folds; their standard
+        errors then hold how far the folds' values lie apart.
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
     """
@@ -77,6 +80,7 @@ class Explanation:
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
     model_kind: str | None = None
+    fold_importances: Values | None = None
     global_values: Values | None = field(default=None, repr=False)
     class_values: Values | None = field(default=None, repr=False)
 
@@ -242,6 +246,7 @@ class Explanation:
             else pool(self.local_importance_values),
             global_values=None if self.global_values is None else pool(self.global_values),
             class_values=None if self.class_values is None else pool(self.class_values),
+            fold_importances=None,
             features=feature_map.raw_names,
             data=None,
             is_raw=True,

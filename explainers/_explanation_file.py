@@ -1,7 +1,7 @@
 """How an `Explanation` is laid out in a bundle.
 
 Protocol 1: arrays ``values`` (of two classes whose values are each other's negative only the second, with `mirrored` in
-the manifest), ``expected``, ``predictions``, ``errors``, ``global``, ``class``, ``parent``, those that
+the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``parent``, those that
 there are. Data: ``data`` for an array; ``data.values``, ``data.indices``, ``data.indptr`` for a sparse matrix; for a
 frame ``column.0``, ``column.1``, ... with the manifest's ``columns`` saying how each is coded.
 """
@@ -31,6 +31,7 @@ _ARRAYS = {
     "expected": "expected_values",
     "predictions": "predictions",
     "errors": "standard_errors",
+    "folds": "fold_importances",
     "global": "global_values",
     "class": "class_values",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -74,31 +74,31 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
         raise UnsupportedModelError(f"Cannot explain the class {model.__name__}: pass a fitted instance of it.")
     if is_predict_function(model):
         return describe_function(model, examples)
-    for cls in type(model).__mro__:
-        target = _find(cls)
-        if target is not None:
-            return _load(target)(model)
+    for name in class_names(model):
+        for readers in (_readers, _third_party()):
+            if name in readers:
+                reader: Callable[[Any], FittedModel] = load(readers[name])
+                return reader(model)
     raise UnsupportedModelError(
         f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
         "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
     )
 
 
-def _find(cls: type) -> str | None:
-    package = cls.__module__.partition(".")[0]
-    for name in (f"{cls.__module__}.{cls.__qualname__}", f"{package}.{cls.__qualname__}"):
-        for readers in (_readers, _third_party()):
-            if name in readers:
-                return readers[name]
-    return None
+def class_names(thing: Any) -> Iterator[str]:
+    """Yield the names under which a table may list an object's class, then its base classes, nearest first."""
+    for cls in type(thing).__mro__:
+        package = cls.__module__.partition(".")[0]
+        yield f"{cls.__module__}.{cls.__qualname__}"
+        yield f"{package}.{cls.__qualname__}"
+
+
+def load(target: str) -> Any:
+    """Import what ``"module:name"`` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @cache
 def _third_party() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-
-
-def _load(target: str) -> Callable[[Any], FittedModel]:
-    module, _, function = target.partition(":")
-    reader: Callable[[Any], FittedModel] = getattr(importlib.import_module(module), function)
-    return reader

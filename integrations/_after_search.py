@@ -19,6 +19,7 @@ from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._model import Composite, FittedModel, Opaque
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._table import Table
+from automl_explain.integrations._folds import mean_over_folds
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 
@@ -32,6 +33,15 @@ QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
 
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a model is explained on: rows that stand for absent features, rows explained, and of how many these are."""
+
+    background: Table
+    rows: Table
+    n_validation: int
+
+
 @dataclass(eq=False)
 class CapturedRun:
     """A trial or final model that a tap has seen.
@@ -43,11 +53,16 @@ class CapturedRun:
     learner, config, loss, metric, kind, sample_size
         As in `Run`.
     read : callable or None
-        Returns the description of the model; None when there is no model to explain.
+        Returns the description of the model, or those of the models of several folds; None when there is no model to
+        explain.
     why : str
         Why there is none.
+    failed : bool
+        Whether that is an error, rather than a choice.
     nbytes : int
         Estimated memory that the model holds.
+    tables : Tables, optional
+        What this run is explained on, where that is not the same for all.
     """
 
     number: int
@@ -57,33 +72,35 @@ class CapturedRun:
     metric: str
     kind: str = "trial"
     sample_size: int | None = None
-    read: Callable[[], FittedModel] | None = None
+    read: Callable[[], FittedModel | list[FittedModel]] | None = None
     why: str = ""
     nbytes: int = 0
+    tables: Tables | None = None
+    failed: bool = False
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
         """Let go of the model."""
-        self.read, self.why, self.nbytes = None, why, 0
+        self.read, self.why, self.nbytes, self.tables = None, why, 0, None
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""
         names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why")
         row = {name: getattr(self, name) for name in names}
-        return row | {"status": "captured" if self.read else "skipped"}
+        status = "captured" if self.read else "failed" if self.failed else "skipped"
+        return row | {"status": status}
 
 
 @dataclass(frozen=True, eq=False)
 class Explaining:
-    """One job: the captured runs of a search, the tables they are explained on, and where the results go."""
+    """One job: the search whose runs are explained, until when, on which tables, and where the results go."""
 
     history: RunHistory
     search: str
-    background: Table
-    rows: Table
     options: ExplainabilityOptions
     deadline: float
-    n_validation: int = 0
+    tables: Tables | None = None
+    features: Sequence[str] | None = None
 
 
 def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
@@ -147,7 +164,14 @@ def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
     try:
         assert run.read is not None
         must = position == 0 or run.kind != "trial"
-        explanation = explain_within(run.read(), job, max(left, 1.0) * _share(position), must=must)
+        if run.tables is not None:
+            job = replace(job, tables=run.tables)
+        models = run.read()
+        seconds = max(left, 1.0) * _share(position)
+        if isinstance(models, list):
+            explanation = _explain_folds(models, job, seconds, must=must)
+        else:
+            explanation = explain_within(models, job, seconds, must=must)
     except Exception as error:
         # Whatever a third party's model raises is this run's reason, not the end of the search's result.
         known = isinstance(error, AutoMLExplainError)
@@ -167,7 +191,20 @@ def _share(position: int) -> float:
     return 0.4 if position == 0 else 0.2
 
 
-def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must: bool = False) -> Explanation | str:
+def _explain_folds(models: list[FittedModel], job: Explaining, seconds: float, *, must: bool) -> Explanation | str:
+    parts: list[Explanation] = []
+    for model in models:
+        n_rows = parts[0].num_examples if parts else None
+        part = explain_within(model, job, seconds / len(models), must=must, n_rows=n_rows)
+        if isinstance(part, str):
+            return part
+        parts.append(part)
+    return mean_over_folds(parts)
+
+
+def explain_within(
+    model: FittedModel, job: Explaining, seconds: float, *, must: bool = False, n_rows: int | None = None
+) -> Explanation | str:
     """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
 
     Parameters
@@ -177,18 +214,22 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
     seconds : float
     must : bool
         Explain at least a few rows, whatever the time.
+    n_rows : int, optional
+        Explain that many rows, whatever the time.
 
     Returns
     -------
     Explanation, or the reason in words why there is none
     """
-    rows, options = job.rows, job.options
+    assert job.tables is not None
+    rows, options = job.tables.rows, job.options
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
     slow = isinstance(model.structure, Opaque | Composite) or options.output not in ("auto", model.output_space)
     explainer = TabularExplainer(
         model,
-        job.background,
+        job.tables.background,
+        features=job.features,
         output=options.output,
         feature_space=options.feature_space,
         allow_all_transformations=True,
@@ -198,15 +239,17 @@ def explain_within(model: FittedModel, job: Explaining, seconds: float, *, must:
         nsamples=COALITIONS_PER_COLUMN * rows.n_columns if slow else None,
         background_size=SLOW_BACKGROUND if slow else None,
     )
-    if slow:
+    if n_rows is not None:
+        rows = rows.sample(n_rows, options.random_state)
+    elif slow:
         per_row = seconds_per_row(explainer, rows)
         affordable = int(seconds / per_row)
         if affordable < FEWEST_ROWS and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
     explanation = explainer.explain_local(rows)
-    if len(rows) < job.n_validation:
-        note = f"rows: {len(rows):,} of {job.n_validation:,} validation rows, drawn at random"
+    if len(rows) < job.tables.n_validation:
+        note = f"rows: {len(rows):,} of {job.tables.n_validation:,} validation rows, drawn at random"
         explanation = replace(explanation, notes=(*explanation.notes, note))
     return explanation
 

@@ -7,7 +7,6 @@ learner and returns at once; nothing is explained while the search runs.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,10 +16,8 @@ import numpy as np
 from flaml.automl.logger import logger
 from flaml.automl.ml import default_cv_score_agg_func, get_y_pred, metric_loss_score
 
-from automl_explain.integrations._model_size import model_bytes
+from automl_explain.integrations._model_size import keep_within_memory, model_bytes
 from automl_explain.integrations._options import ExplainabilityOptions
-
-GIB = 2**30
 
 
 @dataclass
@@ -30,7 +27,7 @@ class Trial:
     number: int
     learner_class: type
     config: dict[str, Any]
-    loss: float
+    loss: float | None
     sample_size: int | None
     models: list[Any] = field(default_factory=list)
     why: str = ""
@@ -98,7 +95,7 @@ class MetricTap:
         result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
         if self.trials:
             self.trials[-1].loss = float(result[0])
-            self._keep_within_memory()
+            keep_within_memory(self.trials, self._options.memory_limit)
         self._wrapper = None
         return result
 
@@ -150,14 +147,7 @@ class MetricTap:
         elif not trial.why:
             trial.models.append(copy.copy(wrapper))
             trial.nbytes += model_bytes(wrapper.estimator)
-            self._keep_within_memory()
-
-    def _keep_within_memory(self) -> None:
-        limit = self._options.memory_limit * GIB
-        while sum(trial.nbytes for trial in self.trials) > limit:
-            held = [trial for trial in self.trials if trial.nbytes]
-            worst = max(held, key=lambda trial: trial.loss if not math.isnan(trial.loss) else math.inf)
-            worst.release(f"its model was released to stay under memory_limit={self._options.memory_limit} GiB")
+            keep_within_memory(self.trials, self._options.memory_limit)
 
 
 def _numeric(predicted: Any) -> Any:

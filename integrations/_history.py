@@ -67,6 +67,16 @@ def default_directory() -> Path:
     return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
 
 
+def new_id() -> str:
+    """Return an id for a search."""
+    return secrets.token_hex(4)
+
+
+def run_id(search: str, number: int, kind: str = "trial") -> str:
+    """Return the id of a run of a search."""
+    return f"{search}-{number:04d}" if kind == "trial" else f"{search}-{kind}"
+
+
 class RunHistory:
     """A run history in a directory; any number of processes may use it at once.
 
@@ -102,12 +112,17 @@ class RunHistory:
                 f"--history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
             ) from error
 
+    @classmethod
+    def read(cls, history: RunHistory | str | os.PathLike[str] | None) -> RunHistory:
+        """Return a history from itself, its directory, or None for the default one."""
+        return history if isinstance(history, cls) else cls(history)  # type: ignore[arg-type]
+
     def __repr__(self) -> str:
         return f"RunHistory({str(self.directory)!r})"
 
     # ---------------------------------------------------------------- writing
 
-    def start_search(self, engine: str, task: str, facts: Mapping[str, Any]) -> str:
+    def start_search(self, engine: str, task: str, facts: Mapping[str, Any], *, search: str | None = None) -> str:
         """Record a search and return its id.
 
         Parameters
@@ -118,13 +133,23 @@ class RunHistory:
             Such as "binary".
         facts : mapping
             JSON-serialisable: settings, versions, shape of the data.
+        search : str, optional
+            Id of a search that several processes work on: whoever comes first records it.
         """
-        search = secrets.token_hex(4)
+        search = search or new_id()
         with self._open() as connection:
             connection.execute(
-                "INSERT INTO searches VALUES (?, ?, ?, ?, ?)", (search, engine, task, time.time(), _json(facts))
+                "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?)",
+                (search, engine, task, time.time(), _json(facts)),
             )
         return search
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process and thread from writing to the history, and from entering such a block."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
         """Record runs of a search, all or none, and return their ids.
@@ -133,12 +158,10 @@ class RunHistory:
         """
         rows = []
         for run in runs:
-            suffix = f"{run['number']:04d}" if run["kind"] == "trial" else run["kind"]
             loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
+            named = run_id(search, run["number"], run["kind"])
             fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
-            rows.append(
-                (f"{search}-{suffix}", search, *fields, run["status"], run["why"], run["sample_size"], None, "[]")
-            )
+            rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
         with self._open() as connection:
             connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
         return [row[0] for row in rows]

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
+GIB = 2**30
 OTHER = 100_000
 """Bytes assumed of a model of which nothing is known."""
+
+
+class Held(Protocol):
+    """A trial whose models are held in memory."""
+
+    nbytes: int
+    loss: float | None
+
+    def release(self, why: str) -> None:
+        """Let go of the models."""
+
+
+def keep_within_memory(trials: Sequence[Held], limit: float) -> None:
+    """Release the models of the worst trials until the rest holds at most `limit` GiB."""
+    while sum(trial.nbytes for trial in trials) > limit * GIB:
+        worst = max((trial for trial in trials if trial.nbytes), key=_loss)
+        worst.release(f"its model was released to stay under memory_limit={limit} GiB")
+
+
+def _loss(trial: Held) -> float:
+    return math.inf if trial.loss is None or math.isnan(trial.loss) else trial.loss
 
 
 def model_bytes(model: Any) -> int:
@@ -34,9 +57,14 @@ def _xgboost(model: Any) -> int:
     return int((parameters.get("n_estimators") or 100) * leaves * 120)
 
 
+def _pipeline(model: Any) -> int:
+    return model_bytes(model.steps[-1][1])
+
+
 RULES: dict[str, Callable[[Any], int]] = {
     "BaseForest": _forest,
     "LGBMModel": _lightgbm,
+    "Pipeline": _pipeline,
     "XGBModel": _xgboost,
 }
 """By class name along the hierarchy."""

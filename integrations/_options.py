@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -110,6 +111,15 @@ class ExplainabilityOptions:
         if self.time_budget is not None:
             return self.time_budget
         return max(SHORTEST_BUDGET, SHARE_OF_SEARCH * search_seconds)
+
+
+def made_with(options: ExplainabilityOptions, *libraries: str) -> dict[str, Any]:
+    """Return what a search records of how its explanations were made: the options, and versions of libraries."""
+    always = ("automl-explain", "scikit-learn", "numpy", "pandas")
+    return {
+        "options": {field.name: getattr(options, field.name) for field in fields(options)},
+        "versions": {library: version(library) for library in (*always, *libraries)},
+    }
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import flaml
@@ -25,11 +24,11 @@ from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._progress import search_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs
+from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
 from automl_explain.integrations._flaml_models import check_task, in_search, mean_of, raw_map
 from automl_explain.integrations._flaml_tap import MetricTap
 from automl_explain.integrations._history import RunHistory
-from automl_explain.integrations._options import ExplainabilityOptions
+from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._run import Run
 
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history")
@@ -124,8 +123,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         setting = {**self._settings, **{name: value for name, value in kwargs.items() if value is not None}}
         check_task(setting.get("task") or "classification")
         _refuse_other_processes(setting)
-        history = own.get("history")
-        history = history if isinstance(history, RunHistory) else RunHistory(history)
+        history = RunHistory.read(own.get("history"))
         metric = setting.get("metric", "auto")
         tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
@@ -214,11 +212,13 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         job = Explaining(
             history,
             search,
-            as_table(tap.train).sample(options.background, options.random_state),
-            as_table(tap.validation).sample(options.max_rows, options.random_state),
             options,
             time.monotonic() + options.seconds(search_seconds),
-            int(tap.validation.shape[0]),
+            Tables(
+                as_table(tap.train).sample(options.background, options.random_state),
+                as_table(tap.validation).sample(options.max_rows, options.random_state),
+                int(tap.validation.shape[0]),
+            ),
         )
         explain_runs(job, runs)
 
@@ -267,7 +267,6 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         return CapturedRun(len(tap.trials), learner, config, None, tap.metric_name, kind=kind, read=read)
 
     def _facts(self, tap: MetricTap, options: ExplainabilityOptions, search_seconds: float) -> dict[str, Any]:
-        libraries = ("automl-explain", "flaml", "scikit-learn", "lightgbm", "xgboost", "numpy", "pandas")
         return {
             "metric": tap.metric_name,
             "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
@@ -276,8 +275,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             "training_rows": int(tap.train.shape[0]),
             "validation_rows": int(tap.validation.shape[0]),
             "dropped_columns": self._dropped_columns(),
-            "options": {name: getattr(options, name) for name in options.__dataclass_fields__},
-            "versions": {library: version(library) for library in libraries},
+            **made_with(options, "flaml", "lightgbm", "xgboost"),
         }
 
     def _dropped_columns(self) -> list[str]:

@@ -213,7 +213,7 @@ class TestRefused:
             explain_model(LogisticRegression, self.X, self.X)
 
     def test_a_run_that_cannot_be_stored_on_is_refused_first(self):
-        with pytest.raises(InvalidInputError, match="must be a Run or a run id. Got int"):
+        with pytest.raises(InvalidInputError, match="must be a Run, a run id.* Got builtins.int"):
             explain_model(None, None, None, best_run=3)
         with pytest.raises(RunNotFoundError):
             explain_model(None, None, None, best_run="nope")

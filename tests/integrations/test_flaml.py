@@ -369,7 +369,7 @@ def test_an_automl_object_without_runs_says_how_to_get_them():
         retrieve_model_explanation(AutoML())
     with pytest.raises(NotFittedError, match="call its fit method"):
         explain_model(flaml.AutoML(), np.ones((5, 2)), np.ones((5, 2)))
-    with pytest.raises(InvalidInputError, match="retrieve_model_explanation takes a Run"):
+    with pytest.raises(InvalidInputError, match="must be a Run, a run id"):
         retrieve_model_explanation(flaml.AutoML())
 
 

@@ -1,0 +1,439 @@
+"""Optuna studies with an objective of one's own: every trial's model explained.
+
+>>> from automl_explain.integrations.optuna import TrialExplainer
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from automl_explain.explainers._errors import (
+    AutoMLExplainError,
+    ExplanationNotFoundError,
+    HistoryError,
+    InvalidInputError,
+    RunNotFoundError,
+)
+from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._registry import describe
+from automl_explain.explainers._table import Table, as_table
+from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs, in_order
+from automl_explain.integrations._folds import stack_rows
+from automl_explain.integrations._history import RunHistory, new_id, run_id
+from automl_explain.integrations._model_size import keep_within_memory, model_bytes
+from automl_explain.integrations._options import ExplainabilityOptions, made_with
+from automl_explain.integrations._run import Run
+
+ATTRIBUTE = "automl_explain"
+"""User attribute of a study (its search) and of a trial (its run and history)."""
+
+
+class TrialExplainer:
+    """Explains the models that an objective of one's own fits in the trials of an Optuna study.
+
+    Parameters
+    ----------
+    X_train : ndarray, DataFrame or csr_matrix of shape (B, f)
+        The background: rows that stand for absent features, as the models take them.
+    X_valid : ndarray, DataFrame or csr_matrix of shape (n, f), optional
+        The rows explained, where `capture` is not given others.
+    explainability_options : ExplainabilityOptions or dict, optional
+        Which trials, how many rows, how long.
+    history : RunHistory or path-like, optional
+        Where runs and explanations are kept; default: the user's run history.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    target : callable, optional
+        From a finished trial to the loss by which it is ranked, lower being better. Default: the study's value, its sign
+        changed where the study maximises; of several objectives the first.
+
+    Raises
+    ------
+    HistoryError
+        If the history cannot be written.
+    InvalidInputError
+        If a table or option cannot be used.
+
+    Notes
+    -----
+    The study is not changed: models are noted while it runs and explained when the ``with`` block ends, best first,
+    within a time of their own. Only a user attribute is added to each trial, by which `retrieve_model_explanation` finds
+    its run. Where several processes work on one study, each makes a TrialExplainer of its own, with the same history.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from lightgbm import LGBMRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl_explain import retrieve_model_explanation
+    >>> from automl_explain.integrations.optuna import TrialExplainer
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> def objective(trial):
+    ...     with explainer.trial(trial) as seen:
+    ...         model = LGBMRegressor(n_estimators=trial.suggest_int("n_estimators", 5, 20), verbose=-1)
+    ...         model.fit(X[:300], y[:300])
+    ...         seen.capture(model, X[300:])
+    ...         return model.score(X[300:], y[300:])
+    >>> study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    >>> with TrialExplainer(X[:300]) as explainer:
+    ...     study.optimize(objective, n_trials=3)
+    >>> shap_values, *_ = retrieve_model_explanation(study.best_trial)
+    >>> shap_values.shape
+    (142, 10)
+    """
+
+    def __init__(
+        self,
+        X_train: Any,
+        X_valid: Any = None,
+        *,
+        explainability_options: ExplainabilityOptions | dict[str, Any] | None = None,
+        history: Any = None,
+        features: Sequence[str] | None = None,
+        target: Callable[[FrozenTrial], float] | None = None,
+    ) -> None:
+        self.options = ExplainabilityOptions.read(explainability_options)
+        self.history = RunHistory.read(history)
+        self._background = self._sampled(as_table(X_train, "X_train"), self.options.background)
+        self._valid = None if X_valid is None else self._rows(as_table(X_valid, "X_valid"))
+        self._features, self._target = features, target
+        self._lock = threading.Lock()
+        self._studies: dict[str, _Study] = {}
+
+    @contextmanager
+    def trial(self, trial: optuna.Trial) -> Iterator[TrialCapture]:
+        """Note what the objective does within the block; pruning and errors pass through it.
+
+        Parameters
+        ----------
+        trial : optuna.Trial
+            The trial that the objective was given.
+
+        Yields
+        ------
+        TrialCapture
+            Its `capture` takes the fitted model.
+        """
+        known = self._study_of(trial)
+        seen = TrialCapture(self, trial.number)
+        trial.set_user_attr(
+            ATTRIBUTE, {"run": run_id(known.search, trial.number), "history": str(self.history.directory.absolute())}
+        )
+        with self._lock:
+            known.seen.append(seen)
+        try:
+            yield seen
+        except optuna.TrialPruned:
+            seen.release("the study pruned the trial")
+            raise
+        except Exception as error:
+            seen.release(f"the objective raised {type(error).__name__}: {error}", failed=True)
+            raise
+        with self._lock:
+            self._keep_within_memory(known)
+
+    def explain(self) -> list[Run]:
+        """Explain the trials noted since the last call, and return their runs.
+
+        The ``with`` block calls it at its end. Call it yourself where there is no such block.
+
+        Returns
+        -------
+        list of Run
+        """
+        return self._finish(None)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of the studies whose trials were seen, those of other processes included."""
+        return [run for search in self._studies for run in self.history.runs(search)]
+
+    @property
+    def best_run(self) -> Run | None:
+        """The run with the lowest loss; None before any was explained."""
+        return min((run for run in self.runs if run.loss is not None), key=lambda run: run.loss or 0.0, default=None)
+
+    def __enter__(self) -> TrialExplainer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._finish(None if kind is None else f"the search was interrupted by {kind.__name__}")
+
+    # ---------------------------------------------------------------- private
+
+    def _study_of(self, trial: optuna.Trial) -> _Study:
+        study = trial.study
+        with self._lock:
+            known = next((known for known in self._studies.values() if known.study is study), None)
+            if known is None:
+                known = self._new_study(study)
+            return known
+
+    def _new_study(self, study: optuna.Study) -> _Study:
+        search = study.user_attrs.get(ATTRIBUTE)
+        if search is None:
+            with self.history.alone():  # of several processes that begin at once, one names the search
+                search = study.user_attrs.get(ATTRIBUTE)
+                if search is None:
+                    search = new_id()
+                    study.set_user_attr(ATTRIBUTE, search)
+        known = self._studies.setdefault(search, _Study(study, search))
+        known.study = study  # the same study, loaded once more
+        return known
+
+    def _sampled(self, table: Table, n_rows: int) -> Table:
+        return table.sample(n_rows, self.options.random_state)
+
+    def _rows(self, table: Table, parts: int = 1) -> tuple[Table, int]:
+        """The rows explained, and of how many they are."""
+        return self._sampled(table, max(self.options.max_rows // parts, 1)), len(table)
+
+    def _release_others_with(self, model: Any, own: TrialCapture) -> None:
+        """Give up the earlier trials of a model object that a later trial has fitted again."""
+        with self._lock:
+            for other in (seen for known in self._studies.values() for seen in known.seen if seen is not own):
+                if any(model is held for held in other.models):
+                    other.release(
+                        f"trial {own.number} fitted the same model object again; make a new one in each trial",
+                        failed=True,
+                    )
+
+    def _keep_within_memory(self, known: _Study) -> None:
+        held = [seen for seen in known.seen if seen.nbytes]
+        if sum(seen.nbytes for seen in held) > self.options.memory_limit * 2**30:
+            self._read_losses(known)
+            finished = [seen for seen in held if seen.loss is not None]
+            keep_within_memory(finished or held, self.options.memory_limit)
+
+    def _read_losses(self, known: _Study) -> None:
+        """Take each noted trial's loss, and how it ended, from the study."""
+        ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
+        sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
+        for seen in known.seen:
+            trial = ended[seen.number]
+            seen.config = dict(trial.params)
+            if trial.state == TrialState.COMPLETE:
+                seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
+            elif trial.state == TrialState.PRUNED:
+                step = trial.last_step
+                seen.release("the study pruned the trial" + ("" if step is None else f" at step {step}"))
+            elif trial.state == TrialState.FAIL and not seen.failed:
+                seen.release("the study counts the trial as failed: its objective returned no number", failed=True)
+
+    def _finish(self, interrupted: str | None) -> list[Run]:
+        runs: list[Run] = []
+        for known in list(self._studies.values()):
+            with self._lock:
+                self._read_losses(known)
+                seen, known.seen = known.seen, []
+            if not seen:
+                continue
+            metric = self._metric(known.study)
+            captured = [one.as_run(metric, self._features) for one in seen]
+            for run in captured:
+                if interrupted and run.read is not None:
+                    run.release(interrupted)
+            seconds = time.monotonic() - known.started
+            self.history.start_search(
+                "optuna", _task(captured), self._facts(known, metric, seconds), search=known.search
+            )
+            deadline = time.monotonic() + self.options.seconds(seconds)
+            explain_runs(
+                Explaining(self.history, known.search, self.options, deadline, features=self._features), captured
+            )
+            known.started = time.monotonic()
+            runs += [self.history.run(run.id) for run in captured]
+        return runs
+
+    def _metric(self, study: optuna.Study) -> str:
+        if self._target is not None:
+            return getattr(self._target, "__name__", "target")
+        name = (study.metric_names or ["value"])[0]
+        return f"-{name}" if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else name
+
+    def _facts(self, known: _Study, metric: str, seconds: float) -> dict[str, Any]:
+        return {
+            "metric": metric,
+            "study": known.study.study_name,
+            "directions": [direction.name.lower() for direction in known.study.directions],
+            "search_seconds": round(seconds, 3),
+            "training_rows": len(self._background),
+            **made_with(self.options, "optuna"),
+        }
+
+
+@dataclass(eq=False)
+class _Study:
+    """A study that works through an explainer: its search, and the trials noted and not yet explained."""
+
+    study: optuna.Study
+    search: str
+    seen: list[TrialCapture] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+
+class TrialCapture:
+    """One trial of a study, as `TrialExplainer.trial` hands it to the objective.
+
+    Parameters
+    ----------
+    explainer : TrialExplainer
+    number : int
+        The trial's number.
+    """
+
+    def __init__(self, explainer: TrialExplainer, number: int) -> None:
+        self.number = number
+        self.config: dict[str, Any] = {}
+        self.loss: float | None = None
+        self.nbytes = 0
+        self.failed = False
+        self._explainer = explainer
+        self.models: list[Any] = []
+        self._learner = ""
+        self._rows: list[Table] = []
+        self._n_rows: list[int] = []
+        self._background: list[Table] = []
+        self._why = "the objective captured no model"
+
+    def capture(self, model: Any, X_valid: Any = None, X_train: Any = None) -> None:
+        """Note a fitted model; it is explained when the search has ended.
+
+        Called once for each fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
+        out of every fold. The model must not be fitted again afterwards: make a new one for each trial and fold.
+
+        Parameters
+        ----------
+        model : object
+            Anything that `explain_model` takes.
+        X_valid : ndarray, DataFrame or csr_matrix, optional
+            The rows explained; default: those that the explainer was given.
+        X_train : ndarray, DataFrame or csr_matrix, optional
+            This model's background; default: the explainer's.
+
+        Notes
+        -----
+        Nothing is raised into the search: what cannot be used is the reason of a failed run, unless
+        ``on_error="raise"``.
+        """
+        try:
+            self._note(model, X_valid, X_train)
+        except AutoMLExplainError as error:
+            if self._explainer.options.on_error == "raise":
+                raise
+            self.release(str(error), failed=True)
+
+    def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
+        explainer = self._explainer
+        if any(model is other for other in self.models):
+            raise InvalidInputError(
+                "The same model object was captured twice in one trial; what it was the first time is lost. Fit a new one "
+                "for each fold, such as sklearn.base.clone(model)."
+            )
+        explainer._release_others_with(model, self)
+        if X_valid is None and explainer._valid is None:
+            raise InvalidInputError(
+                "There are no rows to explain: pass them to capture(model, X_valid) or TrialExplainer(X_train, X_valid)."
+            )
+        if X_valid is not None:
+            rows, n_rows = explainer._rows(as_table(X_valid, "X_valid"))
+        else:
+            assert explainer._valid is not None
+            rows, n_rows = explainer._valid
+        if X_train is not None:
+            self._background.append(explainer._sampled(as_table(X_train, "X_train"), explainer.options.background))
+        if X_valid is not None or not self._rows:
+            self._rows.append(rows)
+            self._n_rows.append(n_rows)
+        self.models.append(model)
+        self._learner = type(model).__name__
+        self.nbytes += model_bytes(model)
+
+    def release(self, why: str, *, failed: bool = False) -> None:
+        """Let go of the models."""
+        self.models, self._rows, self._background, self.nbytes = [], [], [], 0
+        self._why, self.failed = why, failed
+
+    def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
+        """Return the trial as the code after a search takes it."""
+        learner = self._learner or "none"
+        run = CapturedRun(self.number, learner, self.config, self.loss, metric, why=self._why, failed=self.failed)
+        if not self.models:
+            return run
+        options, models = self._explainer.options, self.models
+        share = max(options.max_rows // len(self._rows), 1)
+        rows = stack_rows([table.sample(share, options.random_state) for table in self._rows])
+        background = stack_rows(self._background or [self._explainer._background])
+        tables = Tables(background.sample(options.background, options.random_state), rows, sum(self._n_rows))
+        run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables), "", self.nbytes, tables
+        return run
+
+
+def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None = None) -> Run:
+    """Return the run of a trial that a `TrialExplainer` saw, in this process or another.
+
+    Raises
+    ------
+    ExplanationNotFoundError
+        If no explainer saw the trial, or its process ended before it recorded its runs.
+    HistoryError
+        If the history that it names is gone.
+    """
+    kept = trial.user_attrs.get(ATTRIBUTE)
+    if not isinstance(kept, dict):
+        state = trial.state.name if isinstance(trial, FrozenTrial) else "RUNNING"
+        raise ExplanationNotFoundError(
+            f"Trial {trial.number} ({state}) was not seen by a TrialExplainer. Put the objective's body into "
+            "'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid)."
+        )
+    if history is None:
+        from pathlib import Path
+
+        if not (Path(kept["history"]) / "history.sqlite").exists():
+            raise HistoryError(
+                f"The history of trial {trial.number}, {kept['history']}, is not there. Pass history=RunHistory(DIR) with "
+                "the directory where it is now."
+            )
+        history = RunHistory(kept["history"])
+    try:
+        return history.run(kept["run"])
+    except RunNotFoundError as error:
+        raise ExplanationNotFoundError(
+            f"Trial {trial.number} has no run {kept['run']!r} in {history.directory} yet: runs are recorded when the "
+            "'with TrialExplainer(...)' block or explain() ends; the process that ran the trial has not come to it."
+        ) from error
+
+
+def run_of_study(study: optuna.Study, history: RunHistory | None = None) -> Run:
+    """Return the run of a study's best trial."""
+    return run_of_trial(study.best_trial, history)
+
+
+def _read(models: list[Any], tables: Tables) -> FittedModel | list[FittedModel]:
+    described = [replace(describe(model, tables.background.data), kind="trial") for model in models]
+    return described[0] if len(described) == 1 else described
+
+
+def _task(runs: Sequence[CapturedRun]) -> str:
+    """Kind of prediction of the best model that can be read; why another cannot is recorded with its run."""
+    for run in in_order(runs):
+        if run.read is not None:
+            try:
+                models = run.read()
+            except AutoMLExplainError:
+                continue
+            return models[0].task if isinstance(models, list) else models.task
+    return "unknown"
+
+
+__all__ = ["ExplainabilityOptions", "TrialCapture", "TrialExplainer"]
