@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     )
     from automl_explain.explainers._explanation import Explanation
     from automl_explain.explainers._feature_map import FeatureMap
-    from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque
+    from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers._registry import describe, register
     from automl_explain.explainers._rules import describe_rules
     from automl_explain.explainers._tree_explainer import TreeExplainer
@@ -41,7 +41,7 @@ _MODULES = {
         ),
         f"{_PLACE}._errors",
     ),
-    **dict.fromkeys(("Composite", "FittedModel", "Linear", "Mixture", "Opaque"), f"{_PLACE}._model"),
+    **dict.fromkeys(("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}._model"),
     **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
     "Explanation": f"{_PLACE}._explanation",
     "FeatureMap": f"{_PLACE}._feature_map",

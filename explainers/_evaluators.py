@@ -16,7 +16,7 @@ import numpy.typing as npt
 from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._model import Composite, FittedModel, Linear, Matrix, Mixture, Opaque
+from automl_explain.explainers._model import Composite, FittedModel, Linear, Matrix, Mixture, Opaque, OwnValues
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._trees import Trees
@@ -166,6 +166,7 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Table, Players], Evaluator]
     Linear: _LinearOutputs,
     Mixture: _MixtureOutputs,
     Composite: _CompositeOutputs,
+    OwnValues: _Predicted,
     Opaque: _Predicted,
 }
 """Structure -> how its outputs for mixed rows are computed."""

@@ -23,12 +23,11 @@ from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space, raw_players
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
-from automl_explain.explainers._model import FittedModel, Linear
+from automl_explain.explainers._model import FittedModel, Linear, Opaque
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
-from automl_explain.explainers._trees import Trees
 
 FeatureSpace = Literal["engineered", "raw"]
 
@@ -135,7 +134,7 @@ class TabularExplainer:
         self.model = in_feature_space(
             described.in_space(output, _some_rows(described, raw)), space, allow_all_transformations
         )
-        self._check_structure()
+        self._check_structure(self.model)
         self._raw = space == "raw"
         self._input_names = self.model.input_names or (None if raw is None else raw.names)
         self._n_inputs = self.model.n_inputs if raw is None else raw.n_columns
@@ -273,22 +272,25 @@ class TabularExplainer:
     def _build(self, question: Question) -> Engine:
         return build_engine(question)
 
-    def _check_structure(self) -> None:
-        if self._structures and not isinstance(self.model.structure, self._structures):
-            kinds = " or ".join(structure.__name__ for structure in self._structures)
+    def _check_structure(self, model: FittedModel) -> None:
+        structure = model.structure
+        if self._structures and not isinstance(structure, self._structures):
+            kinds = " or ".join(kind.__name__ for kind in self._structures)
+            why = f" ({structure.why})" if isinstance(structure, Opaque) else ""
             raise UnsupportedModelError(
-                f"{type(self).__name__} explains models of the structure {kinds}; {self.model.name} in "
-                f"{self.model.output_space} is {type(self.model.structure).__name__}. Use TabularExplainer, which "
-                "chooses, or KernelExplainer, which explains any model."
+                f"{type(self).__name__} explains models of the structure {kinds}; {model.name} in "
+                f"{model.output_space} is {type(structure).__name__}{why}. Use TabularExplainer with a background, "
+                "which chooses, or KernelExplainer, which explains any model."
             )
 
     def _read_background(self, model: FittedModel, examples: Any) -> Table | None:
         if examples is None:
-            if self._needs_background or not isinstance(model.structure, Trees):
+            if self._needs_background:
                 raise InvalidInputError(
                     f"{type(self).__name__} needs 'initialization_examples': rows, such as the training data, that stand "
                     "for absent features."
                 )
+            self._check_structure(model)
             return None
         table = as_table(examples, "initialization_examples")
         return check_same_columns(table, model.input_names, model.n_inputs, "initialization_examples")

@@ -10,7 +10,7 @@ from automl_explain.explainers._background import representative
 from automl_explain.explainers._design import Design, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._game import Game
-from automl_explain.explainers._model import Composite, Opaque, Structure
+from automl_explain.explainers._model import Composite, Opaque, OwnValues, Structure
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._table import Table
 
@@ -105,6 +105,11 @@ class KernelEngine:
 def _reason(structure: Structure) -> str:
     if isinstance(structure, Composite):
         return f"{structure.why}: values computed from coalitions of its members' outputs"
+    if isinstance(structure, OwnValues):
+        return (
+            f"{structure.why}: values computed from predictions, with absent features from the background; without a "
+            f"background TreeExplainer gives {structure.library}'s own"
+        )
     if isinstance(structure, Opaque):
         return f"{structure.why}: values computed from predictions alone"
     return "asked for by name: values computed from coalitions"

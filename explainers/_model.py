@@ -94,6 +94,30 @@ class Opaque:
     why: str = "its inner structure is not known"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnValues(Opaque):
+    """A tree ensemble that cannot be read, of which the library itself computes path-dependent SHAP values.
+
+    Parameters
+    ----------
+    why : str
+        Why its trees cannot be read, shown in an explanation's `reason`.
+    library : str
+        The library's name.
+    base_values : ndarray of shape (K,)
+        Outputs when every feature is absent.
+    values : callable
+        From an engineered table and a number of threads (None: all cores) to values, (K, n, f).
+    caution : str
+        How they differ from Shapley values by definition, shown in an explanation's notes; empty: they do not.
+    """
+
+    library: str
+    base_values: npt.NDArray[np.float64]
+    values: Callable[[Any, int | None], npt.NDArray[np.float64]]
+    caution: str = ""
+
+
 Structure: TypeAlias = Trees | Linear | Mixture | Composite | Opaque
 
 
@@ -118,7 +142,7 @@ class FittedModel:
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
-    structure : Trees, Linear, Mixture, Composite or Opaque
+    structure : Trees, Linear, Mixture, Composite, OwnValues or Opaque
         How the output in `output_space` comes about. Trees and Linear of a binary model may have one output, that of
         the second class; the first class is its negative (log_odds) or complement (probability).
     classes : tuple or None

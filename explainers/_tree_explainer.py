@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._engine import Engine, Question
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
-from automl_explain.explainers._model import Composite
+from automl_explain.explainers._model import Composite, FittedModel, OwnValues
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._table import as_table, check_same_columns
@@ -21,6 +21,9 @@ from automl_explain.explainers._trees import Trees
 
 class TreeExplainer(TabularExplainer):
     """Explains tree ensembles exactly: path-dependent without a background, interventional over all rows of one.
+
+    CatBoost models that split on target statistics of categories or on text cannot be read as trees: without a background
+    they get CatBoost's own values, checked for additivity, with one those of their predictions. `reason` says so.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ class TreeExplainer(TabularExplainer):
     (3, 10, 10)
     """
 
-    _structures = (Trees,)
+    _structures = (Trees, OwnValues)
     _needs_background = False
 
     def __init__(
@@ -105,6 +108,10 @@ class TreeExplainer(TabularExplainer):
         Fujimoto, Kojadinovic and Marichal, "Axiomatic characterizations of probabilistic and cardinal-probabilistic
         interaction indices", doi:10.1016/j.geb.2005.03.002.
         """
+        if isinstance(self.model.structure, OwnValues):
+            raise UnsupportedModelError(
+                f"Interaction values are known of trees that can be read; of this {self.model.name} {self.model.structure.why}."
+            )
         if not isinstance(self._engine, TreeEngine):
             raise InvalidInputError(
                 f"Interaction values are known of the additive output of a tree ensemble, not of its "
@@ -114,15 +121,17 @@ class TreeExplainer(TabularExplainer):
         values = all_outputs(self._engine.interactions(rows), self.model, centred=True)
         return values[0] if self.model.classes is None else values
 
-    def _check_structure(self) -> None:
-        structure = self.model.structure
+    def _check_structure(self, model: FittedModel) -> None:
+        structure = model.structure
         if isinstance(structure, Composite) and [type(one.structure) for one, _ in structure.members] == [Trees]:
             return
-        super()._check_structure()
+        super()._check_structure(model)
 
     def _build(self, question: Question) -> Engine:
         if isinstance(question.model.structure, Trees):
             return TreeEngine(question, self._weights)
         if self._weights is not None:
-            raise InvalidInputError("The 'weights' parameter weighs the background of the additive output only.")
+            raise InvalidInputError(
+                "The 'weights' parameter weighs the background of the additive output of trees that can be read."
+            )
         return build_engine(question)

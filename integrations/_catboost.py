@@ -5,7 +5,7 @@ largest with ``nan_mode="Max"``. A one-hot split sends one category right, which
 
 Symmetric trees test one split per depth; they are written out in full, with the last split at the root, as CatBoost
 does for its own Shapley values. Splits on target statistics of categories (CTR), on text or on embeddings read numbers
-that are not in the table: a model with such splits is opaque.
+that are not in the table: a model with such splits is explained by its own values, or from its predictions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import pandas as pd
 from automl_explain.explainers._errors import InvalidInputError, NotFittedError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, UNSEEN_LEFT, Trees
+from automl_explain.integrations._catboost_values import own_values
 from automl_explain.integrations._cityhash import category_hash
 from automl_explain.integrations._matrix import real_names, to_matrix
 from automl_explain.integrations._outputs import both_margins, columns
@@ -182,16 +183,16 @@ class _Nodes:
 def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
     for kind, word in UNREADABLE.items():
         if getattr(model, f"get_{kind}_feature_indices")():
-            return Opaque(f"its trees split on {word}, which are not columns of numbers or categories"), {}
+            why = f"its trees split on {word}, which are not columns of numbers or categories"
+            return own_values(model, why, combines=bool(model.get_cat_feature_indices())), {}
     saved = _saved(model)
     bias = np.asarray(saved["scale_and_bias"][1], dtype=np.float64)
     nodes = _symmetric(saved, len(bias)) if "oblivious_trees" in saved else _asymmetric(saved, len(bias))
-    if not {split["split_type"] for split in nodes.splits} <= {"FloatFeature", "OneHotFeature"}:
-        return Opaque(
-            "its trees split on target statistics of categories (CTR), which are not columns of the table"
-        ), {}
     if np.isnan(nodes.weights).any():
         return Opaque("it was saved without the weights of its leaves"), {}
+    if not {split["split_type"] for split in nodes.splits} <= {"FloatFeature", "OneHotFeature"}:
+        why = "its trees split on target statistics of categories (CTR), which are not columns of the table"
+        return own_values(model, why, combines=_combines(saved["features_info"])), {}
     categorical = saved["features_info"].get("categorical_features", [])
     codes = {
         int(column["flat_feature_index"]): {value: code for code, value in enumerate(column.get("values", []))}
@@ -211,6 +212,11 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
         allows_missing=True,
     )
     return in_preorder(replace(trees, cover=leaf_sums(trees))), codes
+
+
+def _combines(features: Saved) -> bool:
+    """Whether a target statistic is one of several columns together."""
+    return any(len(statistic["elements"]) > 1 for statistic in features.get("ctrs", []))
 
 
 def _saved(model: Any) -> Saved:

@@ -244,7 +244,7 @@ class TestRefused:
 
     def test_an_explainer_for_another_structure(self):
         model = LinearRegression().fit(self.X, self.y)
-        with pytest.raises(UnsupportedModelError, match=r"Trees; LinearRegression .* is Linear"):
+        with pytest.raises(UnsupportedModelError, match=r"Trees or OwnValues; LinearRegression .* is Linear"):
             TreeExplainer(model, self.X)
         with pytest.raises(UnsupportedModelError, match="structure Linear"):
             LinearExplainer(RandomForestRegressor(2).fit(self.X, self.y), self.X)
