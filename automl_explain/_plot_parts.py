@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from automl_explain._views import minus, number_text, shortened
-from automl_explain.explainers._palette import RULE_COLOR, SEQUENTIAL_MAP
+from automl_explain.explainers._palette import NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,9 +81,23 @@ def label_room(ax: Axes) -> float:
     return float(min(0.062 * rcParams["font.size"] / without_names, 0.3))
 
 
-def label_bars(ax: Axes, values: np.ndarray, least_room: float = 0.0) -> None:
-    """Write each bar's value beyond its end, on an axis long enough for that, or for more where the caller says so."""
-    low, high = min(0.0, float(values.min(initial=0.0))), max(0.0, float(values.max(initial=0.0)))
+def label_bars(
+    ax: Axes, values: np.ndarray, least_room: float = 0.0, spread: tuple[np.ndarray, np.ndarray] | None = None
+) -> None:
+    """Write each bar's value beyond its end, on an axis long enough for that, or for more where the caller says so.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : ndarray, shape (n,)
+        Lengths of the bars.
+    least_room : float
+        Share of the axis that must stay free on the right.
+    spread : tuple of two ndarrays of shape (n,), optional
+        Lower and upper ends of lines drawn over the bars.
+    """
+    lows, highs = (values, values) if spread is None else spread
+    low, high = min(0.0, float(lows.min(initial=0.0))), max(0.0, float(highs.max(initial=0.0)))
     width = (high - low) or 1.0
     right = max(label_room(ax), least_room)
     left = label_room(ax) if low < 0 else 0.0
@@ -91,8 +105,11 @@ def label_bars(ax: Axes, values: np.ndarray, least_room: float = 0.0) -> None:
     ax.set_xlim(low - left * unit, high + right * unit)
     if low < 0:
         ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
+    if spread is not None:
+        ax.hlines(np.arange(len(values)), lows, highs, color=NEUTRAL_COLOR, linewidth=1.6, zorder=3)
     for row, value in enumerate(values):
-        write_beside(ax, float(value), row, number_text(value), to_right=value >= 0)
+        end = float(highs[row]) if value >= 0 else float(lows[row])
+        write_beside(ax, end, row, number_text(value), to_right=value >= 0)
 
 
 def color_map() -> Colormap:

@@ -65,6 +65,8 @@ def plot_global_importance(
 ) -> Axes:
     """Draw the importance of the most important features as horizontal bars.
 
+    Over the bars of a permutation importance, a line spans one standard deviation of the repeats to either side.
+
     Parameters
     ----------
     explanation : ModelExplanation, Explanation or Run
@@ -107,7 +109,8 @@ def plot_global_importance(
     ax = ax or new_axes(rows_needed(explanation, top_k) if parts is not None else len(order))
     if parts is None:
         ax.barh(np.arange(len(order)), values[order], height=BAR_HEIGHT, color=BAR_COLOR, zorder=2)
-        label_bars(ax, values[order])
+        spread = _spread(explanation) if position is None else None
+        label_bars(ax, values[order], spread=None if spread is None else (spread[0][order], spread[1][order]))
     else:
         label_bars(ax, values[order], _stack(ax, explanation, parts[:, order]))
     name_rows(ax, [explanation.feature_labels[j] for j in order])
@@ -239,11 +242,22 @@ def _view(explanation: Explanation, class_: Any) -> ClassView:
     return view_class(explanation, default_class(explanation))
 
 
+def _spread(explanation: Explanation) -> tuple[Values, Values] | None:
+    """Ends of the line over each bar, where the importance is known to be uncertain: one deviation over the repeats."""
+    deviation = explanation.importances_std
+    if deviation is None:
+        return None
+    return explanation.global_importance_values - deviation, explanation.global_importance_values + deviation
+
+
 def _importance_words(explanation: Explanation, position: int | None, n_shown: int) -> tuple[str, str, str]:
     """Title, its detail, and the axis's label."""
     of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
     shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
     mean = "mean over classes of " if position is None and explanation.is_classification else ""
+    if explanation.importances is not None:
+        label = f"decrease of {explanation.output_space} when shuffled; line: one standard deviation"
+        return f"Feature importance{of}", shown, label
     what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
     return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)})"
 

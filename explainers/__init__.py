@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
     from automl_explain.explainers._feature_map import FeatureMap
     from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
+    from automl_explain.explainers._permutation import PFIExplainer
     from automl_explain.explainers._registry import describe, register
     from automl_explain.explainers._rules import describe_rules
     from automl_explain.explainers._tree_explainer import TreeExplainer
@@ -45,6 +46,7 @@ _MODULES = {
     **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
     "Explanation": f"{_PLACE}._explanation",
     "FeatureMap": f"{_PLACE}._feature_map",
+    "PFIExplainer": f"{_PLACE}._permutation",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}._trees",
     "describe_rules": f"{_PLACE}._rules",

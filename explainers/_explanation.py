@@ -64,6 +64,8 @@ class Explanation:
         errors then hold how far the folds' values lie apart.
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
+    importances : ndarray or None
+        Shape (f, n_repeats): each repeat of a permutation importance, whose mean the global values are.
     """
 
     local_importance_values: Values | None
@@ -83,6 +85,7 @@ class Explanation:
     fold_importances: Values | None = None
     global_values: Values | None = field(default=None, repr=False)
     class_values: Values | None = field(default=None, repr=False)
+    importances: Values | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = self.local_importance_values
@@ -173,6 +176,11 @@ class Explanation:
         return dict(
             zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
         )
+
+    @property
+    def importances_std(self) -> Values | None:
+        """Standard deviation of each feature over the repeats of a permutation importance, (f,); None for others."""
+        return None if self.importances is None else np.asarray(self.importances.std(axis=1))
 
     # ------------------------------------------------------------------ local
 

@@ -22,9 +22,11 @@ def importance_table(explanation: Explanation, top_k: int = TOP) -> str:
     largest = float(values[0]) if len(values) and values[0] > 0 else 1.0
     rows = "".join(
         f'<tr><td style="text-align:left">{escape(name)}</td><td>{value:.4g}</td><td style="text-align:left">'
-        f'<div style="background:{BAR_COLOR};height:0.8em;width:{100 * value / largest:.1f}px"></div></td></tr>'
+        f'<div style="background:{BAR_COLOR};height:0.8em;width:{100 * max(value, 0) / largest:.1f}px"></div></td></tr>'
         for name, value in zip(names[:top_k], values[:top_k], strict=True)
     )
+    shuffled = explanation.importances is not None
+    head = "decrease of {} when shuffled" if shuffled else "mean |value| ({})"
     more = f"<p>{len(names) - top_k} further features</p>" if len(names) > top_k else ""
     error = explanation.additivity_error
     facts = [repr(explanation), explanation.reason, *explanation.notes]
@@ -32,6 +34,6 @@ def importance_table(explanation: Explanation, top_k: int = TOP) -> str:
         facts.append(f"values add up to the prediction within {error:.1e}")
     return (
         f"<p>{'<br>'.join(escape(fact) for fact in facts)}</p>"
-        f"<table><thead><tr><th>feature</th><th>mean |value| ({escape(explanation.output_space)})</th><th></th></tr>"
+        f"<table><thead><tr><th>feature</th><th>{escape(head.format(explanation.output_space))}</th><th></th></tr>"
         f"</thead><tbody>{rows}</tbody></table>{more}"
     )
