@@ -14,8 +14,13 @@ OTHER = 100_000
 class Held(Protocol):
     """A trial whose models are held in memory."""
 
-    nbytes: int
-    loss: float | None
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the models hold."""
+
+    @property
+    def loss(self) -> float | None:
+        """What the trial is ranked by."""
 
     def release(self, why: str) -> None:
         """Let go of the models."""

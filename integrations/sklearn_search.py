@@ -1,0 +1,351 @@
+"""scikit-learn's searches, such as GridSearchCV: every candidate explained, through the scorer that they are given.
+
+>>> from automl_explain.integrations.sklearn_search import ExplainingScorer
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
+
+from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
+from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._registry import describe
+from automl_explain.explainers._table import Table, as_table
+from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
+from automl_explain.integrations._folds import stack_rows
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._model_size import keep_within_memory
+from automl_explain.integrations._options import ExplainabilityOptions, made_with
+from automl_explain.integrations._run import Run
+from automl_explain.integrations._spool import Capture, Spool, candidate_key, rows_key
+
+
+class ExplainingScorer:
+    """A scorer that returns what another does, and notes the fitted candidates that pass through it.
+
+    Parameters
+    ----------
+    scoring : str, callable, list, tuple, dict or None, default None
+        What the search would be given as `scoring`; several metrics need the search's `refit` to name one.
+    X_train : ndarray, DataFrame or csr_matrix of shape (B, f), optional
+        The background: rows that stand for absent features. Default: the validation rows of all folds.
+    explainability_options : ExplainabilityOptions or dict, optional
+        Which candidates, how many rows, how long.
+    history : RunHistory or path-like, optional
+        Where runs and explanations are kept; default: the user's run history.
+    features : sequence of str, optional
+        Column names, for tables without names.
+
+    Raises
+    ------
+    HistoryError
+        If the history cannot be written.
+    InvalidInputError
+        If a table or option cannot be used.
+
+    Notes
+    -----
+    The search is not changed. Candidates fitted in this process are held in memory; those of worker processes
+    (``n_jobs``) are pickled into a folder of the run history, which `explain` reads and removes. A candidate's explanation
+    is the mean over its folds' models, with its spread, of validation rows out of every fold.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from automl_explain import retrieve_model_explanation
+    >>> from automl_explain.integrations.sklearn_search import ExplainingScorer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = ExplainingScorer("r2", X)
+    >>> search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, scoring=scorer, cv=3).fit(X, y)
+    >>> [run.status for run in scorer.explain(search)]
+    ['explained', 'explained', 'explained']
+    >>> scorer.best_run.config
+    {'alpha': 0.1}
+    >>> retrieve_model_explanation(search).model_kind  # the best candidate, fitted again on all rows
+    'refit'
+    """
+
+    def __init__(
+        self,
+        scoring: str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None = None,
+        X_train: Any = None,
+        *,
+        explainability_options: ExplainabilityOptions | dict[str, Any] | None = None,
+        history: Any = None,
+        features: Sequence[str] | None = None,
+    ) -> None:
+        self.scoring = scoring
+        self.options = ExplainabilityOptions.read(explainability_options)
+        self.history = RunHistory.read(history)
+        table = None if X_train is None else as_table(X_train, "X_train")
+        self._background = None if table is None else self._sampled(table, self.options.background)
+        self._features = features
+        self._process, self._started = os.getpid(), time.monotonic()
+        self._spool = Spool(self.history.directory / "spool")
+        self._search: str | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock, self._seen = threading.Lock(), threading.local()
+        self._captures: list[Capture] = []
+        self._rows: dict[str, tuple[Table, int]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker gets what scoring needs; what was captured stays where it is.
+        left = {"_lock", "_seen", "_captures", "_rows", "_background"}
+        return {name: value for name, value in vars(self).items() if name not in left}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._background = None
+        self._reset()
+
+    def __repr__(self) -> str:
+        return f"ExplainingScorer({self.scoring!r})"
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
+        """Return the score, or the scores by name, as the scorer itself would, and note the estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted candidate.
+        X, y : table and labels
+            The validation rows of a fold.
+        **parameters
+            Whatever the search passes to its scorer.
+        """
+        scorer = check_scoring(estimator, scoring=self.scoring)
+        score = scorer(estimator, X, **parameters) if y is None else scorer(estimator, X, y, **parameters)
+        # With return_train_score=True the same estimator comes again, with its training rows.
+        if getattr(self._seen, "estimator", None) is not estimator:
+            self._seen.estimator = estimator
+            self._note(estimator, X, score)
+        return score
+
+    def explain(self, search: Any) -> list[Run]:
+        """Explain the candidates of a search that has ended, best first, and the model it refitted.
+
+        Parameters
+        ----------
+        search : GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV or HalvingRandomSearchCV
+            Fitted with this object as its `scoring`.
+
+        Returns
+        -------
+        list of Run
+            A run for each candidate, in the order of ``cv_results_``, then that of ``best_estimator_``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the search was not given this scorer.
+        NotFittedError
+            If it was not fitted.
+        """
+        own = getattr(search, "scoring", None) is self
+        if not own:
+            raise InvalidInputError(
+                f"This {type(search).__name__} has another scoring. Give it this scorer and fit it."
+            )
+        if not hasattr(search, "cv_results_"):
+            raise NotFittedError(f"This {type(search).__name__} is not fitted yet. Call its 'fit' method first.")
+        seconds = time.monotonic() - self._started
+        with self._lock:
+            spooled, rows = self._spool.read()
+            captures, self._captures = [*self._captures, *spooled], []
+            known = self._rows | rows
+        try:
+            runs = _candidates(search, captures, partial(self._tables, known))
+            final = self._refitted(search, known, len(runs), runs)
+            runs += [] if final is None else [final]
+            task = "classification" if hasattr(search, "classes_") else "regression"
+            self._search = self.history.start_search("scikit-learn", task, self._facts(search, seconds))
+            deadline = time.monotonic() + self.options.seconds(seconds)
+            explain_runs(Explaining(self.history, self._search, self.options, deadline, features=self._features), runs)
+        finally:
+            self._spool.remove()
+        self._started = time.monotonic()
+        return self.history.runs(self._search)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of the search last explained, and none before."""
+        return [] if self._search is None else self.history.runs(self._search)
+
+    @property
+    def best_run(self) -> Run | None:
+        """The candidate with the best score, explained as the mean over its folds' models."""
+        scored = [run for run in self.runs if run.loss is not None]
+        return min(scored, key=lambda run: (run.loss, run.number), default=None)
+
+    @property
+    def final_run(self) -> Run | None:
+        """The run of the model that the search predicts with; without `refit`, that of the best candidate."""
+        return next((run for run in self.runs if run.kind != "trial"), self.best_run)
+
+    # ---------------------------------------------------------------- private
+
+    def _sampled(self, table: Table, n_rows: int) -> Table:
+        return table.sample(n_rows, self.options.random_state)
+
+    def _note(self, estimator: Any, X: Any, score: Any) -> None:
+        try:
+            table = as_table(X)
+            rows = rows_key(table)
+            capture = Capture(candidate_key(estimator), rows, score, estimator)
+            if os.getpid() != self._process:
+                self._spool.write(capture, lambda: (self._sampled(table, self.options.max_rows), len(table)))
+                return
+            with self._lock:
+                if rows not in self._rows:
+                    self._rows[rows] = self._sampled(table, self.options.max_rows), len(table)
+                self._captures.append(capture)
+                keep_within_memory(self._captures, self.options.memory_limit)
+        except Exception as error:
+            # Nothing is raised into the search; the candidate's run says why it was not explained.
+            if self.options.on_error == "raise":
+                raise
+            self._spool.write_reason(candidate_key(estimator), score, error)
+
+    def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> Tables:
+        share = max(self.options.max_rows // len(keys), 1)
+        rows = stack_rows([self._sampled(known[key][0], share) for key in keys])
+        return Tables(
+            self._background or self._sampled(rows, self.options.background), rows, sum(known[key][1] for key in keys)
+        )
+
+    def _refitted(
+        self, search: Any, known: Mapping[str, tuple[Table, int]], number: int, runs: Sequence[CapturedRun]
+    ) -> CapturedRun | None:
+        if not hasattr(search, "best_estimator_"):
+            return None
+        best = runs[search.best_index_] if hasattr(search, "best_index_") else runs[0]
+        tables = best.tables or next((run.tables for run in runs if run.tables is not None), None)
+        if tables is None:
+            return None
+        model = search.best_estimator_
+        return CapturedRun(
+            number, best.learner, best.config, None, best.metric, kind="refit", tables=tables,
+            read=lambda: replace(describe(model, tables.background.data), kind="refit"),
+        )  # fmt: skip
+
+    def _facts(self, search: Any, seconds: float) -> dict[str, Any]:
+        return {
+            "metric": _metric_of(search)[0],
+            "search": type(search).__name__,
+            "estimator": type(search.estimator).__name__,
+            "evaluation": f"cross-validation, {search.n_splits_} splits",
+            "search_seconds": round(seconds, 3),
+            **made_with(self.options),
+        }
+
+
+def run_of_search(search: Any, history: RunHistory | None = None) -> Run:
+    """Return the run of the model that a search predicts with.
+
+    Raises
+    ------
+    ExplanationNotFoundError
+        If the search has no explained runs.
+    """
+    scorer = search.scoring
+    run = scorer.final_run if isinstance(scorer, ExplainingScorer) else None
+    if run is None:
+        raise ExplanationNotFoundError(
+            f"This {type(search).__name__} has no explained runs. Give it scoring=ExplainingScorer(...), and call the "
+            "scorer's explain(search) after fit; or explain the model with explain_model(search, X_train, X_test)."
+        )
+    return run if history is None else history.run(run.id)
+
+
+def _candidates(
+    search: Any, captures: Sequence[Capture], tables: Callable[[Sequence[str]], Tables]
+) -> list[CapturedRun]:
+    """A run for each line of a search's results, with the models that gave its scores."""
+    results = search.cv_results_
+    metric, losses = _metric_of(search)
+    by_key: dict[str, list[Capture]] = {}
+    for capture in sorted(captures, key=lambda capture: capture.at):
+        by_key.setdefault(capture.key, []).append(capture)
+    kept: dict[tuple[str, ...], Tables] = {}
+    runs = []
+    for number, (params, loss) in enumerate(zip(results["params"], losses, strict=True)):
+        candidate = clone(search.estimator).set_params(**clone(params, safe=False))
+        found, why, failed = _folds_of(search, number, by_key.get(candidate_key(candidate), []))
+        sizes = results["n_resources"] if getattr(search, "resource", None) == "n_samples" else None
+        run = CapturedRun(
+            number, _learner(candidate), dict(params), float(loss) if np.isfinite(loss) else None, metric,
+            sample_size=None if sizes is None else int(sizes[number]), why=why, failed=failed,
+        )  # fmt: skip
+        if found:
+            keys = tuple(capture.rows for capture in found)
+            run.tables = kept.setdefault(keys, tables(keys)) if keys not in kept else kept[keys]
+            run.read = partial(_read, found, run.tables)
+        runs.append(run)
+    return runs
+
+
+def _folds_of(search: Any, number: int, captures: list[Capture]) -> tuple[list[Capture], str, bool]:
+    """The captures that gave a candidate's scores, taken out of the list; or why they are not there."""
+    found: list[Capture] = []
+    for split in range(search.n_splits_):
+        scores = _split_scores(search.cv_results_, number, split)
+        if any(np.isnan(score) for score in scores.values()):
+            return [], f"fitting or scoring it failed in split {split}, so that it has no score", True
+        match = next(
+            (
+                capture
+                for capture in captures
+                if capture.gave(scores) and all(capture.rows != other.rows for other in found)
+            ),
+            None,
+        )
+        if match is None:
+            return [], f"the model of split {split} was not captured: its process wrote no file into the history", True
+        if match.why:
+            return [], match.why, match.failed
+        captures.remove(match)
+        found.append(match)
+    return found, "", False
+
+
+def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[str, float]:
+    prefix = f"split{split}_test_"
+    return {name.removeprefix(prefix): float(results[name][number]) for name in results if name.startswith(prefix)}
+
+
+def _metric_of(search: Any) -> tuple[str, Any]:
+    """Name of the loss, and the loss of each candidate: the mean score with its sign changed."""
+    results = search.cv_results_
+    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+    name = search.refit if search.refit in names else names[0]
+    scoring = search.scoring.scoring
+    shown = name if name != "score" else scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+    metric = shown.removeprefix("neg_") if shown.startswith("neg_") else f"-{shown}"
+    return metric, -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
+
+
+def _learner(estimator: Any) -> str:
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return type(last).__name__
+
+
+def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:
+    described = [replace(describe(capture.load(), tables.background.data), kind="trial") for capture in captures]
+    return described[0] if len(described) == 1 else described
+
+
+__all__ = ["ExplainabilityOptions", "ExplainingScorer"]
