@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     )
     from automl_explain.explainers._explanation import Explanation
     from automl_explain.explainers._feature_map import FeatureMap
+    from automl_explain.explainers._fidelity import Fidelity
+    from automl_explain.explainers._mimic import MimicExplainer
     from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers._permutation import PFIExplainer
     from automl_explain.explainers._registry import describe, register
     from automl_explain.explainers._rules import describe_rules
+    from automl_explain.explainers._surrogates import (
+        DecisionTreeExplainableModel,
+        ExplainableModel,
+        LGBMExplainableModel,
+        LinearExplainableModel,
+        SGDExplainableModel,
+    )
     from automl_explain.explainers._tree_explainer import TreeExplainer
     from automl_explain.explainers._trees import Trees
 
@@ -45,8 +54,20 @@ _MODULES = {
     **dict.fromkeys(("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}._model"),
     **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
     "Explanation": f"{_PLACE}._explanation",
+    **dict.fromkeys(
+        (
+            "DecisionTreeExplainableModel",
+            "ExplainableModel",
+            "LGBMExplainableModel",
+            "LinearExplainableModel",
+            "SGDExplainableModel",
+        ),
+        f"{_PLACE}._surrogates",
+    ),
     "FeatureMap": f"{_PLACE}._feature_map",
     "PFIExplainer": f"{_PLACE}._permutation",
+    "Fidelity": f"{_PLACE}._fidelity",
+    "MimicExplainer": f"{_PLACE}._mimic",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}._trees",
     "describe_rules": f"{_PLACE}._rules",

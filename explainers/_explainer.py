@@ -21,6 +21,7 @@ from automl_explain.explainers._errors import (
 )
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space, raw_players
+from automl_explain.explainers._fidelity import Fidelity
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
 from automl_explain.explainers._model import FittedModel, Linear, Opaque
@@ -35,6 +36,10 @@ WARN_ABOVE = 1e-4
 """Relative additivity gap that is reported; float32 libraries stay below it."""
 REFUSE_ABOVE = 1e-2
 """Relative additivity gap at which the values are refused."""
+BATCH_ROWS = 4096
+"""Rows explained at a time where only global values are kept."""
+BATCH_BYTES = 64 * 2**20
+"""Memory for the values of these rows."""
 
 
 class TabularExplainer:
@@ -102,6 +107,8 @@ class TabularExplainer:
     _structures: ClassVar[tuple[type, ...]] = ()
     """Structures the explainer takes; empty: any."""
     _needs_background: ClassVar[bool] = True
+    fidelity: Fidelity | None = None
+    """How well a surrogate imitates the model, where one is explained in its place."""
 
     def __init__(
         self,
@@ -131,9 +138,7 @@ class TabularExplainer:
         space = feature_space or ("engineered" if transformations is None else "raw")
         described = describe(model, initialization_examples)
         raw = self._read_background(described, initialization_examples)
-        self.model = in_feature_space(
-            described.in_space(output, _some_rows(described, raw)), space, allow_all_transformations
-        )
+        self.model = in_feature_space(self._in_space(described, output, raw), space, allow_all_transformations)
         self._check_structure(self.model)
         self._raw = space == "raw"
         self._input_names = self.model.input_names or (None if raw is None else raw.names)
@@ -156,6 +161,11 @@ class TabularExplainer:
     def reason(self) -> str:
         """Why that engine was chosen, in words."""
         return self._engine.reason
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the values must know."""
+        return self._engine.notes
 
     @property
     def expected_values(self) -> np.ndarray:
@@ -206,7 +216,8 @@ class TabularExplainer:
             model_kind=self.model.kind,
             feature_map=None if self._raw else self.model.feature_map,
             standard_errors=None if errors is None else errors[0] if single else errors,
-            notes=self._engine.notes,
+            notes=self.notes,
+            fidelity=self.fidelity,
         )
         _check_additivity(explanation)
         return explanation
@@ -225,7 +236,7 @@ class TabularExplainer:
         include_local : bool, default True
             Keep the values of each row; False keeps only the global ones, in constant memory.
         batch_size : int, optional
-            Rows explained at a time with ``include_local=False``; default 4096.
+            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
 
         Returns
         -------
@@ -240,7 +251,11 @@ class TabularExplainer:
             table = table.sample(sampling_policy, 0)
         if include_local:
             return self.explain_local(table)
-        return self._explain_in_batches(table, batch_size or 4096)
+        return self._explain_in_batches(table, batch_size or self._batch_rows(table))
+
+    def _batch_rows(self, table: Table) -> int:
+        n_values = self.model.n_outputs * max(table.n_columns, self.model.n_features or 0)
+        return max(1, min(BATCH_ROWS, BATCH_BYTES // (8 * n_values)))
 
     def _explain_in_batches(self, table: Table, batch_size: int) -> Explanation:
         totals: np.ndarray | None = None
@@ -265,9 +280,13 @@ class TabularExplainer:
             is_raw=last.is_raw,
             feature_map=last.feature_map,
             notes=last.notes,
+            fidelity=last.fidelity,
             global_values=mean if last.classes is None else mean.mean(axis=0),
             class_values=None if last.classes is None else mean,
         )
+
+    def _in_space(self, model: FittedModel, output: str, raw: Table | None) -> FittedModel:
+        return model.in_space(output, _some_rows(model, raw))
 
     def _build(self, question: Question) -> Engine:
         return build_engine(question)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import shap
 
     from automl_explain.explainers._feature_map import FeatureMap
+    from automl_explain.explainers._fidelity import Fidelity
 
 Values = npt.NDArray[np.float64]
 
@@ -62,6 +63,8 @@ class Explanation:
     fold_importances : ndarray of shape (k, f), or None
         Global importance of the model of each of k folds, where the values are the mean over folds; their standard
         errors then hold how far the folds' values lie apart.
+    fidelity : Fidelity or None
+        How well a surrogate imitates the model, when the values and `predictions` are a surrogate's.
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
     importances : ndarray or None
@@ -83,6 +86,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
     model_kind: str | None = None
     fold_importances: Values | None = None
+    fidelity: Fidelity | None = None
     global_values: Values | None = field(default=None, repr=False)
     class_values: Values | None = field(default=None, repr=False)
     importances: Values | None = field(default=None, repr=False)

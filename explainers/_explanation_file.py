@@ -9,6 +9,7 @@ for a frame ``column.0``, ``column.1``, ... with the manifest's ``columns`` sayi
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy import sparse
 
 from automl_explain.explainers._bundle import read_bundle, write_bundle
 from automl_explain.explainers._feature_map import FeatureMap
+from automl_explain.explainers._fidelity import Fidelity
 from automl_explain.explainers._table import Table
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> 
         "is_raw": explanation.is_raw,
         "notes": explanation.notes,
         "model_kind": explanation.model_kind,
+        "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
     }
     values = explanation.local_importance_values
     if values is not None and values.ndim == 3 and len(values) == 2 and np.array_equal(values[0], -values[1]):
@@ -81,6 +84,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         is_raw=manifest["is_raw"],
         notes=tuple(manifest["notes"]),
         model_kind=manifest.get("model_kind"),
+        fidelity=Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
         data=_get_table(manifest, arrays),
         feature_map=FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     )

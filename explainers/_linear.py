@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from scipy import sparse
 
 from automl_explain.explainers._engine import Attribution, Question, pool_players
 from automl_explain.explainers._model import Linear
@@ -27,12 +30,13 @@ class LinearEngine:
         assert question.background is not None
         self._question = question
         self._structure = structure
-        self._mean = question.model.encode(question.background.data).mean(axis=0)
+        self._mean = np.asarray(question.model.encode(question.background.data).mean(axis=0)).ravel()
         self.base_values = structure.coef @ self._mean + structure.intercept
         self.notes: tuple[str, ...] = ()
 
     def attribute(self, rows: Table) -> Attribution:
         """Return the exact values of engineered rows."""
-        distance = self._question.model.encode(rows.data) - self._mean
+        encoded: Any = self._question.model.encode(rows.data)
+        distance = (encoded.toarray() if sparse.issparse(encoded) else encoded) - self._mean
         values = self._structure.coef[:, None, :] * distance[None, :, :]
         return Attribution(pool_players(np.asarray(values), self._question.players, self._question.n_players))

@@ -68,6 +68,14 @@ class Table:
         chosen = np.random.default_rng(random_state).choice(len(self), n_rows, replace=False)
         return self.take(np.sort(chosen))
 
+    def stack(self, below: Table) -> Table:
+        """Return these rows and those of a table of the same format and columns."""
+        if self.is_frame:
+            return Table(pd.concat(_one_vocabulary(self.data, below.data), ignore_index=True), self.names)
+        if self.is_sparse:
+            return Table(sparse.vstack([self.data, below.data], format="csr"))
+        return Table(np.vstack([self.data, below.data]), self.names)
+
     def column(self, position: int) -> npt.NDArray[Any]:
         """Return one column as an array; categories as their values."""
         if self.is_frame:
@@ -84,10 +92,10 @@ class Table:
         if not self.is_frame:
             if self.data.dtype.kind in "biuf":
                 return np.asarray(self.data, dtype=np.float64)
-            return np.column_stack([_column_codes(pd.Series(self.data[:, j])) for j in range(self.n_columns)])
+            return np.column_stack([column_codes(pd.Series(self.data[:, j])) for j in range(self.n_columns)])
         if not self.n_columns:
             return np.empty((len(self), 0))
-        return np.column_stack([_column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
+        return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
 
 
 def as_table(data: Any, what: str = "X") -> Table:
@@ -143,19 +151,24 @@ def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
     return array
 
 
-def _column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
+def column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
+    """Return one column as float64: numbers stay, dates are nanoseconds, the rest is coded; missing cells are NaN."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes = series.cat.codes.to_numpy().astype(np.float64)
-    elif pd.api.types.is_datetime64_any_dtype(series.dtype):
-        missing = series.isna().to_numpy()
-        codes = series.astype("int64").to_numpy().astype(np.float64)
-        return np.where(missing, np.nan, codes)
+    elif pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.is_timedelta64_dtype(series.dtype):
+        return np.where(series.isna().to_numpy(), np.nan, _nanoseconds(series))
     elif pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_complex_dtype(series.dtype):
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
     else:
         codes = pd.factorize(series, sort=False)[0].astype(np.float64)
     codes[codes < 0] = np.nan
     return np.asarray(codes)
+
+
+def _nanoseconds(series: pd.Series) -> npt.NDArray[np.float64]:
+    zoned = isinstance(series.dtype, pd.DatetimeTZDtype)
+    times = (series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series).to_numpy()
+    return np.asarray(times.astype(f"{times.dtype.kind}8[ns]").astype(np.int64), dtype=np.float64)
 
 
 def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int | None, what: str) -> Table:
@@ -252,7 +265,8 @@ class Mixer:
     def __init__(self, rows: Table, background: Table) -> None:
         self._n_rows = len(rows)
         self._sparse = rows.is_sparse
-        self._stacked = _stack(rows, background)
+        stacked = rows.stack(background)
+        self._stacked = Table(stacked.codes()) if stacked.is_sparse else stacked
         if rows.is_frame:
             self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
 
@@ -281,15 +295,6 @@ class Mixer:
             return frame
         mixed = self._stacked.data[source, np.arange(source.shape[1])]
         return sparse.csr_matrix(mixed) if self._sparse else mixed
-
-
-def _stack(first: Table, second: Table) -> Table:
-    if first.is_frame:
-        frames = _one_vocabulary(first.data, second.data)
-        return Table(pd.concat(frames, ignore_index=True), first.names)
-    if first.is_sparse:
-        return Table(np.vstack([first.codes(), second.codes()]))
-    return Table(np.vstack([first.data, second.data]))
 
 
 def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -21,6 +21,19 @@ IMPORTS = {
     "from azureml.train.automl.automlexplainer import retrieve_model_explanation": (
         "from automl_explain import retrieve_model_explanation"
     ),
+    "from azureml.explain.model.mimic.mimic_explainer import MimicExplainer": "from automl_explain import MimicExplainer",
+    "from azureml.explain.model.mimic.models.lightgbm_model import LGBMExplainableModel": (
+        "from automl_explain import LGBMExplainableModel"
+    ),
+    "from azureml.explain.model.mimic.models.linear_model import LinearExplainableModel": (
+        "from automl_explain import LinearExplainableModel"
+    ),
+    "from azureml.explain.model.mimic.models.linear_model import SGDExplainableModel": (
+        "from automl_explain import SGDExplainableModel"
+    ),
+    "from azureml.explain.model.mimic.models.tree_model import DecisionTreeExplainableModel": (
+        "from automl_explain import DecisionTreeExplainableModel"
+    ),
     # sklearn-pandas is no dependency of ours; the test brings what the snippet needs of it
     "from sklearn_pandas import DataFrameMapper": "from tests.test_seed_document import DataFrameMapper",
 }
@@ -54,6 +67,28 @@ explainer = TabularExplainer(model,
                              features=breast_cancer_data.feature_names,
                              classes=classes)
 """
+
+MIMIC = """
+from azureml.explain.model.mimic.mimic_explainer import MimicExplainer
+
+# you can use one of the following four interpretable models as a global surrogate to the black box model
+from azureml.explain.model.mimic.models.lightgbm_model import LGBMExplainableModel
+from azureml.explain.model.mimic.models.linear_model import LinearExplainableModel
+from azureml.explain.model.mimic.models.linear_model import SGDExplainableModel
+from azureml.explain.model.mimic.models.tree_model import DecisionTreeExplainableModel
+
+# "features" and "classes" fields are optional
+# augment_data is optional and if true, oversamples the initialization examples to improve surrogate model accuracy to fit original model.  Useful for high-dimensional data where the number of rows is less than the number of columns. 
+# max_num_of_augmentations is optional and defines max number of times we can increase the input data size.
+# LGBMExplainableModel can be replaced with LinearExplainableModel, SGDExplainableModel, or DecisionTreeExplainableModel
+explainer = MimicExplainer(model, 
+                           x_train, 
+                           LGBMExplainableModel, 
+                           augment_data=True, 
+                           max_num_of_augmentations=10, 
+                           features=breast_cancer_data.feature_names, 
+                           classes=classes)
+"""  # noqa: E501, W291
 
 GLOBAL = """
 # you can use the training data or the test data here
@@ -241,6 +276,22 @@ def test_train_and_explain_locally():
     assert importance == dict(zip(ranked_names, ranked_values, strict=True))
     assert list(importance) == ranked_names
     assert names["global_explanation"].num_examples == len(names["x_train"])
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+@pytest.mark.parametrize("surrogate", ["LGBM", "Linear", "SGD", "DecisionTree"])
+def test_a_surrogate_for_the_support_vector_machine(surrogate):
+    snippet = MIMIC.replace(
+        "x_train, \n                           LGBM", f"x_train,\n                           {surrogate}"
+    )
+    assert f"{surrogate}ExplainableModel,\n" in snippet.replace(" \n", "\n")
+    names = run({}, TRAIN, snippet, GLOBAL, LOCAL_SOME)
+    assert names["explainer"].fidelity.agreement > 0.85
+    explanation = names["global_explanation"]
+    assert explanation.classes == ("malignant", "benign")
+    assert set(names["sorted_global_importance_names"]) == set(map(str, names["breast_cancer_data"].feature_names))
+    np.testing.assert_allclose(explanation.global_importance_values.sum(), explanation.get_ranked_global_values().sum())
+    assert names["sorted_local_importance_names"].shape == (2, 4, 30)
 
 
 # --------------------------------------------------- raw feature transformations

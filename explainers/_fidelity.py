@@ -1,0 +1,82 @@
+"""How well a surrogate imitates its teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import rel_entr
+
+Outputs = npt.NDArray[np.float64]
+
+CLIP = 1e-6
+"""Probabilities are kept this far above 0 before logarithms are taken."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How well a surrogate imitates its teacher.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows on which it was measured.
+    held_out : bool
+        Whether these rows were kept from training; False only where there were too few of them.
+    r2 : float
+        Share of the variance of the teacher's outputs that the surrogate reproduces, all outputs together: 1 is
+        perfect, 0 no better than their mean.
+    agreement : float or None
+        Share of rows of which both say the same class; None for a regression.
+    kl_divergence : float or None
+        Mean Kullback-Leibler divergence of the surrogate's probabilities from the teacher's, in nats; None where the
+        outputs are no probabilities.
+    """
+
+    n_rows: int
+    held_out: bool
+    r2: float
+    agreement: float | None = None
+    kl_divergence: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"R2 {self.r2:.3f}"]
+        if self.agreement is not None:
+            parts.append(f"same class for {self.agreement:.1%}")
+        if self.kl_divergence is not None:
+            parts.append(f"KL divergence {self.kl_divergence:.3g} nats")
+        return f"{', '.join(parts)} on {self.n_rows} {'held-out' if self.held_out else 'training'} rows"
+
+
+def measure_fidelity(teacher: Outputs, surrogate: Outputs, space: str, held_out: bool) -> Fidelity:
+    """Compare outputs for the same rows.
+
+    Parameters
+    ----------
+    teacher, surrogate : ndarray of shape (n, K)
+        One column per class, or a single one for a regression.
+    space : str
+        Output space of both.
+    held_out : bool
+        Whether the surrogate was trained without these rows.
+    """
+    squares = float(((teacher - surrogate) ** 2).sum())
+    total = float(((teacher - teacher.mean(axis=0)) ** 2).sum())
+    # Outputs that never differ are reproduced or not: there is no variance to take a share of.
+    r2 = 1.0 - squares / total if total > 0 else float(squares <= 1e-12 * max(1.0, float((teacher**2).sum())))
+    several = teacher.shape[1] > 1
+    return Fidelity(
+        len(teacher),
+        held_out,
+        r2,
+        float((teacher.argmax(axis=1) == surrogate.argmax(axis=1)).mean()) if several else None,
+        _kl_divergence(teacher, surrogate) if several and space == "probability" else None,
+    )
+
+
+def _kl_divergence(teacher: Outputs, surrogate: Outputs) -> float:
+    """Mean of ``sum p log(p / q)``; q, which a regression may put outside [0, 1], is clipped and normalised."""
+    q = np.clip(surrogate, CLIP, None)
+    q = q / q.sum(axis=1, keepdims=True)
+    return float(rel_entr(teacher, q).sum(axis=1).mean())
