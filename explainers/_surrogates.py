@@ -56,7 +56,7 @@ class ExplainableModel(ABC):
     >>> X = X[["age", "bmi", "s5"]]
     >>> explainer = MimicExplainer(SVR(C=1000).fit(X, y), X, LeastSquares)
     >>> explainer.explain_global(X).get_ranked_global_names()
-    ['s5', 'bmi', 'age']
+    ['bmi', 's5', 'age']
     """
 
     takes_sparse: ClassVar[bool] = False
