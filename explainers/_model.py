@@ -18,7 +18,7 @@ Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
 """What an output is: the probability of a class; its log-odds, or the scores of which the softmax is the probability; a
 regression's prediction; or, as "margin", the sum that any other link is put on: the log of a Poisson regression's
-prediction, the decision function of a classifier that is not logistic."""
+prediction, the decision function of a classifier that is not logistic, the path length of an isolation forest."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]

@@ -11,7 +11,7 @@ their regressors    response            mean of the leaves
 GradientBoosting    log_odds, response  initial prediction + learning rate * leaves
 AdaBoostClassifier  log_odds, margin    `decision_function`: one vote per leaf
 Bagging of trees    as the trees        mean, each tree reading the columns that it was given
-IsolationForest     response            mean path length; the anomaly score ``-2 ** (-length / c)`` is a link on it
+IsolationForest     margin              mean path length; the response, ``-2 ** (-length / c)``, is a link on it
 ==================  ==================  ================================================================
 """
 
@@ -76,12 +76,16 @@ def describe_bagging(model: Any) -> FittedModel:
 def describe_isolation_forest(model: Any) -> FittedModel:
     """Describe an IsolationForest by its mean path length, of which the anomaly score is a monotone function.
 
-    The response is the mean number of splits that isolate a row (shorter is more anomalous), corrected as in
-    `score_samples` for leaves that hold several training rows.
+    The margin is the mean number of splits that isolate a row (shorter is more anomalous), corrected for leaves that hold
+    several training rows. The response is that of `score_samples`, which is no sum over trees.
     """
     _require_supported(model)
-    lengths = partial(_mean_path_length, model, _names(model))
-    return _describe(model, {"response": lengths}, "response", read_isolation_forest(model))
+    names = _names(model)
+    outputs: dict[OutputSpace, Predict] = {
+        "margin": partial(_mean_path_length, model, names),
+        "response": partial(columns, partial(_call, model.score_samples, names)),
+    }
+    return _describe(model, outputs, "margin", read_isolation_forest(model))
 
 
 # ---------------------------------------------------------------------------------------------------- structures
