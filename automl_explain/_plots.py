@@ -217,6 +217,11 @@ def plot_local(
     'response'
     """
     explanation = explanation_of(explanation)
+    if explanation.local_fidelity is not None:
+        raise InvalidInputError(
+            f"The weights of {explanation.method}'s local models do not add up to a prediction, and cannot be drawn as its "
+            "parts. See get_ranked_local_names and get_ranked_local_values, or explain with TabularExplainer."
+        )
     top_k = check_top_k(top_k)
     position = None if class_ is None else class_position(explanation, class_)
     row = check_row(explanation, row)

@@ -69,6 +69,9 @@ class Explanation:
         Stored global values, (f,) and (C, f), for explanations without local ones.
     importances : ndarray or None
         Shape (f, n_repeats): each repeat of a permutation importance, whose mean the global values are.
+    local_fidelity, intercepts : ndarray or None
+        Weighted R2 and intercept of each row's local linear model, (n,) for a regression and (C, n) for a classification,
+        where the values are the weights of such models, which do not add up to the prediction.
     """
 
     local_importance_values: Values | None
@@ -90,6 +93,8 @@ class Explanation:
     global_values: Values | None = field(default=None, repr=False)
     class_values: Values | None = field(default=None, repr=False)
     importances: Values | None = field(default=None, repr=False)
+    local_fidelity: Values | None = field(default=None, repr=False)
+    intercepts: Values | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = self.local_importance_values
@@ -199,8 +204,11 @@ class Explanation:
 
     @cached_property
     def additivity_error(self) -> float | None:
-        """Largest gap between base value plus values and the model's output; None where outputs are not known."""
-        if self.local_importance_values is None or self.predictions is None:
+        """Largest gap between base value plus values and the model's output; None where outputs are not known.
+
+        None as well for the weights of local models, which are no parts of a prediction.
+        """
+        if self.local_importance_values is None or self.predictions is None or self.local_fidelity is not None:
             return None
         total = self.local_importance_values.sum(axis=-1)
         total = (total.T if self.is_classification else total[:, None]) + self.expected_values
@@ -216,6 +224,8 @@ class Explanation:
             data=None if self.data is None else self.data.take(chosen),
             predictions=None if self.predictions is None else self.predictions[chosen],
             standard_errors=None if self.standard_errors is None else self.standard_errors[..., chosen, :],
+            local_fidelity=None if self.local_fidelity is None else self.local_fidelity[..., chosen],
+            intercepts=None if self.intercepts is None else self.intercepts[..., chosen],
         )
 
     # ------------------------------------------------------------ other forms

@@ -1,9 +1,10 @@
 """How an `Explanation` is laid out in a bundle.
 
 Protocol 1: arrays ``values`` (of two classes whose values are each other's negative only the second, with `mirrored` in
-the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``importances``, ``parent``,
-those that there are. Data: ``data`` for an array; ``data.values``, ``data.indices``, ``data.indptr`` for a sparse matrix;
-for a frame ``column.0``, ``column.1``, ... with the manifest's ``columns`` saying how each is coded.
+the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``importances``,
+``fidelity``, ``intercepts``, ``parent``, those that there are. Data: ``data`` for an array; ``data.values``,
+``data.indices``, ``data.indptr`` for a sparse matrix; for a frame ``column.0``, ``column.1``, ... with the manifest's
+``columns`` saying how each is coded.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _ARRAYS = {
     "global": "global_values",
     "class": "class_values",
     "importances": "importances",
+    "fidelity": "local_fidelity",
+    "intercepts": "intercepts",
 }
 """Member of the bundle -> field of the explanation."""
 
