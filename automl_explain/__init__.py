@@ -11,13 +11,14 @@ from automl_explain.explainers._registry import register_all
 from automl_explain.integrations._readers import READERS
 
 if TYPE_CHECKING:
+    from automl_explain._client import ExplanationClient
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
     from automl_explain._plots import plot_global_importance, plot_local, plot_summary
     from automl_explain._report import save_plots, write_report
     from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
-    from automl_explain.integrations._run import Run
+    from automl_explain.integrations._run import Run, StoredExplanation
 
 _MODULES = {
     **_EXPLAINERS,
@@ -26,8 +27,9 @@ _MODULES = {
     ),
     **dict.fromkeys(("plot_global_importance", "plot_local", "plot_summary"), "automl_explain._plots"),
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
+    "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",
-    "Run": "automl_explain.integrations._run",
+    **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations._run"),
     "RunHistory": "automl_explain.integrations._history",
 }
 

@@ -18,6 +18,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from automl_explain.explainers._errors import (
 )
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._table import nearest
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, StoredExplanation
 
 PROTOCOL = 1
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
@@ -244,22 +245,35 @@ class RunHistory:
         with self._open() as connection:
             return [row[0] for row in connection.execute("SELECT id FROM searches ORDER BY created")]
 
-    def explanation(self, run_id: str) -> Explanation:
-        """Return the most recent explanation of a run.
+    def explanations(self, run_id: str) -> list[StoredExplanation]:
+        """Return what is known of a run's explanations, oldest first."""
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT id, run, created, comment, is_raw FROM explanations WHERE run = ? ORDER BY created, rowid",
+                (run_id,),
+            ).fetchall()
+        return [
+            StoredExplanation(id_, run, datetime.fromtimestamp(created, UTC), comment, bool(is_raw))
+            for id_, run, created, comment, is_raw in rows
+        ]
+
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+        """Return an explanation of a run, by default the most recent.
 
         Raises
         ------
         RunNotFoundError
             If there is no such run.
         ExplanationNotFoundError
-            If the run has no explanation; the message says its status, why, and how to get one.
+            If the run has no such explanation; the message says its status, why, and how to get one.
         HistoryError
             If the explanation's file is gone.
         """
         run = self.run(run_id)
         with self._open() as connection:
             row = connection.execute(
-                "SELECT id FROM explanations WHERE run = ? ORDER BY created DESC, rowid DESC LIMIT 1", (run.id,)
+                "SELECT id FROM explanations WHERE run = ? AND id = COALESCE(?, id) ORDER BY created DESC, rowid DESC LIMIT 1",
+                (run.id, explanation_id),
             ).fetchone()
         if row is None:
             why = f" ({run.why})" if run.why else ""

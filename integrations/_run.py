@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,36 @@ if TYPE_CHECKING:
 
 STATUSES = ("captured", "explained", "skipped", "failed")
 """captured: the model was seen, not explained yet; skipped and failed have a reason."""
+
+
+@dataclass(frozen=True)
+class StoredExplanation:
+    """What is known of an explanation that is kept with a run, without reading it.
+
+    Parameters
+    ----------
+    id : str
+        Its id.
+    run : str
+        Id of the run.
+    created : datetime
+        When it was stored, in UTC.
+    comment : str
+        What it was stored with.
+    is_raw : bool
+        Whether its features are the user's own columns.
+    """
+
+    id: str
+    run: str
+    created: datetime
+    comment: str
+    is_raw: bool
+
+    def __str__(self) -> str:
+        comment = f"comment {self.comment!r}, " if self.comment else ""
+        columns = "raw" if self.is_raw else "engineered"
+        return f"{self.id} ({comment}{columns} columns, {self.created:%Y-%m-%d %H:%M} UTC)"
 
 
 @dataclass(frozen=True)

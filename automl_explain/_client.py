@@ -1,0 +1,218 @@
+"""`ExplanationClient`: the explanations of a run, uploaded, listed and downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from automl_explain._views import check_top_k, explanation_of, ranking
+from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._table import Table, nearest
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._run import Run, StoredExplanation
+from automl_explain.integrations._stored_runs import find_run
+
+MOST_LISTED = 8
+"""Explanations that an error lists."""
+
+
+class ExplanationClient:
+    """The explanations that are kept with a run; a run may have any number.
+
+    Parameters
+    ----------
+    run : Run
+        The run, as `from_run` finds it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import ExplanationClient, RunHistory, explain_model
+    >>> history = RunHistory(tempfile.mkdtemp())
+    >>> search = history.start_search("my own", "regression", {})
+    >>> row = {"number": 0, "learner": "ridge", "config": {}, "loss": 0.5, "metric": "1-r2", "kind": "trial"}
+    >>> (run_id,) = history.add_runs(search, [row | {"status": "captured", "why": "", "sample_size": None}])
+    >>> client = ExplanationClient.from_run(history.run(run_id))
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> explained = explain_model(Ridge().fit(X, y), X, X[:50])
+    >>> stored = client.upload_model_explanation(explained, comment="first 50 rows")
+    >>> client.download_model_explanation(comment="first 50 rows", top_k=3).get_ranked_global_names()
+    ['bmi', 's5', 'bp']
+    >>> [one.comment for one in client.list_model_explanations()]
+    ['first 50 rows']
+    """
+
+    def __init__(self, run: Run) -> None:
+        if not isinstance(run, Run):
+            raise InvalidInputError(f"ExplanationClient takes a Run; use from_run for anything else. Got {type(run)}.")
+        self.run = run
+
+    @classmethod
+    def from_run(cls, run: Any, *, history: RunHistory | None = None) -> ExplanationClient:
+        """Return the client of a run.
+
+        Parameters
+        ----------
+        run : Run, str, AutoML, Optuna trial or scikit-learn search
+            A run, its id, or what `retrieve_model_explanation` takes.
+        history : RunHistory, optional
+            Where to look up an id; default: the default history.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such run.
+        """
+        return cls(find_run(run, history))
+
+    def __repr__(self) -> str:
+        return f"ExplanationClient({self.run.id!r})"
+
+    def upload_model_explanation(
+        self, explanation: Any, top_k: int | None = None, comment: str | None = None
+    ) -> StoredExplanation:
+        """Keep an explanation with the run, beside those that it has.
+
+        Parameters
+        ----------
+        explanation : Explanation, ModelExplanation or Run
+        top_k : int, optional
+            Keep that many of the most important features only; a note says so.
+        comment : str, optional
+            By which it is found again.
+
+        Returns
+        -------
+        StoredExplanation
+            Its id, among others.
+
+        Raises
+        ------
+        InvalidInputError
+            If this is no explanation, or `top_k` is less than 1.
+        HistoryError
+            If it cannot be written.
+        """
+        kept = _most_important(explanation_of(explanation), top_k)
+        stored = self.run.history.store(self.run.id, kept, comment=comment or "")
+        return next(one for one in self.list_model_explanations() if one.id == stored)
+
+    def download_model_explanation(
+        self,
+        explanation_id: str | None = None,
+        top_k: int | None = None,
+        comment: str | None = None,
+        *,
+        raw: bool | None = None,
+    ) -> Explanation:
+        """Return an explanation of the run, by default the most recent.
+
+        Parameters
+        ----------
+        explanation_id : str, optional
+            The one with this id.
+        top_k : int, optional
+            With that many of the most important features only; a note says so.
+        comment : str, optional
+            The most recent with this comment.
+        raw : bool, optional
+            True: over the user's own columns, computed from engineered ones where only those are kept. False: the most
+            recent over engineered columns. Default: as it is kept.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        ExplanationNotFoundError
+            If there is none such; the message lists those that there are.
+        InvalidInputError
+            If `top_k` is less than 1.
+        """
+        every = self.list_model_explanations()
+        found = [one for one in every if explanation_id in (None, one.id) and comment in (None, one.comment)]
+        if raw is False:
+            found = [one for one in found if not one.is_raw]
+        if raw:
+            found = [one for one in found if one.is_raw] or found
+        if not found:
+            raise ExplanationNotFoundError(self._not_found(every, explanation_id, comment, raw))
+        explanation = self.run.history.explanation(self.run.id, found[-1].id)
+        return _most_important(explanation.get_raw_explanation() if raw else explanation, top_k)
+
+    def list_model_explanations(self, comment: str | None = None) -> list[StoredExplanation]:
+        """Return what is kept with the run, oldest first.
+
+        Parameters
+        ----------
+        comment : str, optional
+            Those with this comment only.
+
+        Returns
+        -------
+        list of StoredExplanation
+        """
+        return [one for one in self.run.history.explanations(self.run.id) if comment in (None, one.comment)]
+
+    def _not_found(
+        self, every: list[StoredExplanation], explanation_id: str | None, comment: str | None, raw: bool | None
+    ) -> str:
+        wanted = [] if explanation_id is None else [f"the id {explanation_id!r}"]
+        wanted += [] if comment is None else [f"the comment {comment!r}"]
+        wanted += [] if raw is None else ["raw columns" if raw else "engineered columns"]
+        what = " and ".join(wanted)
+        if not every:
+            run = self.run.history.run(self.run.id)
+            return (
+                f"Run {run.id} has no explanation{f', so none with {what}' if what else ''}: its status is {run.status}"
+                f"{f' ({run.why})' if run.why else ''}. Upload one with upload_model_explanation."
+            )
+        known = (
+            [one.id for one in every] if explanation_id is not None else [one.comment for one in every if one.comment]
+        )
+        guess = nearest(explanation_id or comment or "", known)
+        listed = "; ".join(map(str, every[-MOST_LISTED:]))
+        more = f" (the latest {MOST_LISTED} of {len(every)})" if len(every) > MOST_LISTED else ""
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        return f"Run {self.run.id} has no explanation with {what}.{hint} There are{more}: {listed}."
+
+
+def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
+    """The explanation with its most important features only."""
+    if top_k is None or check_top_k(top_k) >= explanation.num_features:
+        return explanation
+    kept = np.sort(ranking(explanation.global_importance_values)[:top_k])
+
+    def columns(values: Any) -> Any:
+        return None if values is None else values[..., kept]
+
+    data = explanation.data
+    note = (
+        f"features: the {top_k} most important of {explanation.num_features}; the values of the others are left out, so "
+        "that a row's values do not add up to its prediction"
+    )
+    return replace(
+        explanation,
+        local_importance_values=columns(explanation.local_importance_values),
+        standard_errors=columns(explanation.standard_errors),
+        fold_importances=columns(explanation.fold_importances),
+        global_values=columns(explanation.global_values),
+        class_values=columns(explanation.class_values),
+        features=tuple(explanation.feature_labels[j] for j in kept),
+        data=None if data is None or data.n_columns != explanation.num_features else _columns_of(data, kept),
+        predictions=None,
+        feature_map=None,
+        notes=(*explanation.notes, note),
+    )
+
+
+def _columns_of(table: Table, kept: Any) -> Table:
+    if table.is_frame:
+        return Table(table.data.iloc[:, kept], tuple(table.names[j] for j in kept) if table.names else None)
+    return Table(table.data[:, kept])

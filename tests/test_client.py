@@ -1,0 +1,106 @@
+"""The explanation client: several explanations of a run, found by recency, id, comment and kind of columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from automl_explain import (
+    ExplanationClient,
+    ExplanationNotFoundError,
+    InvalidInputError,
+    RunHistory,
+    RunNotFoundError,
+    explain_model,
+    retrieve_model_explanation,
+)
+
+TABLE = pd.DataFrame({"town": list("abc") * 20, "age": np.arange(60.0), "pay": np.arange(60.0) % 7})
+MODEL = make_pipeline(
+    ColumnTransformer([("town", OneHotEncoder(), ["town"])], remainder="passthrough"), Ridge(alpha=0.1)
+).fit(TABLE, (TABLE["town"] == "a") * 30 + TABLE["age"] / 10 + TABLE["pay"])
+
+
+def explained(n_rows, **settings):
+    return explain_model(MODEL, TABLE, TABLE[:n_rows], **settings)
+
+
+@pytest.fixture
+def client():
+    history = RunHistory()
+    row = {"number": 0, "learner": "ridge", "config": {}, "loss": 0.5, "metric": "1-r2", "kind": "trial"}
+    search = history.start_search("own", "regression", {})
+    history.add_runs(search, [row | {"status": "captured", "why": "", "sample_size": None}])
+    return ExplanationClient.from_run(f"{search}-0000")
+
+
+def test_the_most_recent_comes_first_and_every_one_is_kept(client):
+    first = client.upload_model_explanation(explained(5), comment="five")
+    second = client.upload_model_explanation(explained(6).explanation, comment="six")
+    third = client.upload_model_explanation(explained(7), comment="five")
+    assert client.download_model_explanation().num_examples == 7
+    assert client.download_model_explanation(comment="five").num_examples == 7
+    assert client.download_model_explanation(comment="six").num_examples == 6
+    assert client.download_model_explanation(first.id).num_examples == 5
+    assert [one.id for one in client.list_model_explanations()] == [first.id, second.id, third.id]
+    assert client.list_model_explanations("five") == [first, third]
+    assert first.created <= second.created <= third.created
+    assert retrieve_model_explanation(client.run.id).shap_values.shape[0] == 7
+    assert client.run.history.run(client.run.id).status == "explained"
+
+
+def test_another_process_s_client_sees_the_same_to_the_bit(client):
+    stored = explained(5).explanation
+    client.upload_model_explanation(stored)
+    found = ExplanationClient.from_run(client.run.id, history=RunHistory()).download_model_explanation()
+    assert found.local_importance_values.tobytes() == stored.local_importance_values.tobytes()
+
+
+def test_raw_and_engineered(client):
+    engineered = client.upload_model_explanation(explained(5))
+    assert client.download_model_explanation(raw=True).features == ("town", "age", "pay")
+    raw = client.upload_model_explanation(explained(6, feature_space="raw"))
+    assert (engineered.is_raw, raw.is_raw) == (False, True)
+    assert client.download_model_explanation(raw=True).num_examples == 6
+    assert client.download_model_explanation(raw=False).num_examples == 5
+    assert client.download_model_explanation().num_examples == 6
+    assert client.download_model_explanation(engineered.id, raw=True).features == ("town", "age", "pay")
+    with pytest.raises(ExplanationNotFoundError, match="engineered columns"):
+        client.download_model_explanation(raw.id, raw=False)
+
+
+@pytest.mark.parametrize("at", ["upload", "download"])
+def test_top_k_keeps_the_most_important_features_and_says_so(client, at):
+    whole = explained(5).explanation
+    client.upload_model_explanation(whole, top_k=2 if at == "upload" else None)
+    found = client.download_model_explanation(top_k=2 if at == "download" else None)
+    assert found.get_ranked_global_names() == whole.get_ranked_global_names(2)
+    np.testing.assert_array_equal(found.get_ranked_global_values(), whole.get_ranked_global_values(2))
+    names = list(whole.features)
+    columns = [names.index(name) for name in found.features]
+    np.testing.assert_array_equal(found.local_importance_values, whole.local_importance_values[:, columns])
+    np.testing.assert_array_equal(found.data.codes(), whole.data.codes()[:, columns])
+    assert "2 most important of 5" in found.notes[-1]
+    assert found.additivity_error is None
+    with pytest.raises(InvalidInputError, match="top_k"):
+        client.download_model_explanation(top_k=0)
+
+
+def test_what_is_not_found_is_answered_with_what_there_is(client):
+    with pytest.raises(ExplanationNotFoundError, match="no explanation: its status is captured"):
+        client.download_model_explanation()
+    stored = client.upload_model_explanation(explained(5), comment="validation rows")
+    with pytest.raises(
+        ExplanationNotFoundError, match=f"comment 'validation row'.*Did you mean 'validation rows'.*{stored.id}"
+    ):
+        client.download_model_explanation(comment="validation row")
+    with pytest.raises(ExplanationNotFoundError, match=f"id 'nope'.*There are: {stored.id} .*'validation rows'"):
+        client.download_model_explanation("nope")
+    assert client.list_model_explanations("other") == []
+    with pytest.raises(RunNotFoundError):
+        ExplanationClient.from_run("nope")
+    with pytest.raises(InvalidInputError, match="takes a Run"):
+        ExplanationClient("nope")
