@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
     from automl_explain._plots import plot_global_importance, plot_local, plot_summary
     from automl_explain._report import save_plots, write_report
+    from automl_explain._search_explanation import SearchExplanation
+    from automl_explain._search_plots import plot_importance_history, plot_search_importance
     from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
@@ -27,6 +29,8 @@ _MODULES = {
     ),
     **dict.fromkeys(("plot_global_importance", "plot_local", "plot_summary"), "automl_explain._plots"),
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
+    "SearchExplanation": "automl_explain._search_explanation",
+    **dict.fromkeys(("plot_importance_history", "plot_search_importance"), "automl_explain._search_plots"),
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",
     **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations._run"),

@@ -15,6 +15,7 @@ from automl_explain._plots import plot_global_importance, plot_local, plot_summa
 from automl_explain._report_html import header, model_section, rows_section, text
 from automl_explain._report_page import page
 from automl_explain._report_runs import how_section, runs_section, unexplained_section
+from automl_explain._report_search import search_section
 from automl_explain._report_story import ChosenRow, Story, choose_rows, tell
 from automl_explain._views import check_top_k, class_text, explanation_of, ranking
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
@@ -138,7 +139,9 @@ def _document(story: Story, title: str | None, top_k: int, rows: int) -> str:
     title = title or f"Explanations of search {story.search['id']}"
     sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
     sections[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
-    main = "".join([*sections, runs_section(story), unexplained_section(story), how_section(story)])
+    main = "".join(
+        [*sections, search_section(story), runs_section(story), unexplained_section(story), how_section(story)]
+    )
     version = story.facts.get("versions", {}).get("automl-explain", "")
     footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
     return page(title, header(story, title, main), main, footer)

@@ -89,7 +89,13 @@ def _search_time(story: Story) -> str:
 
 def _contents(story: Story) -> list[tuple[str, str]]:
     models = [(f"model-{i}", model.name) for i, model in enumerate(story.models)]
-    rest = [("rows", "Single rows"), ("runs", "All runs"), ("unexplained", "Not explained"), ("how", "How it was made")]
+    rest = [
+        ("rows", "Single rows"),
+        ("search", "Runs together"),
+        ("runs", "All runs"),
+        ("unexplained", "Not explained"),
+        ("how", "How it was made"),
+    ]
     return [*models[:1], *rest[:1], *models[1:], *rest[1:]]
 
 

@@ -115,6 +115,16 @@ def _parser() -> argparse.ArgumentParser:
 
     runs = commands.add_parser("runs", parents=[shared], help="list runs")
     runs.add_argument("--search", metavar="ID", help="of one search only")
+    runs.add_argument(
+        "--insight", action="store_true", help="what the runs teach together (default: the newest search)"
+    )
+    runs.add_argument(
+        "--tolerance",
+        type=_share,
+        default=0.05,
+        metavar="T",
+        help="near-best: loss within T times the lowest (default: 0.05)",
+    )
     runs.set_defaults(command=_runs)
 
     show = commands.add_parser("show", parents=[shared], help="print a run's explanation")
@@ -143,6 +153,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of seconds greater than 0, got {text}")
     return seconds
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number, 0 or more, got {text}")
+    return share
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -197,6 +214,9 @@ def _runs(options: argparse.Namespace) -> None:
     history = _history(options)
     if options.search:
         history.search(options.search)
+    if options.insight:
+        _insight(history, options)
+        return
     runs = history.runs(options.search)
     if options.json:
         print(json.dumps([run.as_dict() for run in runs]))
@@ -206,6 +226,23 @@ def _runs(options: argparse.Namespace) -> None:
         from automl_explain._tables import runs_table
 
         print(runs_table(runs))
+
+
+def _insight(history: Any, options: argparse.Namespace) -> None:
+    from automl_explain._search_explanation import SearchExplanation
+    from automl_explain._search_html import search_text
+
+    search = options.search or _newest(history)
+    taught = SearchExplanation.from_runs(history.runs(search), tolerance=options.tolerance)
+    print(json.dumps({"search": search, **taught.as_dict()}) if options.json else search_text(taught))
+
+
+def _newest(history: Any) -> str:
+    searches = history.searches()
+    if not searches:
+        raise RunNotFoundError(f"There is no search in {history.directory} yet; make one with: automl-explain demo")
+    newest: str = searches[-1]
+    return newest
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -228,10 +265,7 @@ def _report(options: argparse.Namespace) -> None:
     from automl_explain._report import write_report
 
     history = _history(options)
-    searches = history.searches()
-    if not searches:
-        raise RunNotFoundError(f"There is no search in {history.directory} yet; make one with: automl-explain demo")
-    search = options.search or searches[-1]
+    search = options.search or _newest(history)
     history.search(search)
     try:
         write_report(options.out, history.runs(search))

@@ -81,7 +81,7 @@ def test_the_commands_run(tmp_path, monkeypatch, capsys):
     people.to_csv(tmp_path / "people.csv", index=False)
     monkeypatch.chdir(tmp_path)
     commands = [line for line in lines_of("bash") if line.startswith("automl-explain ")]
-    assert [command.split()[1] for command in commands] == ["run", "runs", "report"]
+    assert [command.split()[1] for command in commands] == ["run", "runs", "runs", "report"]
     for command in commands:
         fewer = ["--estimators", "lgbm", "--max-iter", "4"] if " run " in command else []
         assert main([*shlex.split(command)[1:], *fewer]) == 0, capsys.readouterr().err
