@@ -1,20 +1,27 @@
-"""Speed of tree Shapley values beside their peers: ``python -m tests.benchmarks.bench_trees [word in a case's name ...]``.
+"""Speed of tree Shapley values beside their peers, and how it grows.
+
+``python -m tests.benchmarks.bench_trees [family ...] [--markdown docs/benchmarks.md]``
 
 Every case runs in this process on two threads, peers in their best setting, turns interleaved; the table gives medians per
-row and the largest difference of values. ``woodelf`` is compared where it is installed.
+row and the largest difference of values. ``woodelf`` is compared where it is installed (``pip install --no-deps
+woodelf-explainer==0.4.8 treelite``).
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import catboost
 import lightgbm
 import numpy as np
 import shap
@@ -25,6 +32,7 @@ import automl_explain
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._tree_shap import Interventional, PathDependent
 from automl_explain.explainers._trees import Trees
+from tests.benchmarks.tree_growth import growth
 
 assert automl_explain.__version__  # registers the readers
 N_JOBS = 2
@@ -45,6 +53,8 @@ class Case:
     n_peer: int
     bar: float | None = None
     turns: int = 5
+    comparable: bool = True
+    """Whether the peer answers the same question, so that values can be compared."""
     ours_values: Callable[[Any], Any] = field(default=lambda values: values[0])
     peer_values: Callable[[Any], Any] = field(default=lambda values: values)
 
@@ -54,6 +64,9 @@ def fitted(kind: str) -> Any:
     models = {
         "lightgbm": lambda: lightgbm.LGBMRegressor(n_estimators=200, num_leaves=31, n_jobs=N_JOBS, verbose=-1),
         "xgboost": lambda: xgboost.XGBRegressor(n_estimators=200, max_depth=6, n_jobs=N_JOBS),
+        "catboost": lambda: catboost.CatBoostRegressor(
+            iterations=200, depth=6, thread_count=N_JOBS, verbose=0, allow_writing_files=False
+        ),
         "forest": lambda: RandomForestRegressor(100, max_leaf_nodes=500, n_jobs=N_JOBS, random_state=0),
         "full forest": lambda: RandomForestRegressor(50, max_features="sqrt", n_jobs=N_JOBS, random_state=0),
     }
@@ -93,6 +106,16 @@ def path_dependent() -> Iterator[Case]:
     yield Case("path forest / shap", ours("forest"), forest.shap_values, 2000, 60, 20, 3)
     for kind, peer in (("lightgbm", lightgbm_values), ("xgboost", xgboost_values), ("forest", forest.shap_values)):
         yield Case(f"path one row {kind}", ours(kind), peer, 1, 1, None, 31, peer_values=first_columns)
+
+
+def catboosts_own() -> Iterator[Case]:
+    model, solve = fitted("catboost"), PathDependent(trees("catboost"))
+
+    def theirs(rows: Any) -> Any:
+        return model.get_feature_importance(catboost.Pool(rows), type="ShapValues", thread_count=N_JOBS)
+
+    yield Case("path CatBoost / ShapValues", lambda rows: solve.shap_values(rows, n_jobs=N_JOBS), theirs, 2000, 2000, 1,
+               peer_values=first_columns)  # fmt: skip
 
 
 def interventional() -> Iterator[Case]:
@@ -154,29 +177,33 @@ def woodelf() -> Iterator[Case]:
             return solve.shap_values(rows, n_jobs=N_JOBS)
 
         yield Case(f"values LightGBM B={b} / woodelf", ours, theirs, 2000, 2000, 5)
+    pairs = Interventional(trees("lightgbm"), X[:100])
+
+    def their_pairs(rows: Any) -> Any:
+        explainer = WoodelfExplainer(fitted("lightgbm"), frame[:100], feature_perturbation="interventional")
+        return explainer.shap_interaction_values(pd.DataFrame(rows, columns=names), verbose=False)
+
+    yield Case("interactions LightGBM B=100 / woodelf", lambda rows: pairs.interaction_values(rows, n_jobs=N_JOBS),
+               their_pairs, 500, 500, None, 3)  # fmt: skip
 
 
 def interactions() -> Iterator[Case]:
-    if not hasattr(PathDependent, "interaction_values"):
-        return
-    for kind, n_peer, bar in (("lightgbm", 3, 20), ("xgboost", 3, 20), ("forest", 1, 20)):
+    for kind, n_peer, bar in (("lightgbm", 6, 20), ("xgboost", 200, 20), ("forest", 1, 20)):
         peer = shap.TreeExplainer(fitted(kind))
         solve = PathDependent(trees(kind))
 
-        def ours(rows: Any, solve: PathDependent = solve) -> Any:
+        def ours(rows: Any, solve: PathDependent | Interventional = solve) -> Any:
             return solve.interaction_values(rows, n_jobs=N_JOBS)
 
         yield Case(f"interactions path {kind} / shap", ours, peer.shap_interaction_values, 500, n_peer, bar, 3)
-    xgb = fitted("xgboost").get_booster()
+        if kind == "lightgbm":  # shap has none over a background: its path-dependent ones are the yardstick
+            against = Interventional(trees(kind), X[:100])
 
-    def xgboost_values(rows: Any) -> Any:
-        return xgb.predict(xgboost.DMatrix(rows, nthread=N_JOBS), pred_interactions=True)
+            def over_background(rows: Any, solve: Interventional = against) -> Any:
+                return solve.interaction_values(rows, n_jobs=N_JOBS)
 
-    solved = PathDependent(trees("xgboost"))
-    yield Case(
-        "interactions path xgboost / its own", lambda rows: solved.interaction_values(rows, n_jobs=N_JOBS),
-        xgboost_values, 500, 200, None, 3, peer_values=lambda values: values[:, :N_COLUMNS, :N_COLUMNS],
-    )  # fmt: skip
+            yield Case("interactions interventional lightgbm B=100 / shap path", over_background,
+                       peer.shap_interaction_values, 500, 3, 20, 3, comparable=False)  # fmt: skip
 
 
 def seconds(work: Callable[[Any], Any], rows: Any) -> tuple[float, Any]:
@@ -185,7 +212,25 @@ def seconds(work: Callable[[Any], Any], rows: Any) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def run(case: Case) -> None:
+@dataclass
+class Result:
+    """Medians of a case, in microseconds per row."""
+
+    case: Case
+    ours: float
+    peer: float
+    difference: float
+
+    def cells(self) -> list[str]:
+        bar = "" if self.case.bar is None else f">= {self.case.bar:g}x"
+        gap = f"{self.difference:.1e}" if self.case.comparable else "other values"
+        return [self.case.name, f"{self.ours:.1f}", f"{self.peer:.1f}", f"{self.peer / self.ours:.1f}x", bar, gap]
+
+
+HEADINGS = ["case", "us per row", "peer", "ratio", "bar", "max difference"]
+
+
+def run(case: Case) -> Result:
     n = min(case.n_ours, case.n_peer)
     case.ours(X[:16])
     ours, theirs, difference = [], [], 0.0
@@ -194,22 +239,82 @@ def run(case: Case) -> None:
         ours.append(spent / case.n_ours)
         spent, peer = seconds(case.peer, X[: case.n_peer])
         theirs.append(spent / case.n_peer)
-        difference = float(np.abs(case.ours_values(values)[:n] - case.peer_values(peer)[:n]).max())
-    us, them = statistics.median(ours), statistics.median(theirs)
-    bar = "" if case.bar is None else f">= {case.bar:g}"
-    print(
-        f"{case.name:48} {us * 1e6:11.1f} {them * 1e6:13.1f} {them / us:9.1f}x {bar:>8} {difference:10.1e}", flush=True
-    )
+        if case.comparable:
+            difference = float(np.abs(case.ours_values(values)[:n] - case.peer_values(peer)[:n]).max())
+    return Result(case, statistics.median(ours) * 1e6, statistics.median(theirs) * 1e6, difference)
 
 
-def main(words: list[str]) -> None:
-    print(f"{'case':48} {'us per row':>11} {'peer':>13} {'ratio':>10} {'bar':>8} {'max diff':>10}")
-    for family in (path_dependent, interventional, building, woodelf, interactions):
-        if words and not any(word in family.__name__ for word in words):
-            continue
-        for case in family():
-            run(case)
+FAMILIES = {
+    "path": path_dependent,
+    "catboost": catboosts_own,
+    "interventional": interventional,
+    "building": building,
+    "woodelf": woodelf,
+    "interactions": interactions,
+}
+
+
+def markdown(results: list[Result], curves: list[list[str]]) -> str:
+    packages = ("lightgbm", "xgboost", "catboost", "scikit-learn", "shap", "numba")
+    lines = [
+        "# Benchmarks of tree explanations",
+        "",
+        "Made by `python -m tests.benchmarks.bench_trees --markdown docs/benchmarks.md`; do not edit.",
+        "",
+        f"A machine with {os.cpu_count()} cores, {N_JOBS} threads on both sides, one process, turns interleaved, medians. "
+        f"{N_ROWS} generated rows of {N_COLUMNS} columns, about as many columns as the Adult census table has. LightGBM has "
+        "200 trees of 31 leaves, XGBoost and CatBoost 200 of depth 6, the forest 100 of 500 leaves, the full forest 50 grown "
+        "to the end. Peers run on fewer rows where they are slow. "
+        + ", ".join(f"{name} {version(name)}" for name in packages)
+        + ".",
+        "",
+        "`max difference` is between the two results; XGBoost computes in float32, and shap rounds thresholds to float32. "
+        "`tables and values` includes the preparation for a background, which an explainer does once.",
+        "",
+        *table(HEADINGS, [result.cells() for result in results]),
+        "",
+        "## How cost grows",
+        "",
+        "Processor seconds, over both threads, while one quantity doubles and the others stay: 4,000 rows, 100 background "
+        "rows, 100 trees of depth 6, 16 columns, one output. The exponent is that of a fitted power law: 1 is linear. Models "
+        "of several classes are forests, whose leaves hold all of them.",
+        "",
+        *table(["what grows", "work", "sizes", "seconds", "exponent"], curves),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table(headings: list[str], rows: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(cells) + " |" for cells in (headings, ["---"] * len(headings), *rows)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("families", nargs="*", help=f"some of {', '.join(FAMILIES)}, growth; default: all")
+    parser.add_argument("--markdown", type=Path, help="file that the tables are written to")
+    options = parser.parse_args()
+    print("{:56} {:>11} {:>13} {:>10} {:>8} {:>12}".format(*HEADINGS))
+    results: list[Result] = []
+    curves: list[list[str]] = []
+
+    def keep() -> None:
+        """Write what is there so far: the whole takes several minutes."""
+        if options.markdown:
+            options.markdown.parent.mkdir(exist_ok=True)
+            options.markdown.write_text(markdown(results, curves))
+
+    for name, family in FAMILIES.items():
+        if not options.families or name in options.families:
+            for case in family():
+                results.append(run(case))
+                print("{:56} {:>11} {:>13} {:>10} {:>8} {:>12}".format(*results[-1].cells()), flush=True)
+                keep()
+    if not options.families or "growth" in options.families:
+        for curve in growth():
+            curves.append(curve)
+            print("{:12} {:24} {:26} {:36} {:>8}".format(*curve), flush=True)
+            keep()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
