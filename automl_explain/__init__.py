@@ -12,6 +12,7 @@ from automl_explain.integrations._readers import READERS
 
 if TYPE_CHECKING:
     from automl_explain._client import ExplanationClient
+    from automl_explain._diff import ExplanationDiff
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
     from automl_explain._plots import plot_global_importance, plot_local, plot_summary
     from automl_explain._report import save_plots, write_report
@@ -31,6 +32,7 @@ _MODULES = {
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
     "SearchExplanation": "automl_explain._search_explanation",
     **dict.fromkeys(("plot_importance_history", "plot_search_importance"), "automl_explain._search_plots"),
+    "ExplanationDiff": "automl_explain._diff",
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",
     **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations._run"),

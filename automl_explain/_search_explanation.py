@@ -122,7 +122,7 @@ class SearchExplanation:
                 f"None of the {len(runs)} runs has both a loss and an explanation, so that there is nothing to compare."
             )
         found = [run for run, _ in named]
-        shares = np.array([_normalised(explanation.global_importance_values) for _, explanation in named])
+        shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
         return cls(tuple(found), named[0][1].feature_labels, shares, tolerance, top_k, (*left_out, *outside))
 
     # ---------------------------------------------------------------- near-best
@@ -173,7 +173,7 @@ class SearchExplanation:
     @cached_property
     def agreement(self) -> float:
         """Mean rank correlation (Spearman) of importance between two near-best runs; NaN where there is one only."""
-        matrix = _rank_correlation(self.shares[self.near_best])
+        matrix = rank_correlation(self.shares[self.near_best])
         pairs = matrix[np.triu_indices(len(matrix), 1)]
         return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
 
@@ -243,14 +243,14 @@ class SearchExplanation:
             "tolerance": self.tolerance,
             "top_k": self.top_k,
             "importance": [
-                {"feature": name} | {key: _number(value) for key, value in row.items()} for name, row in table.iterrows()
+                {"feature": name} | {key: number_or_none(value) for key, value in row.items()} for name, row in table.iterrows()
             ],
-            "agreement": _number(self.agreement),
+            "agreement": number_or_none(self.agreement),
             "needed": list(self.needed),
             "interchangeable": [list(pair) for pair in self.interchangeable],
             "learners": [
-                {"learner": name, "runs": int(row["runs"]), "loss": _number(row["loss"]),
-                 "importance": {feature: _number(row[feature]) for feature in self.features}}
+                {"learner": name, "runs": int(row["runs"]), "loss": number_or_none(row["loss"]),
+                 "importance": {feature: number_or_none(row[feature]) for feature in self.features}}
                 for name, row in self.learners.iterrows()
             ],
             "left_out": [list(pair) for pair in self.left_out],
@@ -270,7 +270,7 @@ class SearchExplanation:
     def _with_loss(self) -> Values:
         if len(self.runs) < 3:
             return np.full(len(self.features), np.nan)
-        return _rank_correlation(np.vstack([self.losses, self.shares.T]))[0, 1:]
+        return rank_correlation(np.vstack([self.losses, self.shares.T]))[0, 1:]
 
     def _on_loss(self) -> list[str]:
         top = self.importance[self.importance["in_top"] > 0]
@@ -342,14 +342,14 @@ def _in_common_columns(
     return same, left_out
 
 
-def _normalised(importance: Values) -> Values:
+def normalised(importance: Values) -> Values:
     """Importance as shares of its sum; a permutation importance below zero counts as none."""
     positive = np.maximum(importance, 0.0)
     total = positive.sum()
     return positive / total if total > 0 else positive
 
 
-def _rank_correlation(rows: Values) -> Values:
+def rank_correlation(rows: Values) -> Values:
     """Spearman's correlation between every two rows; NaN where a row is constant."""
     ranks = rankdata(rows, axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
@@ -367,5 +367,6 @@ def _listed(names: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def _number(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
+    """Return a number as JSON can hold it."""
     return float(value) if np.isfinite(value) else None

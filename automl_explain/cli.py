@@ -1,7 +1,7 @@
-"""The command line: ``automl-explain demo | run | runs | show | report``.
+"""The command line: ``automl-explain demo | run | runs | show | report | diff``.
 
 stdout is data, as text or with ``--json`` as one JSON document; stderr is progress and errors. Exit codes: 0 done,
-1 failed, 2 usage or bad input, 130 interrupted.
+1 failed, 2 usage or bad input, 3 a limit of ``diff`` is exceeded, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ BAD_INPUT = (
 """Errors that the person at the keyboard can mend: exit code 2."""
 
 
+LIMIT_EXCEEDED = 3
+"""Exit code of ``diff`` for a gate that did not hold."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
@@ -48,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Default: those of the process.
     """
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], None] = options.command
+    command: Callable[[argparse.Namespace], int | None] = options.command
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries' advice to programmers; what users must know is printed
-            command(options)
+            code = command(options)
         sys.stdout.flush()
     except BAD_INPUT as error:
         return _say_error(error, 2)
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         return _say_error(f"{type(error).__name__}: {error} (--debug shows where)", 1)
-    return 0
+    return code or 0
 
 
 def _say_error(error: object, code: int) -> int:
@@ -81,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="automl-explain",
         description="Search for a model and explain every run of the search; look at runs and explanations.",
-        epilog="exit codes: 0 done, 1 failed, 2 usage or bad input. Results go to stdout, progress to stderr.",
+        epilog="exit codes: 0 done, 1 failed, 2 usage or bad input, 3 a limit of diff is exceeded. Results go to stdout, "
+        "progress to stderr.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -136,6 +141,17 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("search", nargs="?", metavar="SEARCH", help="default: the latest search")
     report.add_argument("--out", default="report.html", metavar="FILE", help="file to write (default: report.html)")
     report.set_defaults(command=_report)
+    diff = commands.add_parser("diff", parents=[shared], help="what moved between two runs or explanation files")
+    diff.add_argument("before", metavar="A", help="run id, or a file that Explanation.save wrote")
+    diff.add_argument("after", metavar="B", help="the same, to compare with A")
+    diff.add_argument("--top", type=_at_least(1), default=15, metavar="K", help="features shown (default: 15)")
+    diff.add_argument(
+        "--min-correlation", type=_finite, metavar="R", help="exit 3 when the rank correlation is below R"
+    )
+    diff.add_argument(
+        "--max-change", type=_share, metavar="S", help="exit 3 when a feature's share changes by more than S"
+    )
+    diff.set_defaults(command=_diff)
     return parser
 
 
@@ -153,6 +169,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of seconds greater than 0, got {text}")
     return seconds
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"must be a number, got {text}")
+    return number
 
 
 def _share(text: str) -> float:
@@ -259,6 +282,29 @@ def _show(options: argparse.Namespace) -> None:
         print(runs_table([run]))
         print()
         print(six_values_tables(explained, top=options.top))
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from automl_explain._diff import ExplanationDiff
+
+    diff = ExplanationDiff.between(_explanation(options.before, options), _explanation(options.after, options))
+    exceeded = diff.exceeds(options.min_correlation, options.max_change)
+    if options.json:
+        print(json.dumps({"before": options.before, "after": options.after, **diff.as_dict(), "exceeded": exceeded}))
+    else:
+        print(diff.as_text(options.top))
+    for line in exceeded:
+        _say_error(line, LIMIT_EXCEEDED)
+    return LIMIT_EXCEEDED if exceeded else 0
+
+
+def _explanation(name: str, options: argparse.Namespace) -> Any:
+    """An explanation from a file, or that of a run."""
+    if Path(name).is_file():
+        from automl_explain.explainers._explanation import Explanation
+
+        return Explanation.load(name)
+    return _history(options).run(name).explanation
 
 
 def _report(options: argparse.Namespace) -> None:
