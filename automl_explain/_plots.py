@@ -62,6 +62,7 @@ def plot_global_importance(
     class_: Any = None,
     top_k: int = 15,
     stacked: bool | None = None,
+    confidence: float | None = None,
 ) -> Axes:
     """Draw the importance of the most important features as horizontal bars.
 
@@ -78,7 +79,9 @@ def plot_global_importance(
         Features shown.
     stacked : bool, optional
         Divide each bar by class: a bar's length stays the mean over classes, each part being the class's share of it.
-        Default: for three classes and more, whose parts differ.
+        Default: for three classes and more, whose parts differ, unless intervals are drawn.
+    confidence : float, optional
+        Draw the bootstrap interval of each bar at this level, such as 0.95: see `Explanation.global_importance`.
 
     Returns
     -------
@@ -105,16 +108,18 @@ def plot_global_importance(
     position = None if class_ is None else class_position(explanation, class_)
     values = explanation.global_importance_values if position is None else explanation.per_class_values[position]
     order = ranking(values)[:top_k]
-    parts = _class_parts(explanation, stacked) if position is None else None
+    if stacked and confidence is not None:
+        raise InvalidInputError("Intervals belong to whole bars: pass 'confidence' or stacked=True, not both.")
+    parts = _class_parts(explanation, False if confidence is not None else stacked) if position is None else None
     ax = ax or new_axes(rows_needed(explanation, top_k) if parts is not None else len(order))
     if parts is None:
         ax.barh(np.arange(len(order)), values[order], height=BAR_HEIGHT, color=BAR_COLOR, zorder=2)
-        spread = _spread(explanation) if position is None else None
+        spread = _spread(explanation, position, confidence)
         label_bars(ax, values[order], spread=None if spread is None else (spread[0][order], spread[1][order]))
     else:
         label_bars(ax, values[order], _stack(ax, explanation, parts[:, order]))
     name_rows(ax, [explanation.feature_labels[j] for j in order])
-    finish(ax, *_importance_words(explanation, position, len(order)))
+    finish(ax, *_importance_words(explanation, position, len(order), confidence))
     return ax
 
 
@@ -247,15 +252,24 @@ def _view(explanation: Explanation, class_: Any) -> ClassView:
     return view_class(explanation, default_class(explanation))
 
 
-def _spread(explanation: Explanation) -> tuple[Values, Values] | None:
-    """Ends of the line over each bar, where the importance is known to be uncertain: one deviation over the repeats."""
+def _spread(explanation: Explanation, position: int | None, confidence: float | None) -> tuple[Values, Values] | None:
+    """Ends of the line over each bar: the interval asked for, or one deviation over the repeats of a permutation."""
+    if confidence is not None:
+        found = explanation.global_importance(confidence=confidence)
+        if position is None:
+            return found.low, found.high
+        assert found.class_low is not None
+        assert found.class_high is not None
+        return found.class_low[position], found.class_high[position]
     deviation = explanation.importances_std
     if deviation is None:
         return None
     return explanation.global_importance_values - deviation, explanation.global_importance_values + deviation
 
 
-def _importance_words(explanation: Explanation, position: int | None, n_shown: int) -> tuple[str, str, str]:
+def _importance_words(
+    explanation: Explanation, position: int | None, n_shown: int, confidence: float | None
+) -> tuple[str, str, str]:
     """Title, its detail, and the axis's label."""
     of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
     shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
@@ -264,7 +278,8 @@ def _importance_words(explanation: Explanation, position: int | None, n_shown: i
         label = f"decrease of {explanation.output_space} when shuffled; line: one standard deviation"
         return f"Feature importance{of}", shown, label
     what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
-    return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)})"
+    line = "" if confidence is None else f"; line: {confidence:.0%} interval"
+    return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)}){line}"
 
 
 def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | None:

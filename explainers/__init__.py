@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
     from automl_explain.explainers._feature_map import FeatureMap
     from automl_explain.explainers._fidelity import Fidelity
+    from automl_explain.explainers._global_importance import GlobalImportance
     from automl_explain.explainers._lime import LIMEExplainer
     from automl_explain.explainers._mimic import MimicExplainer
     from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
@@ -66,6 +67,7 @@ _MODULES = {
         f"{_PLACE}._surrogates",
     ),
     "FeatureMap": f"{_PLACE}._feature_map",
+    "GlobalImportance": f"{_PLACE}._global_importance",
     "LIMEExplainer": f"{_PLACE}._lime",
     "PFIExplainer": f"{_PLACE}._permutation",
     "Fidelity": f"{_PLACE}._fidelity",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from automl_explain.explainers._feature_map import FeatureMap
     from automl_explain.explainers._fidelity import Fidelity
+    from automl_explain.explainers._global_importance import GlobalImportance
 
 Values = npt.NDArray[np.float64]
 
@@ -185,6 +186,74 @@ class Explanation:
         return dict(
             zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
         )
+
+    def global_importance(
+        self,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        confidence: float = 0.95,
+        n_resamples: int = 1000,
+        random_state: int = 0,
+    ) -> GlobalImportance:
+        """Return the importance of each feature, overall and per class, with bootstrap intervals over the rows.
+
+        An interval says how much the importance would differ for other rows of the same kind, not whether the values of
+        each row are right.
+
+        Parameters
+        ----------
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows in the mean; default: all alike, as in `global_importance_values`.
+        confidence : float, default 0.95
+            Share of resampled tables whose importance lies within the interval.
+        n_resamples : int, default 1000
+            Tables drawn from the rows with replacement.
+        random_state : int, default 0
+            Seed of the draws.
+
+        Returns
+        -------
+        GlobalImportance
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no local values, or a parameter is wrong.
+
+        References
+        ----------
+        Efron, "Bootstrap Methods: Another Look at the Jackknife" (percentile intervals), doi:10.1214/aos/1176344552.
+        """
+        from automl_explain.explainers._global_importance import measure_global_importance
+
+        return measure_global_importance(self, sample_weight, confidence, n_resamples, random_state)
+
+    def validate_against(self, reference: Explanation, top_k: int | None = None) -> float:
+        """Return how well this global ranking agrees with another explanation's: NDCG, 1 for the same order.
+
+        The gain of a feature is its importance in the reference; features are matched by name where both have names.
+
+        Parameters
+        ----------
+        reference : Explanation
+            The one taken as right.
+        top_k : int, optional
+            Compare the beginning of the ranking only.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the features differ.
+        InvalidInputError
+            If no feature matters in the reference.
+
+        References
+        ----------
+        Jarvelin and Kekalainen, "Cumulated gain-based evaluation of IR techniques", doi:10.1145/582415.582418.
+        """
+        from automl_explain.explainers._global_importance import compare_rankings
+
+        return compare_rankings(self, reference, top_k)
 
     @property
     def importances_std(self) -> Values | None:
