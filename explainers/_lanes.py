@@ -321,6 +321,16 @@ def add_mixed(_context: Any, slopes: Any, passed: Any, at: Any, size: Any, yes: 
 
 
 @_kernel_operation
+def add_for_rows(_context: Any, sums: Any, at: Any, rows: Any, number: Any) -> Any:
+    """Add `number` to ``sums[at + r]`` for the rows r of a mask."""
+
+    def emit(e: _Emitter, _s: Any, at: Any, rows: Any, number: Any) -> None:
+        e.add_at(e.pointer(0, at), e.builder.select(e.rows(rows), e.spread(number), ir.Constant(_VECTOR, None)))
+
+    return _operation(emit, sums, at, rows, number)
+
+
+@_kernel_operation
 def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: Any, patterns: Any, at: Any) -> Any:
     """Turn `count` masks around: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
 

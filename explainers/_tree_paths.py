@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import ALL_ROWS, LANES, rows_below
+from automl_explain.explainers._lanes import ALL_ROWS, LANES, add_for_rows, rows_below
 
 if TYPE_CHECKING:
     from automl_explain.explainers._trees import Trees
@@ -251,16 +251,35 @@ def find_leaves(router: Router, x: Floats, leaves: Ints) -> None:
 
 
 @kernel
-def add_leaves(leaves: Ints, values: Floats, output: Ints, out: Floats) -> None:
-    """Add the output of each row's `leaves` (n, T) to `out` (n, K), tree by tree."""
-    for row in range(len(leaves)):
-        for tree in range(leaves.shape[1]):
-            node = leaves[row, tree]
-            if values.shape[1] == out.shape[1]:
-                for column in range(out.shape[1]):
-                    out[row, column] += values[node, column]
-            else:
-                out[row, output[tree]] += values[node, 0]
+def add_outputs(
+    router: Router, rows: Rows, values: Floats, output: Ints, n_outputs: int, reached: Words, behind: Ints, out: Floats
+) -> None:
+    """Add the leaves that rows reach to `out`, flat (n_blocks, K, LANES), tree by tree.
+
+    A block of rows goes down each tree together: a node keeps the mask of those that reach it, and a subtree that none
+    reaches is passed over. Working space: `reached` (nodes of a tree,), `behind` (M,), the node behind each subtree.
+    """
+    left, right, n_columns = router.left, router.right, values.shape[1]
+    for node in range(len(left) - 1, -1, -1):
+        behind[node] = node + 1 if left[node] < 0 else behind[right[node]]
+    for tree in range(len(router.roots)):
+        root, end = router.roots[tree], router.ends[tree]
+        reached[0] = np.uint64(ALL_ROWS)
+        for block in range(rows.n_blocks):
+            node = root
+            while node < end:
+                here = reached[node - root]
+                if here == 0:
+                    node = behind[node]
+                    continue
+                if left[node] >= 0:
+                    goes = rows_left(router, rows, node, block)
+                    reached[left[node] - root], reached[right[node] - root] = here & goes, here & ~goes
+                else:
+                    for column in range(n_columns):
+                        to = column if n_columns == n_outputs else output[tree]
+                        add_for_rows(out, (block * n_outputs + to) * LANES, here, values[node, column])
+                node += 1
 
 
 def as_matrix(trees: Trees, X: npt.ArrayLike, name: str = "X") -> Floats:

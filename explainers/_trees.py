@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._jit import run_blocks
-from automl_explain.explainers._tree_paths import add_leaves, as_matrix, find_leaves, read_router
+from automl_explain.explainers._lanes import LANES
+from automl_explain.explainers._tree_paths import add_outputs, as_matrix, find_leaves, read_router, read_rows
 
 MISSING_LEFT = 1
 """Flag of a split: a missing value goes left (else right)."""
@@ -127,10 +128,22 @@ class Trees:
 
     def predict(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
         """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
-        leaves = self.leaves(X, n_jobs=n_jobs)
-        outputs = np.repeat(self.base[None, :], len(leaves), axis=0)
+        matrix = as_matrix(self, X)
+        outputs = np.empty((len(matrix), self.n_outputs))
         trees = self.for_kernels()
-        add_leaves(leaves, trees.values, trees.output, outputs)
+        router = read_router(trees)
+        largest = int((router.ends - router.roots).max(initial=1))
+
+        def add(part: slice) -> int:
+            rows = read_rows(router, matrix[part])
+            sums = np.repeat(np.tile(self.base, rows.n_blocks), LANES)
+            space = np.empty(largest, np.uint64), np.empty(len(trees.left), np.int32)
+            add_outputs(router, rows, trees.values, trees.output, self.n_outputs, *space, sums)
+            by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, self.n_outputs)
+            outputs[part] = by_row[: rows.n_rows]
+            return rows.n_rows
+
+        run_blocks(add, _row_blocks(len(matrix)), n_jobs)
         return outputs
 
     def leaves(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.int32]:
@@ -144,7 +157,7 @@ class Trees:
             find_leaves(router, matrix[rows], leaves[rows])
             return len(range(*rows.indices(len(matrix))))
 
-        run_blocks(find, [slice(i, min(i + 1024, len(matrix))) for i in range(0, len(matrix), 1024)], n_jobs)
+        run_blocks(find, _row_blocks(len(matrix)), n_jobs)
         return leaves
 
     def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -157,3 +170,8 @@ class Trees:
         of_node = np.repeat(self.output[np.argsort(self.roots)], np.diff(starts, append=len(self.left)))
         np.add.at(sums, of_node, node_values[:, 0])
         return sums
+
+
+def _row_blocks(n: int) -> list[slice]:
+    """Cut n rows into pieces for threads, small enough for the cache."""
+    return [slice(i, min(i + 1024, n)) for i in range(0, n, 1024)]

@@ -25,6 +25,7 @@ from automl_explain.explainers._model import (
     Structure,
 )
 from automl_explain.explainers._registry import describe as describe_any
+from automl_explain.explainers._structure_outputs import structure_outputs
 from automl_explain.integrations._matrix import to_matrix
 from automl_explain.integrations._sklearn import check_fitted, classifier, classifier_outputs, regressor
 from automl_explain.integrations._sklearn_trees import describe_bagging as describe_bagged_trees
@@ -243,7 +244,7 @@ def _meta_columns(columns: Matrix, members: Sequence[tuple[FittedModel, OutputSp
 def _final_outputs(
     model: Any, final: FittedModel, space: OutputSpace, members: Sequence[tuple[FittedModel, OutputSpace]]
 ) -> Callable[[Matrix, Any], Matrix]:
-    predict = final.outputs[space]
+    predict = structure_outputs(final, space)
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
         meta = _meta_columns(columns, members)
