@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
+
+from automl_explain.explainers._third_order import adjusted
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
@@ -46,6 +49,7 @@ class Design:
         return not self.blocks
 
 
+@lru_cache(maxsize=8)
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     """Make a design of at most about `n_coalitions` coalitions.
 
@@ -62,7 +66,7 @@ def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
         return Design(np.zeros((0, n_players), dtype=bool), np.zeros((n_players, 0)), np.ones(n_players))
     if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
         return _full_design(n_players)
-    return _sampled_design(n_players, n_coalitions, np.random.default_rng(random_state))
+    return _sampled_design(n_players, n_coalitions, random_state)
 
 
 def _full_design(n_players: int) -> Design:
@@ -75,7 +79,7 @@ def _full_design(n_players: int) -> Design:
     return Design(coalitions, np.ascontiguousarray(estimate), np.full(n_players, 1.0 / n_players))
 
 
-def _sampled_design(n_players: int, n_coalitions: int, rng: np.random.Generator) -> Design:
+def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     halves: list[Coalitions] = []
     weights: list[Map] = []
     sampled: list[npt.NDArray[np.bool_]] = []
@@ -89,6 +93,8 @@ def _sampled_design(n_players: int, n_coalitions: int, rng: np.random.Generator)
         if position == 0:
             share = max(share, n_players)
         enumerate_all = n_available <= share
+        # A stream for each size: a larger design holds the coalitions of a smaller one.
+        rng = np.random.default_rng([random_state, size])
         half = _all_subsets(n_players, size) if enumerate_all else _draw_subsets(n_players, size, share, rng)
         half = half[: len(half) // 2] if enumerate_all and middle else half
         # Shapley kernel mass of one size, (P-1)/(s(P-s)); a pair stands for two sizes, but for one at the middle.
@@ -97,12 +103,11 @@ def _sampled_design(n_players: int, n_coalitions: int, rng: np.random.Generator)
         weights.append(np.full(len(half), mass / len(half)))
         sampled.append(np.full(len(half), not enumerate_all))
     half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
-    coalitions = np.vstack([half, ~half])
-    estimate, share_full = _solve(coalitions, np.tile(weight, 2))
+    estimate, share_full = _solve(half, weight)
     block = np.full(len(half), -1)
-    block[is_sampled] = rng.permutation(int(is_sampled.sum())) % N_BLOCKS
-    blocks = tuple(_solve(coalitions, np.tile(_without(weight, half, block, number), 2)) for number in range(N_BLOCKS))
-    return Design(coalitions, estimate, share_full, blocks if is_sampled.any() else ())
+    block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
+    blocks = tuple(_solve(half, _without(weight, half, block, number)) for number in range(N_BLOCKS))
+    return Design(np.vstack([half, ~half]), estimate, share_full, blocks if is_sampled.any() else ())
 
 
 def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Map:
@@ -114,15 +119,24 @@ def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number:
     return np.asarray(kept * scale[size])
 
 
-def _solve(coalitions: Coalitions, weight: Map) -> tuple[Map, Map]:
-    """Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v."""
-    present = coalitions.astype(np.float64)
-    weighted = present * weight[:, None]
-    gram_inverse = np.linalg.pinv(present.T @ weighted, hermitian=True)
-    free = gram_inverse @ weighted.T
+def _solve(half: Coalitions, weight: Map) -> tuple[Map, Map]:
+    """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
+
+    Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
+    are coded +1 and -1, so that only the odd part of the game matters.
+    """
+    used = weight > 0
+    signs = 2.0 * half[used] - 1.0
+    weighted = signs * weight[used, None]
+    gram_inverse = np.linalg.pinv(signs.T @ weighted, hermitian=True)
+    free = 2.0 * gram_inverse @ weighted.T
     ones = gram_inverse.sum(axis=1)
-    total = ones.sum()
-    return free - np.outer(ones, free.sum(axis=0)) / total, ones / total
+    ones /= ones.sum()
+    odd, grand = adjusted(half[used], free - np.outer(ones, free.sum(axis=0)), 2.0 * ones)
+    estimate = np.zeros((half.shape[1], 2 * len(half)))
+    estimate[:, np.flatnonzero(used)] = odd / 2.0
+    estimate[:, len(half) + np.flatnonzero(used)] = -odd / 2.0
+    return estimate, grand / 2.0
 
 
 def _all_subsets(n_players: int, size: int) -> Coalitions:
