@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table
 
@@ -22,10 +23,13 @@ class Attribution:
     ----------
     values : ndarray, shape (K, n, P)
     standard_errors : ndarray of the same shape, or None where the values are exact
+    notes : tuple of str
+        What a reader must know of these values.
     """
 
     values: Values
     standard_errors: Values | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,19 @@ class Settings:
     nsamples: int | None = None
     max_evaluations: int | None = None
     background_size: int | None = None
+    tolerance: float | None = None
+    time_budget: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            whole = name not in ("tolerance", "time_budget")
+            kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+                what = "a whole number, 1 or more" if whole else "a number above 0"
+                raise InvalidInputError(f"The {name!r} parameter must be {what}. Got {value!r}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,14 +1,12 @@
 """How the outputs of mixed rows are computed: one way per structure, all of the same shape.
 
-An evaluator is made for a block of rows and a background; for coalitions of players it returns the outputs of every row,
-every background row and every coalition, where present players take the row's columns and absent ones the background
-row's.
+An evaluator is made for a background; for rows and coalitions of players it returns the outputs of every row, every
+background row and every coalition, where present players take the row's columns and absent ones the background row's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,144 +22,167 @@ from automl_explain.explainers._trees import Trees
 Outputs = npt.NDArray[np.float64]
 """(n, B, m, K): rows, background rows, coalitions, outputs."""
 
+Means = npt.NDArray[np.float64]
+"""(n, m, K): rows, coalitions, outputs; means over the background."""
+
 Players = npt.NDArray[np.intp]
 """(f,): the player of each column."""
 
 LATTICE_PLAYERS = 14
 """Players up to which a tree ensemble's outputs for all coalitions are computed even where some are asked for."""
-BYTE_BUDGET = 64 * 2**20
-"""Upper bound on the memory of one batch of mixed rows."""
+BYTE_BUDGET = 8 * 2**20
+"""Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
 
 
-class Evaluator(Protocol):
-    """Outputs of mixed rows of one block of rows."""
+class Evaluator:
+    """Outputs of mixed rows.
 
-    def __call__(self, coalitions: Coalitions) -> Outputs:
-        """Return (n, B, m, K) for coalitions of players, (m, P)."""
-        ...
+    Parameters
+    ----------
+    model : FittedModel
+    background : Table
+        B rows in the model's engineered format.
+    players : ndarray of int, shape (f,)
+        The player of each column.
+    """
+
+    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
+        self._model, self._background, self._players = model, background, players
+
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        """Return (n, B, m, K) for n rows and coalitions of players, (m, P)."""
+        raise NotImplementedError
+
+    def means(self, rows: Table, coalitions: Coalitions) -> Means:
+        """Return the means over the background, (n, m, K)."""
+        return np.asarray(self(rows, coalitions).mean(axis=1))
 
 
-def evaluator(model: FittedModel, rows: Table, background: Table, players: Players) -> Evaluator:
+def evaluator(model: FittedModel, background: Table, players: Players) -> Evaluator:
     """Return the evaluator that the model's structure asks for; `players` is the player of each column."""
-    return EVALUATORS[type(model.structure)](model, rows, background, players)
+    return EVALUATORS[type(model.structure)](model, background, players)
 
 
-class _Predicted:
+class _Predicted(Evaluator):
     """Any model: each distinct mixed row of a (row, background row) pair is predicted once."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
-        self._model = model
-        self._players = players
-        self._shape = len(rows), len(background)
-        self._mixer = Mixer(rows, background)
-        self._different = self._mixer.differences()
-
-    def __call__(self, coalitions: Coalitions) -> Outputs:
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        mixer = Mixer(rows, self._background)
+        different = mixer.differences().reshape(-1, rows.n_columns)
         columns = coalitions[:, self._players]
-        n, n_background = self._shape
         m, width = columns.shape
-        pairs = np.array([(i, b) for i in range(n) for b in range(n_background)], dtype=np.intp)
+        pairs = np.indices((len(rows), len(self._background))).reshape(2, -1).T
         per_batch = max(1, BYTE_BUDGET // (16 * max(1, width) * m))
-        parts = [self._pairs(pairs[i : i + per_batch], columns) for i in range(0, len(pairs), per_batch)]
-        return np.concatenate(parts).reshape(n, n_background, m, -1)
+        parts = [
+            self._pairs(mixer, pairs[i : i + per_batch], different[i : i + per_batch], columns)
+            for i in range(0, len(pairs), per_batch)
+        ]
+        return np.concatenate(parts).reshape(len(rows), len(self._background), m, -1)
 
-    def _pairs(self, pairs: Rows, columns: Coalitions) -> Matrix:
+    def _pairs(self, mixer: Mixer, pairs: Rows, different: Coalitions, columns: Coalitions) -> Matrix:
         masks, inverses, owners, offset = [], [], [], 0
-        for position, (row, background) in enumerate(pairs):
-            distinct, inverse = _distinct_rows(columns & self._different[row, background])
+        everything = np.arange(len(columns))
+        for position, differs in enumerate(different):
+            distinct, inverse = (columns, everything) if differs.all() else _distinct_rows(columns & differs)
             masks.append(distinct)
             inverses.append(inverse + offset)
             owners.append(np.full(len(distinct), position))
             offset += len(distinct)
         owner = np.concatenate(owners)
-        mixed = self._mixer.mix(pairs[owner, 0], pairs[owner, 1], np.vstack(masks))
+        mixed = mixer.mix(pairs[owner, 0], pairs[owner, 1], np.vstack(masks))
         return predict_finite(self._model, mixed)[np.concatenate(inverses)]
 
 
-class _LinearOutputs:
+class _LinearOutputs(Evaluator):
     """A linear model: the background row's output plus the differences of the present columns."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
-        assert isinstance(model.structure, Linear)
-        self._model = model
-        coef = model.structure.coef
-        mine, theirs = model.encode(rows.data), model.encode(background.data)
-        steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * coef.T
-        self._steps = np.stack(
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        structure, model, players = self._model.structure, self._model, self._players
+        assert isinstance(structure, Linear)
+        mine, theirs = model.encode(rows.data), model.encode(self._background.data)
+        steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * structure.coef.T
+        by_player = np.stack(
             [steps[:, :, players == player].sum(axis=2) for player in range(players.max() + 1)], axis=2
         )
-        self._base = theirs @ coef.T + model.structure.intercept
-
-    def __call__(self, coalitions: Coalitions) -> Outputs:
-        present = coalitions[:, : self._steps.shape[2]].astype(np.float64)  # further players have no column
-        outputs = np.einsum("mp,nbpk->nbmk", present, self._steps, optimize=True)
-        return _every_output(outputs + self._base[None, :, None, :], self._model)
+        present = coalitions[:, : by_player.shape[2]].astype(np.float64)  # further players have no column
+        outputs = np.einsum("mp,nbpk->nbmk", present, by_player, optimize=True)
+        base = theirs @ structure.coef.T + structure.intercept
+        return _every_output(outputs + base[None, :, None, :], model)
 
 
-class _TreeOutputs:
+class _TreeOutputs(Evaluator):
     """A tree ensemble: its trees walked once per pair of rows, for any number of coalitions."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
+    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
+        super().__init__(model, background, players)
         assert isinstance(model.structure, Trees)
-        self._model = model
-        self._rows = model.encode(rows.data)
         self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
-    def __call__(self, coalitions: Coalitions) -> Outputs:
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        parts = [self._of_row(row, coalitions) for row in self._model.encode(rows.data)]
+        return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
+
+    def means(self, rows: Table, coalitions: Coalitions) -> Means:
+        """As of any evaluator; the outputs of single background rows are not kept."""
+        parts = [self._of_row(row, coalitions).mean(axis=1) for row in self._model.encode(rows.data)]
+        return _every_output(np.stack(parts), self._model)
+
+    def _of_row(self, row: Matrix, coalitions: Coalitions) -> Outputs:
+        """Return (m, B, K) for one encoded row."""
         n_players = self._game.n_players
         present = coalitions[:, :n_players]  # further players have no column
         if n_players <= LATTICE_PLAYERS and 2**n_players <= 16 * len(present):
-            number = present @ (1 << np.arange(n_players))
-            parts = [self._game.values(row)[number] for row in self._rows]
-        else:
-            parts = [self._game.values(row, present) for row in self._rows]
-        return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
+            return self._game.values(row)[present @ (1 << np.arange(n_players))]
+        return self._game.values(row, present)
 
 
-class _MixtureOutputs:
+class _MixtureOutputs(Evaluator):
     """A linear combination of its members' outputs."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
+    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
+        super().__init__(model, background, players)
         assert isinstance(model.structure, Mixture)
         self._structure = model.structure
-        self._members = [evaluator(member, rows, background, players) for member in model.structure.members]
+        self._members = [evaluator(member, background, players) for member in model.structure.members]
 
-    def __call__(self, coalitions: Coalitions) -> Outputs:
-        parts = [
-            member(coalitions) @ weights for member, weights in zip(self._members, self._structure.weights, strict=True)
-        ]
-        total: Outputs = self._structure.constant + np.sum(parts, axis=0)
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        return self._combine([member(rows, coalitions) for member in self._members])
+
+    def means(self, rows: Table, coalitions: Coalitions) -> Means:
+        """As of any evaluator: the combination of the members' means."""
+        return self._combine([member.means(rows, coalitions) for member in self._members])
+
+    def _combine(self, parts: list[Outputs]) -> Outputs:
+        weighted = [part @ weights for part, weights in zip(parts, self._structure.weights, strict=True)]
+        total: Outputs = self._structure.constant + np.sum(weighted, axis=0)
         return total
 
 
-class _CompositeOutputs:
+class _CompositeOutputs(Evaluator):
     """A function of its members' outputs, and of the mixed rows themselves where they are passed through."""
 
-    def __init__(self, model: FittedModel, rows: Table, background: Table, players: Players) -> None:
+    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
+        super().__init__(model, background, players)
         assert isinstance(model.structure, Composite)
         self._structure = model.structure
-        self._players = players
-        self._shape = len(rows), len(background)
         examples = background.take(np.arange(min(64, len(background)))).data
         self._members = [
-            evaluator(member.in_space(space, examples), rows, background, players)
+            evaluator(member.in_space(space, examples), background, players)
             for member, space in model.structure.members
         ]
-        self._mixer = Mixer(rows, background) if model.structure.passthrough else None
 
-    def __call__(self, coalitions: Coalitions) -> Outputs:
-        n, n_background = self._shape
-        m = len(coalitions)
-        columns = np.concatenate([member(coalitions) for member in self._members], axis=-1)
-        flat = columns.reshape(n * n_background * m, -1)
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        shape = len(rows), len(self._background), len(coalitions)
+        columns = np.concatenate([member(rows, coalitions) for member in self._members], axis=-1)
+        flat = columns.reshape(shape[0] * shape[1] * shape[2], -1)
         mixed = None
-        if self._mixer is not None:
-            row, other, which = (part.ravel() for part in np.indices((n, n_background, m)))
-            mixed = self._mixer.mix(row, other, coalitions[:, self._players][which])
-        return self._structure.combine(flat, mixed).reshape(n, n_background, m, -1)
+        if self._structure.passthrough:
+            row, other, which = (part.ravel() for part in np.indices(shape))
+            mixed = Mixer(rows, self._background).mix(row, other, coalitions[:, self._players][which])
+        return self._structure.combine(flat, mixed).reshape(*shape, -1)
 
 
-EVALUATORS: dict[type, Callable[[FittedModel, Table, Table, Players], Evaluator]] = {
+EVALUATORS: dict[type, Callable[[FittedModel, Table, Players], Evaluator]] = {
     Trees: _TreeOutputs,
     Linear: _LinearOutputs,
     Mixture: _MixtureOutputs,

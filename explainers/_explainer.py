@@ -82,6 +82,12 @@ class TabularExplainer:
         Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
     background_size : int, optional
         Background rows kept for such models, 50 by default; which ones is said in the explanation's notes.
+    tolerance : float, optional
+        Look at more and more coalitions of such a model, until every standard error is at most this, in the unit of the
+        output, or `max_evaluations` or `time_budget` is reached; the explanation's notes say which.
+    time_budget : float, optional
+        Seconds that explaining rows may take for such models: the best values so far are returned, with their standard
+        errors. A first look at every row is always taken.
 
     Raises
     ------
@@ -127,8 +133,12 @@ class TabularExplainer:
         nsamples: int | None = None,
         max_evaluations: int | None = None,
         background_size: int | None = None,
+        tolerance: float | None = None,
+        time_budget: float | None = None,
     ) -> None:
-        settings = Settings(random_state, n_jobs, progress, nsamples, max_evaluations, background_size)
+        settings = Settings(
+            random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget
+        )
         if isinstance(transformations, list | tuple):
             examples = as_table(initialization_examples, "initialization_examples")
             columns = examples.data.columns if examples.is_frame else None
@@ -216,7 +226,7 @@ class TabularExplainer:
             model_kind=self.model.kind,
             feature_map=None if self._raw else self.model.feature_map,
             standard_errors=None if errors is None else errors[0] if single else errors,
-            notes=self.notes,
+            notes=(*self.notes, *attribution.notes),
             fidelity=self.fidelity,
         )
         _check_additivity(explanation)

@@ -30,6 +30,7 @@ class Game:
         self._model = model
         self._background = background
         self._players = np.arange(background.n_columns) if players is None else players
+        self._evaluator = evaluator(model, background, self._players)
         self.base_values = predict_finite(model, background.data).mean(axis=0)
 
     def values(self, rows: Table, coalitions: Coalitions) -> tuple[Matrix, Matrix]:
@@ -49,9 +50,8 @@ class Game:
         outputs = predict_finite(self._model, rows.data)
         values = np.empty((len(rows), len(coalitions), outputs.shape[1]))
         if len(coalitions):
-            evaluate = evaluator(self._model, rows, self._background, self._players)
             step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (outputs.shape[1] + 2)))
             for start in range(0, len(coalitions), step):
                 part = slice(start, start + step)
-                values[:, part] = evaluate(coalitions[part]).mean(axis=1)
+                values[:, part] = self._evaluator.means(rows, coalitions[part])
         return values - self.base_values, outputs - self.base_values

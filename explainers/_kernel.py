@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,15 @@ from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._game import Game
 from automl_explain.explainers._model import Composite, Opaque, OwnValues, Structure
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._row_blocks import Clock, RowBlock
 from automl_explain.explainers._table import Table
 
-ROWS_AT_ONCE = 4
-"""Rows whose coalitions are evaluated together."""
+OUTPUTS_AT_ONCE = 1 << 17
+"""Outputs of mixed rows that are computed together: few enough for the cache."""
+FIRST_STAGE = 256
+"""Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
+LAST_STAGE = 1 << 15
+"""Most coalitions of each row there, unless the caller says."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +74,70 @@ class KernelEngine:
         self.reason = _reason(structure)
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return values and, where coalitions were sampled, their standard errors."""
-        design = make_design(self._n_players, self._n_coalitions(len(rows)), self._settings.random_state)
-        parts = []
-        with progress_bar(len(rows), "explaining rows", self._settings.progress) as advance:
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                block = rows.take(np.arange(start, min(start + ROWS_AT_ONCE, len(rows))))
-                parts.append(self._solve(design, block))
-                advance(len(block))
-        errors = None if design.exact else np.concatenate([part[1] for part in parts], axis=1)
-        return Attribution(np.concatenate([part[0] for part in parts], axis=1), errors)
+        """Return values and, where coalitions were sampled, their standard errors.
+
+        With a tolerance or a time budget, coalitions are added in stages, each twice as many, until every standard error
+        is small enough or the time is over; the best values so far are returned and a note says so.
+        """
+        settings = self._settings
+        clock = Clock(settings.time_budget)
+        sizes = self._stages(len(rows))
+        parts = [RowBlock(block) for block in self._blocks(rows, sizes[-1])]
+        total = len(rows) * self._n_background * sizes[-1]
+        what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
+        with progress_bar(total, what, settings.progress) as advance:
+            for size in sizes:
+                design = make_design(self._n_players, size, settings.random_state)
+                if not self._refine(parts, design, clock, advance) or self._good_enough(parts):
+                    break
+        exact = all(part.exact for part in parts)
+        errors = None if exact else np.concatenate([part.errors for part in parts], axis=1)
+        values = np.concatenate([part.values for part in parts], axis=1)
+        return Attribution(values, errors, self._told(parts, clock, sizes[-1]))
+
+    def _refine(self, parts: list[RowBlock], design: Design, clock: Clock, advance: Callable[[int], object]) -> bool:
+        """Look at the coalitions of a design that were not looked at yet; False when the time is over."""
+        for part in parts:
+            if part.design is not None and clock.over(part.seconds_for(len(design.coalitions))):
+                return False
+            before = part.n_coalitions
+            part.look(self._game, design)
+            advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
+        return True
+
+    def _good_enough(self, parts: list[RowBlock]) -> bool:
+        tolerance = self._settings.tolerance
+        return tolerance is not None and max(part.error for part in parts) <= tolerance
+
+    def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
+        """What became of a tolerance or a time budget."""
+        settings = self._settings
+        if settings.tolerance is None and settings.time_budget is None:
+            return ()
+        fewest, error = min(part.n_coalitions for part in parts), max(part.error for part in parts)
+        note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
+        if settings.tolerance is not None and error > settings.tolerance:
+            limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
+            note += f", above the tolerance {settings.tolerance:g}: raise {limit} to go on"
+        return (note,)
+
+    def _blocks(self, rows: Table, size: int) -> list[Table]:
+        step = max(1, OUTPUTS_AT_ONCE // max(1, min(size, 2**self._n_players) * self._n_background))
+        return [rows.take(np.arange(start, min(start + step, len(rows)))) for start in range(0, len(rows), step)]
+
+    def _stages(self, n_rows: int) -> list[int]:
+        """Coalitions of each row, stage by stage."""
+        settings, every = self._settings, 2**self._n_players
+        most = self._n_coalitions(n_rows)
+        if settings.tolerance is None and settings.time_budget is None:
+            return [most]
+        if settings.nsamples is None:
+            budget = settings.max_evaluations
+            most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
+        most = max(4 * self._n_players, min(most, every))
+        first = min(most, max(FIRST_STAGE, 4 * self._n_players))
+        doubled = [first * 2**i for i in range(64) if first * 2**i < most]
+        return [*doubled, most]
 
     def _n_coalitions(self, n_rows: int) -> int:
         if self._settings.nsamples is not None:
@@ -86,20 +146,6 @@ class KernelEngine:
         wanted = 2**n_players if n_players <= effort.all_up_to else 2 * n_players + 2048
         budget = self._settings.max_evaluations or effort.evaluations
         return min(wanted, max(4 * n_players, budget // (n_rows * self._n_background)))
-
-    def _solve(self, design: Design, rows: Table) -> tuple[np.ndarray, np.ndarray]:
-        values, full = self._game.values(rows, design.coalitions)
-
-        def attribution(estimate: np.ndarray, share: np.ndarray) -> np.ndarray:
-            return np.asarray(np.einsum("pm,nmk->knp", estimate, values) + share * full.T[:, :, None])
-
-        result = attribution(design.estimate, design.share)
-        if design.exact:
-            return result, np.zeros_like(result)
-        left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
-        n_blocks = len(left_out)
-        variance = (n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
-        return result, np.sqrt(variance)
 
 
 def _reason(structure: Structure) -> str:

@@ -25,7 +25,10 @@ class MixtureEngine:
         structure = question.model.structure
         assert isinstance(structure, Mixture)
         self._structure = structure
-        self._engines = [build(replace(question, model=member)) for member in structure.members]
+        time_budget = question.settings.time_budget
+        share = None if time_budget is None else time_budget / len(structure.members)
+        settings = replace(question.settings, time_budget=share)
+        self._engines = [build(replace(question, model=member, settings=settings)) for member in structure.members]
         self.base_values = structure.constant + self._combine(
             [
                 all_outputs(engine.base_values, member)
@@ -43,9 +46,10 @@ class MixtureEngine:
 
     def attribute(self, rows: Table) -> Attribution:
         """Return the weighted sum of the members' values."""
-        values, variances = [], []
+        values, variances, notes = [], [], []
         for engine, member in zip(self._engines, self._structure.members, strict=True):
             part = engine.attribute(rows)
+            notes += [f"{member.name}: {note}" for note in part.notes]
             values.append(all_outputs(part.values, member, centred=True))
             if part.standard_errors is None:
                 variances.append(np.zeros_like(values[-1]))
@@ -53,7 +57,7 @@ class MixtureEngine:
                 variances.append(all_outputs(part.standard_errors, member, centred=True) ** 2)
         exact = not any(variance.any() for variance in variances)
         errors = None if exact else np.sqrt(self._combine(variances, power=2))
-        return Attribution(self._combine(values), errors)
+        return Attribution(self._combine(values), errors, tuple(dict.fromkeys(notes)))
 
     def _combine(self, parts: list[Values], power: int = 1) -> Values:
         """Sum of the members' outputs (leading axis) times their weights."""

@@ -288,13 +288,14 @@ class Mixer:
         -------
         ndarray, DataFrame or csr_matrix with m rows, in the format of the tables
         """
+        if not self._stacked.is_frame:
+            cells = self._stacked.data
+            mixed = np.where(present, cells[row], cells[background + self._n_rows])
+            return sparse.csr_matrix(mixed) if self._sparse else mixed
         source = np.where(present, row[:, None], background[:, None] + self._n_rows)
-        if self._stacked.is_frame:
-            frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
-            frame.columns = self._stacked.data.columns
-            return frame
-        mixed = self._stacked.data[source, np.arange(source.shape[1])]
-        return sparse.csr_matrix(mixed) if self._sparse else mixed
+        frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
+        frame.columns = self._stacked.data.columns
+        return frame
 
 
 def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,9 +2,9 @@
 
 Pairs of complementary coalitions cancel all interactions of even order, so a game is fitted on the odd functions
 ``g(S) = (v(S) - v(N - S)) / 2``: with players coded as +1 and -1, products of one and of three. A prior variance in
-place of the triples' coefficients makes that a kernel method, whose cost depends on the number of pairs and not on that of the triples. The
-Shapley values of the fit are known; the sampled estimate is needed only for what the fit leaves over, and stays
-consistent whatever the game is.
+place of the triples' coefficients makes that a kernel method, whose cost depends on the number of pairs and not on that
+of the triples. The Shapley values of the fit are known; the sampled estimate is needed only for what the fit leaves
+over, and stays consistent whatever the game is.
 
 Sources: interactions in KernelSHAP, arXiv:2601.18608; regression-adjusted estimates, arXiv:2506.11849.
 """

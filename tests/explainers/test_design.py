@@ -105,3 +105,27 @@ def test_the_same_seed_gives_the_same_design_and_the_global_state_is_left_alone(
 def test_one_player_gets_everything():
     design = make_design(1, 10, 0)
     assert solve(design, lambda c: 3.0 * c[:, 0], 1) == pytest.approx(3.0)
+
+
+@given(n_players=st.integers(9, 12), seed=st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_interactions_of_three_players_cost_hardly_any_error(n_players, seed):
+    value = game(n_players, seed, order=3)
+    exact = by_definition(value, n_players)
+    design = make_design(n_players, 2**n_players // 2 + 200, seed)
+    assert not design.exact
+    np.testing.assert_allclose(solve(design, value, n_players), exact, atol=0.02 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("n_players", [9, 14, 40])
+def test_a_larger_design_holds_the_coalitions_of_a_smaller_one(n_players):
+    small, large = (make_design(n_players, budget, 3).coalitions for budget in (120, 480))
+    assert {row.tobytes() for row in small} < {row.tobytes() for row in large}
+
+
+@pytest.mark.parametrize("n_players", [60, 200])
+def test_many_players_and_many_pairs_are_solved(n_players):
+    budget = 4 * n_players
+    weights = np.random.default_rng(0).normal(size=n_players)
+    design = make_design(n_players, budget, 0)
+    np.testing.assert_allclose(solve(design, lambda coalitions: coalitions @ weights, n_players), weights, atol=1e-7)

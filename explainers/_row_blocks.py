@@ -1,0 +1,111 @@
+"""What is known so far of some rows while their coalitions are looked at, stage by stage."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._design import Coalitions, Design
+from automl_explain.explainers._game import Game
+from automl_explain.explainers._table import Table
+
+Values = npt.NDArray[np.float64]
+
+
+class Clock:
+    """The time that a call has taken, and may take: `budget` seconds, or any time for None."""
+
+    def __init__(self, budget: float | None) -> None:
+        self._started = time.monotonic()
+        self._budget = budget
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.monotonic() - self._started
+
+    def over(self, more: float) -> bool:
+        """Say whether `more` seconds do not fit into the budget."""
+        return self._budget is not None and self.seconds + more > self._budget
+
+
+class RowBlock:
+    """Rows that are explained together, with the values of the coalitions looked at so far.
+
+    Parameters
+    ----------
+    rows : Table
+        n rows in the model's engineered format.
+    """
+
+    def __init__(self, rows: Table) -> None:
+        self.rows = rows
+        self.design: Design | None = None
+        self.values: Values = np.empty((0, len(rows), 0))
+        """Shapley values (K, n, P)."""
+        self.errors: Values = self.values
+        """Standard errors, of the same shape; zeros when exact."""
+        self._seconds = 0.0
+        self._known: Values | None = None
+        self._full: Values | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every coalition has been looked at."""
+        return self.design is not None and self.design.exact
+
+    @property
+    def error(self) -> float:
+        """The largest standard error."""
+        return float(self.errors.max(initial=0.0))
+
+    @property
+    def n_coalitions(self) -> int:
+        """Coalitions looked at for each row."""
+        return 0 if self.design is None else len(self.design.coalitions)
+
+    def seconds_for(self, n_coalitions: int) -> float:
+        """Estimate the time of a design of that many coalitions from those looked at so far."""
+        return self._seconds * max(0, n_coalitions - self.n_coalitions) / max(1, self.n_coalitions)
+
+    def look(self, game: Game, design: Design) -> None:
+        """Evaluate the coalitions of a design that are not known yet, and solve for the values."""
+        started = time.monotonic()
+        place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)
+        fresh = place < 0
+        values, full = game.values(self.rows, design.coalitions[fresh])
+        if self._known is not None:
+            known = np.empty((len(self.rows), len(place), values.shape[2]))
+            known[:, fresh], known[:, ~fresh] = values, self._known[:, place[~fresh]]
+            values = known
+        self._known, self._full, self.design = values, full, design
+        self._solve(design)
+        self._seconds += time.monotonic() - started
+
+    def _solve(self, design: Design) -> None:
+        assert self._known is not None
+        assert self._full is not None
+        known, full = np.ascontiguousarray(self._known.transpose(2, 1, 0)), self._full.T[:, :, None]
+
+        def attribution(estimate: Values, share: Values) -> Values:
+            return np.asarray((estimate @ known).transpose(0, 2, 1) + share * full)
+
+        self.values = attribution(design.estimate, design.share)
+        if design.exact:
+            self.errors = np.zeros_like(self.values)
+            return
+        left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
+        n_blocks = len(left_out)
+        self.errors = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+
+
+def _places(old: Design, new: Design) -> npt.NDArray[np.intp]:
+    """Return where each coalition of a design stands in an older one, -1 where it is new."""
+    position = {key: i for i, key in enumerate(_keys(old.coalitions))}
+    return np.array([position.get(key, -1) for key in _keys(new.coalitions)], dtype=np.intp)
+
+
+def _keys(coalitions: Coalitions) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(coalitions, axis=1)]

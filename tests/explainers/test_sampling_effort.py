@@ -1,0 +1,104 @@
+"""How a tolerance, a time budget and a number of evaluations decide how many coalitions are looked at."""
+
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPRegressor
+
+from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer
+
+X, Y = make_classification(600, 14, n_informative=10, random_state=0)
+TARGET = X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3] * X[:, 4] + X[:, 5]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MLPRegressor(hidden_layer_sizes=(20,), max_iter=60, random_state=0, early_stopping=True).fit(X, TARGET)
+
+
+def values(model, **settings):
+    explainer = KernelExplainer(model, X[:20], progress=False, **settings)
+    return explainer.explain_local(X[-3:])
+
+
+@pytest.fixture(scope="module")
+def exact(model):
+    explanation = values(model, nsamples=2**14)
+    assert explanation.standard_errors is None
+    return explanation.local_importance_values
+
+
+def test_a_tolerance_is_met_and_a_smaller_one_gives_smaller_errors(model, exact):
+    gaps = []
+    for tolerance in (0.05, 0.005):
+        explanation = values(model, tolerance=tolerance)
+        assert explanation.standard_errors.max() <= tolerance
+        assert any("standard error" in note for note in explanation.notes)
+        gaps.append(np.sqrt(np.mean((explanation.local_importance_values - exact) ** 2)))
+        assert gaps[-1] <= 2 * tolerance
+    assert gaps[1] < gaps[0]
+
+
+def test_a_tolerance_out_of_reach_is_said(model):
+    explanation = values(model, tolerance=1e-9, max_evaluations=3 * 20 * 600)
+    assert explanation.standard_errors.max() > 1e-9
+    assert any("above the tolerance 1e-09: raise max_evaluations" in note for note in explanation.notes)
+
+
+def test_the_smallest_tolerance_ends_with_all_coalitions(model, exact):
+    explanation = values(model, tolerance=1e-12)
+    np.testing.assert_allclose(explanation.local_importance_values, exact, atol=1e-9)
+
+
+def test_a_time_budget_returns_the_best_values_so_far(model, exact):
+    slow = 0.002
+
+    def predict(rows):
+        time.sleep(slow * len(rows) / 1000)
+        return model.predict(rows)
+
+    explainer = KernelExplainer(predict, X[:20], progress=False, time_budget=1.0)
+    started = time.monotonic()
+    explanation = explainer.explain_local(X[-3:])
+    assert time.monotonic() - started < 4.0
+    assert explanation.additivity_error < 1e-9
+    assert np.abs(explanation.local_importance_values - exact).max() < 0.3
+    assert any("coalitions of each row after" in note for note in explanation.notes)
+
+
+def test_stages_give_the_values_of_one_look(model):
+    staged = values(model, time_budget=1e6, nsamples=2048)
+    at_once = values(model, nsamples=2048)
+    np.testing.assert_allclose(staged.local_importance_values, at_once.local_importance_values, atol=1e-10)
+    np.testing.assert_allclose(staged.standard_errors, at_once.standard_errors, atol=1e-10)
+
+
+def test_blocks_of_rows_do_not_change_values(model):
+    explainer = KernelExplainer(model, X[:20], nsamples=300, progress=False)
+    together = explainer.explain_local(X[:9]).local_importance_values
+    alone = np.vstack([explainer.explain_local(X[i : i + 1]).local_importance_values for i in range(9)])
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "many", True])
+def test_an_effort_that_is_no_positive_number_is_refused(model, name, value):
+    with pytest.raises(InvalidInputError, match=f"'{name}' parameter must be .* Got"):
+        TabularExplainer(model, X[:20], **{name: value})
+
+
+def test_a_final_booster_predicts_from_its_trees_what_the_library_predicts():
+    lightgbm = pytest.importorskip("lightgbm")
+    members = [("b", lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)), ("l", LogisticRegression())]
+    final = lightgbm.LGBMClassifier(n_estimators=10, num_leaves=7, verbose=-1)
+    columns = X[:, :8]
+    stack = StackingClassifier(members, final, cv=2, passthrough=True).fit(columns, Y)
+    ours = TabularExplainer(stack, columns[:30], background_size=30, progress=False).explain_local(columns[-2:])
+    by_library = KernelExplainer(lambda rows: stack.predict_proba(rows), columns[:30], nsamples=256, progress=False)
+    theirs = by_library.explain_local(columns[-2:])
+    assert ours.method == "ensemble"
+    np.testing.assert_allclose(ours.local_importance_values, theirs.local_importance_values, atol=1e-10)
