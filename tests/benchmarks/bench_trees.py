@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from tests.benchmarks.tree_growth import growth
 
 assert automl_explain.__version__  # registers the readers
 N_JOBS = 2
+START_LOAD = os.getloadavg()[0]
 N_ROWS, N_COLUMNS = 7500, 14
 rng = np.random.default_rng(0)
 X = rng.normal(size=(N_ROWS, N_COLUMNS))
@@ -99,9 +99,9 @@ def path_dependent() -> Iterator[Case]:
     def xgboost_values(rows: Any) -> Any:
         return xgb.predict(xgboost.DMatrix(rows, nthread=N_JOBS), pred_contribs=True)
 
-    yield Case("path LightGBM / pred_contrib", ours("lightgbm"), lightgbm_values, N_ROWS, N_ROWS, 8, 3,
+    yield Case("path LightGBM / pred_contrib", ours("lightgbm"), lightgbm_values, N_ROWS, 1500, 8, 3,
                peer_values=first_columns)  # fmt: skip
-    yield Case("path XGBoost / pred_contribs", ours("xgboost"), xgboost_values, N_ROWS, N_ROWS, 6,
+    yield Case("path XGBoost / pred_contribs", ours("xgboost"), xgboost_values, N_ROWS, 1500, 6, 3,
                peer_values=first_columns)  # fmt: skip
     yield Case("path forest / shap", ours("forest"), forest.shap_values, 2000, 60, 20, 3)
     for kind, peer in (("lightgbm", lightgbm_values), ("xgboost", xgboost_values), ("forest", forest.shap_values)):
@@ -206,28 +206,30 @@ def interactions() -> Iterator[Case]:
                        peer.shap_interaction_values, 500, 3, 20, 3, comparable=False)  # fmt: skip
 
 
-def seconds(work: Callable[[Any], Any], rows: Any) -> tuple[float, Any]:
-    start = time.perf_counter()
+def seconds(work: Callable[[Any], Any], rows: Any) -> tuple[np.ndarray, Any]:
+    """Return seconds by the clock and by the processors, and the result."""
+    wall, busy = time.perf_counter(), time.process_time()
     result = work(rows)
-    return time.perf_counter() - start, result
+    return np.array([time.perf_counter() - wall, time.process_time() - busy]), result
 
 
 @dataclass
 class Result:
-    """Medians of a case, in microseconds per row."""
+    """Medians of a case, in microseconds per row: by the clock, and summed over the processors."""
 
     case: Case
-    ours: float
-    peer: float
+    ours: np.ndarray
+    peer: np.ndarray
     difference: float
 
     def cells(self) -> list[str]:
         bar = "" if self.case.bar is None else f">= {self.case.bar:g}x"
         gap = f"{self.difference:.1e}" if self.case.comparable else "other values"
-        return [self.case.name, f"{self.ours:.1f}", f"{self.peer:.1f}", f"{self.peer / self.ours:.1f}x", bar, gap]
+        wall, busy = self.peer / self.ours
+        return [self.case.name, f"{self.ours[0]:.1f}", f"{self.peer[0]:.1f}", f"{wall:.1f}x", f"{busy:.1f}x", bar, gap]
 
 
-HEADINGS = ["case", "us per row", "peer", "ratio", "bar", "max difference"]
+HEADINGS = ["case", "us per row", "peer", "ratio", "CPU ratio", "bar", "max difference"]
 
 
 def run(case: Case) -> Result:
@@ -241,7 +243,7 @@ def run(case: Case) -> Result:
         theirs.append(spent / case.n_peer)
         if case.comparable:
             difference = float(np.abs(case.ours_values(values)[:n] - case.peer_values(peer)[:n]).max())
-    return Result(case, statistics.median(ours) * 1e6, statistics.median(theirs) * 1e6, difference)
+    return Result(case, np.median(ours, axis=0) * 1e6, np.median(theirs, axis=0) * 1e6, difference)
 
 
 FAMILIES = {
@@ -261,7 +263,11 @@ def markdown(results: list[Result], curves: list[list[str]]) -> str:
         "",
         "Made by `python -m tests.benchmarks.bench_trees --markdown docs/benchmarks.md`; do not edit.",
         "",
-        f"A machine with {os.cpu_count()} cores, {N_JOBS} threads on both sides, one process, turns interleaved, medians. "
+        f"A machine with {os.cpu_count()} cores, {N_JOBS} threads on both sides, one process, turns interleaved, medians; load "
+        f"average {START_LOAD:.1f} at the start, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'unset')}. Other work on "
+        "the machine makes times by the clock larger, long ones the most; the CPU ratio, of processor time over all threads, "
+        "it changes little.",
+        "",
         f"{N_ROWS} generated rows of {N_COLUMNS} columns, about as many columns as the Adult census table has. LightGBM has "
         "200 trees of 31 leaves, XGBoost and CatBoost 200 of depth 6, the forest 100 of 500 leaves, the full forest 50 grown "
         "to the end. Peers run on fewer rows where they are slow. "
@@ -277,7 +283,7 @@ def markdown(results: list[Result], curves: list[list[str]]) -> str:
         "",
         "Processor seconds, over both threads, while one quantity doubles and the others stay: 4,000 rows, 100 background "
         "rows, 100 trees of depth 6, 16 columns, one output. The exponent is that of a fitted power law: 1 is linear. Models "
-        "of several classes are forests, whose leaves hold all of them.",
+        "of several classes are forests, whose leaves hold all of them. A level of depth doubles the leaves.",
         "",
         *table(["what grows", "work", "sizes", "seconds", "exponent"], curves),
     ]
@@ -293,7 +299,7 @@ def main() -> None:
     parser.add_argument("families", nargs="*", help=f"some of {', '.join(FAMILIES)}, growth; default: all")
     parser.add_argument("--markdown", type=Path, help="file that the tables are written to")
     options = parser.parse_args()
-    print("{:56} {:>11} {:>13} {:>10} {:>8} {:>12}".format(*HEADINGS))
+    print("{:56} {:>11} {:>13} {:>10} {:>10} {:>8} {:>12}".format(*HEADINGS))
     results: list[Result] = []
     curves: list[list[str]] = []
 
@@ -307,7 +313,7 @@ def main() -> None:
         if not options.families or name in options.families:
             for case in family():
                 results.append(run(case))
-                print("{:56} {:>11} {:>13} {:>10} {:>8} {:>12}".format(*results[-1].cells()), flush=True)
+                print("{:56} {:>11} {:>13} {:>10} {:>10} {:>8} {:>12}".format(*results[-1].cells()), flush=True)
                 keep()
     if not options.families or "growth" in options.families:
         for curve in growth():
