@@ -102,7 +102,7 @@ class LGBMExplainableModel(ExplainableModel):
     ----------
     random_state, n_jobs
         As in `ExplainableModel`.
-    n_estimators : int, default 100
+    n_estimators : int, default 150
         Trees per output.
     num_leaves : int, default 31
         Leaves of a tree.
@@ -119,7 +119,7 @@ class LGBMExplainableModel(ExplainableModel):
         *,
         random_state: int = 0,
         n_jobs: int | None = None,
-        n_estimators: int = 100,
+        n_estimators: int = 150,
         num_leaves: int = 31,
         learning_rate: float = 0.1,
         min_child_samples: int = 5,
