@@ -335,7 +335,7 @@ class TabularExplainer:
             raise InvalidInputError(f"{self.model.name} cannot take the values of {what}: {error}") from error
 
     def _engineer(self, raw: Table) -> Table:
-        return as_table(self.model.transform(raw.data))
+        return raw if self.model.preprocessing is None else as_table(self.model.transform(raw.data))
 
     def _feature_names(self, features: Sequence[str] | None, background: Table | None) -> tuple[str, ...] | None:
         feature_map = self.model.feature_map

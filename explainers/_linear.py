@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from automl_explain.explainers._engine import Attribution, Question, pool_players
+from automl_explain.explainers._engine import Attribution, Question, Values, pool_players
 from automl_explain.explainers._model import Linear
 from automl_explain.explainers._table import Table
+
+BLOCK_BYTES = 64 * 2**20
+"""Memory for the rows of a sparse background that are encoded at a time."""
 
 
 class LinearEngine:
@@ -30,7 +33,7 @@ class LinearEngine:
         assert question.background is not None
         self._question = question
         self._structure = structure
-        self._mean = np.asarray(question.model.encode(question.background.data).mean(axis=0)).ravel()
+        self._mean = _column_means(question)
         self.base_values = structure.coef @ self._mean + structure.intercept
         self.notes: tuple[str, ...] = ()
 
@@ -40,3 +43,13 @@ class LinearEngine:
         distance = (encoded.toarray() if sparse.issparse(encoded) else encoded) - self._mean
         values = self._structure.coef[:, None, :] * distance[None, :, :]
         return Attribution(pool_players(np.asarray(values), self._question.players, self._question.n_players))
+
+
+def _column_means(question: Question) -> Values:
+    """Mean of each encoded column over the background; a sparse one is never made dense as a whole."""
+    background = question.background
+    assert background is not None
+    n_rows = max(1, BLOCK_BYTES // (8 * background.n_columns)) if background.is_sparse else len(background)
+    blocks = (np.arange(start, min(start + n_rows, len(background))) for start in range(0, len(background), n_rows))
+    sums = (np.asarray(question.model.encode(background.take(rows).data).sum(axis=0)).ravel() for rows in blocks)
+    return np.asarray(sum(sums) / len(background), dtype=np.float64)

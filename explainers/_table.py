@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers._table_formats import read_table
 
 Rows = npt.NDArray[np.intp]
 """Row numbers."""
@@ -103,8 +104,8 @@ def as_table(data: Any, what: str = "X") -> Table:
 
     Parameters
     ----------
-    data : ndarray, DataFrame, sparse matrix, or nested list
-        A 1-D array, or a Series, is one row.
+    data : ndarray, DataFrame, sparse matrix, polars or pyarrow table, nested list, or object with data and group_names
+        A 1-D array, or a Series, is one row. Frames of other libraries become pandas frames.
     what : str
         What the table is called in errors.
 
@@ -115,40 +116,10 @@ def as_table(data: Any, what: str = "X") -> Table:
     """
     if isinstance(data, Table):
         return data
-    if isinstance(data, pd.Series):
-        data = data.to_frame().T.infer_objects()
-    if isinstance(data, pd.DataFrame):
-        _refuse_repeated_names(data, what)
-        table = Table(data, tuple(map(str, data.columns)))
-    elif sparse.issparse(data):
-        table = Table(data.tocsr())
-    else:
-        table = Table(_as_array(data, what))
+    table = Table(*read_table(data, what))
     if not table.n_columns or not len(table):
         raise InvalidInputError(f"{what} must have rows and columns. Got shape {tuple(table.data.shape)}.")
     return table
-
-
-def _refuse_repeated_names(frame: pd.DataFrame, what: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
-
-
-def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
-    if isinstance(data, str) or not hasattr(data, "__len__"):
-        raise InvalidInputError(
-            f"{what} must be a table: a 2-D array, a DataFrame or a csr matrix. Got {type(data).__name__}."
-        )
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise InvalidInputError(f"{what} must be a table whose rows have one length: {error}.") from error
-    if array.ndim == 1:
-        array = array[None, :]
-    if array.ndim != 2:
-        raise InvalidInputError(f"{what} must be a 2-D table, rows by columns. Got {array.ndim} dimensions.")
-    return array
 
 
 def column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
@@ -191,7 +162,8 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
             raise ColumnMismatchError(_missing_columns(what, missing, names, table.names))
         if order == list(range(table.n_columns)):
             return table
-        return Table(table.data.iloc[:, order], tuple(table.names[j] for j in order if j is not None))
+        data = table.data.iloc[:, order] if table.is_frame else table.data[:, order]
+        return Table(data, tuple(table.names[j] for j in order if j is not None))
     expected = n_columns if names is None else len(names)
     if expected is not None and table.n_columns != expected:
         raise ColumnMismatchError(
@@ -209,7 +181,7 @@ def conform(table: Table, like: Table) -> Table:
         dense = table.data.toarray() if table.is_sparse else table.data
         table = Table(pd.DataFrame(dense, columns=like.data.columns).infer_objects(), like.names)
     elif not like.is_frame and table.is_frame:
-        table = Table(table.data.to_numpy())
+        table = Table(table.data.to_numpy(), like.names)
     if like.is_sparse and not table.is_sparse:
         return Table(sparse.csr_matrix(table.data))
     if table.is_sparse and not like.is_sparse:

@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace, Predict
@@ -127,16 +129,27 @@ def _outputs(
     # In random forest mode LightGBM's raw score is a sum where its prediction is the link of a mean.
     raw = partial(_raw_score, booster, n_rounds if header.averages else 1)
     if not has_classes:
-        return {space: partial(columns, raw), "response": partial(columns, booster.predict)}
+        return {space: partial(columns, raw), "response": partial(columns, partial(_predict, booster))}
     is_binary = header.n_outputs == 1
     outputs: dict[OutputSpace, Predict] = {space: partial(both_margins if is_binary else columns, raw)}
     if header.objective:
-        outputs["probability"] = partial(both_probabilities if is_binary else columns, booster.predict)
+        outputs["probability"] = partial(both_probabilities if is_binary else columns, partial(_predict, booster))
     return outputs
 
 
 def _raw_score(booster: Any, divisor: int, table: Any) -> Any:
-    return booster.predict(table, raw_score=True) / divisor
+    return _predict(booster, table, raw_score=True) / divisor
+
+
+def _predict(booster: Any, table: Any, **options: Any) -> Any:
+    """Predict tables of types that LightGBM does not take as well: csr arrays, and pandas columns kept by Arrow."""
+    if isinstance(table, sparse.csr_array):
+        table = sparse.csr_matrix(table)
+    elif isinstance(table, pd.DataFrame):
+        kept = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.ArrowDtype)]
+        if kept:
+            table = table.assign(**{str(name): table[name].to_numpy(np.float64, na_value=np.nan) for name in kept})
+    return booster.predict(table, **options)
 
 
 def _encode(categories: list[list[Any]], table: Any) -> Matrix:

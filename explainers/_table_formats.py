@@ -1,0 +1,106 @@
+"""The formats in which users have tables, each read into one of three: ndarray, DataFrame or csr matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
+
+Native: TypeAlias = tuple[Any, tuple[str, ...] | None]
+"""An ndarray, DataFrame or csr matrix / array, and the names of its columns where it has any."""
+
+
+def read_table(data: Any, what: str) -> Native:
+    """Return a user's table in one of the three formats; the first line of `FORMATS` that fits says how."""
+    return next(read for fits, read in FORMATS if fits(data))(data, what)
+
+
+def _is_named_array(data: Any) -> bool:
+    return hasattr(data, "data") and hasattr(data, "group_names")
+
+
+def _has_pandas_form(data: Any) -> bool:
+    return hasattr(data, "to_pandas") and not isinstance(data, type)
+
+
+def _from_series(series: pd.Series, what: str) -> Native:
+    return _from_frame(series.to_frame().T.infer_objects(), what)
+
+
+def _from_frame(frame: pd.DataFrame, what: str) -> Native:
+    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if repeated:
+        raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
+    return frame, tuple(map(str, frame.columns))
+
+
+def _from_sparse(matrix: Any, what: str) -> Native:
+    return (matrix.reshape((1, -1)) if matrix.ndim == 1 else matrix).tocsr(), None
+
+
+def _from_arrow(table: Any, what: str) -> Native:
+    """Read a polars, pyarrow or other frame by its own conversion: dictionaries become categories, nulls missing cells."""
+    options = {"date_as_object": False} if type(table).__module__.partition(".")[0] == "pyarrow" else {}
+    try:
+        frame = table.to_pandas(**options)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{what} is a {type(table).__module__}.{type(table).__qualname__}, which is read through pyarrow: "
+            "pip install 'automl-explain[arrow]'"
+        ) from error
+    if isinstance(frame, pd.Series):
+        raise InvalidInputError(f"{what} must be a table. Got a single column, of type {type(table).__qualname__}.")
+    texts = frame.select_dtypes(include="object")
+    # Flags with missing ones arrive as Python objects.
+    flags = [name for name in texts if pd.api.types.infer_dtype(texts[name], skipna=True) == "boolean"]
+    return _from_frame(frame.astype(dict.fromkeys(flags, "boolean")), what)
+
+
+def _from_named_array(data: Any, what: str) -> Native:
+    """Read an object with `data` and `group_names`, such as shap's DenseData."""
+    weights = getattr(data, "weights", None)
+    if weights is not None and np.ptp(np.asarray(weights, dtype=np.float64)) > 0:
+        raise InvalidInputError(
+            f"{what} has weights of its own, which rows of a table do not have. Pass the data and weights= to "
+            "TreeExplainer, or the rows before they were summarised: the explainers choose fewer ones themselves."
+        )
+    values, names = read_table(data.data, what)
+    own = tuple(map(str, data.group_names))
+    if len(own) != values.shape[1]:
+        raise InvalidInputError(f"{what} must have a group name for each of {values.shape[1]} columns. Got {len(own)}.")
+    return values, names or own
+
+
+def _from_array(data: Any, what: str) -> Native:
+    if isinstance(data, str) or not hasattr(data, "__len__"):
+        raise InvalidInputError(
+            f"{what} must be a table: a 2-D array, a DataFrame or a csr matrix. Got {type(data).__name__}."
+        )
+    try:
+        array: npt.NDArray[Any] = np.asarray(data)
+        if array.dtype.kind in "US" and not isinstance(data, np.ndarray):
+            array = np.asarray(data, dtype=object)  # numbers beside text stay numbers
+    except ValueError as error:
+        raise InvalidInputError(f"{what} must be a table whose rows have one length: {error}.") from error
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise InvalidInputError(f"{what} must be a 2-D table, rows by columns. Got {array.ndim} dimensions.")
+    return array, None
+
+
+FORMATS: tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Native]], ...] = (
+    (lambda data: isinstance(data, np.ndarray), _from_array),
+    (lambda data: isinstance(data, pd.Series), _from_series),
+    (lambda data: isinstance(data, pd.DataFrame), _from_frame),
+    (sparse.issparse, _from_sparse),
+    (_is_named_array, _from_named_array),
+    (_has_pandas_form, _from_arrow),
+    (lambda data: True, _from_array),
+)
