@@ -16,8 +16,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -212,7 +211,7 @@ class RunHistory:
                 "ORDER BY searches.created, runs.number",
                 (search,) if search else (),
             ).fetchall()
-        return [self._run(row) for row in rows]
+        return self._runs(rows)
 
     def run(self, run_id: str) -> Run:
         """Return one run by its id, or by a beginning of it that no other run shares.
@@ -230,7 +229,7 @@ class RunHistory:
                 row = connection.execute("SELECT * FROM runs WHERE id = ?", starting).fetchone()
         if row is None:
             raise RunNotFoundError(_unknown_run(run_id, ids, starting, self.directory))
-        return self._run(row)
+        return self._runs([row])[0]
 
     def search(self, search: str) -> dict[str, Any]:
         """Return what was recorded of a search: id, engine, task, created, facts."""
@@ -295,11 +294,14 @@ class RunHistory:
     def _file(self, explanation_id: str) -> Path:
         return self.directory / "explanations" / f"{explanation_id}.zip"
 
-    def _run(self, row: tuple[Any, ...]) -> Run:
-        names = [field.name for field in fields(Run) if field.name != "history"]
-        values = dict(zip(names, row, strict=True))
-        values |= {"config": json.loads(values["config"]), "top": tuple(map(tuple, json.loads(values["top"])))}
-        return Run(**values, history=self)
+    def _runs(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
+        """Return the runs of whole rows; their JSON is read at once, which is faster than cell by cell."""
+        configs, tops = (json.loads(f"[{','.join(row[place] for row in rows)}]") for place in (4, 12))
+        every: Iterator[tuple[Any, ...]] = (
+            (*row[:4], config, *row[5:12], tuple(map(tuple, top)), self)
+            for row, config, top in zip(rows, configs, tops, strict=True)
+        )
+        return [Run(*values) for values in every]
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -362,21 +362,36 @@ def writer(directory, name, n_runs):
     )  # fmt: skip
 
 
-def test_eight_processes_of_25_runs_each_lose_none(tmp_path):
-    processes = [writer(tmp_path / "runs", name, 25) for name in range(8)]
+@pytest.mark.slow
+def test_eight_processes_write_a_thousand_runs_and_lose_none_while_another_is_killed(tmp_path):
+    processes = [writer(tmp_path / "runs", name, 125) for name in range(8)]
+    victim = writer(tmp_path / "runs", "killed", 100_000)
+    for _ in range(20):
+        assert victim.stdout.readline()
+    victim.send_signal(signal.SIGKILL)
+    told = 20 + len(victim.stdout.read().splitlines())
+    victim.stdout.close()
+    victim.stderr.close()
+    victim.wait(timeout=60)
     written = []
     for process in processes:
         out, problems = process.communicate(timeout=240)
         assert process.returncode == 0, problems
         written += out.split()
     history = RunHistory(tmp_path / "runs")
-    runs = history.runs()
-    assert len(runs) == 200
-    assert sorted(run.id for run in runs) == sorted(written)
-    assert len(history.searches()) == 8
-    assert {run.status for run in runs} == {"explained"}
-    for run in runs:
-        assert np.array_equal(run.explanation.expected_values, explanation(seed=run.number).expected_values)
+    assert len(history.searches()) == 9
+    runs = {run.id: run for run in history.runs()}
+    assert len(written) == 1000
+    assert len(runs) >= 1000 + told
+    for run_id in written:
+        assert runs[run_id].status == "explained"
+        expected = explanation(seed=runs[run_id].number).expected_values
+        assert np.array_equal(runs[run_id].explanation.expected_values, expected)
+    explained = [run for run in runs.values() if run.status == "explained"]
+    assert len(explained) >= 1000 + told
+    with sqlite3.connect(history.directory / "history.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
 
 
 def test_a_writer_that_is_killed_leaves_a_history_that_opens(tmp_path):
