@@ -308,14 +308,15 @@ class Explanation:
         Parameters
         ----------
         feature_map : FeatureMap, optional
-            Which engineered columns come of which raw ones; default: the model's own.
+            Which engineered columns come of which raw ones; default: the model's own. For a model that was fitted on
+            columns engineered elsewhere, its columns are taken as the engineered ones.
 
         Raises
         ------
         InvalidInputError
             If no map is known, or it is of another number of columns.
         """
-        if self.is_raw:
+        if self.is_raw and (feature_map is None or feature_map.raw_names == self.features):
             return self
         feature_map = feature_map or self.feature_map
         if feature_map is None:
