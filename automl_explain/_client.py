@@ -204,6 +204,7 @@ def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
         fold_importances=columns(explanation.fold_importances),
         global_values=columns(explanation.global_values),
         class_values=columns(explanation.class_values),
+        importances=None if explanation.importances is None else explanation.importances[kept],
         features=tuple(explanation.feature_labels[j] for j in kept),
         data=None if data is None or data.n_columns != explanation.num_features else _columns_of(data, kept),
         predictions=None,

@@ -292,6 +292,7 @@ class Explanation:
             local_importance_values=values[..., chosen, :],
             data=None if self.data is None else self.data.take(chosen),
             predictions=None if self.predictions is None else self.predictions[chosen],
+            fold_importances=None,
             standard_errors=None if self.standard_errors is None else self.standard_errors[..., chosen, :],
             local_fidelity=None if self.local_fidelity is None else self.local_fidelity[..., chosen],
             intercepts=None if self.intercepts is None else self.intercepts[..., chosen],

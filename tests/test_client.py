@@ -12,6 +12,7 @@ from automl_explain import (
     ExplanationClient,
     ExplanationNotFoundError,
     InvalidInputError,
+    PFIExplainer,
     RunHistory,
     RunNotFoundError,
     explain_model,
@@ -87,6 +88,15 @@ def test_top_k_keeps_the_most_important_features_and_says_so(client, at):
     assert found.additivity_error is None
     with pytest.raises(InvalidInputError, match="top_k"):
         client.download_model_explanation(top_k=0)
+
+
+def test_top_k_of_a_permutation_importance(client):
+    whole = PFIExplainer(MODEL, n_repeats=4).explain_global(TABLE, true_labels=np.arange(60.0))
+    client.upload_model_explanation(whole)
+    found = client.download_model_explanation(top_k=1)
+    (name,) = found.features
+    np.testing.assert_array_equal(found.importances, whole.importances[[whole.features.index(name)]])
+    assert found.global_importance_values[0] == whole.global_importance_values.max()
 
 
 def test_what_is_not_found_is_answered_with_what_there_is(client):

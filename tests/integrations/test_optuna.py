@@ -210,6 +210,7 @@ def test_folds_are_averaged_with_their_spread():
     np.testing.assert_allclose(explanation.predictions[:, 0], np.mean([m.predict(rows) for m in models], axis=0))
     assert explanation.additivity_error < 1e-9
     assert "3 folds" in explanation.reason
+    assert explanation[:5].fold_importances is None  # they are those of all rows
 
 
 def test_folds_whose_columns_differ_are_averaged_over_raw_columns():
