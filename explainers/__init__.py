@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers._permutation import PFIExplainer
     from automl_explain.explainers._registry import describe, register
     from automl_explain.explainers._rules import describe_rules
+    from automl_explain.explainers._sampling import SamplingPolicy
     from automl_explain.explainers._surrogates import (
         DecisionTreeExplainableModel,
         ExplainableModel,
@@ -72,6 +73,7 @@ _MODULES = {
     "PFIExplainer": f"{_PLACE}._permutation",
     "Fidelity": f"{_PLACE}._fidelity",
     "MimicExplainer": f"{_PLACE}._mimic",
+    "SamplingPolicy": f"{_PLACE}._sampling",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}._trees",
     "describe_rules": f"{_PLACE}._rules",

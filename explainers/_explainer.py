@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -26,8 +27,10 @@ from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
 from automl_explain.explainers._model import FittedModel, Linear, Opaque
 from automl_explain.explainers._outputs import all_outputs
+from automl_explain.explainers._predict_function import describe_function
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
+from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
 
 FeatureSpace = Literal["engineered", "raw"]
@@ -36,10 +39,6 @@ WARN_ABOVE = 1e-4
 """Relative additivity gap that is reported; float32 libraries stay below it."""
 REFUSE_ABOVE = 1e-2
 """Relative additivity gap at which the values are refused."""
-BATCH_ROWS = 4096
-"""Rows explained at a time where only global values are kept."""
-BATCH_BYTES = 64 * 2**20
-"""Memory for the values of these rows."""
 
 
 class TabularExplainer:
@@ -88,6 +87,9 @@ class TabularExplainer:
     time_budget : float, optional
         Seconds that explaining rows may take for such models: the best values so far are returned, with their standard
         errors. A first look at every row is always taken.
+    is_function : bool, default False
+        Call `model` itself for predictions, whatever methods it has. Plain functions are recognised without it; it goes
+        without `transformations`.
 
     Raises
     ------
@@ -135,10 +137,15 @@ class TabularExplainer:
         background_size: int | None = None,
         tolerance: float | None = None,
         time_budget: float | None = None,
+        is_function: bool = False,
     ) -> None:
         settings = Settings(
             random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget
         )
+        if is_function and transformations is not None:
+            raise InvalidInputError(
+                "The 'is_function' parameter goes without 'transformations': pass a function that transforms as well."
+            )
         if isinstance(transformations, list | tuple):
             examples = as_table(initialization_examples, "initialization_examples")
             columns = examples.data.columns if examples.is_frame else None
@@ -146,7 +153,7 @@ class TabularExplainer:
         if transformations is not None:
             model = Pipeline([("transformations", transformations), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
-        described = describe(model, initialization_examples)
+        described = (describe_function if is_function else describe)(model, initialization_examples)
         raw = self._read_background(described, initialization_examples)
         self.model = in_feature_space(self._in_space(described, output, raw), space, allow_all_transformations)
         self._check_structure(self.model)
@@ -241,8 +248,8 @@ class TabularExplainer:
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
             Rows as the model takes them.
-        sampling_policy : int, optional
-            Explain that many rows, drawn without replacement, instead of all.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a draw of so many rows instead of all; the explanation's notes say so.
         include_local : bool, default True
             Keep the values of each row; False keeps only the global ones, in constant memory.
         batch_size : int, optional
@@ -252,48 +259,15 @@ class TabularExplainer:
         -------
         Explanation
         """
-        table = as_table(X)
+        table, note = as_table(X), None
         if sampling_policy is not None:
-            if isinstance(sampling_policy, bool) or not isinstance(sampling_policy, int) or sampling_policy < 1:
-                raise InvalidInputError(
-                    f"The 'sampling_policy' parameter must be a number of rows, 1 or more. Got {sampling_policy!r}."
-                )
-            table = table.sample(sampling_policy, 0)
+            table, note = as_policy(sampling_policy).choose(table)
         if include_local:
-            return self.explain_local(table)
-        return self._explain_in_batches(table, batch_size or self._batch_rows(table))
-
-    def _batch_rows(self, table: Table) -> int:
-        n_values = self.model.n_outputs * max(table.n_columns, self.model.n_features or 0)
-        return max(1, min(BATCH_ROWS, BATCH_BYTES // (8 * n_values)))
-
-    def _explain_in_batches(self, table: Table, batch_size: int) -> Explanation:
-        totals: np.ndarray | None = None
-        last: Explanation | None = None
-        for start in range(0, len(table), batch_size):
-            rows = np.arange(start, min(start + batch_size, len(table)))
-            last = self.explain_local(table.take(rows))
-            assert last.local_importance_values is not None
-            part = np.abs(last.local_importance_values).sum(axis=-2)
-            totals = part if totals is None else totals + part
-        assert totals is not None
-        assert last is not None
-        mean = totals / len(table)
-        return Explanation(
-            None,
-            last.expected_values,
-            last.features,
-            last.classes,
-            last.output_space,
-            last.method,
-            last.reason,
-            is_raw=last.is_raw,
-            feature_map=last.feature_map,
-            notes=last.notes,
-            fidelity=last.fidelity,
-            global_values=mean if last.classes is None else mean.mean(axis=0),
-            class_values=None if last.classes is None else mean,
-        )
+            explanation = self.explain_local(table)
+        else:
+            n_values = self.model.n_outputs * max(table.n_columns, self.model.n_features or 0)
+            explanation = explain_in_batches(self.explain_local, table, batch_size or batch_rows(n_values))
+        return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
 
     def _in_space(self, model: FittedModel, output: str, raw: Table | None) -> FittedModel:
         return model.in_space(output, _some_rows(model, raw))

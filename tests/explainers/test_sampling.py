@@ -1,0 +1,95 @@
+"""Global explanations of some rows, and of all rows in batches, by every explainer; and models that are functions."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from automl_explain import (
+    DecisionTreeExplainableModel,
+    InvalidInputError,
+    KernelExplainer,
+    LinearExplainer,
+    MimicExplainer,
+    SamplingPolicy,
+    TabularExplainer,
+    TreeExplainer,
+)
+
+X = np.random.default_rng(0).normal(size=(200, 5))
+TARGET = X[:, 0] + 0.5 * X[:, 1] * X[:, 2]
+CLASSES = np.digitize(TARGET, [-0.5, 0.5])
+
+EXPLAINERS = {
+    "tabular": lambda: TabularExplainer(RandomForestClassifier(5, random_state=0).fit(X, CLASSES), X),
+    "tree": lambda: TreeExplainer(RandomForestRegressor(5, random_state=0).fit(X, TARGET)),
+    "linear": lambda: LinearExplainer(LogisticRegression().fit(X, CLASSES), X),
+    "kernel": lambda: KernelExplainer(LinearRegression().fit(X, TARGET), X[:20]),
+    "mimic": lambda: MimicExplainer(LogisticRegression().fit(X, CLASSES), X, DecisionTreeExplainableModel),
+}
+
+
+@pytest.fixture(scope="module", params=EXPLAINERS)
+def explainer(request):
+    return EXPLAINERS[request.param]()
+
+
+def test_streaming_ranks_as_keeping_all_values_does(explainer):
+    kept = explainer.explain_global(X)
+    for n_rows in (1000, 33):
+        streamed = explainer.explain_global(X, include_local=False, batch_size=n_rows)
+        assert streamed.local_importance_values is None
+        assert streamed.get_ranked_global_names() == kept.get_ranked_global_names()
+        np.testing.assert_allclose(streamed.global_importance_values, kept.global_importance_values, rtol=1e-9)
+        if kept.classes is not None:
+            np.testing.assert_allclose(streamed.per_class_values, kept.per_class_values, rtol=1e-9)
+
+
+@pytest.mark.parametrize("include_local", [True, False])
+def test_a_sample_is_explained_and_said(explainer, include_local):
+    policy = SamplingPolicy(60, random_state=3)
+    explanation = explainer.explain_global(X, sampling_policy=policy, include_local=include_local)
+    chosen = np.sort(np.random.default_rng(3).choice(200, 60, replace=False))
+    expected = explainer.explain_global(X[chosen])
+    np.testing.assert_allclose(
+        explanation.global_importance_values, expected.global_importance_values, rtol=1e-9, atol=1e-12
+    )
+    assert explanation.notes == (*expected.notes, "rows: 60 of 200, drawn with seed 3")
+    other = explainer.explain_global(X, sampling_policy=SamplingPolicy(60, random_state=4))
+    assert not np.allclose(other.global_importance_values, explanation.global_importance_values)
+
+
+def test_a_table_that_is_small_enough_is_explained_whole(explainer):
+    whole = explainer.explain_global(X, sampling_policy=200)
+    assert whole.num_examples == 200
+    assert not any(note.startswith("rows:") for note in whole.notes)
+
+
+@pytest.mark.parametrize("rows", [0, -1, 1.5, True, "many"])
+def test_a_policy_that_is_no_number_of_rows_is_refused(explainer, rows):
+    with pytest.raises(InvalidInputError, match="must be a SamplingPolicy, or a number of rows"):
+        explainer.explain_global(X, sampling_policy=rows)
+
+
+class Service:
+    """Something that is called for predictions, and has a `predict` that is of no use."""
+
+    def predict(self, rows):
+        raise AssertionError("not this one")
+
+    def __call__(self, rows):
+        return rows[:, 0] * 3 + rows[:, 1]
+
+
+def test_an_object_is_called_where_it_is_said_to_be_a_function():
+    explanation = TabularExplainer(Service(), X[:30], is_function=True).explain_local(X[:4])
+    expected = np.zeros((4, 5))
+    expected[:, :2] = (X[:4, :2] - X[:30, :2].mean(axis=0)) * [3, 1]
+    np.testing.assert_allclose(explanation.local_importance_values, expected, atol=1e-9)
+
+
+def test_what_cannot_be_called_is_no_function():
+    with pytest.raises(InvalidInputError, match="must be callable. Got LinearRegression"):
+        TabularExplainer(LinearRegression().fit(X, TARGET), X, is_function=True)
+    with pytest.raises(InvalidInputError, match="goes without 'transformations'"):
+        TabularExplainer(Service(), X, is_function=True, transformations=[])
