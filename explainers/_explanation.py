@@ -340,6 +340,7 @@ class Explanation:
             global_values=None if self.global_values is None else pool(self.global_values),
             class_values=None if self.class_values is None else pool(self.class_values),
             fold_importances=None,
+            importances=None if self.importances is None else pool(self.importances.T).T,
             features=feature_map.raw_names,
             data=None,
             is_raw=True,

@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier, XGBRegressor
 
-from automl_explain import Explanation, InvalidInputError, PFIExplainer, plot_global_importance
+from automl_explain import Explanation, FeatureMap, InvalidInputError, PFIExplainer, plot_global_importance
 from automl_explain.explainers._permuted_trees import PermutedTrees
 
 N = 150
@@ -227,6 +227,9 @@ def test_an_explanation_can_be_kept_and_drawn(tmp_path):
     assert (read.method, read.output_space, read.expected_values) == ("permutation", "roc_auc", made.expected_values)
     assert made.expected_values == [get_scorer("roc_auc")(model, X, y)]
     assert "decrease of roc_auc" in made._repr_html_()
+    turned = made.get_raw_explanation(FeatureMap(tuple("FEDCBA"), np.arange(6)[::-1]))
+    assert turned.get_ranked_global_names(4) == [name.upper() for name in made.get_ranked_global_names(4)]
+    np.testing.assert_array_equal(turned.importances_std, made.importances_std[::-1])
     figure, ax = plt.subplots()
     plot_global_importance(read, ax=ax)
     lines = ax.collections[0].get_segments()
