@@ -17,6 +17,7 @@ SHOWN = {
     "02_any_fitted_model.py": ["method: tree", "size", "district", "mean + values ="],
     "03_ensemble.py": ["(ensemble), ensemble explainer", "from coalitions of its members' outputs", "bmi"],
     "04_run_in_a_new_process.py": ["another process found run", "3 classes", "setosa", "automl-explain show --history"],
+    "05_optuna_and_what_a_search_teaches.py": ["best trial", "near-best", "rank correlation", "in_top"],
 }
 
 
