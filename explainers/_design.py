@@ -10,8 +10,9 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
+from threadpoolctl import threadpool_limits
 
-from automl_explain.explainers._third_order import adjusted
+from automl_explain.explainers._third_order import ThirdOrderFit
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
@@ -103,10 +104,12 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
         weights.append(np.full(len(half), mass / len(half)))
         sampled.append(np.full(len(half), not enumerate_all))
     half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
-    estimate, share_full = _solve(half, weight)
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
-    blocks = tuple(_solve(half, _without(weight, half, block, number)) for number in range(N_BLOCKS))
+    with threadpool_limits(1, "blas"):  # matrices this small are slower on several threads
+        fit = ThirdOrderFit(half)
+        estimate, share_full = _solve(half, weight, fit)
+        blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
     return Design(np.vstack([half, ~half]), estimate, share_full, blocks if is_sampled.any() else ())
 
 
@@ -119,24 +122,20 @@ def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number:
     return np.asarray(kept * scale[size])
 
 
-def _solve(half: Coalitions, weight: Map) -> tuple[Map, Map]:
+def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit) -> tuple[Map, Map]:
     """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
 
     Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
     are coded +1 and -1, so that only the odd part of the game matters.
     """
-    used = weight > 0
-    signs = 2.0 * half[used] - 1.0
-    weighted = signs * weight[used, None]
+    signs = 2.0 * half - 1.0
+    weighted = signs * weight[:, None]
     gram_inverse = np.linalg.pinv(signs.T @ weighted, hermitian=True)
     free = 2.0 * gram_inverse @ weighted.T
     ones = gram_inverse.sum(axis=1)
     ones /= ones.sum()
-    odd, grand = adjusted(half[used], free - np.outer(ones, free.sum(axis=0)), 2.0 * ones)
-    estimate = np.zeros((half.shape[1], 2 * len(half)))
-    estimate[:, np.flatnonzero(used)] = odd / 2.0
-    estimate[:, len(half) + np.flatnonzero(used)] = -odd / 2.0
-    return estimate, grand / 2.0
+    odd, grand = fit.adjusted(free - np.outer(ones, free.sum(axis=0)), 2.0 * ones, weight == 0.0)
+    return np.hstack([odd, -odd]) / 2.0, grand / 2.0
 
 
 def _all_subsets(n_players: int, size: int) -> Coalitions:

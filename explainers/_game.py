@@ -33,7 +33,11 @@ class Game:
         self._evaluator = evaluator(model, background, self._players)
         self.base_values = predict_finite(model, background.data).mean(axis=0)
 
-    def values(self, rows: Table, coalitions: Coalitions) -> tuple[Matrix, Matrix]:
+    def outputs(self, rows: Table) -> Matrix:
+        """Return the model's outputs for rows in its engineered format, minus that of the empty coalition, (n, K)."""
+        return predict_finite(self._model, rows.data) - self.base_values
+
+    def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
         """Return the values of coalitions for each row, minus that of the empty coalition.
 
         Parameters
@@ -44,14 +48,11 @@ class Game:
 
         Returns
         -------
-        tuple of ndarray, ndarray
-            Values of the coalitions, (n, m, K), and of the grand coalition, (n, K).
+        ndarray, shape (n, m, K)
         """
-        outputs = predict_finite(self._model, rows.data)
-        values = np.empty((len(rows), len(coalitions), outputs.shape[1]))
-        if len(coalitions):
-            step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (outputs.shape[1] + 2)))
-            for start in range(0, len(coalitions), step):
-                part = slice(start, start + step)
-                values[:, part] = self._evaluator.means(rows, coalitions[part])
-        return values - self.base_values, outputs - self.base_values
+        values = np.empty((len(rows), len(coalitions), len(self.base_values)))
+        step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (len(self.base_values) + 2)))
+        for start in range(0, len(coalitions), step):
+            part = slice(start, start + step)
+            values[:, part] = self._evaluator.means(rows, coalitions[part])
+        return values - self.base_values

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._background import representative
 from automl_explain.explainers._design import Design, make_design
@@ -82,7 +83,8 @@ class KernelEngine:
         settings = self._settings
         clock = Clock(settings.time_budget)
         sizes = self._stages(len(rows))
-        parts = [RowBlock(block) for block in self._blocks(rows, sizes[-1])]
+        outputs = self._game.outputs(rows)
+        parts = [RowBlock(rows.take(part), outputs[part]) for part in self._blocks(len(rows), sizes[-1])]
         total = len(rows) * self._n_background * sizes[-1]
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, settings.progress) as advance:
@@ -121,9 +123,9 @@ class KernelEngine:
             note += f", above the tolerance {settings.tolerance:g}: raise {limit} to go on"
         return (note,)
 
-    def _blocks(self, rows: Table, size: int) -> list[Table]:
+    def _blocks(self, n_rows: int, size: int) -> list[npt.NDArray[np.intp]]:
         step = max(1, OUTPUTS_AT_ONCE // max(1, min(size, 2**self._n_players) * self._n_background))
-        return [rows.take(np.arange(start, min(start + step, len(rows)))) for start in range(0, len(rows), step)]
+        return [np.arange(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
     def _stages(self, n_rows: int) -> list[int]:
         """Coalitions of each row, stage by stage."""

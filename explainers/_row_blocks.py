@@ -38,10 +38,13 @@ class RowBlock:
     ----------
     rows : Table
         n rows in the model's engineered format.
+    outputs : ndarray, shape (n, K)
+        The model's outputs for them, minus the base values.
     """
 
-    def __init__(self, rows: Table) -> None:
+    def __init__(self, rows: Table, outputs: Values) -> None:
         self.rows = rows
+        self._full = outputs.T[:, :, None]
         self.design: Design | None = None
         self.values: Values = np.empty((0, len(rows), 0))
         """Shapley values (K, n, P)."""
@@ -49,7 +52,6 @@ class RowBlock:
         """Standard errors, of the same shape; zeros when exact."""
         self._seconds = 0.0
         self._known: Values | None = None
-        self._full: Values | None = None
 
     @property
     def exact(self) -> bool:
@@ -75,22 +77,21 @@ class RowBlock:
         started = time.monotonic()
         place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)
         fresh = place < 0
-        values, full = game.values(self.rows, design.coalitions[fresh])
+        values = game.values(self.rows, design.coalitions[fresh])
         if self._known is not None:
             known = np.empty((len(self.rows), len(place), values.shape[2]))
             known[:, fresh], known[:, ~fresh] = values, self._known[:, place[~fresh]]
             values = known
-        self._known, self._full, self.design = values, full, design
+        self._known, self.design = values, design
         self._solve(design)
         self._seconds += time.monotonic() - started
 
     def _solve(self, design: Design) -> None:
         assert self._known is not None
-        assert self._full is not None
-        known, full = np.ascontiguousarray(self._known.transpose(2, 1, 0)), self._full.T[:, :, None]
+        known = np.ascontiguousarray(self._known.transpose(2, 1, 0))
 
         def attribution(estimate: Values, share: Values) -> Values:
-            return np.asarray((estimate @ known).transpose(0, 2, 1) + share * full)
+            return np.asarray((estimate @ known).transpose(0, 2, 1) + share * self._full)
 
         self.values = attribution(design.estimate, design.share)
         if design.exact:

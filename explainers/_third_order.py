@@ -13,51 +13,74 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 Map = npt.NDArray[np.float64]
 
 MOST_FITTED = 1536
 """Pairs that the fit reads; its cost grows with their cube."""
+CHUNK = 4096
+"""Coalitions that are compared with the fitted ones at a time."""
 LEFT_OVER = 0.03
 """Variance of what three players do not explain, as a share of the prior variance of all triples."""
 
 
-def adjusted(half: npt.NDArray[np.bool_], estimate: Map, grand: Map) -> tuple[Map, Map]:
-    """Return a linear estimate from pairs of coalitions with the third-order fit as its control variate.
+class ThirdOrderFit:
+    """The fit to pairs of coalitions, which corrects linear estimates from them.
 
     Parameters
     ----------
     half : ndarray of bool, shape (n, P)
         One coalition of each pair.
-    estimate : ndarray, shape (P, n)
-        Map from g of the coalitions to Shapley values, exact for additive games.
-    grand : ndarray, shape (P,)
-        The same for g of the grand coalition.
-
-    Returns
-    -------
-    tuple of ndarray
-        The adjusted `estimate` and `grand`.
     """
-    n, n_players = half.shape
-    kept = np.arange(n) if n <= MOST_FITTED else np.linspace(0, n - 1, MOST_FITTED).astype(np.intp)
-    signs = np.vstack([2.0 * half - 1.0, np.ones(n_players)])
-    fitted = signs[np.append(kept, n)]
-    noise = np.full(len(fitted), LEFT_OVER * n_players * (n_players - 1) * (n_players - 2) / 6.0 + 1e-6)
-    noise[-1] = 1e-6  # the grand coalition is met exactly: its value is no sample
-    gram = _covariance(fitted, fitted) + np.diag(noise)
-    # The Shapley values of a product of three signs: two thirds to each; summed over the triples of a player.
-    others = fitted.sum(axis=1)[:, None] - fitted
-    shapley = (2.0 / 3.0) * (fitted * ((others**2 - (n_players - 1)) / 2.0)).T
-    whole = np.column_stack([estimate, grand])
-    left = shapley - whole @ _covariance(signs, fitted)
-    solved = np.linalg.solve(gram, np.hstack([left.T, fitted]))
-    correction, of_players = solved[:, :n_players].T, solved[:, n_players:]
-    # Players' own coefficients are free: the correction does not see them.
-    own = np.linalg.pinv(fitted.T @ of_players, hermitian=True)
-    correction = correction - correction @ fitted @ own @ of_players.T
-    whole[:, np.append(kept, n)] += correction
-    return whole[:, :-1], whole[:, -1]
+
+    def __init__(self, half: npt.NDArray[np.bool_]) -> None:
+        n, self._n_players = half.shape
+        kept = np.arange(n) if n <= MOST_FITTED else np.linspace(0, n - 1, MOST_FITTED).astype(np.intp)
+        self._kept = np.append(kept, n)
+        self._signs = np.vstack([2.0 * half - 1.0, np.ones(self._n_players)])
+        self._fitted = self._signs[self._kept]
+        n_triples = self._n_players * (self._n_players - 1) * (self._n_players - 2) / 6.0
+        noise = np.full(len(self._fitted), LEFT_OVER * n_triples + 1e-6)
+        noise[-1] = 1e-6  # the grand coalition is met exactly: its value is no sample
+        factor, _ = lapack.dpotrf(_covariance(self._fitted, self._fitted) + np.diag(noise), lower=1)
+        lower = np.tril(lapack.dpotri(factor, lower=1)[0])
+        self._inverse = lower + np.tril(lower, -1).T
+
+    def adjusted(self, estimate: Map, grand: Map, left_out: npt.NDArray[np.bool_]) -> tuple[Map, Map]:
+        """Return a linear estimate with the fit as its control variate.
+
+        Parameters
+        ----------
+        estimate : ndarray, shape (P, n)
+            Map from g of the coalitions to Shapley values, exact for additive games; 0 for the pairs left out.
+        grand : ndarray, shape (P,)
+            The same for g of the grand coalition.
+        left_out : ndarray of bool, shape (n,)
+            Pairs that the fit shall not see.
+
+        Returns
+        -------
+        tuple of ndarray
+            The adjusted `estimate` and `grand`.
+        """
+        whole, out = np.column_stack([estimate, grand]), np.append(left_out, False)[self._kept]
+        fitted = np.where(out[:, None], 0.0, self._fitted)
+        # The Shapley values of a product of three signs: two thirds to each; summed over the triples of a player.
+        others = fitted.sum(axis=1)[:, None] - fitted
+        left = (2.0 / 3.0) * (fitted * ((others**2 - (self._n_players - 1)) / 2.0))
+        for start in range(0, len(self._signs), CHUNK):
+            part = slice(start, start + CHUNK)
+            left -= _covariance(fitted, self._signs[part]) @ whole[:, part].T
+        solved = self._inverse @ np.hstack([left, fitted])
+        if out.any():  # the inverse without the pairs left out, from the whole one
+            inside = np.linalg.solve(self._inverse[np.ix_(out, out)], solved[out])
+            solved -= self._inverse[:, out] @ inside
+        correction, of_players = solved[:, : self._n_players].T, solved[:, self._n_players :]
+        # Players' own coefficients are free: the correction does not see them.
+        own = np.linalg.pinv(fitted.T @ of_players, hermitian=True)
+        whole[:, self._kept] += correction - correction @ fitted @ own @ of_players.T
+        return whole[:, :-1], whole[:, -1]
 
 
 def _covariance(a: Map, b: Map) -> Map:

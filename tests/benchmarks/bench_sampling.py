@@ -1,0 +1,120 @@
+"""Error against seconds of sampled Shapley values: python -m tests.benchmarks.bench_sampling [SEEDS].
+
+One row, one background, ten seeds; every explainer with the same numbers of coalitions, same process, interleaved. Errors are
+root mean squares over features against enumeration of all 2^14 coalitions. The last column is how many seconds the peer
+needs for the error that ours has there, read off its own curve (log-log), over our seconds.
+"""
+
+import importlib.util
+import logging
+import sys
+import time
+import warnings
+
+import numpy as np
+import shap
+from sklearn.datasets import make_classification
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+from automl_explain import KernelExplainer
+from tests.benchmarks.adult import adult
+from tests.benchmarks.bench_ensembles import flaml_like_stack
+
+warnings.simplefilter("ignore")
+logging.getLogger("shap").setLevel(logging.ERROR)
+N_SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+N_COLUMNS, N_BACKGROUND = 14, 20
+SIZES = (256, 512, 1024, 2048)
+
+
+def cases():
+    X, y = make_classification(1500, N_COLUMNS, n_informative=10, n_redundant=2, random_state=0)
+    for name, model in (
+        ("SVC rbf", SVC()),
+        ("MLP", MLPClassifier((32,), max_iter=200, random_state=0)),
+        ("nearest neighbours", KNeighborsClassifier(15)),
+        ("FLAML-like stack, as a function", flaml_like_stack()),
+    ):
+        model.fit(X, y)
+        yield name, X, model.decision_function if isinstance(model, SVC) else lambda Z, m=model: m.predict_proba(Z)[:, 1]
+    X, y, _ = adult()
+    codes = X.apply(lambda column: column.astype("category").cat.codes if column.dtype.kind not in "if" else column)
+    rows = codes.to_numpy(np.float64)[:3000, :N_COLUMNS]
+    stack = flaml_like_stack().fit(rows, np.asarray(y)[:3000])
+    yield "Adult, FLAML-like stack, as a function", rows, lambda Z: stack.predict_proba(Z)[:, 1]
+
+
+def ours(predict, background, row, size, seed):
+    explainer = KernelExplainer(
+        lambda Z: np.asarray(predict(Z)), background, nsamples=size, random_state=seed, progress=False,
+        background_size=N_BACKGROUND,
+    )  # fmt: skip
+    return explainer.explain_local(row).local_importance_values[0]
+
+
+def kernel_peer(predict, background, row, size, seed):
+    np.random.seed(seed)  # noqa: NPY002  # shap draws from the global state
+    return shap.KernelExplainer(predict, background).shap_values(row, nsamples=size, l1_reg=False, silent=True)[0]
+
+
+def permutation_peer(predict, background, row, size, seed):
+    masker = shap.maskers.Independent(background, max_samples=N_BACKGROUND)
+    return shap.PermutationExplainer(predict, masker, seed=seed)(row, max_evals=size, silent=True).values[0]
+
+
+def lightshap_peer(predict, background, row, size, seed):
+    from lightshap import explain_any
+
+    explained = explain_any(
+        predict, row, bg_X=background, method="kernel", how="sampling", max_iter=max(1, size // (2 * N_COLUMNS)),
+        tol=0.0, random_state=seed, verbose=False,
+    )  # fmt: skip
+    return np.asarray(explained.shap_values)[0]
+
+
+def peers():
+    yield "shap kernel", kernel_peer
+    yield "shap permutation", permutation_peer
+    if importlib.util.find_spec("lightshap") is not None:
+        yield "lightshap", lightshap_peer
+
+
+def measured(explain, truth, *given):
+    started = time.perf_counter()
+    values = explain(*given)
+    return np.sqrt(np.mean((values - truth) ** 2)), time.perf_counter() - started
+
+
+def seconds_for(error, curve):
+    """Seconds at which a curve of (error, seconds) reaches an error; beyond its ends by its own slope."""
+    errors, seconds = (np.log(np.array(part)) for part in zip(*curve, strict=True))
+    slope, start = np.polyfit(errors, seconds, 1)
+    return float(np.exp(start + slope * np.log(error)))
+
+
+def main():
+    for name, X, predict in cases():
+        background, row = X[:N_BACKGROUND], X[-1:]
+        ours(predict, background, row, 256, 0)
+        truth = ours(predict, background, row, 2**N_COLUMNS, 0)
+        explainers = [("ours", ours), *peers()]
+        curves = {who: [] for who, _ in explainers}
+        for size in SIZES:
+            found = {who: [] for who, _ in explainers}
+            for seed in range(N_SEEDS):
+                for who, explain in explainers:
+                    found[who].append(measured(explain, truth, predict, background, row, size, seed))
+            for who, values in found.items():
+                curves[who].append(tuple(np.median(np.array(values), axis=0)))
+        print(f"\n{name}\n{'coalitions':>12}" + "".join(f"{who + ': error':>28}{'s':>8}" for who, _ in explainers))
+        for i, size in enumerate(SIZES):
+            print(f"{size:>12}" + "".join(f"{curves[who][i][0]:28.2e}{curves[who][i][1]:8.3f}" for who, _ in explainers))
+        for who, _ in explainers[1:]:
+            ratios = [seconds_for(error, curves[who]) / seconds for error, seconds in curves["ours"]]
+            print(f"  times {who} at equal error: " + ", ".join(f"{ratio:.1f}" for ratio in ratios), flush=True)
+
+
+if __name__ == "__main__":
+    main()
