@@ -177,8 +177,7 @@ class _CompositeOutputs(Evaluator):
         flat = columns.reshape(shape[0] * shape[1] * shape[2], -1)
         mixed = None
         if self._structure.passthrough:
-            row, other, which = (part.ravel() for part in np.indices(shape))
-            mixed = Mixer(rows, self._background).mix(row, other, coalitions[:, self._players][which])
+            mixed = Mixer(rows, self._background).mix_all(coalitions[:, self._players])
         return self._structure.combine(flat, mixed).reshape(*shape, -1)
 
 

