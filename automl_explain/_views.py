@@ -46,7 +46,14 @@ class ClassView:
     @property
     def outputs(self) -> Values:
         """The model's output for each row as the values add it up, (n,)."""
-        return np.asarray(self.values.sum(axis=1) + self.expected)
+        rest = self.left_out
+        return np.asarray(self.values.sum(axis=1) + self.expected + (0.0 if rest is None else rest))
+
+    @property
+    def left_out(self) -> Values | None:
+        """Sum of the values that `explain_subset` left out of each row, (n,); None where all are there."""
+        rest = self.explanation.left_out
+        return rest if rest is None or self.position is None else rest[self.position]
 
     @property
     def standard_errors(self) -> Values | None:
@@ -161,7 +168,7 @@ def all_outputs(explanation: Explanation) -> Values:
     if explanation.predictions is not None:
         return explanation.predictions
     local = local_values(explanation)
-    sums = local.sum(axis=-1)
+    sums = local.sum(axis=-1) + (0.0 if explanation.left_out is None else explanation.left_out)
     return np.asarray((sums.T if explanation.is_classification else sums[:, None]) + explanation.expected_values)
 
 
@@ -227,6 +234,8 @@ def local_steps(view: ClassView, row: int, top_k: int) -> list[Step]:
     if len(rest):
         name = "1 other feature" if len(rest) == 1 else f"{len(rest):,} other features"
         steps.append(Step(name, float(values[rest].sum()), float(np.sqrt((error[rest] ** 2).sum()))))
+    if view.left_out is not None:
+        steps.append(Step("features left out", float(view.left_out[row])))
     return steps
 
 

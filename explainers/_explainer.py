@@ -31,6 +31,7 @@ from automl_explain.explainers._predict_function import describe_function
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches
+from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
 
 FeatureSpace = Literal["engineered", "raw"]
@@ -90,6 +91,9 @@ class TabularExplainer:
     is_function : bool, default False
         Call `model` itself for predictions, whatever methods it has. Plain functions are recognised without it; it goes
         without `transformations`.
+    explain_subset : sequence of str or int, optional
+        Features, by name or position, whose values are returned, in that order: those they have among all features, whose
+        other values are summed in `Explanation.left_out`. Positions and names are those of the features explained.
 
     Raises
     ------
@@ -138,6 +142,7 @@ class TabularExplainer:
         tolerance: float | None = None,
         time_budget: float | None = None,
         is_function: bool = False,
+        explain_subset: Sequence[Any] | None = None,
     ) -> None:
         settings = Settings(
             random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget
@@ -166,6 +171,8 @@ class TabularExplainer:
         self.features = self._feature_names(features, background)
         self.classes = _class_names(classes, self.model)
         players, n_players = raw_players(self.model) if self._raw else (None, None)
+        n_columns = background.n_columns if background is not None else self.model.n_features or 0
+        self._subset = find_subset(explain_subset, self.features, n_players or n_columns)
         with self._reading("initialization_examples"):
             self._engine = self._build(Question(self.model, background, players, n_players, settings))
 
@@ -237,7 +244,7 @@ class TabularExplainer:
             fidelity=self.fidelity,
         )
         _check_additivity(explanation)
-        return explanation
+        return keep_features(explanation, self._subset)
 
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None

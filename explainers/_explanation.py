@@ -73,6 +73,9 @@ class Explanation:
     local_fidelity, intercepts : ndarray or None
         Weighted R2 and intercept of each row's local linear model, (n,) for a regression and (C, n) for a classification,
         where the values are the weights of such models, which do not add up to the prediction.
+    left_out : ndarray or None
+        Sum of the values of each row's features that `explain_subset` left out, (n,) for a regression and (C, n) for a
+        classification; with it the values add up.
     """
 
     local_importance_values: Values | None
@@ -96,6 +99,7 @@ class Explanation:
     importances: Values | None = field(default=None, repr=False)
     local_fidelity: Values | None = field(default=None, repr=False)
     intercepts: Values | None = field(default=None, repr=False)
+    left_out: Values | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = self.local_importance_values
@@ -279,7 +283,7 @@ class Explanation:
         """
         if self.local_importance_values is None or self.predictions is None or self.local_fidelity is not None:
             return None
-        total = self.local_importance_values.sum(axis=-1)
+        total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
         total = (total.T if self.is_classification else total[:, None]) + self.expected_values
         return float(np.max(np.abs(total - self.predictions), initial=0.0))
 
@@ -296,6 +300,7 @@ class Explanation:
             standard_errors=None if self.standard_errors is None else self.standard_errors[..., chosen, :],
             local_fidelity=None if self.local_fidelity is None else self.local_fidelity[..., chosen],
             intercepts=None if self.intercepts is None else self.intercepts[..., chosen],
+            left_out=None if self.left_out is None else self.left_out[..., chosen],
         )
 
     # ------------------------------------------------------------ other forms
@@ -360,17 +365,19 @@ class Explanation:
         return pd.concat(blocks, keys=self.classes, names=["class"])
 
     def to_shap(self) -> shap.Explanation:
-        """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots."""
+        """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots.
+
+        Base values are the expected ones, plus `left_out` where features were left out, so that the sums are the outputs.
+        """
         import shap
 
         values = self._local()
         shaped = np.moveaxis(values, 0, -1) if self.is_classification else values
-        base = (
-            np.tile(self.expected_values, (self.num_examples, 1)) if self.is_classification else self.expected_values[0]
-        )
+        base = np.tile(self.expected_values, (self.num_examples, 1))
+        base = base if self.left_out is None else base + np.atleast_2d(self.left_out).T
         return shap.Explanation(
             values=shaped,
-            base_values=base if self.is_classification else np.full(self.num_examples, base),
+            base_values=base if self.is_classification else base[:, 0],
             data=None if self.data is None else _shown(self.data),
             feature_names=list(self.feature_labels),
             output_names=None if self.classes is None else [str(label) for label in self.classes],

@@ -2,7 +2,7 @@
 
 Protocol 1: arrays ``values`` (of two classes whose values are each other's negative only the second, with `mirrored` in
 the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``importances``,
-``fidelity``, ``intercepts``, ``parent``, those that there are. Data: ``data`` for an array; ``data.values``,
+``fidelity``, ``intercepts``, ``left_out``, ``parent``, those that there are. Data: ``data`` for an array; ``data.values``,
 ``data.indices``, ``data.indptr`` for a sparse matrix; for a frame ``column.0``, ``column.1``, ... with the manifest's
 ``columns`` saying how each is coded.
 """
@@ -40,6 +40,7 @@ _ARRAYS = {
     "importances": "importances",
     "fidelity": "local_fidelity",
     "intercepts": "intercepts",
+    "left_out": "left_out",
 }
 """Member of the bundle -> field of the explanation."""
 

@@ -17,6 +17,7 @@ from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood, find_columns
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
+from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
 
 Floats = npt.NDArray[np.float64]
@@ -62,6 +63,8 @@ class LIMEExplainer:
         Seed of the samples; the global random state is never touched.
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
+    explain_subset : sequence of str or int, optional
+        Features, by name or position, whose weights are returned, in that order; all have one in the local models.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class LIMEExplainer:
         output: str = "auto",
         random_state: int = 0,
         progress: bool | None = None,
+        explain_subset: Sequence[Any] | None = None,
     ) -> None:
         _check_settings(discretizer, num_samples, kernel_width, sample_around_instance)
         training = _dense(as_table(initialization_examples, "initialization_examples"), "initialization_examples")
@@ -123,6 +127,7 @@ class LIMEExplainer:
         self._n_samples, self._discretizer = int(num_samples), discretizer
         self._width = float(kernel_width or 0.75 * np.sqrt(self._training.n_columns))
         self._random_state, self._progress = random_state, progress
+        self._subset = find_subset(explain_subset, self.features, self._training.n_columns)
 
     def explain_local(self, X: Any) -> Explanation:
         """Fit a local model around each row.
@@ -152,7 +157,7 @@ class LIMEExplainer:
         weights = np.stack([fit.weights for fit in fits], axis=1)
         fidelity = np.stack([fit.fidelity for fit in fits], axis=1)
         intercepts = np.stack([fit.intercept for fit in fits], axis=1)
-        return Explanation(
+        explanation = Explanation(
             weights[0] if single else weights,
             expected,
             self.features,
@@ -169,6 +174,7 @@ class LIMEExplainer:
             local_fidelity=fidelity[0] if single else fidelity,
             intercepts=intercepts[0] if single else intercepts,
         )
+        return keep_features(explanation, self._subset)
 
     def explain_global(self, X: Any) -> Explanation:
         """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`."""

@@ -18,6 +18,7 @@ from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._scoring_metric import Metric, find_metric
 from automl_explain.explainers._stand_in import StandIn, as_estimator
+from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, nearest
 
 
@@ -50,6 +51,8 @@ class PFIExplainer:
         Threads that walk trees; default: all cores of the process.
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
+    explain_subset : sequence of str or int, optional
+        Columns that are shuffled, by name or position; others are left as they are and out of the explanation.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class PFIExplainer:
         random_state: Any = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
+        explain_subset: Sequence[Any] | None = None,
     ) -> None:
         if isinstance(n_repeats, bool) or not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
             raise InvalidInputError(f"The 'n_repeats' parameter must be an integer, 1 or more. Got {n_repeats!r}.")
@@ -98,7 +102,7 @@ class PFIExplainer:
         self._metric, self._is_error_metric = metric, is_error_metric
         self._n_repeats, self._random_state = int(n_repeats), random_state
         self._features, self._classes = features, classes
-        self._n_jobs, self._progress = n_jobs, progress
+        self._n_jobs, self._progress, self._explain_subset = n_jobs, progress, explain_subset
 
     def explain_global(self, X: Any, true_labels: Any = None, *, sample_weight: Any = None) -> Explanation:
         """Measure how much each column matters to the score.
@@ -131,9 +135,13 @@ class PFIExplainer:
         labels = _read_labels(true_labels, table, described, self._classes)
         weights = _read_weights(sample_weight, len(table))
         orders = draw_orders(len(table), self._n_repeats, self._random_state)
-        baseline, importances, trees = self._measure(estimator, described, table, metric, labels, weights, orders)
         names = _feature_names(self._features, table, described)
-        return Explanation(
+        subset = find_subset(self._explain_subset, names, table.n_columns)
+        columns = range(table.n_columns) if subset is None else subset.tolist()
+        baseline, importances, trees = self._measure(
+            estimator, described, table, metric, labels, weights, orders, columns
+        )
+        explanation = Explanation(
             None,
             np.array([baseline]),
             names,
@@ -148,6 +156,7 @@ class PFIExplainer:
             global_values=importances.mean(axis=1),
             importances=importances,
         )
+        return keep_features(explanation, subset)
 
     def explain_local(self, X: Any) -> Explanation:
         """Raise: a score belongs to a whole table, and permutation importance has no values of single rows."""
@@ -164,15 +173,16 @@ class PFIExplainer:
         labels: Any,
         weights: dict[str, Any],
         orders: npt.NDArray[np.intp],
+        columns: Sequence[int],
     ) -> tuple[float, npt.NDArray[np.float64], bool]:
-        """Return the score as it is, its decreases (f, n_repeats), and whether trees were walked."""
+        """Return the score as it is, its decreases (f, n_repeats) by shuffling `columns`, and whether trees were walked."""
         trees = PermutedTrees(described, table, orders, self._n_jobs) if can_walk_again(described) else None
         copies, most = permuted_copies(table, orders, None if trees else 1)
         stand_in = StandIn(estimator, table, copies, trees)
         baseline = _first_score(metric, stand_in, table, labels, weights)
         todo = [
             Copy(column, repeat)
-            for column in range(table.n_columns)
+            for column in columns
             if not is_constant(table, column)
             for repeat in range(self._n_repeats)
         ]

@@ -92,6 +92,7 @@ def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_
         local_importance_values=None,
         data=None,
         predictions=None,
+        left_out=None,
         standard_errors=None,
         global_values=mean if last.classes is None else mean.mean(axis=0),
         class_values=None if last.classes is None else mean,

@@ -33,7 +33,7 @@ class TreeExplainer(TabularExplainer):
         The background; all of its rows are used. Without it, absent features follow the splits of the training data.
     weights : array-like of shape (B,), optional
         Weights of the background rows.
-    features, classes, output, feature_space, random_state, n_jobs, progress
+    features, classes, output, feature_space, random_state, n_jobs, progress, explain_subset
         As in `TabularExplainer`. The probability of a booster is explained as the game of the probability, from
         coalitions of its margins, and needs a background.
 
@@ -74,6 +74,7 @@ class TreeExplainer(TabularExplainer):
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
+        explain_subset: Sequence[Any] | None = None,
     ) -> None:
         self._weights = weights
         super().__init__(
@@ -86,13 +87,14 @@ class TreeExplainer(TabularExplainer):
             random_state=random_state,
             n_jobs=n_jobs,
             progress=progress,
+            explain_subset=explain_subset,
         )
 
     def interaction_values(self, X: Any) -> np.ndarray:
         """Return exact Shapley interaction values.
 
         Off the diagonal stands half of what two features do together, on it what a feature does alone; the rows of each
-        matrix sum to the feature's Shapley value.
+        matrix sum to the feature's Shapley value. All features are in it, whatever `explain_subset` names.
 
         Parameters
         ----------

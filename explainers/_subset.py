@@ -1,0 +1,84 @@
+"""Explanations of some columns: which ones `explain_subset` names, and what is kept of the values of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._table import Table, nearest
+
+Columns = npt.NDArray[np.intp]
+
+
+def find_subset(chosen: Sequence[Any] | None, names: Sequence[str] | None, n_features: int) -> Columns | None:
+    """Return the positions of features given by name or position, in the order given; None for all of them.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such feature, one is named twice, or none is named.
+    """
+    if chosen is None:
+        return None
+    if isinstance(chosen, str) or not np.iterable(chosen) or not len(chosen):
+        raise InvalidInputError(
+            f"The 'explain_subset' parameter must list one or more features, by name or position. Got {chosen!r}."
+        )
+    found = np.array([_find(one, list(names or ()), n_features) for one in chosen], np.intp)
+    if len(np.unique(found)) < len(found):
+        raise InvalidInputError(f"The 'explain_subset' parameter must name each feature once. Got {list(chosen)}.")
+    return found
+
+
+def keep_features(explanation: Explanation, columns: Columns | None) -> Explanation:
+    """Return the explanation of some features: the same values as before, and the sum of the others in `left_out`."""
+    if columns is None:
+        return explanation
+    f, values = explanation.num_features, explanation.local_importance_values
+    rest = np.setdiff1d(np.arange(f), columns)
+    keep = explanation.features
+    adds_up = values is not None and explanation.local_fidelity is None
+    note = f"features: {len(columns)} of {f}, chosen by explain_subset"
+    if adds_up:
+        note += "; the sum of the other features' values is in left_out"
+    return replace(
+        explanation,
+        local_importance_values=_last(values, columns),
+        left_out=values[..., rest].sum(axis=-1) if adds_up and values is not None else None,
+        standard_errors=_last(explanation.standard_errors, columns),
+        global_values=_last(explanation.global_values, columns),
+        class_values=_last(explanation.class_values, columns),
+        importances=None if explanation.importances is None else explanation.importances[columns],
+        features=None if keep is None else tuple(keep[j] for j in columns.tolist()),
+        data=None if explanation.data is None else _columns_of(explanation.data, columns),
+        feature_map=None,  # a raw column's value would lack those of its engineered columns that are left out
+        notes=(*explanation.notes, note),
+    )
+
+
+def _find(one: Any, names: list[str], n_features: int) -> int:
+    if one in names:
+        return names.index(one)
+    whole = isinstance(one, int | np.integer) and not isinstance(one, bool)
+    if whole and 0 <= one < n_features:
+        return int(one)
+    guess = nearest(str(one), names)
+    raise InvalidInputError(
+        f"The 'explain_subset' parameter must name features, or their positions from 0 to {n_features - 1}. Got {one!r}."
+        + (f" Did you mean {guess!r}?" if guess else "")
+    )
+
+
+def _last(values: npt.NDArray[np.float64] | None, columns: Columns) -> npt.NDArray[np.float64] | None:
+    return None if values is None else values[..., columns]
+
+
+def _columns_of(table: Table, columns: Columns) -> Table:
+    data = table.data.iloc[:, columns] if table.is_frame else table.data[:, columns]
+    return Table(data, None if table.names is None else tuple(table.names[j] for j in columns.tolist()))
