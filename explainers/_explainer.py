@@ -33,6 +33,7 @@ from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches
 from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
+from automl_explain.explainers._task import with_task
 
 FeatureSpace = Literal["engineered", "raw"]
 
@@ -94,6 +95,10 @@ class TabularExplainer:
     explain_subset : sequence of str or int, optional
         Features, by name or position, whose values are returned, in that order: those they have among all features, whose
         other values are summed in `Explanation.left_out`. Positions and names are those of the features explained.
+    model_task : {"classification", "regression"}, optional
+        What the model is, if its predictions leave that open: a function or a model known by one column of predictions is
+        taken for a regression; as a classification, the column is the probability of the second of two classes. Default:
+        what the model says itself, which may not be contradicted.
 
     Raises
     ------
@@ -143,6 +148,7 @@ class TabularExplainer:
         time_budget: float | None = None,
         is_function: bool = False,
         explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
     ) -> None:
         settings = Settings(
             random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget
@@ -159,6 +165,7 @@ class TabularExplainer:
             model = Pipeline([("transformations", transformations), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
         described = (describe_function if is_function else describe)(model, initialization_examples)
+        described = with_task(described, model_task)
         raw = self._read_background(described, initialization_examples)
         self.model = in_feature_space(self._in_space(described, output, raw), space, allow_all_transformations)
         self._check_structure(self.model)

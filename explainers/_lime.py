@@ -19,6 +19,7 @@ from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
+from automl_explain.explainers._task import with_task
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,6 +66,8 @@ class LIMEExplainer:
         True: a progress bar; False: none; default: one that appears after two seconds.
     explain_subset : sequence of str or int, optional
         Features, by name or position, whose weights are returned, in that order; all have one in the local models.
+    model_task : {"classification", "regression"}, optional
+        What the model is, if its predictions leave that open; as in `TabularExplainer`.
 
     Raises
     ------
@@ -109,10 +112,11 @@ class LIMEExplainer:
         random_state: int = 0,
         progress: bool | None = None,
         explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
     ) -> None:
         _check_settings(discretizer, num_samples, kernel_width, sample_around_instance)
         training = _dense(as_table(initialization_examples, "initialization_examples"), "initialization_examples")
-        described = describe(model, initialization_examples)
+        described = with_task(describe(model, initialization_examples), model_task)
         described = in_feature_space(described, "raw", allow_all_transformations=True)
         self._training = check_same_columns(
             training, described.input_names, described.n_inputs, "initialization_examples"

@@ -56,7 +56,9 @@ class MimicExplainer(TabularExplainer):
         Rows drawn at most, as a multiple of the initialization examples.
     explainable_model_args : mapping, optional
         Parameters of the surrogate, such as ``{"num_leaves": 63}``.
-    features, classes, feature_space, transformations, allow_all_transformations, random_state, n_jobs, progress, explain_subset
+    features, classes, feature_space, transformations, allow_all_transformations, random_state, n_jobs, progress
+        As in `TabularExplainer`.
+    explain_subset, model_task
         As in `TabularExplainer`.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Outputs of the model that are imitated, and the unit of the values. "auto": probabilities where there are any.
@@ -108,6 +110,7 @@ class MimicExplainer(TabularExplainer):
         n_jobs: int | None = None,
         progress: bool | None = None,
         explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
     ) -> None:
         _check_class(explainable_model)
         if isinstance(max_num_of_augmentations, bool) or not isinstance(max_num_of_augmentations, int | np.integer):
@@ -129,6 +132,7 @@ class MimicExplainer(TabularExplainer):
             n_jobs=n_jobs,
             progress=progress,
             explain_subset=explain_subset,
+            model_task=model_task,
         )
 
     @property

@@ -20,6 +20,7 @@ from automl_explain.explainers._scoring_metric import Metric, find_metric
 from automl_explain.explainers._stand_in import StandIn, as_estimator
 from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, nearest
+from automl_explain.explainers._task import with_task
 
 
 class PFIExplainer:
@@ -53,6 +54,8 @@ class PFIExplainer:
         True: a progress bar; False: none; default: one that appears after two seconds.
     explain_subset : sequence of str or int, optional
         Columns that are shuffled, by name or position; others are left as they are and out of the explanation.
+    model_task : {"classification", "regression"}, optional
+        What the model is, if its predictions leave that open; as in `TabularExplainer`.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class PFIExplainer:
         n_jobs: int | None = None,
         progress: bool | None = None,
         explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
     ) -> None:
         if isinstance(n_repeats, bool) or not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
             raise InvalidInputError(f"The 'n_repeats' parameter must be an integer, 1 or more. Got {n_repeats!r}.")
@@ -103,6 +107,7 @@ class PFIExplainer:
         self._n_repeats, self._random_state = int(n_repeats), random_state
         self._features, self._classes = features, classes
         self._n_jobs, self._progress, self._explain_subset = n_jobs, progress, explain_subset
+        self._model_task = model_task
 
     def explain_global(self, X: Any, true_labels: Any = None, *, sample_weight: Any = None) -> Explanation:
         """Measure how much each column matters to the score.
@@ -128,9 +133,10 @@ class PFIExplainer:
             If labels are missing, of another number, or unknown to the model; if the metric cannot be computed.
         """
         given = as_table(X)
-        described = describe(self.model, given.data)
+        read = describe(self.model, given.data)
+        described = with_task(read, self._model_task)
         table = check_same_columns(given, described.input_names, described.n_inputs, "X")
-        estimator = as_estimator(self.model, described)
+        estimator = as_estimator(self.model if described is read else described, described)
         metric = find_metric(self._metric, estimator, self._is_error_metric)
         labels = _read_labels(true_labels, table, described, self._classes)
         weights = _read_weights(sample_weight, len(table))
