@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood, find_columns
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
+from automl_explain.explainers._sampling import as_policy
 from automl_explain.explainers._subset import find_subset, keep_features
 from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
 from automl_explain.explainers._task import with_task
@@ -180,9 +182,21 @@ class LIMEExplainer:
         )
         return keep_features(explanation, self._subset)
 
-    def explain_global(self, X: Any) -> Explanation:
-        """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`."""
-        return self.explain_local(X)
+    def explain_global(self, X: Any, *, sampling_policy: Any = None) -> Explanation:
+        """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`.
+
+        Parameters
+        ----------
+        X : ndarray or DataFrame of shape (n, f)
+            Rows as the model takes them.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a draw of so many rows instead of all; the explanation's notes say so.
+        """
+        if sampling_policy is None:
+            return self.explain_local(X)
+        table, note = as_policy(sampling_policy).choose(as_table(X))
+        explanation = self.explain_local(table)
+        return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
 
     def _predict(self, table: Table) -> Floats:
         return predict_finite(self.model, self.model.transform(table.data))

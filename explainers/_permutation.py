@@ -16,6 +16,7 @@ from automl_explain.explainers._permuted_rows import Copy, draw_orders, is_const
 from automl_explain.explainers._permuted_trees import PermutedTrees, can_walk_again
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
+from automl_explain.explainers._sampling import as_policy
 from automl_explain.explainers._scoring_metric import Metric, find_metric
 from automl_explain.explainers._stand_in import StandIn, as_estimator
 from automl_explain.explainers._subset import find_subset, keep_features
@@ -109,7 +110,9 @@ class PFIExplainer:
         self._n_jobs, self._progress, self._explain_subset = n_jobs, progress, explain_subset
         self._model_task = model_task
 
-    def explain_global(self, X: Any, true_labels: Any = None, *, sample_weight: Any = None) -> Explanation:
+    def explain_global(
+        self, X: Any, true_labels: Any = None, *, sample_weight: Any = None, sampling_policy: Any = None
+    ) -> Explanation:
         """Measure how much each column matters to the score.
 
         Parameters
@@ -120,6 +123,9 @@ class PFIExplainer:
             Their true labels or responses.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows in the score.
+        sampling_policy : SamplingPolicy or int, optional
+            Shuffle and score a draw of so many rows instead of all, with their labels and weights; the explanation's notes
+            say so.
 
         Returns
         -------
@@ -140,6 +146,13 @@ class PFIExplainer:
         metric = find_metric(self._metric, estimator, self._is_error_metric)
         labels = _read_labels(true_labels, table, described, self._classes)
         weights = _read_weights(sample_weight, len(table))
+        notes: tuple[str, ...] = ()
+        if sampling_policy is not None:
+            policy = as_policy(sampling_policy)
+            rows = policy.choose_rows(len(table))
+            labels, weights = labels[rows], {name: weight[rows] for name, weight in weights.items()}
+            table, note = policy.choose(table)
+            notes = () if note is None else (note,)
         orders = draw_orders(len(table), self._n_repeats, self._random_state)
         names = _feature_names(self._features, table, described)
         subset = find_subset(self._explain_subset, names, table.n_columns)
@@ -161,6 +174,7 @@ class PFIExplainer:
             model_kind=described.kind,
             global_values=importances.mean(axis=1),
             importances=importances,
+            notes=notes,
         )
         return keep_features(explanation, subset)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import Table
+from automl_explain.explainers._table import Rows, Table, draw_rows
 
 BATCH_ROWS = 4096
 """Rows explained at a time where only global values are kept."""
@@ -59,10 +59,14 @@ class SamplingPolicy:
 
     def choose(self, table: Table) -> tuple[Table, str | None]:
         """Return the rows that are explained, and a note on those left out, if any are."""
-        chosen = table.sample(int(self.max_rows), self.random_state)
-        if len(chosen) == len(table):
+        rows = self.choose_rows(len(table))
+        if len(rows) == len(table):
             return table, None
-        return chosen, f"rows: {len(chosen)} of {len(table)}, drawn with seed {self.random_state}"
+        return table.take(rows), f"rows: {len(rows)} of {len(table)}, drawn with seed {self.random_state}"
+
+    def choose_rows(self, total: int) -> Rows:
+        """Return the positions of the rows that are explained, of so many, in their order."""
+        return draw_rows(total, int(self.max_rows), self.random_state)
 
 
 def as_policy(given: Any) -> SamplingPolicy:

@@ -66,8 +66,7 @@ class Table:
         """Return at most `n_rows` rows drawn without replacement, in their original order."""
         if len(self) <= n_rows:
             return self
-        chosen = np.random.default_rng(random_state).choice(len(self), n_rows, replace=False)
-        return self.take(np.sort(chosen))
+        return self.take(draw_rows(len(self), n_rows, random_state))
 
     def stack(self, below: Table) -> Table:
         """Return these rows and those of a table of the same format and columns."""
@@ -97,6 +96,13 @@ class Table:
         if not self.n_columns:
             return np.empty((len(self), 0))
         return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
+
+
+def draw_rows(total: int, n_rows: int, random_state: int) -> Rows:
+    """Return at most `n_rows` row numbers below `total`, drawn without replacement, in their order."""
+    if total <= n_rows:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(random_state).choice(total, n_rows, replace=False))
 
 
 def as_table(data: Any, what: str = "X") -> Table:

@@ -9,8 +9,10 @@ from automl_explain import (
     DecisionTreeExplainableModel,
     InvalidInputError,
     KernelExplainer,
+    LIMEExplainer,
     LinearExplainer,
     MimicExplainer,
+    PFIExplainer,
     SamplingPolicy,
     TabularExplainer,
     TreeExplainer,
@@ -69,6 +71,27 @@ def test_a_table_that_is_small_enough_is_explained_whole(explainer):
 def test_a_policy_that_is_no_number_of_rows_is_refused(explainer, rows):
     with pytest.raises(InvalidInputError, match="must be a SamplingPolicy, or a number of rows"):
         explainer.explain_global(X, sampling_policy=rows)
+
+
+def test_permutation_importance_draws_labels_and_weights_with_the_rows():
+    model, weights = RandomForestClassifier(5, random_state=0).fit(X, CLASSES), np.arange(1.0, 201.0)
+    explain = PFIExplainer(model, metric="accuracy").explain_global
+    chosen = np.sort(np.random.default_rng(3).choice(200, 60, replace=False))
+    drawn = explain(X, CLASSES, sample_weight=weights, sampling_policy=SamplingPolicy(60, random_state=3))
+    expected = explain(X[chosen], CLASSES[chosen], sample_weight=weights[chosen])
+    np.testing.assert_array_equal(drawn.importances, expected.importances)
+    assert drawn.notes == ("rows: 60 of 200, drawn with seed 3",)
+    assert explain(X, CLASSES, sampling_policy=200).notes == ()
+
+
+def test_lime_explains_the_rows_drawn():
+    explainer = LIMEExplainer(RandomForestRegressor(5, random_state=0).fit(X, TARGET), X, num_samples=100)
+    chosen = np.sort(np.random.default_rng(0).choice(200, 20, replace=False))
+    drawn = explainer.explain_global(X, sampling_policy=20)
+    np.testing.assert_allclose(
+        drawn.local_importance_values, explainer.explain_local(X[chosen]).local_importance_values, rtol=1e-12
+    )
+    assert drawn.notes[-1] == "rows: 20 of 200, drawn with seed 0"
 
 
 class Service:

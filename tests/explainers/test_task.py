@@ -68,7 +68,11 @@ def test_every_other_explainer_takes_the_word(model):
 @pytest.mark.parametrize(
     ("known", "task", "words"),
     [
-        (FOREST, "regression", "RandomForestClassifier is a classification, whose output is 2 classes. Got 'regression'"),
+        (
+            FOREST,
+            "regression",
+            "RandomForestClassifier is a classification, whose output is 2 classes. Got 'regression'",
+        ),
         (FOREST.predict_proba, "regression", "is a classification, whose output is 2 classes"),
         (RandomForestRegressor(3).fit(X, CLASSES), "classification", "RandomForestRegressor is a regression"),
         (LinearRegression().fit(X, CLASSES), "classification", "is a regression, whose output is a number"),
