@@ -71,6 +71,9 @@ class Question:
         Player of each engineered column; None: each column is its own.
     n_players : int or None
         Number of players P, when `players` is given.
+    settings : Settings
+    weights : ndarray of shape (B,), or None
+        Weights of the background rows; None: all alike.
     """
 
     model: FittedModel
@@ -78,6 +81,7 @@ class Question:
     players: npt.NDArray[np.intp] | None = None
     n_players: int | None = None
     settings: Settings = field(default_factory=Settings)
+    weights: Values | None = None
 
 
 class Engine(Protocol):

@@ -53,9 +53,9 @@ class Evaluator:
         """Return (n, B, m, K) for n rows and coalitions of players, (m, P)."""
         raise NotImplementedError
 
-    def means(self, rows: Table, coalitions: Coalitions) -> Means:
-        """Return the means over the background, (n, m, K)."""
-        return np.asarray(self(rows, coalitions).mean(axis=1))
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """Return the means over the background, (n, m, K), weighted by the share of each row, (B,), if there is one."""
+        return _mean(self(rows, coalitions), share)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players) -> Evaluator:
@@ -122,9 +122,9 @@ class _TreeOutputs(Evaluator):
         parts = [self._of_row(row, coalitions) for row in self._model.encode(rows.data)]
         return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
 
-    def means(self, rows: Table, coalitions: Coalitions) -> Means:
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator; the outputs of single background rows are not kept."""
-        parts = [self._of_row(row, coalitions).mean(axis=1) for row in self._model.encode(rows.data)]
+        parts = [_mean(self._of_row(row, coalitions), share) for row in self._model.encode(rows.data)]
         return _every_output(np.stack(parts), self._model)
 
     def _of_row(self, row: Matrix, coalitions: Coalitions) -> Outputs:
@@ -148,9 +148,9 @@ class _MixtureOutputs(Evaluator):
     def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
         return self._combine([member(rows, coalitions) for member in self._members])
 
-    def means(self, rows: Table, coalitions: Coalitions) -> Means:
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the combination of the members' means."""
-        return self._combine([member.means(rows, coalitions) for member in self._members])
+        return self._combine([member.means(rows, coalitions, share) for member in self._members])
 
     def _combine(self, parts: list[Outputs]) -> Outputs:
         weighted = [part @ weights for part, weights in zip(parts, self._structure.weights, strict=True)]
@@ -207,6 +207,11 @@ def predict_finite(model: FittedModel, data: object) -> Matrix:
             f"{model.output_space}; a Shapley value needs finite outputs."
         )
     return outputs
+
+
+def _mean(outputs: Outputs, share: Matrix | None) -> Outputs:
+    """Mean over the second axis, the background rows."""
+    return np.asarray(outputs.mean(axis=1) if share is None else np.average(outputs, axis=1, weights=share))
 
 
 def _every_output(outputs: Outputs, model: FittedModel) -> Outputs:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from automl_explain.explainers._background import read_weighted
 from automl_explain.explainers._column_list import ColumnList
 from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
@@ -55,7 +56,7 @@ class TabularExplainer:
         A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a function from a table to predictions.
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
         The background: rows that stand for absent features, as the model takes them. Tree and linear models use all of
-        them.
+        them. A result of `shap.kmeans` is taken with its weights.
     features : sequence of str, optional
         Column names, for tables without names.
     classes : sequence, optional
@@ -164,6 +165,7 @@ class TabularExplainer:
         if transformations is not None:
             model = Pipeline([("transformations", transformations), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
+        initialization_examples, weights = read_weighted(initialization_examples)
         described = (describe_function if is_function else describe)(model, initialization_examples)
         described = with_task(described, model_task)
         raw = self._read_background(described, initialization_examples)
@@ -181,7 +183,7 @@ class TabularExplainer:
         n_columns = background.n_columns if background is not None else self.model.n_features or 0
         self._subset = find_subset(explain_subset, self.features, n_players or n_columns)
         with self._reading("initialization_examples"):
-            self._engine = self._build(Question(self.model, background, players, n_players, settings))
+            self._engine = self._build(Question(self.model, background, players, n_players, settings, weights))
 
     @property
     def method(self) -> str:

@@ -24,14 +24,23 @@ class Game:
         B rows in the model's engineered format.
     players : ndarray of int, shape (f,), or None
         Player of each column.
+    share : ndarray of shape (B,), optional
+        Weights of the background rows, adding up to 1; default: all alike.
     """
 
-    def __init__(self, model: FittedModel, background: Table, players: npt.NDArray[np.intp] | None = None) -> None:
+    def __init__(
+        self,
+        model: FittedModel,
+        background: Table,
+        players: npt.NDArray[np.intp] | None = None,
+        share: Matrix | None = None,
+    ) -> None:
         self._model = model
         self._background = background
         self._players = np.arange(background.n_columns) if players is None else players
         self._evaluator = evaluator(model, background, self._players)
-        self.base_values = predict_finite(model, background.data).mean(axis=0)
+        self._share = share
+        self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
 
     def outputs(self, rows: Table) -> Matrix:
         """Return the model's outputs for rows in its engineered format, minus that of the empty coalition, (n, K)."""
@@ -54,5 +63,5 @@ class Game:
         step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (len(self.base_values) + 2)))
         for start in range(0, len(coalitions), step):
             part = slice(start, start + step)
-            values[:, part] = self._evaluator.means(rows, coalitions[part])
+            values[:, part] = self._evaluator.means(rows, coalitions[part], self._share)
         return np.asarray(values - self.base_values)

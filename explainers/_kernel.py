@@ -16,6 +16,7 @@ from automl_explain.explainers._model import Composite, Opaque, OwnValues, Struc
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._row_blocks import Clock, RowBlock
 from automl_explain.explainers._table import Table
+from automl_explain.explainers._tree_paths import as_weights
 
 OUTPUTS_AT_ONCE = 1 << 17
 """Outputs of mixed rows that are computed together: few enough for the cache."""
@@ -64,8 +65,9 @@ class KernelEngine:
         structure = model.structure
         self._effort = PREDICTED if isinstance(structure, Opaque) else STRUCTURED
         size = settings.background_size or self._effort.background
-        background, note = representative(model, question.background, size)
-        self._game = Game(model, background, question.players)
+        share = None if question.weights is None else as_weights(question.weights, len(question.background))
+        background, share, note = representative(model, question.background, size, share)
+        self._game = Game(model, background, question.players, share)
         self._n_background = len(background)
         self._settings = settings
         self._n_players = question.n_players or background.n_columns

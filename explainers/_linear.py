@@ -46,10 +46,11 @@ class LinearEngine:
 
 
 def _column_means(question: Question) -> Values:
-    """Mean of each encoded column over the background; a sparse one is never made dense as a whole."""
+    """Weighted mean of each encoded column over the background; a sparse one is never made dense as a whole."""
     background = question.background
     assert background is not None
     n_rows = max(1, BLOCK_BYTES // (8 * background.n_columns)) if background.is_sparse else len(background)
     blocks = (np.arange(start, min(start + n_rows, len(background))) for start in range(0, len(background), n_rows))
-    sums = (np.asarray(question.model.encode(background.take(rows).data).sum(axis=0)).ravel() for rows in blocks)
-    return np.asarray(sum(sums) / len(background), dtype=np.float64)
+    weights = np.ones(len(background)) if question.weights is None else question.weights
+    sums = (np.asarray(question.model.encode(background.take(rows).data).T @ weights[rows]).ravel() for rows in blocks)
+    return np.asarray(sum(sums) / weights.sum(), dtype=np.float64)

@@ -189,6 +189,11 @@ class MimicExplainer(TabularExplainer):
     def _build(self, question: Question) -> Engine:
         assert question.background is not None
         self._teacher = question.model
+        if question.weights is not None:
+            raise InvalidInputError(
+                "MimicExplainer learns from rows that count alike, and initialization_examples has weights of its own. Pass "
+                "the rows before they were summarised."
+            )
         if question.background.is_sparse and not self._surrogate.takes_sparse:
             raise InvalidInputError(
                 f"{type(self._surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that does, "

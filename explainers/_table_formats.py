@@ -25,6 +25,15 @@ def _is_named_array(data: Any) -> bool:
     return hasattr(data, "data") and hasattr(data, "group_names")
 
 
+def row_weights(data: Any) -> npt.NDArray[np.float64] | None:
+    """Return the weights of the rows of an object such as shap's DenseData; None where all are alike or there are none."""
+    weights = getattr(data, "weights", None) if _is_named_array(data) else None
+    if weights is None:
+        return None
+    array = np.asarray(weights, dtype=np.float64)
+    return array if np.ptp(array) != 0 else None
+
+
 def _has_pandas_form(data: Any) -> bool:
     return hasattr(data, "to_pandas") and not isinstance(data, type)
 
@@ -64,11 +73,10 @@ def _from_arrow(table: Any, what: str) -> Native:
 
 def _from_named_array(data: Any, what: str) -> Native:
     """Read an object with `data` and `group_names`, such as shap's DenseData."""
-    weights = getattr(data, "weights", None)
-    if weights is not None and np.ptp(np.asarray(weights, dtype=np.float64)) > 0:
+    if row_weights(data) is not None:
         raise InvalidInputError(
-            f"{what} has weights of its own, which rows of a table do not have. Pass the data and weights= to "
-            "TreeExplainer, or the rows before they were summarised: the explainers choose fewer ones themselves."
+            f"{what} has weights of its own, which rows of a table do not have. Pass the rows before they were summarised; "
+            "weights are taken of a background, by TabularExplainer and the explainers of one kind."
         )
     values, names = read_table(data.data, what)
     own = tuple(map(str, data.group_names))

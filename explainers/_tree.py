@@ -17,7 +17,7 @@ class TreeEngine:
 
     method = "tree"
 
-    def __init__(self, question: Question, weights: npt.ArrayLike | None = None) -> None:
+    def __init__(self, question: Question) -> None:
         trees = question.model.structure
         assert isinstance(trees, Trees)
         self._question = question
@@ -28,7 +28,7 @@ class TreeEngine:
             self.reason = "a tree ensemble, explained exactly along its paths; absent features follow the trees' covers"
         else:
             background = question.model.encode(question.background.data)
-            self._solver = Interventional(trees, background, weights, player=question.players)
+            self._solver = Interventional(trees, background, question.weights, player=question.players)
             self.reason = (
                 f"a tree ensemble, explained exactly from its trees; absent features come from all {len(background)} "
                 "background rows"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._table import as_table, check_same_columns
 from automl_explain.explainers._tree import TreeEngine
+from automl_explain.explainers._tree_paths import as_weights
 from automl_explain.explainers._trees import Trees
 
 
@@ -130,10 +132,11 @@ class TreeExplainer(TabularExplainer):
         super()._check_structure(model)
 
     def _build(self, question: Question) -> Engine:
-        if isinstance(question.model.structure, Trees):
-            return TreeEngine(question, self._weights)
-        if self._weights is not None:
+        if self._weights is None:
+            return build_engine(question)
+        if question.background is None or question.weights is not None:
             raise InvalidInputError(
-                "The 'weights' parameter weighs the background of the additive output of trees that can be read."
+                "The 'weights' parameter weighs the rows of a background without weights of its own. Got "
+                + ("no background." if question.background is None else "one that has some.")
             )
-        return build_engine(question)
+        return build_engine(replace(question, weights=as_weights(self._weights, len(question.background))))

@@ -148,6 +148,6 @@ def test_what_own_values_cannot_give_is_refused():
     with pytest.raises(UnsupportedModelError, match=r"Interaction values .* target statistics"):
         explainer.interaction_values(table().iloc[:2])
     with pytest.raises(InvalidInputError, match="'weights' parameter"):
-        TreeExplainer(fitted("binary"), table().iloc[:5], weights=np.ones(5))
+        TreeExplainer(fitted("binary"), weights=np.ones(5))
     with pytest.raises(UnsupportedModelError, match="in probability is Opaque"):
         TreeExplainer(fitted("binary"), output="probability")
