@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table
@@ -44,8 +45,13 @@ class Settings:
     background_size: int | None = None
     tolerance: float | None = None
     time_budget: float | None = None
+    background_summary: str = "representative"
 
     def __post_init__(self) -> None:
+        if self.background_summary not in SUMMARIES:
+            raise InvalidInputError(
+                f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."
+            )
         for name in ("nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"):
             value = getattr(self, name)
             if value is None:

@@ -84,6 +84,8 @@ class TabularExplainer:
         Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
     background_size : int, optional
         Background rows kept for such models, 50 by default; which ones is said in the explanation's notes.
+    background_summary : {"representative", "kmeans"}, default "representative"
+        Rows spread evenly over the model's predictions, or weighted means of similar rows, with values the columns have.
     tolerance : float, optional
         Look at more and more coalitions of such a model, until every standard error is at most this, in the unit of the
         output, or `max_evaluations` or `time_budget` is reached; the explanation's notes say which.
@@ -94,12 +96,11 @@ class TabularExplainer:
         Call `model` itself for predictions, whatever methods it has. Plain functions are recognised without it; it goes
         without `transformations`.
     explain_subset : sequence of str or int, optional
-        Features, by name or position, whose values are returned, in that order: those they have among all features, whose
-        other values are summed in `Explanation.left_out`. Positions and names are those of the features explained.
+        Features, by name or position, whose values among all features are returned, in that order; the sum of the others'
+        is `Explanation.left_out`.
     model_task : {"classification", "regression"}, optional
-        What the model is, if its predictions leave that open: a function or a model known by one column of predictions is
-        taken for a regression; as a classification, the column is the probability of the second of two classes. Default:
-        what the model says itself, which may not be contradicted.
+        Default: what the model says itself, which may not be contradicted. A function or model known by one column of
+        predictions is taken for a regression; as a classification, they are probabilities of the second of two classes.
 
     Raises
     ------
@@ -148,12 +149,14 @@ class TabularExplainer:
         tolerance: float | None = None,
         time_budget: float | None = None,
         is_function: bool = False,
+        background_summary: str = "representative",
         explain_subset: Sequence[Any] | None = None,
         model_task: str | None = None,
     ) -> None:
         settings = Settings(
-            random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget
-        )
+            random_state, n_jobs, progress, nsamples, max_evaluations, background_size, tolerance, time_budget,
+            background_summary,
+        )  # fmt: skip
         if is_function and transformations is not None:
             raise InvalidInputError(
                 "The 'is_function' parameter goes without 'transformations': pass a function that transforms as well."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._background import representative
+from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._design import Design, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._game import Game
@@ -66,7 +66,8 @@ class KernelEngine:
         self._effort = PREDICTED if isinstance(structure, Opaque) else STRUCTURED
         size = settings.background_size or self._effort.background
         share = None if question.weights is None else as_weights(question.weights, len(question.background))
-        background, share, note = representative(model, question.background, size, share)
+        summarise = SUMMARIES[settings.background_summary]
+        background, share, note = summarise(model, question.background, size, share)
         self._game = Game(model, background, question.players, share)
         self._n_background = len(background)
         self._settings = settings

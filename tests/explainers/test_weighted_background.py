@@ -1,8 +1,10 @@
 """Backgrounds whose rows have weights: the same as rows repeated so many times, by every engine."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import shap
+from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -15,7 +17,7 @@ from automl_explain import (
     TabularExplainer,
     TreeExplainer,
 )
-from automl_explain.explainers._background import representative
+from automl_explain.explainers._background import means, representative
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table
 from tests.oracles import model_game, shapley_values
@@ -92,3 +94,63 @@ def test_probabilities_of_trees_take_weights():
 def test_weights_that_would_be_lost_are_refused(make, words):
     with pytest.raises(InvalidInputError, match=words):
         make()
+
+
+def test_means_are_those_of_shap_where_groups_lie_apart():
+    rng = np.random.default_rng(2)
+    rows = np.repeat(rng.permutation(24).reshape(6, 4) * 10.0, [40, 30, 30, 20, 20, 10], axis=0)
+    rows = rows + rng.normal(scale=0.1, size=rows.shape)
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    model = describe(LinearRegression().fit(rows, rows.sum(axis=1)))
+    found, weights, note = means(model, Table(rows), 6)
+    theirs = shap.kmeans(rows, 6)
+    mine, order = np.lexsort(found.data.T), np.lexsort(theirs.data.T)
+    np.testing.assert_array_equal(found.data[mine], theirs.data[order])
+    np.testing.assert_allclose(weights[mine], theirs.weights[order])
+    assert note.startswith("background: 6 weighted means of 150 rows")
+
+
+def mixed():
+    rng = np.random.default_rng(3)
+    return pd.DataFrame(
+        {
+            "size": np.where(rng.random(120) < 0.3, np.nan, rng.normal(size=120)),
+            "kind": pd.Categorical.from_codes(rng.integers(0, 3, 120), ["x", "y", "z"]),
+            "day": pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 99, 120), unit="D"),
+            "flag": rng.random(120) < 0.5,
+            "count": pd.array(rng.integers(0, 5, 120), dtype="Int64"),
+        }
+    )
+
+
+def test_means_hold_values_and_types_of_their_columns():
+    rows = mixed()
+    model = describe(lambda table: np.asarray(table["flag"], dtype=float), rows)
+    found, weights, _ = means(model, Table(rows, tuple(rows.columns)), 8)
+    assert len(found) == len(weights) == 8
+    assert found.data.dtypes.tolist() == rows.dtypes.tolist()
+    for name in rows:
+        assert set(found.data[name].dropna()) <= set(rows[name].dropna())
+
+
+def test_a_summary_of_weighted_rows_weighs_what_stands_for_more():
+    share = np.random.default_rng(4).dirichlet(np.ones(150))
+    repeated = np.round(share * 3000).astype(int)
+    kept, weights, _ = means(describe(FOREST), Table(X), 40, repeated / repeated.sum())
+    assert weights.sum() == pytest.approx(1)
+    assert abs(weights @ kept.data - repeated @ X / repeated.sum()).max() < 0.1
+
+
+def test_explanations_say_which_summary_they_rest_on():
+    model = KNeighborsClassifier().fit(X, CLASSES)
+    explainer = TabularExplainer(model, X, background_size=20, background_summary="kmeans")
+    explanation = explainer.explain_local(X[:2])
+    assert explanation.notes[0].startswith("background: 20 weighted means of 150 rows, by k-means")
+    assert explanation.additivity_error < 1e-9
+    assert abs(explanation.expected_values - model.predict_proba(X).mean(axis=0)).max() < 0.15
+    with pytest.raises(InvalidInputError, match="must be one of"):
+        TabularExplainer(model, X, background_summary="medoids")
+    with pytest.raises(InvalidInputError, match="needs a dense background"):
+        TabularExplainer(
+            KNeighborsClassifier().fit(sparse.csr_matrix(X), CLASSES), sparse.csr_matrix(X), background_summary="kmeans"
+        )
