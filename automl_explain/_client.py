@@ -192,14 +192,17 @@ def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
     def columns(values: Any) -> Any:
         return None if values is None else values[..., kept]
 
-    data = explanation.data
+    data, values, left_out = explanation.data, explanation.local_importance_values, explanation.left_out
+    if values is not None and left_out is not None:
+        left_out = left_out + values.sum(axis=-1) - values[..., kept].sum(axis=-1)
     note = (
         f"features: the {top_k} most important of {explanation.num_features}; the values of the others are left out, so "
         "that a row's values do not add up to its prediction"
     )
     return replace(
         explanation,
-        local_importance_values=columns(explanation.local_importance_values),
+        local_importance_values=columns(values),
+        left_out=left_out,
         standard_errors=columns(explanation.standard_errors),
         fold_importances=columns(explanation.fold_importances),
         global_values=columns(explanation.global_values),

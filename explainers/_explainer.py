@@ -33,7 +33,7 @@ from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches
 from automl_explain.explainers._subset import find_subset, keep_features
-from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
+from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, conform
 from automl_explain.explainers._task import with_task
 
 FeatureSpace = Literal["engineered", "raw"]
@@ -177,6 +177,7 @@ class TabularExplainer:
         self._raw = space == "raw"
         self._input_names = self.model.input_names or (None if raw is None else raw.names)
         self._n_inputs = self.model.n_inputs if raw is None else raw.n_columns
+        self._given_names = features
         with self._reading("initialization_examples"):
             background = None if raw is None else self._engineer(raw)
         self._like = raw
@@ -227,7 +228,8 @@ class TabularExplainer:
         AdditivityError
             If the values do not add up to the predictions.
         """
-        raw = check_same_columns(as_table(X), self._input_names, self._n_inputs, "X")
+        table = arrange(as_table(X), self._input_names or self._given_names)
+        raw = check_same_columns(table, self._input_names, self._n_inputs, "X")
         with self._reading("X"):
             raw = raw if self._like is None else conform(raw, self._like)
             rows = self._engineer(raw)

@@ -20,7 +20,7 @@ from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._sampling import as_policy
 from automl_explain.explainers._subset import find_subset, keep_features
-from automl_explain.explainers._table import Table, as_table, check_same_columns, conform
+from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, conform
 from automl_explain.explainers._task import with_task
 
 Floats = npt.NDArray[np.float64]
@@ -154,7 +154,8 @@ class LIMEExplainer:
         ColumnMismatchError
             If the columns are not those of the training rows.
         """
-        rows = _dense(check_same_columns(as_table(X), self._training.names, self._training.n_columns, "X"), "X")
+        table = arrange(as_table(X), self._training.names or self.features)
+        rows = _dense(check_same_columns(table, self._training.names, self._training.n_columns, "X"), "X")
         rows = conform(rows, self._training)
         drawn = self._hood.draw(self._n_samples - 1, np.random.default_rng(self._random_state))
         seen, predictions = self._hood.see(rows), self._predict(rows)

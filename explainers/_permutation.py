@@ -20,7 +20,7 @@ from automl_explain.explainers._sampling import as_policy
 from automl_explain.explainers._scoring_metric import Metric, find_metric
 from automl_explain.explainers._stand_in import StandIn, as_estimator
 from automl_explain.explainers._subset import find_subset, keep_features
-from automl_explain.explainers._table import Table, as_table, check_same_columns, nearest
+from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, nearest
 from automl_explain.explainers._task import with_task
 
 
@@ -140,6 +140,7 @@ class PFIExplainer:
         """
         given = as_table(X)
         read = describe(self.model, given.data)
+        given = arrange(given, read.input_names or self._features)
         described = with_task(read, self._model_task)
         table = check_same_columns(given, described.input_names, described.n_inputs, "X")
         estimator = as_estimator(self.model if described is read else described, described)

@@ -178,6 +178,18 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
     return table
 
 
+def arrange(table: Table, names: Sequence[str] | None) -> Table:
+    """Return the table in the order of `names` where these are its own columns; else as it is.
+
+    Names given beside an array say what its columns are, so that a frame with these columns is not read by position.
+    """
+    if table.names is None or not np.iterable(names):
+        return table
+    wanted = tuple(map(str, names))
+    same = len(wanted) == table.n_columns and set(wanted) == set(table.names)
+    return check_same_columns(table, wanted, None, "X") if same else table
+
+
 def conform(table: Table, like: Table) -> Table:
     """Return the table in the format of another with the same columns: frame or array, sparse or not, categories.
 

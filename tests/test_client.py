@@ -15,6 +15,7 @@ from automl_explain import (
     PFIExplainer,
     RunHistory,
     RunNotFoundError,
+    TabularExplainer,
     explain_model,
     retrieve_model_explanation,
 )
@@ -114,3 +115,13 @@ def test_what_is_not_found_is_answered_with_what_there_is(client):
         ExplanationClient.from_run("nope")
     with pytest.raises(InvalidInputError, match="takes a Run"):
         ExplanationClient("nope")
+
+
+def test_the_sum_of_features_left_out_grows_by_those_that_top_k_leaves_out(client):
+    X = TABLE[["age", "pay"]].assign(rest=np.sin(np.arange(60.0)))
+    model = Ridge().fit(X, X["age"] + 3 * X["pay"] - X["rest"])
+    client.upload_model_explanation(TabularExplainer(model, X, explain_subset=["pay", "age"]).explain_local(X[:5]))
+    found = client.download_model_explanation(top_k=1)
+    total = found.local_importance_values.sum(axis=-1) + found.left_out + found.expected_values
+    assert found.num_features == 1
+    np.testing.assert_allclose(total, model.predict(X[:5]), rtol=1e-9)

@@ -15,9 +15,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from automl_explain import (
     InvalidInputError,
     LGBMExplainableModel,
+    LIMEExplainer,
     LinearExplainer,
     MimicExplainer,
     MissingExtraError,
+    PFIExplainer,
     TabularExplainer,
     explain_model,
 )
@@ -167,3 +169,25 @@ class TestRefused:
     def test_what_is_no_table(self, thing):
         with pytest.raises(InvalidInputError, match="must be a table"):
             as_table(thing)
+
+
+NAMED_EXPLAINERS = {
+    "tabular": lambda model, X: TabularExplainer(model, X, features=NAMES).explain_local,
+    "mimic": lambda model, X: MimicExplainer(model, X, LGBMExplainableModel, features=NAMES).explain_local,
+    "lime": lambda model, X: LIMEExplainer(model, X, features=NAMES, num_samples=200).explain_local,
+    "permutation": lambda model, X: (
+        lambda rows: PFIExplainer(model, features=NAMES).explain_global(rows, model.predict(cells()))
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")  # the model was fitted on an array
+@pytest.mark.parametrize("kind", NAMED_EXPLAINERS)
+def test_named_columns_of_an_array_are_not_read_by_position_from_a_frame(kind):
+    X = cells()
+    model = LinearRegression().fit(X, X @ [3.0, -2.0, 1.0, 0.5])
+    explain = NAMED_EXPLAINERS[kind](model, X)
+    table = pd.DataFrame(X, columns=NAMES)
+    expected, found = explain(table), explain(table[NAMES[::-1]])
+    assert found.feature_labels == expected.feature_labels == tuple(NAMES)
+    np.testing.assert_allclose(found.global_importance_values, expected.global_importance_values, rtol=1e-9)
