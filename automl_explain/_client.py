@@ -58,8 +58,9 @@ class ExplanationClient:
 
         Parameters
         ----------
-        run : Run, str, AutoML, Optuna trial or scikit-learn search
-            A run, its id, or what `retrieve_model_explanation` takes.
+        run : Run, str, AutoML, Optuna trial, scikit-learn search or MLflow run
+            A run, its id, or what `retrieve_model_explanation` takes. Explanations of an MLflow run are its artifacts,
+            at the tracking URI that MLflow is set to.
         history : RunHistory, optional
             Where to look up an id; default: the default history.
 
@@ -67,6 +68,8 @@ class ExplanationClient:
         ------
         RunNotFoundError
             If there is no such run.
+        HistoryError
+            If an MLflow server does not answer.
         """
         return cls(find_run(run, history))
 

@@ -239,9 +239,9 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
 
     Parameters
     ----------
-    run : Run, str, AutoML, or Optuna trial
+    run : Run, str, AutoML, Optuna trial or MLflow run
         A run, its id, an AutoML object fitted with ``model_explainability=True``, which stands for the model that its
-        `predict` uses, or a trial that a `TrialExplainer` saw.
+        `predict` uses, a trial that a `TrialExplainer` saw, or an MLflow run with explanations.
     history : RunHistory, optional
         Where to look up an id; default: the default history. A trial says itself where its history was.
 

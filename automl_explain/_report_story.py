@@ -20,6 +20,7 @@ from automl_explain._views import (
 )
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._run import Run
 
 TOP = 3
@@ -130,9 +131,14 @@ def tell(runs: Sequence[Run]) -> Story:
         raise InvalidInputError(
             f"A report is about one search. Got runs of {len(searches)}: {searches[:5]}. Write one report for each."
         )
+    history = runs[0].history
+    if not isinstance(history, RunHistory):
+        raise InvalidInputError(
+            f"A report is about a search of a run history. Got a run of {history!r}; use save_plots with its explanation."
+        )
     best = best_run(runs)
     models, unreadable = _models(runs, best)
-    return Story(runs[0].history.search(searches[0]), runs, best, models, unreadable)
+    return Story(history.search(searches[0]), runs, best, models, unreadable)
 
 
 def best_run(runs: Sequence[Run]) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from automl_explain.explainers._explainer import TabularExplainer
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._model import Composite, FittedModel, Opaque
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._registry import load
 from automl_explain.explainers._table import Table
 from automl_explain.integrations._folds import mean_over_folds
 from automl_explain.integrations._history import RunHistory
@@ -29,6 +31,8 @@ COALITIONS_PER_COLUMN = 8
 """Coalitions evaluated for each row of such a run, per column."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
+LISTENERS = {"mlflow": "automl_explain._mlflow_search:log_runs"}
+"""Library -> what is given the runs of a search when they have been explained, in a program that uses the library."""
 QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
@@ -126,6 +130,9 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
         for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
             done.result()
             advance(1)
+    for library, listener in LISTENERS.items():
+        if library in sys.modules:
+            load(listener)(job.history, ids, job.options)
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:

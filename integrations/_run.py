@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
-    from automl_explain.integrations._history import RunHistory
 
 STATUSES = ("captured", "explained", "skipped", "failed")
 """captured: the model was seen, not explained yet; skipped and failed have a reason."""
@@ -45,6 +44,22 @@ class StoredExplanation:
         return f"{self.id} ({comment}{columns} columns, {self.created:%Y-%m-%d %H:%M} UTC)"
 
 
+class ExplanationStore(Protocol):
+    """Where a run and its explanations are kept: a `RunHistory`, or an MLflow server."""
+
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+
+    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+        """Keep an explanation of a run and return its id."""
+
+    def explanations(self, run_id: str) -> list[StoredExplanation]:
+        """Return what is known of a run's explanations, oldest first."""
+
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+        """Return an explanation of a run, by default the most recent."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a search.
@@ -77,7 +92,7 @@ class Run:
         Time that explaining took.
     top : tuple of (str, float)
         The most important features.
-    history : RunHistory
+    history : RunHistory or MlflowStore
         Where the run is kept.
     """
 
@@ -94,7 +109,7 @@ class Run:
     sample_size: int | None
     seconds: float | None
     top: tuple[tuple[str, float], ...]
-    history: RunHistory = field(repr=False, compare=False)
+    history: ExplanationStore = field(repr=False, compare=False)
 
     @property
     def explanation(self) -> Explanation:

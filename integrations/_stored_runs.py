@@ -17,6 +17,7 @@ FINDERS: dict[str, str] = {
     "optuna.BaseTrial": f"{_PLACE}.optuna:run_of_trial",
     "sklearn.BaseSearchCV": f"{_PLACE}.sklearn_search:run_of_search",
     "optuna.Study": f"{_PLACE}.optuna:run_of_study",
+    "mlflow.Run": f"{_PLACE}.mlflow:run_of_mlflow",
 }
 """Class, named as in the table of readers, -> function from the object and a history or None to its `Run`."""
 
@@ -51,8 +52,8 @@ def find_run(source: Any, history: RunHistory | None = None) -> Run:
             return found
     if not hasattr(source, "final_run"):
         raise InvalidInputError(
-            "A run must be a Run, a run id, an automl_explain.integrations.flaml.AutoML, an Optuna trial, or a "
-            "scikit-learn search. Got "
+            "A run must be a Run, a run id, an automl_explain.integrations.flaml.AutoML, an Optuna trial, a "
+            "scikit-learn search, or an MLflow run. Got "
             f"{type(source).__module__}.{type(source).__qualname__}. Explain a fitted model with explain_model."
         )
     run = source.final_run

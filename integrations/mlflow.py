@@ -1,0 +1,224 @@
+"""Explanations kept as artifacts of MLflow runs, in whatever store or server the tracking URI names.
+
+An explanation is the file ``automl_explain/<id>.zip`` of its run. A tag of the run, written when the file is there
+whole, says what it is: a reader finds every explanation without opening one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from automl_explain.explainers._errors import (
+    ExplanationNotFoundError,
+    HistoryError,
+    InvalidInputError,
+    MissingExtraError,
+    RunNotFoundError,
+)
+from automl_explain.explainers._explanation import Explanation
+from automl_explain.integrations._run import Run, StoredExplanation
+
+try:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+except ImportError as error:
+    raise MissingExtraError("MLflow runs need mlflow: pip install 'automl-explain[mlflow]'") from error
+
+if TYPE_CHECKING:
+    from automl_explain.integrations._history import RunHistory
+
+FOLDER = "automl_explain"
+"""Folder of a run's artifacts."""
+EXPLANATION_TAG = "automl_explain.explanation."
+"""Beginning of the tags that say which explanations a run has."""
+RUN_TAG = "automl_explain.run"
+"""Tag with the id that a run has in the run history."""
+LONGEST_COMMENT = 2000
+"""Characters; MLflow would cut a longer tag."""
+CONNECT_SECONDS = 5.0
+"""A server that does not answer within this is down; MLflow itself would try again for minutes."""
+
+
+class MlflowStore:
+    """MLflow runs as `ExplanationClient` and `retrieve_model_explanation` use a run history.
+
+    Both take an MLflow run as it is, so that this class is seldom needed by its name.
+
+    Parameters
+    ----------
+    tracking_uri : str, optional
+        Default: the one that MLflow is set to.
+
+    Raises
+    ------
+    HistoryError
+        If a tracking server does not answer.
+
+    Examples
+    --------
+    >>> from automl_explain.integrations.mlflow import MlflowStore
+    >>> store = MlflowStore("http://localhost:5000")  # doctest: +SKIP
+    >>> store.explanation(mlflow_run.info.run_id).get_ranked_global_names(2)  # doctest: +SKIP
+    ['bmi', 's5']
+    """
+
+    def __init__(self, tracking_uri: str | None = None) -> None:
+        self.uri = tracking_uri or mlflow.get_tracking_uri()
+        _check_answers(self.uri)
+        self.client = mlflow.MlflowClient(self.uri)
+
+    def __repr__(self) -> str:
+        return f"MlflowStore({self.uri!r})"
+
+    def run(self, run_id: str) -> Run:
+        """Return an MLflow run as a `Run`.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the tracking store has no such run.
+        HistoryError
+            If it cannot be read.
+        """
+        found = self._read(run_id)
+        data, info = found.data, found.info
+        stored = any(name.startswith(EXPLANATION_TAG) for name in data.tags)
+        return Run(
+            id=run_id,
+            search=str(info.experiment_id),
+            number=0,
+            learner=data.tags.get("automl_explain.learner") or info.run_name or "",
+            config=dict(data.params),
+            loss=data.metrics.get("loss"),
+            metric=data.tags.get("automl_explain.metric", ""),
+            kind=data.tags.get("automl_explain.kind", "trial"),
+            status="explained" if stored else "skipped",
+            why="" if stored else "nothing has been uploaded to this MLflow run",
+            sample_size=None,
+            seconds=None,
+            top=(),
+            history=self,
+        )
+
+    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+        """Upload an explanation to an MLflow run and return its id.
+
+        Raises
+        ------
+        InvalidInputError
+            If the comment is longer than a tag can be.
+        HistoryError
+            If it cannot be written.
+        """
+        if len(comment) > LONGEST_COMMENT:
+            raise InvalidInputError(
+                f"A comment on an MLflow run may have {LONGEST_COMMENT:,} characters. Got {len(comment):,}."
+            )
+        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
+        facts = {"created": time.time(), "comment": comment, "is_raw": explanation.is_raw, "seconds": seconds}
+        with tempfile.TemporaryDirectory() as folder, self.talking():
+            path = Path(folder) / f"{explanation_id}.zip"
+            explanation.save(path)
+            self.client.log_artifact(run_id, str(path), FOLDER)
+            self.client.set_tag(run_id, EXPLANATION_TAG + explanation_id, json.dumps(facts))
+        return explanation_id
+
+    def explanations(self, run_id: str) -> list[StoredExplanation]:
+        """Return what is known of a run's explanations, oldest first."""
+        found = []
+        for name, text in self._read(run_id).data.tags.items():
+            if name.startswith(EXPLANATION_TAG):
+                facts = json.loads(text)
+                created = datetime.fromtimestamp(facts["created"], UTC)
+                stored = StoredExplanation(
+                    name.removeprefix(EXPLANATION_TAG), run_id, created, facts["comment"], facts["is_raw"]
+                )
+                found.append(stored)
+        return sorted(found, key=lambda one: (one.created, one.id))
+
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+        """Download an explanation of a run, by default the most recent.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such run.
+        ExplanationNotFoundError
+            If the run has no such explanation.
+        HistoryError
+            If it cannot be read.
+        """
+        found = [one for one in self.explanations(run_id) if explanation_id in (None, one.id)]
+        if not found:
+            what = "" if explanation_id is None else f" {explanation_id!r}"
+            raise ExplanationNotFoundError(
+                f"The MLflow run {run_id} of {self.uri} has no explanation{what}. Upload one with "
+                "ExplanationClient.from_run(mlflow_run).upload_model_explanation(explanation), or search with "
+                "model_explainability=True while the run is active."
+            )
+        with tempfile.TemporaryDirectory() as folder, self.talking():
+            return Explanation.load(self.client.download_artifacts(run_id, f"{FOLDER}/{found[-1].id}.zip", folder))
+
+    @contextmanager
+    def talking(self) -> Iterator[None]:
+        """Turn what MLflow raises within the block into a `HistoryError` that names the tracking URI."""
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            if isinstance(error, HistoryError):
+                raise
+            raise HistoryError(
+                f"MLflow at {self.uri} failed: {str(error).strip().rstrip('.')}. Is it the tracking URI you mean, and does "
+                "its server run? See mlflow.set_tracking_uri."
+            ) from error
+
+    def _read(self, run_id: str) -> Any:
+        with self.talking():
+            try:
+                return self.client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise RunNotFoundError(
+                    f"There is no MLflow run {run_id!r} at {self.uri}. Set the tracking URI of its server with "
+                    "mlflow.set_tracking_uri."
+                ) from error
+
+
+def run_of_mlflow(mlflow_run: Any, history: RunHistory | None = None) -> Run:
+    """Return the `Run` that stands for an MLflow run; what is stored with it becomes its artifacts.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the tracking store that MLflow is set to has no such run.
+    HistoryError
+        If its server does not answer.
+    """
+    return MlflowStore().run(mlflow_run.info.run_id)
+
+
+def _check_answers(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or parts.hostname is None:
+        return
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise HistoryError(
+            f"The MLflow server {uri} does not answer: {error}. Start it, or name another with mlflow.set_tracking_uri."
+        ) from error
+
+
+__all__ = ["MlflowStore", "run_of_mlflow"]

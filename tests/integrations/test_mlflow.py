@@ -1,0 +1,228 @@
+"""Explanations as artifacts of MLflow runs, on a real server with an SQLite back end."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+mlflow = pytest.importorskip("mlflow")
+
+from automl_explain import (  # noqa: E402
+    ExplanationClient,
+    ExplanationNotFoundError,
+    HistoryError,
+    InvalidInputError,
+    RunHistory,
+    RunNotFoundError,
+    explain_model,
+    retrieve_model_explanation,
+    write_report,
+)
+from automl_explain.integrations.mlflow import MlflowStore  # noqa: E402
+from automl_explain.integrations.optuna import TrialExplainer  # noqa: E402
+
+TABLE = pd.DataFrame({"town": list("abc") * 20, "age": np.arange(60.0), "pay": np.arange(60.0) % 7})
+TARGET = (TABLE["town"] == "a") * 30 + TABLE["age"] / 10 + TABLE["pay"]
+NUMBERS = TABLE[["age", "pay"]]
+
+
+def fitted(alpha=0.1):
+    columns = ColumnTransformer([("town", OneHotEncoder(), ["town"])], remainder="passthrough")
+    return make_pipeline(columns, Ridge(alpha=alpha)).fit(TABLE, TARGET)
+
+
+MODEL = fitted()
+pytestmark = pytest.mark.slow  # the server takes up to half a minute to start
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Tracking URI of a server of this module's own."""
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder}/runs.db", "--artifacts-destination", str(folder / "artifacts")),
+    ]
+    log = folder / "server.log"
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder, env=environment)
+    uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        yield uri
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def tracking(server):
+    """The server as MLflow's tracking URI for one test."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(server)
+    yield server
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def mlflow_run(tracking):
+    with mlflow.start_run() as run:
+        pass
+    return run
+
+
+def children(run):
+    query = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    return list(mlflow.MlflowClient().search_runs([run.info.experiment_id], query))
+
+
+def study(n_trials=3):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    with TrialExplainer(NUMBERS, NUMBERS[:9]) as explainer:
+
+        def objective(trial):
+            with explainer.trial(trial) as seen:
+                model = Ridge(alpha=trial.suggest_float("alpha (L2)", 0.1, 10)).fit(NUMBERS, TARGET)
+                seen.capture(model)
+                return -model.score(NUMBERS, TARGET)
+
+        study.optimize(objective, n_trials=n_trials)
+    return study, explainer
+
+
+def test_what_is_uploaded_is_found_by_recency_id_and_comment(mlflow_run):
+    client = ExplanationClient.from_run(mlflow_run)
+    first = client.upload_model_explanation(explain_model(MODEL, TABLE, TABLE[:5]), comment="five")
+    second = client.upload_model_explanation(explain_model(MODEL, TABLE, TABLE[:6], feature_space="raw"), comment="six")
+    client = ExplanationClient.from_run(mlflow.get_run(mlflow_run.info.run_id))
+    assert client.list_model_explanations() == [first, second]
+    assert client.list_model_explanations("five") == [first]
+    assert (first.is_raw, second.is_raw) == (False, True)
+    assert client.download_model_explanation().num_examples == 6
+    assert client.download_model_explanation(first.id).num_examples == 5
+    assert client.download_model_explanation(comment="five", raw=True).features == ("town", "age", "pay")
+    assert client.download_model_explanation(raw=False).num_examples == 5
+    assert client.download_model_explanation(top_k=1).num_features == 1
+    with pytest.raises(ExplanationNotFoundError, match=r"comment 'fiv'.*Did you mean 'five'.*comment 'six'"):
+        client.download_model_explanation(comment="fiv")
+    with pytest.raises(InvalidInputError, match="2,000 characters"):
+        client.upload_model_explanation(explain_model(MODEL, TABLE, TABLE[:5]), comment="x" * 2001)
+
+
+def test_an_explanation_comes_back_to_the_bit_and_is_an_artifact(mlflow_run):
+    stored = explain_model(MODEL, TABLE, TABLE[:5], best_run=mlflow_run)
+    found = retrieve_model_explanation(mlflow_run)
+    assert found.shap_values.tobytes() == stored.shap_values.tobytes()
+    assert found.run_id == stored.run_id == mlflow_run.info.run_id
+    (one,) = ExplanationClient.from_run(mlflow_run).list_model_explanations()
+    (artifact,) = mlflow.MlflowClient().list_artifacts(mlflow_run.info.run_id, "automl_explain")
+    assert artifact.path == f"automl_explain/{one.id}.zip"
+
+
+def test_a_run_without_explanations_and_no_run(mlflow_run):
+    with pytest.raises(ExplanationNotFoundError, match="has no explanation"):
+        retrieve_model_explanation(mlflow_run)
+    with pytest.raises(ExplanationNotFoundError, match="nothing has been uploaded"):
+        ExplanationClient.from_run(mlflow_run).download_model_explanation()
+    with pytest.raises(RunNotFoundError, match="no MLflow run 'f00'"):
+        MlflowStore().run("f00")
+    with pytest.raises(InvalidInputError, match="report is about a search of a run history"):
+        write_report("report.html", [MlflowStore().run(mlflow_run.info.run_id)])
+
+
+def test_a_search_under_an_active_run_logs_each_run_as_a_child(tracking, tmp_path):
+    with mlflow.start_run() as parent:
+        _, explainer = study()
+    logged = {child.data.tags["automl_explain.run"]: child for child in children(parent)}
+    assert sorted(logged) == [run.id for run in explainer.runs]
+    for run in explainer.runs:
+        child = logged[run.id]
+        assert child.info.status == "FINISHED"
+        assert child.data.metrics["loss"] == pytest.approx(run.loss)
+        assert child.data.params == {"alpha _L2_": str(run.config["alpha (L2)"])}
+        assert retrieve_model_explanation(child).shap_values.tobytes() == (
+            run.explanation.local_importance_values.tobytes()
+        )
+        folder = mlflow.MlflowClient().download_artifacts(child.info.run_id, "automl_explain", str(tmp_path))
+        with open(f"{folder}/importance.png", "rb") as picture:
+            assert picture.read(8) == b"\x89PNG\r\n\x1a\n"
+        with open(f"{folder}/importance.json", encoding="utf-8") as text:
+            shown = json.load(text)
+        assert list(shown) == run.explanation.get_ranked_global_names()
+
+
+def test_without_an_active_run_nothing_is_logged(tracking):
+    before = len(mlflow.MlflowClient().search_runs(["0"]))
+    study(1)
+    assert len(mlflow.MlflowClient().search_runs(["0"])) == before
+
+
+def test_flaml_s_own_child_runs_take_the_explanations(tracking, monkeypatch):
+    from flaml.fabric.mlflow import MLflowIntegration
+
+    from automl_explain.integrations.flaml import AutoML
+
+    # FLAML 2.7 cannot save its model with MLflow 3, which no longer pickles unasked; its child runs it logs well.
+    for name in ("log_model", "_log_pipeline", "pickle_and_log_automl_artifacts"):
+        monkeypatch.setattr(MLflowIntegration, name, lambda *args, **kwargs: "nothing saved")
+
+    with mlflow.start_run() as parent:
+        automl = AutoML(model_explainability=True)
+        automl.fit(
+            NUMBERS, TARGET, task="regression", max_iter=3, estimator_list=["lgbm"], verbose=0, retrain_full=False
+        )
+    theirs = [child for child in children(parent) if "flaml.iteration_number" in child.data.tags]
+    assert len(theirs) == 3
+    assert all(child.data.tags["automl_explain.run"] for child in theirs)
+    for child in theirs:
+        run = RunHistory().run(child.data.tags["automl_explain.run"])
+        assert child.data.metrics["validation_loss"] == pytest.approx(run.loss)
+        assert retrieve_model_explanation(child).run_id == child.info.run_id
+
+
+def test_a_server_that_is_down_is_said_once_and_the_search_goes_on(tracking):
+    run = mlflow.start_run()
+    mlflow.set_tracking_uri(f"http://127.0.0.1:{free_port()}")
+    try:
+        with pytest.raises(HistoryError, match="does not answer"):
+            ExplanationClient.from_run(run)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found, explainer = study()
+        assert ["does not answer" in str(one.message) for one in caught] == [True]
+        assert [one.status for one in explainer.runs] == ["explained"] * 3
+        assert retrieve_model_explanation(found.best_trial).run_id == explainer.best_run.id
+    finally:
+        mlflow.set_tracking_uri(tracking)
