@@ -1,6 +1,6 @@
 """Error against seconds of sampled Shapley values: python -m tests.benchmarks.bench_sampling [SEEDS [CASE ...]].
 
-One row, one background, ten seeds; every explainer with the same numbers of coalitions, same process, interleaved. Errors are
+Five rows, one background, ten seeds; every explainer with the same numbers of coalitions, same process, interleaved. Errors are
 root mean squares over features against enumeration of all 2^14 coalitions. The last column is how many seconds the peer
 needs for the error that ours has there, read off its own curve (log-log), over our seconds.
 """
@@ -25,7 +25,7 @@ from tests.benchmarks.bench_ensembles import flaml_like_stack
 warnings.simplefilter("ignore")
 logging.getLogger("shap").setLevel(logging.ERROR)
 N_SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-N_COLUMNS, N_BACKGROUND = 14, 20
+N_COLUMNS, N_BACKGROUND, N_ROWS = 14, 20, 5
 SIZES = (256, 512, 1024, 2048)
 
 
@@ -47,33 +47,33 @@ def cases():
     yield "Adult, FLAML-like stack", rows, lambda Z: stack.predict_proba(Z)[:, 1], stack
 
 
-def ours(model, background, row, size, seed):
+def ours(model, background, rows, size, seed):
     explainer = TabularExplainer(
         model, background, nsamples=size, random_state=seed, progress=False, background_size=N_BACKGROUND
     )
     started = time.perf_counter()
-    values = explainer.explain_local(row).local_importance_values
-    return values.reshape(-1, N_COLUMNS)[-1], time.perf_counter() - started
+    values = explainer.explain_local(rows).local_importance_values
+    return values.reshape(-1, len(rows), N_COLUMNS)[-1], time.perf_counter() - started
 
 
-def kernel_peer(predict, background, row, size, seed):
+def kernel_peer(predict, background, rows, size, seed):
     np.random.seed(seed)  # shap draws from the global state
-    return shap.KernelExplainer(predict, background).shap_values(row, nsamples=size, l1_reg=False, silent=True)[0]
+    return shap.KernelExplainer(predict, background).shap_values(rows, nsamples=size, l1_reg=False, silent=True)
 
 
-def permutation_peer(predict, background, row, size, seed):
+def permutation_peer(predict, background, rows, size, seed):
     masker = shap.maskers.Independent(background, max_samples=N_BACKGROUND)
-    return shap.PermutationExplainer(predict, masker, seed=seed)(row, max_evals=size, silent=True).values[0]
+    return shap.PermutationExplainer(predict, masker, seed=seed)(rows, max_evals=size, silent=True).values
 
 
-def lightshap_peer(predict, background, row, size, seed):
+def lightshap_peer(predict, background, rows, size, seed):
     from lightshap import explain_any
 
     explained = explain_any(
-        predict, row, bg_X=background, method="kernel", how="sampling", max_iter=max(1, size // (2 * N_COLUMNS)),
+        predict, rows, bg_X=background, method="kernel", how="sampling", max_iter=max(1, size // (2 * N_COLUMNS)),
         tol=0.0, random_state=seed, verbose=False,
     )  # fmt: skip
-    return np.asarray(explained.shap_values)[0]
+    return np.asarray(explained.shap_values)
 
 
 def peers():
@@ -102,9 +102,9 @@ def main():
     for name, X, predict, model in cases():
         if words and not any(word in name for word in words):
             continue
-        background, row = X[:N_BACKGROUND], X[-1:]
-        ours(model, background, row, 256, 0)
-        truth, _ = ours(predict, background, row, 2**N_COLUMNS, 0)
+        background, rows = X[:N_BACKGROUND], X[-N_ROWS:]
+        ours(model, background, rows, 256, 0)
+        truth, _ = ours(predict, background, rows, 2**N_COLUMNS, 0)
         explainers = [("ours", ours), *peers()]
         curves = {who: [] for who, _ in explainers}
         for size in SIZES:
@@ -112,7 +112,7 @@ def main():
             for seed in range(N_SEEDS):
                 for who, explain in explainers:
                     found[who].append(
-                        measured(explain, truth, model if explain is ours else predict, background, row, size, seed)
+                        measured(explain, truth, model if explain is ours else predict, background, rows, size, seed)
                     )
             for who, values in found.items():
                 curves[who].append(tuple(np.median(np.array(values), axis=0)))
