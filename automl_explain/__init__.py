@@ -11,8 +11,10 @@ from automl_explain.explainers._registry import register_all
 from automl_explain.integrations._readers import READERS
 
 if TYPE_CHECKING:
+    from automl_explain._automl_config import AutoMLConfig
     from automl_explain._client import ExplanationClient
     from automl_explain._diff import ExplanationDiff
+    from automl_explain._experiment import Experiment, ExperimentRun
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
     from automl_explain._plots import plot_global_importance, plot_local, plot_summary
     from automl_explain._report import save_plots, write_report
@@ -32,6 +34,8 @@ _MODULES = {
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
     "SearchExplanation": "automl_explain._search_explanation",
     **dict.fromkeys(("plot_importance_history", "plot_search_importance"), "automl_explain._search_plots"),
+    "AutoMLConfig": "automl_explain._automl_config",
+    **dict.fromkeys(("Experiment", "ExperimentRun"), "automl_explain._experiment"),
     "ExplanationDiff": "automl_explain._diff",
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",

@@ -91,6 +91,41 @@ def read_dataset(
     return split(X, y, task, said, target=target, random_state=random_state)
 
 
+def given_dataset(
+    X: pd.DataFrame,
+    y: pd.Series,
+    valid: tuple[pd.DataFrame, pd.Series] | None,
+    *,
+    task: Task | None = None,
+    random_state: int = 0,
+) -> Dataset:
+    """Check tables that the caller has, and split them where there are no validation rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If rows or columns do not match, or cannot be used.
+    """
+    for features, labels, name in ((X, y, "y"), *([(*valid, "y_valid")] if valid else [])):
+        if len(features) != len(labels):
+            raise InvalidInputError(f"{name} must have a value for each row: {len(features):,}. Got {len(labels):,}.")
+        if labels.isna().any():
+            raise InvalidInputError(f"{name} lacks {int(labels.isna().sum()):,} values. Leave those rows out.")
+    said = []
+    if task is None:
+        task, why = infer_task(y)
+        said.append(f"task: {task}, {why}")
+    target = str(y.name)
+    if valid is None:
+        return split(X, y, task, said, target=target, random_state=random_state)
+    X_valid, y_valid = valid
+    if set(X_valid.columns) != set(X.columns):
+        different = sorted(map(str, set(X_valid.columns) ^ set(X.columns)))
+        raise InvalidInputError(f"X_valid must have the columns of X. These are in one only: {different[:5]}.")
+    said.append(f"validation: {len(y_valid):,} rows that were given")
+    return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
+
+
 def split(X: pd.DataFrame, y: pd.Series, task: Task, said: list[str], *, target: str, random_state: int = 0) -> Dataset:
     """Keep a fifth of the rows for validation; in a classification a fifth of each class, and one row at least.
 

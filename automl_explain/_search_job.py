@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 from automl_explain.integrations._run import Run
 
+if TYPE_CHECKING:
+    from automl_explain.integrations.flaml import AutoML
+
 CHOICES: dict[str, dict[Task, tuple[str, ...]]] = {
-    "--estimators": {
+    "estimators": {
         "classification": ("lrl1", "lrl2", "svc"),
         "regression": ("enet", "lassolars"),
     },
-    "--metric": {
+    "metric": {
         "classification": (
             *("accuracy", "log_loss", "f1", "micro_f1", "macro_f1", "ap", "roc_auc", "roc_auc_ovr", "roc_auc_ovo"),
             *("roc_auc_weighted", "roc_auc_ovr_weighted", "roc_auc_ovo_weighted"),
@@ -34,10 +38,10 @@ CHOICES: dict[str, dict[Task, tuple[str, ...]]] = {
 }
 """Option -> task -> FLAML's names for that task alone."""
 FOR_BOTH = {
-    "--estimators": (
+    "estimators": (
         *("lgbm", "xgboost", "xgb_limitdepth", "rf", "extra_tree", "histgb", "catboost", "sgd", "kneighbor"),
     ),
-    "--metric": ("auto",),
+    "metric": ("auto",),
 }
 """Option -> FLAML's names for either task."""
 
@@ -98,6 +102,7 @@ def run_search(
     metric: str,
     estimators: list[str] | None,
     seed: int,
+    options: ExplainabilityOptions | None = None,
 ) -> SearchResult:
     """Search with FLAML, explain every run, write the report and the plots.
 
@@ -110,17 +115,61 @@ def run_search(
         Directory of the report and the plots; made when missing.
     time_budget, max_iter, ensemble, metric, estimators, seed
         As FLAML's settings of those names.
+    options : ExplainabilityOptions, optional
+        Default: the usual ones, with a progress bar.
     """
-    from automl_explain.integrations.flaml import AutoML
-
     check_choices("--estimators", estimators or [], dataset.task)
     check_choices("--metric", [metric], dataset.task)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"The directory {out} cannot be made: {error}. Name another with --out DIR.") from error
+    automl = fit(
+        dataset,
+        history=history,
+        time_budget=time_budget,
+        max_iter=max_iter,
+        ensemble=ensemble,
+        metric=metric,
+        estimators=estimators,
+        seed=seed,
+        options=options or ExplainabilityOptions(progress=True),
+    )
+    best, final = automl.best_run, automl.final_run
+    assert best is not None
+    assert final is not None
+    explained = retrieve_model_explanation(best) if best.status == "explained" else None
+    report = out / "report.html"
+    write_report(report, automl.runs)
+    plots = [] if explained is None else save_plots(out, explained.explanation)
+    return SearchResult(automl.runs, best, final, explained, report, plots)
+
+
+def fit(
+    dataset: Dataset,
+    *,
+    history: RunHistory | str | os.PathLike[str] | None,
+    time_budget: float,
+    max_iter: int | None,
+    ensemble: bool,
+    metric: str,
+    estimators: list[str] | None,
+    seed: int,
+    options: ExplainabilityOptions,
+    explain: bool = True,
+    experiment: str | None = None,
+) -> AutoML:
+    """Search with FLAML, on validation rows of their own, and explain the runs.
+
+    Raises
+    ------
+    AutoMLExplainError
+        If no model could be trained or scored.
+    """
+    from automl_explain.integrations.flaml import AutoML
+
     automl = AutoML(
-        model_explainability=True, history=history, explainability_options=ExplainabilityOptions(progress=True)
+        model_explainability=explain, history=history, explainability_options=options, experiment=experiment
     )
     settings: dict[str, Any] = {"time_budget": time_budget, "metric": metric, "seed": seed, "verbose": 0}
     settings |= {"estimator_list": estimators} if estimators else {}
@@ -134,19 +183,14 @@ def run_search(
         ensemble=ensemble,
         **settings,
     )
-    best, final = automl.best_run, automl.final_run
-    if best is None or final is None:
+    if automl.best_run is None if explain else automl.model is None:
         tried = len(automl.runs)
         raise AutoMLExplainError(
             f"None of the {tried} models could be scored by {metric}: try another --metric."
             if tried
             else f"No trial finished within {time_budget:g} seconds: give the search more time with --time-budget."
         )
-    explained = retrieve_model_explanation(best) if best.status == "explained" else None
-    report = out / "report.html"
-    write_report(report, automl.runs)
-    plots = [] if explained is None else save_plots(out, explained.explanation)
-    return SearchResult(automl.runs, best, final, explained, report, plots)
+    return automl
 
 
 def check_choices(option: str, names: list[str], task: Task) -> None:
@@ -159,7 +203,7 @@ def check_choices(option: str, names: list[str], task: Task) -> None:
     MissingExtraError
         If the catboost learner is named and catboost is not installed.
     """
-    known = [*FOR_BOTH[option], *CHOICES[option][task]]
+    known = [*FOR_BOTH[option.lstrip("-")], *CHOICES[option.lstrip("-")][task]]
     for name in names:
         if name not in known:
             guess = nearest(name, known)

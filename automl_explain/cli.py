@@ -109,14 +109,30 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     run = commands.add_parser("run", parents=[shared, searching], help="explained search on your CSV or Parquet file")
-    run.add_argument("data", metavar="DATA", help=".csv, .tsv (also compressed) or .parquet")
-    run.add_argument("--target", required=True, metavar="COL", help="column to predict")
+    run.add_argument("data", nargs="?", metavar="DATA", help=".csv, .tsv (also compressed) or .parquet")
+    run.add_argument(
+        "--config", metavar="FILE", help=".toml, .yaml or .json with data and settings, instead of them here"
+    )
+    run.add_argument("--target", metavar="COL", help="column to predict")
     run.add_argument("--task", choices=("classification", "regression"), help="default: inferred from the target")
     run.add_argument("--time-budget", type=_seconds, default=60, metavar="S", help="seconds of search (default: 60)")
     run.add_argument("--validation", metavar="FILE", help="validation rows (default: a fifth of DATA)")
     run.add_argument("--drop", action="append", default=[], metavar="COL", help="leave a column out; repeatable")
     run.add_argument("--out", default="automl-explain-out", metavar="DIR", help="report and plots")
-    run.set_defaults(command=_run)
+    given = (
+        "data",
+        "target",
+        "task",
+        "time_budget",
+        "validation",
+        "drop",
+        "ensemble",
+        "metric",
+        "estimators",
+        "max_iter",
+        "seed",
+    )
+    run.set_defaults(command=_run, usual={name: run.get_default(name) for name in given}, refuse=run.error)
 
     runs = commands.add_parser("runs", parents=[shared], help="list runs")
     runs.add_argument("--search", metavar="ID", help="of one search only")
@@ -199,6 +215,11 @@ def _demo(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from automl_explain._data import read_dataset
 
+    if options.config:
+        _run_config(options)
+        return
+    if options.data is None or options.target is None:
+        options.refuse("DATA and --target COL are needed, or --config FILE")
     dataset = read_dataset(
         options.data,
         options.target,
@@ -210,7 +231,27 @@ def _run(options: argparse.Namespace) -> None:
     _search(dataset, options)
 
 
-def _search(dataset: Any, options: argparse.Namespace) -> None:
+def _run_config(options: argparse.Namespace) -> None:
+    """Search as a file says; what the file says cannot be said on the command line as well."""
+    from dataclasses import replace
+
+    from automl_explain._automl_config import AutoMLConfig
+
+    twice = [name for name, usual in options.usual.items() if getattr(options, name) != usual]
+    if twice:
+        raise InvalidInputError(f"--config names data and settings: leave out {', '.join(twice)}, or change the file.")
+    config = AutoMLConfig.from_file(options.config, **({"history": options.history} if options.history else {}))
+    if not config.model_explainability:
+        raise InvalidInputError("automl-explain run explains every run: leave model_explainability out of the file.")
+    for name in ("time_budget", "max_iter", "ensemble", "metric", "seed"):
+        setattr(options, name, getattr(config, name))
+    options.estimators = ",".join(config.estimators) if config.estimators else None
+    options.history = config.history
+    read: Any = config.explainability_options
+    _search(config.dataset, options, replace(read, progress=True) if read.progress is None else read)
+
+
+def _search(dataset: Any, options: argparse.Namespace, explainability: Any = None) -> None:
     from automl_explain._search_job import run_search
 
     for line in dataset.said:
@@ -225,11 +266,12 @@ def _search(dataset: Any, options: argparse.Namespace) -> None:
         metric=options.metric,
         estimators=[name.strip() for name in options.estimators.split(",")] if options.estimators else None,
         seed=options.seed,
+        options=explainability,
     )
     if options.json:
         print(json.dumps(result.as_dict()))
     else:
-        flag = f" --history {shlex.quote(options.history)}" if options.history else ""
+        flag = f" --history {shlex.quote(str(options.history))}" if options.history else ""
         print(result.as_text(history_flag=flag))
 
 

@@ -31,7 +31,7 @@ from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._run import Run
 
-OWN_SETTINGS = ("model_explainability", "explainability_options", "history")
+OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
 
 
 class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
@@ -45,8 +45,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         Which runs, which rows, how long.
     history : RunHistory or path-like, optional
         Where runs and explanations are kept; default: the user's run history.
+    experiment : str, optional
+        A name recorded with the search.
     **settings
-        FLAML's own settings. All three above may also be given to `fit`.
+        FLAML's own settings. All four above may also be given to `fit`.
 
     Attributes
     ----------
@@ -76,6 +78,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self._explainability = {name: settings.pop(name) for name in OWN_SETTINGS if name in settings}
         self._learner_names: dict[type, str] = {}
         self._search_runs: tuple[RunHistory, str] | None = None
+        self._experiment: str | None = None
         super().__init__(**settings)
 
     def add_learner(self, learner_name: str, learner_class: type) -> None:
@@ -102,7 +105,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         Parameters
         ----------
         X_train, y_train, dataframe, label, metric, task, **kwargs
-            As in `flaml.AutoML.fit`, and `model_explainability`, `explainability_options` and `history` for this fit.
+            As in `flaml.AutoML.fit`, and the four settings of the constructor for this fit.
 
         Raises
         ------
@@ -115,6 +118,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         given = (X_train, dataframe, label, kwargs.get("X_val"))
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
         self._search_runs = None
+        self._experiment = own.get("experiment")
         self.raw_columns_ = _raw_columns(*given[:3])
         if not own.get("model_explainability", False):
             super().fit(X_train, y_train, **kwargs)
@@ -268,6 +272,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
     def _facts(self, tap: MetricTap, options: ExplainabilityOptions, search_seconds: float) -> dict[str, Any]:
         return {
+            "experiment": self._experiment,
             "metric": tap.metric_name,
             "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),

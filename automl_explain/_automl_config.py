@@ -1,0 +1,250 @@
+"""`AutoMLConfig`: everything that a search needs, checked before it begins, from Python or from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from automl_explain._data import Dataset, Task, given_dataset, read_dataset
+from automl_explain._search_job import check_choices
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._table import nearest
+from automl_explain.integrations._history import RunHistory
+from automl_explain.integrations._options import ExplainabilityOptions
+
+ENGINES = ("flaml",)
+"""Search engines."""
+TASKS = ("classification", "regression")
+DATA_KEYS = ("data", "target", "validation", "drop")
+"""Of a configuration file: what stands there for `X`, `y`, `X_valid` and `y_valid`."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AutoMLConfig:
+    """A search: its data, its settings, and whether its runs are explained.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, f)
+        Training rows; without validation rows a fifth of them is kept for validation.
+    y : Series or array of shape (n,)
+        Target.
+    X_valid, y_valid : DataFrame or ndarray, Series or array, optional
+        Validation rows: models are scored, and explained, on them. Give both or neither.
+    task : {"classification", "regression"}, optional
+        Default: inferred from `y`.
+    model_explainability : bool, default True
+        Explain every run. False: only the search.
+    engine : {"flaml"}, default "flaml"
+        What searches.
+    time_budget : float, default 60
+        Seconds of search.
+    max_iter : int, optional
+        Most trials, 2 or more.
+    metric : str, default "auto"
+        What the search optimises, as FLAML names it.
+    estimators : sequence of str, optional
+        Learners tried, as FLAML names them; default: all that FLAML would try.
+    ensemble : bool, default False
+        Stack the best learners at the end.
+    seed : int, default 0
+        Of the split and of the search.
+    explainability_options : ExplainabilityOptions or mapping, optional
+        Which runs are explained, over which rows, how long.
+    history : RunHistory or path-like, optional
+        Where runs are kept; default: the user's run history.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Training and validation rows.
+    said : tuple of str
+        What was inferred and split, in words.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value cannot be used; raised when the configuration is made, not when it is searched.
+    MissingExtraError
+        If the catboost learner is named and catboost is not installed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl_explain import AutoMLConfig
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> config = AutoMLConfig(task="classification", X=X, y=y, time_budget=10)
+    >>> config.said
+    ('validation: 30 of 150 rows, drawn with the classes in proportion (seed 0)',)
+    """
+
+    X: Any = field(repr=False)
+    y: Any = field(repr=False)
+    X_valid: Any = field(default=None, repr=False)
+    y_valid: Any = field(default=None, repr=False)
+    task: Task | None = None
+    model_explainability: bool = True
+    engine: str = "flaml"
+    time_budget: float = 60.0
+    max_iter: int | None = None
+    metric: str = "auto"
+    estimators: Sequence[str] | None = None
+    ensemble: bool = False
+    seed: int = 0
+    explainability_options: ExplainabilityOptions | Mapping[str, Any] | None = None
+    history: RunHistory | str | os.PathLike[str] | None = None
+    dataset: Dataset = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_settings(self)
+        options = self.explainability_options
+        read = ExplainabilityOptions.read(dict(options) if isinstance(options, Mapping) else options)
+        object.__setattr__(self, "explainability_options", read)
+        X, y = _frame(self.X, "X"), _series(self.y, "y")
+        if (self.X_valid is None) != (self.y_valid is None):
+            raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
+        valid = None if self.X_valid is None else (_frame(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
+        dataset = given_dataset(X, y, valid, task=self.task, random_state=self.seed)
+        object.__setattr__(self, "dataset", dataset)
+        object.__setattr__(self, "task", dataset.task)
+        check_choices("metric", [self.metric], dataset.task)
+        check_choices("estimators", list(self.estimators or []), dataset.task)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was inferred and split, in words."""
+        return self.dataset.said
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:
+        """Read a configuration from a TOML, YAML or JSON file.
+
+        Parameters
+        ----------
+        path : path-like
+            ``.toml``, ``.yaml``, ``.yml`` or ``.json``: `data`, a CSV, TSV or Parquet file, and `target`, the column to
+            predict; optionally `validation`, another such file, and `drop`, columns left out; and any setting of
+            `AutoMLConfig` but the tables. Paths are relative to the file.
+        **changes
+            Settings that replace those of the file.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read, has a key that there is not, or a value that cannot be used.
+        """
+        path = Path(path)
+        settings = {**_read_file(path), **changes}
+        known = [*DATA_KEYS, *(one.name for one in fields(cls) if one.init and one.name[:1] not in "Xy")]
+        for name in settings:
+            if name not in known:
+                guess = nearest(name, known)
+                hint = f"Did you mean {guess!r}?" if guess else f"There are: {', '.join(known)}."
+                raise InvalidInputError(f"{path} has the key {name!r}, which a configuration has not. {hint}")
+        for name in DATA_KEYS[:2]:
+            if not isinstance(settings.get(name), str):
+                raise InvalidInputError(f"{path} must have {name!r}, a text. Got {settings.get(name)!r}.")
+        data, target, validation, drop = (settings.pop(name, None) for name in DATA_KEYS)
+        drop = [] if drop is None else drop
+        if not (isinstance(drop, list) and all(isinstance(name, str) for name in drop)):
+            raise InvalidInputError(f"'drop' of {path} must be a list of column names. Got {drop!r}.")
+        if validation is not None and not isinstance(validation, str):
+            raise InvalidInputError(f"'validation' of {path} must be the name of a file. Got {validation!r}.")
+        if isinstance(settings.get("history"), str) and "history" not in changes:
+            settings["history"] = path.parent / settings["history"]
+        seed, task = settings.get("seed", 0), settings.get("task")
+        _check_number("seed", seed, Integral, 0)
+        _check_task(task)
+        dataset = read_dataset(
+            path.parent / data,
+            target,
+            task=task,
+            validation=None if validation is None else path.parent / validation,
+            drop=tuple(drop),
+            random_state=seed,
+        )
+        tables = {"X": dataset.X_train, "y": dataset.y_train, "X_valid": dataset.X_valid, "y_valid": dataset.y_valid}
+        config = cls(**tables, **{**settings, "task": dataset.task})
+        object.__setattr__(config, "dataset", dataset)  # what was said while reading is kept
+        return config
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    readers = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load, ".json": json.loads}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInputError(f"A configuration must be a file of {', '.join(readers)}. Got {path}.")
+    try:
+        read = reader(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:  # the decoders' errors are ValueErrors
+        raise InvalidInputError(f"The configuration {path} cannot be read: {error}.") from error
+    if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
+        raise InvalidInputError(f"The configuration {path} must hold names and values. Got {type(read).__name__}.")
+    return read
+
+
+def _check_settings(config: AutoMLConfig) -> None:
+    _check_task(config.task)
+    if config.engine not in ENGINES:
+        raise InvalidInputError(f"The engine must be one of {ENGINES}. Got {config.engine!r}.")
+    for name in ("model_explainability", "ensemble"):
+        if not isinstance(getattr(config, name), bool):
+            raise InvalidInputError(f"{name!r} must be True or False. Got {getattr(config, name)!r}.")
+    if not (_is_number(config.time_budget, Real) and 0 < config.time_budget < float("inf")):
+        raise InvalidInputError(f"'time_budget' must be seconds greater than 0. Got {config.time_budget!r}.")
+    if config.max_iter is not None:
+        _check_number("max_iter", config.max_iter, Integral, 2)
+    _check_number("seed", config.seed, Integral, 0)
+    if not isinstance(config.metric, str):
+        raise InvalidInputError(f"'metric' must be one of FLAML's names. Got {config.metric!r}.")
+    names = config.estimators
+    if names is not None and (isinstance(names, str) or not names or not all(isinstance(name, str) for name in names)):
+        raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")
+
+
+def _check_task(task: Any) -> None:
+    if task is not None and task not in TASKS:
+        raise InvalidInputError(f"'task' must be one of {TASKS}, or left out. Got {task!r}.")
+
+
+def _check_number(name: str, value: Any, kind: type, smallest: int) -> None:
+    if not (_is_number(value, kind) and value >= smallest):
+        raise InvalidInputError(f"{name!r} must be a whole number, {smallest} or more. Got {value!r}.")
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _frame(table: Any, name: str) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        return table
+    if isinstance(table, np.ndarray) and table.ndim == 2:
+        return pd.DataFrame(table)
+    shape = f" of shape {table.shape}" if hasattr(table, "shape") else ""
+    raise InvalidInputError(
+        f"{name} must be a DataFrame or an array (rows, columns). Got {type(table).__name__}{shape}."
+    )
+
+
+def _series(target: Any, name: str) -> pd.Series:
+    if isinstance(target, pd.DataFrame) and target.shape[1] == 1:
+        return target.iloc[:, 0]
+    if isinstance(target, pd.Series):
+        return target
+    values = np.asarray(target)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise InvalidInputError(f"{name} must be a Series or an array (rows,). Got {type(target).__name__}.")
+    return pd.Series(values, name=name)
