@@ -287,7 +287,9 @@ class TabularExplainer:
             explanation = self.explain_local(table)
         else:
             n_values = self.model.n_outputs * max(table.n_columns, self.model.n_features or 0)
-            explanation = explain_in_batches(self.explain_local, table, batch_size or batch_rows(n_values))
+            explanation = explain_in_batches(
+                self.explain_local, table, batch_rows(n_values) if batch_size is None else batch_size
+            )
         return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
 
     def _in_space(self, model: FittedModel, output: str, raw: Table | None) -> FittedModel:

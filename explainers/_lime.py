@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space
@@ -200,7 +200,12 @@ class LIMEExplainer:
         return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
 
     def _predict(self, table: Table) -> Floats:
-        return predict_finite(self.model, self.model.transform(table.data))
+        try:
+            return predict_finite(self.model, self.model.transform(table.data))
+        except AutoMLExplainError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"{self.model.name} cannot take the values of the rows: {error}") from error
 
     def _fit(self, drawn: Drawn, seen: Floats, predictions: Floats) -> tuple[list[Fit], Floats]:
         """Return the local model of each row and the mean output over all samples."""

@@ -32,7 +32,7 @@ class SamplingPolicy:
     Raises
     ------
     InvalidInputError
-        If `max_rows` is no number of rows.
+        If `max_rows` is no number of rows, or `random_state` no seed.
 
     Examples
     --------
@@ -56,6 +56,9 @@ class SamplingPolicy:
                 f"The 'sampling_policy' parameter must be a SamplingPolicy, or a number of rows, 1 or more. "
                 f"Got {self.max_rows!r}."
             )
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+            raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {seed!r}.")
 
     def choose(self, table: Table) -> tuple[Table, str | None]:
         """Return the rows that are explained, and a note on those left out, if any are."""
@@ -80,24 +83,33 @@ def batch_rows(n_values: int) -> int:
 
 
 def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_rows: int) -> Explanation:
-    """Return the global values of a table of which `n_rows` rows are explained at a time, and no row's values kept."""
+    """Return the global values of a table of which `n_rows` rows are explained at a time, and no row's values kept.
+
+    The notes are those of the rows with the largest standard error: a tolerance holds for a table where it holds for them.
+    """
+    if isinstance(n_rows, bool) or not isinstance(n_rows, int | np.integer) or n_rows < 1:
+        raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {n_rows!r}.")
     totals: np.ndarray | None = None
-    last: Explanation | None = None
+    kept: Explanation | None = None
+    largest = -1.0
     for start in range(0, len(table), n_rows):
-        last = explain(table.take(np.arange(start, min(start + n_rows, len(table)))))
-        assert last.local_importance_values is not None
-        part = np.abs(last.local_importance_values).sum(axis=-2)
+        found = explain(table.take(np.arange(start, min(start + n_rows, len(table)))))
+        assert found.local_importance_values is not None
+        part = np.abs(found.local_importance_values).sum(axis=-2)
         totals = part if totals is None else totals + part
+        error = 0.0 if found.standard_errors is None else float(found.standard_errors.max(initial=0.0))
+        if error > largest:
+            kept, largest = found, error
     assert totals is not None
-    assert last is not None
+    assert kept is not None
     mean = totals / len(table)
     return replace(
-        last,
+        kept,
         local_importance_values=None,
         data=None,
         predictions=None,
         left_out=None,
         standard_errors=None,
-        global_values=mean if last.classes is None else mean.mean(axis=0),
-        class_values=None if last.classes is None else mean,
+        global_values=mean if kept.classes is None else mean.mean(axis=0),
+        class_values=None if kept.classes is None else mean,
     )

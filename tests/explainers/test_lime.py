@@ -271,3 +271,10 @@ def test_sparse_and_missing_cells_are_refused_where_they_have_no_meaning():
     with pytest.raises(InvalidInputError, match="Column 1 of X has missing cells"):
         LIMEExplainer(model, training, discretizer=None).explain_local(holed)
     assert np.isfinite(LIMEExplainer(model, training).explain_local(holed).local_importance_values).all()
+
+
+def test_values_that_the_model_refuses_are_bad_input():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    explainer = LIMEExplainer(LinearRegression().fit(X, X[:, 0]), X, num_samples=50)
+    with pytest.raises(InvalidInputError, match="cannot take the values of the rows: Input X contains NaN"):
+        explainer.explain_local(np.array([[np.nan, 0.0]]))

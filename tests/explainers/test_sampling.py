@@ -116,3 +116,30 @@ def test_what_cannot_be_called_is_no_function():
         TabularExplainer(LinearRegression().fit(X, TARGET), X, is_function=True)
     with pytest.raises(InvalidInputError, match="goes without 'transformations'"):
         TabularExplainer(Service(), X, is_function=True, transformations=[])
+
+
+def test_the_notes_of_batches_are_those_of_the_least_certain_rows():
+    rng = np.random.default_rng(0)
+    background, weights = rng.normal(size=(30, 60)), rng.normal(size=60)
+    rows = np.vstack([10 * background[:4], 0 * background[:4]])
+    explainer = KernelExplainer(
+        lambda Z: np.tanh(Z @ weights) * np.abs(Z).max(axis=1), background, tolerance=0.3, max_evaluations=20 * 8 * 600,
+        background_size=20, progress=False,
+    )  # fmt: skip
+    assert "above the tolerance" in explainer.explain_global(rows).notes[-1]
+    assert "above the tolerance" in explainer.explain_global(rows, include_local=False, batch_size=4).notes[-1]
+
+
+@pytest.mark.parametrize("batch_size", [0, -3, 2.5, True])
+def test_batches_hold_a_number_of_rows(batch_size):
+    X = np.random.default_rng(0).normal(size=(10, 2))
+    with pytest.raises(InvalidInputError, match="'batch_size' parameter must be a number of rows"):
+        TabularExplainer(LinearRegression().fit(X, X[:, 0]), X).explain_global(
+            X, include_local=False, batch_size=batch_size
+        )
+
+
+@pytest.mark.parametrize("seed", [-1, None, 0.5])
+def test_a_draw_has_a_seed(seed):
+    with pytest.raises(InvalidInputError, match="'random_state' parameter must be an integer"):
+        SamplingPolicy(5, random_state=seed)
