@@ -52,7 +52,7 @@ class Design:
 
 @lru_cache(maxsize=8)
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
-    """Make a design of at most about `n_coalitions` coalitions.
+    """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
 
     All of them when they are few enough: the values are exact then. Else sizes 1 and P-1, 2 and P-2, ... share the
     budget equally, which is sampling by leverage score; sizes that fit are enumerated, the rest sampled without
@@ -84,7 +84,7 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     halves: list[Coalitions] = []
     weights: list[Map] = []
     sampled: list[npt.NDArray[np.bool_]] = []
-    n_pairs = max(n_players, n_coalitions // 2)
+    n_pairs = max(2 * n_players, n_coalitions // 2)  # with fewer, the jackknife has too little to leave out
     sizes = list(range(1, n_players // 2 + 1))
     for position, size in enumerate(sizes):
         n_subsets = comb(n_players, size)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._sampling import check_seed
 from automl_explain.explainers._table import Table
 
 Values = npt.NDArray[np.float64]
@@ -48,6 +49,7 @@ class Settings:
     background_summary: str = "representative"
 
     def __post_init__(self) -> None:
+        check_seed(self.random_state)
         if self.background_summary not in SUMMARIES:
             raise InvalidInputError(
                 f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."

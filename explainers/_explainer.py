@@ -79,7 +79,8 @@ class TabularExplainer:
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
     nsamples : int, optional
-        Coalitions per row for models known only by their predictions; default 2 f + 2048, fewer for many rows.
+        Coalitions per row for models known only by their predictions, 4 f at least; default 2 f + 2048, fewer for many
+        rows.
     max_evaluations : int, optional
         Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
     background_size : int, optional
@@ -91,7 +92,8 @@ class TabularExplainer:
         output, or `max_evaluations` or `time_budget` is reached; the explanation's notes say which.
     time_budget : float, optional
         Seconds that explaining rows may take for such models: the best values so far are returned, with their standard
-        errors. A first look at every row is always taken.
+        errors. A first look at every row is always taken. With ``include_local=False`` it is the
+        time of each batch.
     is_function : bool, default False
         Call `model` itself for predictions, whatever methods it has. Plain functions are recognised without it; it goes
         without `transformations`.

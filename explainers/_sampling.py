@@ -18,6 +18,13 @@ BATCH_BYTES = 64 * 2**20
 """Memory for the values of these rows."""
 
 
+def check_seed(random_state: Any) -> None:
+    """Raise `InvalidInputError` unless a seed is a whole number of 0 or more."""
+    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if not whole or random_state < 0:
+        raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {random_state!r}.")
+
+
 @dataclass(frozen=True)
 class SamplingPolicy:
     """Which rows of a table a global explanation is made of.
@@ -56,9 +63,7 @@ class SamplingPolicy:
                 f"The 'sampling_policy' parameter must be a SamplingPolicy, or a number of rows, 1 or more. "
                 f"Got {self.max_rows!r}."
             )
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-            raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {seed!r}.")
+        check_seed(self.random_state)
 
     def choose(self, table: Table) -> tuple[Table, str | None]:
         """Return the rows that are explained, and a note on those left out, if any are."""

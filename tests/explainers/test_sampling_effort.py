@@ -91,6 +91,21 @@ def test_an_effort_that_is_no_positive_number_is_refused(model, name, value):
         TabularExplainer(model, X[:20], **{name: value})
 
 
+@pytest.mark.parametrize("seed", [-1, 0.5, None, True])
+def test_a_seed_that_is_none_is_refused(model, seed):
+    with pytest.raises(InvalidInputError, match="'random_state' parameter must be an integer"):
+        KernelExplainer(model, X[:20], random_state=seed)
+
+
+def test_the_standard_errors_of_the_fewest_coalitions_are_not_too_small(model, exact):
+    gaps, errors = [], []
+    for seed in range(8):
+        explanation = values(model, nsamples=28, random_state=seed)
+        gaps.append(explanation.local_importance_values - exact)
+        errors.append(explanation.standard_errors)
+    assert np.sqrt(np.mean(np.square(gaps))) <= 2.0 * np.sqrt(np.mean(np.square(errors)))
+
+
 def test_a_final_booster_predicts_from_its_trees_what_the_library_predicts():
     lightgbm = pytest.importorskip("lightgbm")
     members = [("b", lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)), ("l", LogisticRegression())]
