@@ -11,8 +11,7 @@ import numpy.typing as npt
 from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import FittedModel
-from automl_explain.explainers._sampling import check_seed
-from automl_explain.explainers._table import Table
+from automl_explain.explainers._table import Table, check_seed
 
 Values = npt.NDArray[np.float64]
 

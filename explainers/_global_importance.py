@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.metrics import ndcg_score
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers._table import check_seed
 
 if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
@@ -85,6 +86,7 @@ def measure_global_importance(
     blocks = np.abs(values if explanation.is_classification else values[None])  # (C, n, f)
     n_blocks, n, f = blocks.shape
     rows = np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(n, -1)
+    check_seed(random_state)
     weights = _read_weights(sample_weight, n)
     means = (weights @ rows / weights.sum()).reshape(n_blocks, f)
     resampled = np.concatenate(list(_resample(rows, weights, n_resamples, random_state))).reshape(-1, n_blocks, f)
@@ -153,7 +155,10 @@ def _check(confidence: Any, n_resamples: Any) -> None:
 def _read_weights(sample_weight: Any, n: int) -> Values:
     if sample_weight is None:
         return np.ones(n)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The 'sample_weight' parameter must give a number for each row: {error}") from error
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise InvalidInputError(
             f"The 'sample_weight' parameter must give a finite, non-negative number for each of the {n} rows, not all 0. "

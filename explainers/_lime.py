@@ -20,7 +20,7 @@ from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._sampling import as_policy
 from automl_explain.explainers._subset import find_subset, keep_features
-from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, conform
+from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, check_seed, conform
 from automl_explain.explainers._task import with_task
 
 Floats = npt.NDArray[np.float64]
@@ -117,6 +117,7 @@ class LIMEExplainer:
         model_task: str | None = None,
     ) -> None:
         _check_settings(discretizer, num_samples, kernel_width, sample_around_instance)
+        check_seed(random_state)
         training = _dense(as_table(initialization_examples, "initialization_examples"), "initialization_examples")
         described = with_task(describe(model, initialization_examples), model_task)
         described = in_feature_space(described, "raw", allow_all_transformations=True)
@@ -275,14 +276,14 @@ def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
 
 
 def _check_settings(discretizer: Any, num_samples: Any, kernel_width: Any, around: bool) -> None:
-    if discretizer is not None and discretizer not in DISCRETIZERS:
+    if discretizer is not None and (not isinstance(discretizer, str) or discretizer not in DISCRETIZERS):
         raise InvalidInputError(
             f"The 'discretizer' parameter must be one of {sorted(DISCRETIZERS)}, or None. Got {discretizer!r}."
         )
     if isinstance(num_samples, bool) or not isinstance(num_samples, int | np.integer) or num_samples < 2:
         raise InvalidInputError(f"The 'num_samples' parameter must be an integer, 2 or more. Got {num_samples!r}.")
-    if kernel_width is not None and not kernel_width > 0:
-        raise InvalidInputError(f"The 'kernel_width' parameter must be more than 0. Got {kernel_width!r}.")
+    if kernel_width is not None and not (isinstance(kernel_width, int | float | np.number) and kernel_width > 0):
+        raise InvalidInputError(f"The 'kernel_width' parameter must be a number more than 0. Got {kernel_width!r}.")
     if around and discretizer is not None:
         raise InvalidInputError("sample_around_instance=True needs discretizer=None: bins are not drawn around a row.")
 

@@ -216,6 +216,12 @@ class PFIExplainer:
                     permuted = stand_in.show(position)
                     scores[copy.column, copy.repeat] = metric.scorer(stand_in, permuted, labels, **weights)
                 advance(len(batch))
+        if not np.isfinite(scores).all():
+            column = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
+            raise InvalidInputError(
+                f"The metric {metric.name!r} is no finite number once column {column} is shuffled, so the column has no "
+                "importance by it. Use a metric that is defined for any prediction."
+            )
         return baseline, baseline - scores, trees is not None
 
 

@@ -10,19 +10,12 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import Rows, Table, draw_rows
+from automl_explain.explainers._table import Rows, Table, check_seed, draw_rows
 
 BATCH_ROWS = 4096
 """Rows explained at a time where only global values are kept."""
 BATCH_BYTES = 64 * 2**20
 """Memory for the values of these rows."""
-
-
-def check_seed(random_state: Any) -> None:
-    """Raise `InvalidInputError` unless a seed is a whole number of 0 or more."""
-    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
-    if not whole or random_state < 0:
-        raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {random_state!r}.")
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,13 @@ class Table:
         return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
 
 
+def check_seed(random_state: Any) -> None:
+    """Raise `InvalidInputError` unless a seed is a whole number of 0 or more."""
+    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if not whole or random_state < 0:
+        raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {random_state!r}.")
+
+
 def draw_rows(total: int, n_rows: int, random_state: int) -> Rows:
     """Return at most `n_rows` row numbers below `total`, drawn without replacement, in their order."""
     if total <= n_rows:

@@ -139,6 +139,8 @@ def test_explainers_that_should_agree_do():
         ({"sample_weight": np.zeros(20)}, "not all 0"),
         ({"confidence": 95}, "between 0 and 1"),
         ({"n_resamples": 0}, "1 or more"),
+        ({"sample_weight": ["a"] * 20}, "a number for each row"),
+        ({"confidence": 0.9, "random_state": -1}, "'random_state' parameter"),
     ],
 )
 def test_bad_parameters_are_one_error(settings, words):
