@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from automl_explain._report import save_plots, write_report
     from automl_explain._search_explanation import SearchExplanation
     from automl_explain._search_plots import plot_importance_history, plot_search_importance
+    from automl_explain.engines._base import FinishedSearch, SearchEngine
     from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
@@ -36,6 +37,7 @@ _MODULES = {
     **dict.fromkeys(("plot_importance_history", "plot_search_importance"), "automl_explain._search_plots"),
     "AutoMLConfig": "automl_explain._automl_config",
     **dict.fromkeys(("Experiment", "ExperimentRun"), "automl_explain._experiment"),
+    **dict.fromkeys(("FinishedSearch", "SearchEngine"), "automl_explain.engines._base"),
     "ExplanationDiff": "automl_explain._diff",
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",

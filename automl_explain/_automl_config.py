@@ -16,14 +16,12 @@ import pandas as pd
 import yaml
 
 from automl_explain._data import Dataset, Task, given_dataset, read_dataset
-from automl_explain._search_job import check_choices
+from automl_explain.engines._base import find_engine
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._table import nearest
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 
-ENGINES = ("flaml",)
-"""Search engines."""
 TASKS = ("classification", "regression")
 DATA_KEYS = ("data", "target", "validation", "drop")
 """Of a configuration file: what stands there for `X`, `y`, `X_valid` and `y_valid`."""
@@ -45,16 +43,16 @@ class AutoMLConfig:
         Default: inferred from `y`.
     model_explainability : bool, default True
         Explain every run. False: only the search.
-    engine : {"flaml"}, default "flaml"
-        What searches.
+    engine : str, default "flaml"
+        What searches: "flaml", or one that an installed package adds; see `SearchEngine`.
     time_budget : float, default 60
         Seconds of search.
     max_iter : int, optional
         Most trials, 2 or more.
     metric : str, default "auto"
-        What the search optimises, as FLAML names it.
+        What the search optimises, as FLAML names it; "auto" is "roc_auc" of two classes, "log_loss" of several, and "r2".
     estimators : sequence of str, optional
-        Learners tried, as FLAML names them; default: all that FLAML would try.
+        Learners tried, by the engine's names; default: all that it would try.
     ensemble : bool, default False
         Stack the best learners at the end.
     seed : int, default 0
@@ -76,7 +74,7 @@ class AutoMLConfig:
     InvalidInputError
         If a value cannot be used; raised when the configuration is made, not when it is searched.
     MissingExtraError
-        If the catboost learner is named and catboost is not installed.
+        If an engine or learner is named whose library is not installed.
 
     Examples
     --------
@@ -107,9 +105,8 @@ class AutoMLConfig:
 
     def __post_init__(self) -> None:
         _check_settings(self)
-        options = self.explainability_options
-        read = ExplainabilityOptions.read(dict(options) if isinstance(options, Mapping) else options)
-        object.__setattr__(self, "explainability_options", read)
+        options = ExplainabilityOptions.read(self.explainability_options)
+        object.__setattr__(self, "explainability_options", options)
         X, y = _frame(self.X, "X"), _series(self.y, "y")
         if (self.X_valid is None) != (self.y_valid is None):
             raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
@@ -117,8 +114,7 @@ class AutoMLConfig:
         dataset = given_dataset(X, y, valid, task=self.task, random_state=self.seed)
         object.__setattr__(self, "dataset", dataset)
         object.__setattr__(self, "task", dataset.task)
-        check_choices("metric", [self.metric], dataset.task)
-        check_choices("estimators", list(self.estimators or []), dataset.task)
+        find_engine(self.engine).check(self)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -127,14 +123,13 @@ class AutoMLConfig:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:
-        """Read a configuration from a TOML, YAML or JSON file.
+        """Read a configuration from a TOML, YAML or JSON file; its data as `from_data` does.
 
         Parameters
         ----------
         path : path-like
-            ``.toml``, ``.yaml``, ``.yml`` or ``.json``: `data`, a CSV, TSV or Parquet file, and `target`, the column to
-            predict; optionally `validation`, another such file, and `drop`, columns left out; and any setting of
-            `AutoMLConfig` but the tables. Paths are relative to the file.
+            ``.toml``, ``.yaml``, ``.yml`` or ``.json``: `data` and `target`, optionally `validation` and `drop`, and any
+            setting of `AutoMLConfig` but the tables. Paths are relative to the file.
         **changes
             Settings that replace those of the file.
 
@@ -162,17 +157,44 @@ class AutoMLConfig:
             raise InvalidInputError(f"'validation' of {path} must be the name of a file. Got {validation!r}.")
         if isinstance(settings.get("history"), str) and "history" not in changes:
             settings["history"] = path.parent / settings["history"]
+        validation = None if validation is None else path.parent / validation
+        return cls.from_data(path.parent / data, target, validation=validation, drop=drop, **settings)
+
+    @classmethod
+    def from_data(
+        cls,
+        data: str | os.PathLike[str],
+        target: str,
+        *,
+        validation: str | os.PathLike[str] | None = None,
+        drop: Sequence[str] = (),
+        **settings: Any,
+    ) -> AutoMLConfig:
+        """Make a configuration whose rows are read from files.
+
+        Parameters
+        ----------
+        data : path-like
+            A CSV, TSV (also compressed) or Parquet file.
+        target : str
+            The column to predict.
+        validation : path-like, optional
+            Another such file; default: a fifth of the rows.
+        drop : sequence of str
+            Columns left out.
+        **settings
+            Settings of `AutoMLConfig`.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file or a setting cannot be used.
+        """
         seed, task = settings.get("seed", 0), settings.get("task")
         _check_number("seed", seed, Integral, 0)
         _check_task(task)
-        dataset = read_dataset(
-            path.parent / data,
-            target,
-            task=task,
-            validation=None if validation is None else path.parent / validation,
-            drop=tuple(drop),
-            random_state=seed,
-        )
+        given = None if validation is None else Path(validation)
+        dataset = read_dataset(Path(data), target, task=task, validation=given, drop=tuple(drop), random_state=seed)
         tables = {"X": dataset.X_train, "y": dataset.y_train, "X_valid": dataset.X_valid, "y_valid": dataset.y_valid}
         config = cls(**tables, **{**settings, "task": dataset.task})
         object.__setattr__(config, "dataset", dataset)  # what was said while reading is kept
@@ -195,8 +217,6 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _check_settings(config: AutoMLConfig) -> None:
     _check_task(config.task)
-    if config.engine not in ENGINES:
-        raise InvalidInputError(f"The engine must be one of {ENGINES}. Got {config.engine!r}.")
     for name in ("model_explainability", "ensemble"):
         if not isinstance(getattr(config, name), bool):
             raise InvalidInputError(f"{name!r} must be True or False. Got {getattr(config, name)!r}.")
@@ -206,7 +226,7 @@ def _check_settings(config: AutoMLConfig) -> None:
         _check_number("max_iter", config.max_iter, Integral, 2)
     _check_number("seed", config.seed, Integral, 0)
     if not isinstance(config.metric, str):
-        raise InvalidInputError(f"'metric' must be one of FLAML's names. Got {config.metric!r}.")
+        raise InvalidInputError(f"'metric' must be the name of a metric. Got {config.metric!r}.")
     names = config.estimators
     if names is not None and (isinstance(names, str) or not names or not all(isinstance(name, str) for name in names)):
         raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")

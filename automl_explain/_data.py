@@ -46,6 +46,13 @@ class Dataset:
     task: Task
     said: tuple[str, ...]
 
+    @property
+    def kind(self) -> str:
+        """Kind of prediction: "binary", "multiclass" or "regression"."""
+        if self.task == "regression":
+            return "regression"
+        return "binary" if self.y_train.nunique() == 2 else "multiclass"
+
 
 def read_dataset(
     path: str | Path,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from automl_explain._automl_config import AutoMLConfig
-from automl_explain._search_job import fit
+from automl_explain.engines._base import FinishedSearch, run_engine
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._run import Run
-
-if TYPE_CHECKING:
-    from automl_explain.integrations.flaml import AutoML
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,33 +23,38 @@ class ExperimentRun:
         Name of the experiment.
     config : AutoMLConfig
         What was searched.
-    automl : AutoML
+    found : FinishedSearch
         What the search left.
     """
 
     experiment: str
     config: AutoMLConfig
-    automl: AutoML
+    found: FinishedSearch
 
-    def get_output(self) -> tuple[Run | None, AutoML]:
+    def get_output(self) -> tuple[Run | None, Any]:
         """Return the best run and the fitted model.
 
         Returns
         -------
-        tuple of Run, AutoML
+        tuple of Run, object
             The run that `retrieve_model_explanation` takes, None where ``model_explainability=False``; and what
-            predicts, and `explain_model` takes.
+            predicts, and `explain_model` takes: with the flaml engine its `AutoML`.
         """
-        return self.automl.best_run, self.automl
+        return self.found.best_run, self.found.model
 
     @property
     def runs(self) -> list[Run]:
         """Every trial and the final model; empty where ``model_explainability=False``."""
-        return self.automl.runs
+        return self.found.runs
+
+    @property
+    def final_run(self) -> Run | None:
+        """The run of the fitted model: the refit, the ensemble, or the best trial itself."""
+        return self.found.final_run
 
     def __repr__(self) -> str:
-        best = self.automl.best_run
-        found = f"{len(self.runs)} runs, best {best.id}" if best else f"best learner {self.automl.best_estimator}"
+        best = self.found.best_run
+        found = f"{len(self.runs)} runs, best {best.id}" if best else f"model {type(self.found.model).__name__}"
         return f"ExperimentRun({self.experiment!r}, {found})"
 
 
@@ -114,21 +116,7 @@ class Experiment:
         """
         if not isinstance(config, AutoMLConfig):
             raise InvalidInputError(f"submit takes an AutoMLConfig. Got {type(config).__name__}.")
-        options: Any = config.explainability_options
-        automl = fit(
-            config.dataset,
-            history=config.history,
-            time_budget=config.time_budget,
-            max_iter=config.max_iter,
-            ensemble=config.ensemble,
-            metric=config.metric,
-            estimators=None if config.estimators is None else list(config.estimators),
-            seed=config.seed,
-            options=options,
-            explain=config.model_explainability,
-            experiment=self.name,
-        )
-        return ExperimentRun(self.name, config, automl)
+        return ExperimentRun(self.name, config, run_engine(config, self.name))
 
     def runs(self, *, history: RunHistory | str | os.PathLike[str] | None = None) -> list[Run]:
         """Return the runs of every search that was submitted under this name, in this process or another.

@@ -21,7 +21,7 @@ from automl_explain._views import (
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.integrations._history import RunHistory
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, best_trial
 
 TOP = 3
 """Features named in a sentence or a table of runs."""
@@ -136,15 +136,9 @@ def tell(runs: Sequence[Run]) -> Story:
         raise InvalidInputError(
             f"A report is about a search of a run history. Got a run of {history!r}; use save_plots with its explanation."
         )
-    best = best_run(runs)
+    best = best_trial(runs)
     models, unreadable = _models(runs, best)
     return Story(history.search(searches[0]), runs, best, models, unreadable)
-
-
-def best_run(runs: Sequence[Run]) -> Run | None:
-    """Return the trial with the lowest loss, the earliest of equals."""
-    scored = [run for run in runs if run.kind == "trial" and run.loss is not None]
-    return min(scored, key=lambda run: (run.loss, run.number), default=None)
 
 
 _FINAL = {
@@ -164,7 +158,7 @@ def _models(runs: Sequence[Run], best: Run | None) -> tuple[tuple[Model, ...], t
         wanted.append((best, "The best run", "the trial with the lowest loss, as it was scored"))
     explained = [(run, name, role) for run, name, role in wanted if run.status == "explained"]
     if not explained:
-        candidate = best_run([run for run in runs if run.status == "explained"])
+        candidate = best_trial([run for run in runs if run.status == "explained"])
         role = "the trial with the lowest loss among those explained"
         explained = [] if candidate is None else [(candidate, "The best explained run", role)]
     models, unreadable = [], []

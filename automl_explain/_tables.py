@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._report_story import best_run, unexplained
+from automl_explain._report_story import unexplained
 from automl_explain._views import (
     Values,
     check_top_k,
@@ -22,7 +22,7 @@ from automl_explain._views import (
     shortened,
 )
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, best_trial
 
 WIDTH = 116
 """Columns of the terminal that a table fits into."""
@@ -54,7 +54,7 @@ def runs_table(runs: Sequence[Run], top: int = 3) -> str:
     top = check_top_k(top)
     if not runs:
         return "no runs"
-    best = {found.id for search in {run.search for run in runs} if (found := best_run(_of(runs, search)))}
+    best = {found.id for search in {run.search for run in runs} if (found := best_trial(_of(runs, search)))}
     heads = ("", "run", "learner", "loss", "status", "seconds")
     cells = [
         (

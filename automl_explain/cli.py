@@ -95,9 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--history", metavar="DIR", help="run history (default: your data folder)")
     shared.add_argument("--debug", action="store_true", help="show where an unexpected error came from")
     searching = argparse.ArgumentParser(add_help=False)
+    searching.add_argument("--engine", default="flaml", metavar="NAME", help="what searches (default: flaml)")
     searching.add_argument("--ensemble", action="store_true", help="stack the best learners at the end")
-    searching.add_argument("--metric", default="auto", help="what FLAML optimises (default: auto)")
-    searching.add_argument("--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: FLAML's)")
+    searching.add_argument("--metric", default="auto", help="what the search optimises (default: auto)")
+    searching.add_argument(
+        "--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: the engine's)"
+    )
     searching.add_argument("--max-iter", type=_at_least(2), metavar="N", help="most trials, 2 or more")
     searching.add_argument(
         "--seed", type=_at_least(0), metavar="N", default=0, help="seed of the split and the search (default: 0)"
@@ -126,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "time_budget",
         "validation",
         "drop",
+        "engine",
         "ensemble",
         "metric",
         "estimators",
@@ -204,37 +208,35 @@ def _share(text: str) -> float:
 def _demo(options: argparse.Namespace) -> None:
     from sklearn.datasets import load_breast_cancer
 
-    from automl_explain._data import split
+    from automl_explain._automl_config import AutoMLConfig
 
     bunch = load_breast_cancer(as_frame=True)
-    labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist())))
-    said = ["data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles"]
-    _search(split(bunch.data, labels, "classification", said, target="diagnosis", random_state=options.seed), options)
+    labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist()))).rename("diagnosis")
+    print("data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles", file=sys.stderr)
+    _search(AutoMLConfig(X=bunch.data, y=labels, task="classification", **_settings(options)), options)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from automl_explain._data import read_dataset
+    from automl_explain._automl_config import AutoMLConfig
 
     if options.config:
-        _run_config(options)
+        _search(_read_config(options), options)
         return
     if options.data is None or options.target is None:
         options.refuse("DATA and --target COL are needed, or --config FILE")
-    dataset = read_dataset(
-        options.data,
-        options.target,
-        task=options.task,
-        validation=options.validation,
-        drop=tuple(options.drop),
-        random_state=options.seed,
-    )
-    _search(dataset, options)
+    given = {"task": options.task, "validation": options.validation, "drop": options.drop, **_settings(options)}
+    _search(AutoMLConfig.from_data(options.data, options.target, **given), options)
 
 
-def _run_config(options: argparse.Namespace) -> None:
-    """Search as a file says; what the file says cannot be said on the command line as well."""
-    from dataclasses import replace
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options say of the search, as AutoMLConfig takes it."""
+    same = ("engine", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
+    names = [name.strip() for name in options.estimators.split(",")] if options.estimators else None
+    return {"estimators": names, **{name: getattr(options, name) for name in same}}
 
+
+def _read_config(options: argparse.Namespace) -> Any:
+    """The configuration of a file; what the file says cannot be said on the command line as well."""
     from automl_explain._automl_config import AutoMLConfig
 
     twice = [name for name, usual in options.usual.items() if getattr(options, name) != usual]
@@ -243,35 +245,19 @@ def _run_config(options: argparse.Namespace) -> None:
     config = AutoMLConfig.from_file(options.config, **({"history": options.history} if options.history else {}))
     if not config.model_explainability:
         raise InvalidInputError("automl-explain run explains every run: leave model_explainability out of the file.")
-    for name in ("time_budget", "max_iter", "ensemble", "metric", "seed"):
-        setattr(options, name, getattr(config, name))
-    options.estimators = ",".join(config.estimators) if config.estimators else None
-    options.history = config.history
-    read: Any = config.explainability_options
-    _search(config.dataset, options, replace(read, progress=True) if read.progress is None else read)
+    return config
 
 
-def _search(dataset: Any, options: argparse.Namespace, explainability: Any = None) -> None:
+def _search(config: Any, options: argparse.Namespace) -> None:
     from automl_explain._search_job import run_search
 
-    for line in dataset.said:
+    for line in config.said:
         print(line, file=sys.stderr)
-    result = run_search(
-        dataset,
-        history=_history(options),
-        out=Path(options.out),
-        time_budget=options.time_budget,
-        max_iter=options.max_iter,
-        ensemble=options.ensemble,
-        metric=options.metric,
-        estimators=[name.strip() for name in options.estimators.split(",")] if options.estimators else None,
-        seed=options.seed,
-        options=explainability,
-    )
+    result = run_search(config, Path(options.out))
     if options.json:
         print(json.dumps(result.as_dict()))
     else:
-        flag = f" --history {shlex.quote(str(options.history))}" if options.history else ""
+        flag = f" --history {shlex.quote(str(config.history))}" if config.history else ""
         print(result.as_text(history_flag=flag))
 
 

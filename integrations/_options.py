@@ -89,7 +89,7 @@ class ExplainabilityOptions:
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
 
     @classmethod
-    def read(cls, options: ExplainabilityOptions | dict[str, Any] | None) -> ExplainabilityOptions:
+    def read(cls, options: ExplainabilityOptions | Mapping[str, Any] | None) -> ExplainabilityOptions:
         """Return options from an instance, a mapping of names to values, or None for the defaults."""
         if isinstance(options, cls):
             return options

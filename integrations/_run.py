@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -139,3 +139,14 @@ class Run:
         )
         row = {name: getattr(self, name) for name in names}
         return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}
+
+
+def best_trial(runs: Sequence[Run]) -> Run | None:
+    """Return the trial of a search with the lowest loss, the earliest of equals."""
+    scored = [run for run in runs if run.kind == "trial" and run.loss is not None]
+    return min(scored, key=lambda run: (run.loss, run.number), default=None)
+
+
+def final_of(runs: Sequence[Run]) -> Run | None:
+    """Return the run of the model that a search ended with: the refit, the ensemble, or the best trial itself."""
+    return next((run for run in runs if run.kind != "trial"), best_trial(runs))

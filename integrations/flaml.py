@@ -29,7 +29,7 @@ from automl_explain.integrations._flaml_models import check_task, in_search, mea
 from automl_explain.integrations._flaml_tap import MetricTap
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, best_trial, final_of
 
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
 
@@ -164,13 +164,12 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         Where FLAML had a single configuration and scored none, it is the final model.
         """
         runs = self.runs
-        trials = [run for run in runs if run.kind == "trial" and run.loss is not None]
-        return min(trials, key=lambda run: (run.loss, run.number), default=next(iter(runs), None))
+        return best_trial(runs) or final_of(runs)
 
     @property
     def final_run(self) -> Run | None:
         """The run of the model that `predict` uses: the refit, the ensemble, or the best trial itself."""
-        return next((run for run in self.runs if run.kind != "trial"), self.best_run)
+        return final_of(self.runs)
 
     # ---------------------------------------------------------------- private
 

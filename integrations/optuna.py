@@ -31,7 +31,7 @@ from automl_explain.integrations._folds import stack_rows
 from automl_explain.integrations._history import RunHistory, new_id, run_id
 from automl_explain.integrations._model_size import keep_within_memory, model_bytes
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, best_trial
 
 ATTRIBUTE = "automl_explain"
 """User attribute of a study (its search) and of a trial (its run and history)."""
@@ -161,7 +161,7 @@ class TrialExplainer:
     @property
     def best_run(self) -> Run | None:
         """The run with the lowest loss; None before any was explained."""
-        return min((run for run in self.runs if run.loss is not None), key=lambda run: run.loss or 0.0, default=None)
+        return best_trial(self.runs)
 
     def __enter__(self) -> TrialExplainer:
         return self

@@ -26,7 +26,7 @@ from automl_explain.integrations._folds import stack_rows
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._model_size import keep_within_memory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
-from automl_explain.integrations._run import Run
+from automl_explain.integrations._run import Run, best_trial, final_of
 from automl_explain.integrations._spool import Capture, Spool, candidate_key, rows_key
 
 
@@ -188,13 +188,12 @@ class ExplainingScorer:
     @property
     def best_run(self) -> Run | None:
         """The candidate with the best score, explained as the mean over its folds' models."""
-        scored = [run for run in self.runs if run.loss is not None]
-        return min(scored, key=lambda run: (run.loss, run.number), default=None)
+        return best_trial(self.runs)
 
     @property
     def final_run(self) -> Run | None:
         """The run of the model that the search predicts with; without `refit`, that of the best candidate."""
-        return next((run for run in self.runs if run.kind != "trial"), self.best_run)
+        return final_of(self.runs)
 
     # ---------------------------------------------------------------- private
 

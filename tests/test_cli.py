@@ -369,21 +369,26 @@ def test_a_file_of_another_kind_is_refused(fails, tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--estimators", "lgmb", "--estimators has no 'lgmb' for a classification. Did you mean 'lgbm'?"),
-        ("--estimators", "lgbm,enet", "--estimators has no 'enet' for a classification. There are: lgbm, xgboost,"),
-        ("--metric", "accurracy", "--metric has no 'accurracy' for a classification. Did you mean 'accuracy'?"),
-        ("--metric", "rmse", "--metric has no 'rmse' for a classification. There are: auto, accuracy,"),
+        ("--estimators", "lgmb", "'estimators' has no 'lgmb' for a binary classification. Did you mean 'lgbm'?"),
+        (
+            "--estimators",
+            "lgbm,enet",
+            "'estimators' has no 'enet' for a binary classification. There are: lgbm, xgboost,",
+        ),
+        ("--metric", "accurracy", "'metric' has no 'accurracy' for a binary classification. Did you mean 'accuracy'?"),
+        ("--metric", "rmse", "'metric' has no 'rmse' for a binary classification. There are: auto, log_loss,"),
+        ("--engine", "flam", "The engine must be one of flaml. Got 'flam'. Did you mean 'flaml'?"),
     ],
 )
-def test_what_flaml_does_not_know_is_refused_before_the_search(fails, csv, tmp_path, option, value, message):
-    assert message in fails("run", csv, "--target", "bought", option, value, "--out", "out", said=3)
+def test_what_the_engine_does_not_know_is_refused_before_the_search(fails, csv, tmp_path, option, value, message):
+    assert message in fails("run", csv, "--target", "bought", option, value, "--out", "out")
     assert not (tmp_path / "out").exists()
     assert RunHistory().runs() == []
 
 
 def test_a_learner_whose_library_is_missing_says_the_command(fails, csv, monkeypatch):
-    monkeypatch.setattr("automl_explain._search_job.find_spec", lambda name: None)
-    message = fails("run", csv, "--target", "bought", "--estimators", "catboost", said=3)
+    monkeypatch.setattr("automl_explain.engines._flaml.find_spec", lambda name: None)
+    message = fails("run", csv, "--target", "bought", "--estimators", "catboost")
     assert message == "The catboost learner needs catboost: pip install 'automl-explain[catboost]'"
 
 
@@ -453,7 +458,7 @@ def test_a_report_of_an_empty_history_says_how_to_begin(fails, tmp_path):
 
 def test_a_search_without_time_for_one_trial_says_so(fails, csv):
     message = fails("run", csv, "--target", "bought", "--time-budget", "0.001", code=1, said=3)
-    assert message == "No trial finished within 0.001 seconds: give the search more time with --time-budget."
+    assert message == "No trial finished within 0.001 seconds: give the search a longer time_budget."
     assert RunHistory().runs() == []
 
 

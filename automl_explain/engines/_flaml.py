@@ -1,0 +1,77 @@
+"""The engine "flaml": FLAML's search over its learners."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from automl_explain.engines._base import FinishedSearch
+from automl_explain.engines._metrics import check_known, check_metric
+from automl_explain.explainers._errors import AutoMLExplainError, MissingExtraError
+
+if TYPE_CHECKING:
+    from automl_explain._automl_config import AutoMLConfig
+
+LEARNERS = {
+    "classification": ("lrl1", "lrl2", "svc"),
+    "regression": ("enet", "lassolars"),
+    "both": ("lgbm", "xgboost", "xgb_limitdepth", "rf", "extra_tree", "histgb", "catboost", "sgd", "kneighbor"),
+}
+"""Task -> FLAML's names for its learners."""
+
+
+def check(config: AutoMLConfig) -> None:
+    """Refuse a metric or learner that FLAML has not, or not for this task; it would ignore or fail on it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a name is not one of FLAML's for the task; the message names the nearest.
+    MissingExtraError
+        If the catboost learner is named and catboost is not installed.
+    """
+    dataset, names = config.dataset, list(config.estimators or [])
+    check_metric(config.metric, dataset)
+    check_known("estimators", names, [*LEARNERS["both"], *LEARNERS[dataset.task]], dataset.kind)
+    if "catboost" in names and find_spec("catboost") is None:
+        raise MissingExtraError("The catboost learner needs catboost: pip install 'automl-explain[catboost]'")
+
+
+def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+    """Search with FLAML, on validation rows of their own, and explain the runs.
+
+    Raises
+    ------
+    AutoMLExplainError
+        If no model could be trained or scored.
+    """
+    from automl_explain.integrations.flaml import AutoML
+
+    data, explain = config.dataset, config.model_explainability
+    automl = AutoML(
+        model_explainability=explain,
+        history=config.history,
+        explainability_options=config.explainability_options,
+        experiment=experiment,
+    )
+    settings: dict[str, Any] = {"time_budget": config.time_budget, "metric": config.metric, "seed": config.seed}
+    settings |= {"estimator_list": list(config.estimators)} if config.estimators else {}
+    settings |= {"max_iter": config.max_iter} if config.max_iter else {}
+    automl.fit(
+        data.X_train,
+        data.y_train,
+        task=data.task,
+        X_val=data.X_valid,
+        y_val=data.y_valid,
+        ensemble=config.ensemble,
+        verbose=0,
+        **settings,
+    )
+    if automl.best_run is None if explain else automl.model is None:
+        tried = len(automl.runs)
+        raise AutoMLExplainError(
+            f"None of the {tried} models could be scored by {config.metric}: try another metric."
+            if tried
+            else f"No trial finished within {config.time_budget:g} seconds: give the search a longer time_budget."
+        )
+    return FinishedSearch(automl, automl.runs)
