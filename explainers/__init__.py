@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers._fidelity import Fidelity
     from automl_explain.explainers._global_importance import GlobalImportance
     from automl_explain.explainers._lime import LIMEExplainer
+    from automl_explain.explainers._member_explanation import MemberExplanation
     from automl_explain.explainers._mimic import MimicExplainer
     from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers._permutation import PFIExplainer
@@ -72,6 +73,7 @@ _MODULES = {
     "LIMEExplainer": f"{_PLACE}._lime",
     "PFIExplainer": f"{_PLACE}._permutation",
     "Fidelity": f"{_PLACE}._fidelity",
+    "MemberExplanation": f"{_PLACE}._member_explanation",
     "MimicExplainer": f"{_PLACE}._mimic",
     "SamplingPolicy": f"{_PLACE}._sampling",
     "TreeExplainer": f"{_PLACE}._tree_explainer",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,12 +10,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from automl_explain.explainers._additivity import check_additivity
 from automl_explain.explainers._background import read_weighted
 from automl_explain.explainers._column_list import ColumnList
 from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
-    AdditivityError,
-    AdditivityWarning,
     AutoMLExplainError,
     InvalidInputError,
     UnsupportedModelError,
@@ -26,7 +24,10 @@ from automl_explain.explainers._feature_space import in_feature_space, raw_playe
 from automl_explain.explainers._fidelity import Fidelity
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
+from automl_explain.explainers._member_explanation import MemberExplanation
+from automl_explain.explainers._members import share_out
 from automl_explain.explainers._model import FittedModel, Linear, Opaque
+from automl_explain.explainers._names import class_names, feature_names
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._predict_function import describe_function
 from automl_explain.explainers._registry import describe
@@ -37,11 +38,6 @@ from automl_explain.explainers._table import Table, arrange, as_table, check_sam
 from automl_explain.explainers._task import with_task
 
 FeatureSpace = Literal["engineered", "raw"]
-
-WARN_ABOVE = 1e-4
-"""Relative additivity gap that is reported; float32 libraries stay below it."""
-REFUSE_ABOVE = 1e-2
-"""Relative additivity gap at which the values are refused."""
 
 
 class TabularExplainer:
@@ -183,13 +179,14 @@ class TabularExplainer:
         with self._reading("initialization_examples"):
             background = None if raw is None else self._engineer(raw)
         self._like = raw
-        self.features = self._feature_names(features, background)
-        self.classes = _class_names(classes, self.model)
+        self.features = feature_names(features, self.model, background, self._n_inputs, raw=self._raw)
+        self.classes = class_names(classes, self.model)
         players, n_players = raw_players(self.model) if self._raw else (None, None)
         n_columns = background.n_columns if background is not None else self.model.n_features or 0
         self._subset = find_subset(explain_subset, self.features, n_players or n_columns)
+        self._question = Question(self.model, background, players, n_players, settings, weights)
         with self._reading("initialization_examples"):
-            self._engine = self._build(Question(self.model, background, players, n_players, settings, weights))
+            self._engine = self._build(self._question)
 
     @property
     def method(self) -> str:
@@ -230,37 +227,71 @@ class TabularExplainer:
         AdditivityError
             If the values do not add up to the predictions.
         """
-        table = arrange(as_table(X), self._input_names or self._given_names)
-        raw = check_same_columns(table, self._input_names, self._n_inputs, "X")
+        raw, rows = self._read(X)
         with self._reading("X"):
-            raw = raw if self._like is None else conform(raw, self._like)
-            rows = self._engineer(raw)
             predictions = self.model.predict(rows.data)
             attribution = self._engine.attribute(rows)
-        values = all_outputs(attribution.values, self.model, centred=True)
         errors = attribution.standard_errors
+        values = all_outputs(attribution.values, self.model, centred=True)
         if errors is not None:
             errors = np.abs(all_outputs(errors, self.model, centred=True))
-        single = self.model.classes is None
         explanation = Explanation(
-            local_importance_values=values[0] if single else values,
-            expected_values=self.expected_values,
-            features=self.features,
-            classes=self.classes,
-            output_space=self.model.output_space,
+            local_importance_values=self._by_class(values),
             method=self.method,
             reason=self.reason,
-            data=raw if self._raw else rows,
             predictions=predictions,
-            is_raw=self._raw or (self.model.preprocessing is None and self.model.feature_map is None),
             model_kind=self.model.kind,
-            feature_map=None if self._raw else self.model.feature_map,
-            standard_errors=None if errors is None else errors[0] if single else errors,
+            standard_errors=self._by_class(errors),
             notes=(*self.notes, *attribution.notes),
             fidelity=self.fidelity,
+            **self._about(raw, rows),
         )
-        _check_additivity(explanation)
+        check_additivity(explanation)
         return keep_features(explanation, self._subset)
+
+    def explain_members(self, X: Any) -> MemberExplanation:
+        """Say what each member of an ensemble brings to the predictions of rows, and to the value of every feature.
+
+        Features are split among the members where the output is a weighted sum of the members' outputs: votes, bagged and
+        calibrated models, stacks with a linear final estimator in the space of its scores, which of a logistic one is
+        ``output="log_odds"``. The shares add up to the values of `explain_local`. Elsewhere the output is split as a whole;
+        `MemberExplanation.reason` says which of both it is.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them; a 1-D array or Series is one row.
+
+        Returns
+        -------
+        MemberExplanation
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the model has no members: it is a single model, or a hard vote.
+        ColumnMismatchError
+            If the columns are not those of the background.
+        AdditivityError
+            If the contributions do not add up to the predictions.
+        """
+        raw, rows = self._read(X)
+        with self._reading("X"):
+            predictions = self.model.predict(rows.data)
+            shares = share_out(self._question, self._engine, rows)
+        explanation = MemberExplanation(
+            members=shares.names,
+            local_member_values=self._by_class(shares.totals, 1),
+            local_importance_values=self._by_class(shares.values, 1),
+            member_expected_values=shares.base_values,
+            reason=shares.reason,
+            predictions=predictions,
+            standard_errors=self._by_class(shares.errors, 1),
+            notes=(*self.notes, *shares.notes),
+            **self._about(raw, rows),
+        )
+        check_additivity(explanation)
+        return explanation if self._subset is None else explanation.keep_features(self._subset)
 
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
@@ -333,29 +364,32 @@ class TabularExplainer:
         except (ValueError, TypeError) as error:
             raise InvalidInputError(f"{self.model.name} cannot take the values of {what}: {error}") from error
 
+    def _read(self, X: Any) -> tuple[Table, Table]:
+        """Return rows as the user has them, and engineered."""
+        table = arrange(as_table(X), self._input_names or self._given_names)
+        raw = check_same_columns(table, self._input_names, self._n_inputs, "X")
+        with self._reading("X"):
+            raw = raw if self._like is None else conform(raw, self._like)
+            return raw, self._engineer(raw)
+
+    def _about(self, raw: Table, rows: Table) -> dict[str, Any]:
+        """What every kind of explanation says of the model and its rows."""
+        return {
+            "expected_values": self.expected_values,
+            "features": self.features,
+            "classes": self.classes,
+            "output_space": self.model.output_space,
+            "data": raw if self._raw else rows,
+            "is_raw": self._raw or (self.model.preprocessing is None and self.model.feature_map is None),
+            "feature_map": None if self._raw else self.model.feature_map,
+        }
+
+    def _by_class(self, values: np.ndarray | None, axis: int = 0) -> Any:
+        """Values as explanations have them: those of a regression without the axis of its one output."""
+        return values if values is None or self.model.classes is not None else values.take(0, axis)
+
     def _engineer(self, raw: Table) -> Table:
         return raw if self.model.preprocessing is None else as_table(self.model.transform(raw.data))
-
-    def _feature_names(self, features: Sequence[str] | None, background: Table | None) -> tuple[str, ...] | None:
-        feature_map = self.model.feature_map
-        if self._raw and feature_map is not None:
-            known: tuple[str, ...] | None = feature_map.raw_names
-            n_features = len(feature_map.raw_names)
-        else:
-            n_features = background.n_columns if background is not None else self.model.n_features or 0
-            known = (None if background is None else background.names) or self.model.feature_names
-        if features is None:
-            return known
-        names = tuple(map(str, features))
-        if known is not None and set(names) == set(known):
-            return known  # in the order of the columns, which preprocessing may have changed
-        if len(names) == self._n_inputs and self.model.preprocessing is not None and not self._raw:
-            return known  # names of raw columns, while engineered ones are explained
-        if len(names) == n_features:
-            return names
-        raise InvalidInputError(
-            f"The 'features' parameter must name {n_features} features. Got {len(names)}: {list(names[:5])}."
-        )
 
 
 class LinearExplainer(TabularExplainer):
@@ -377,31 +411,3 @@ class KernelExplainer(TabularExplainer):
 def _some_rows(model: FittedModel, raw: Table | None) -> Any:
     """A few engineered rows, on which links between output spaces are recognised."""
     return None if raw is None else model.transform(raw.take(np.arange(min(64, len(raw)))).data)
-
-
-def _class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
-    if classes is None:
-        return model.classes
-    if model.classes is None:
-        raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
-    if len(classes) != len(model.classes):
-        raise InvalidInputError(
-            f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "
-            f"{len(model.classes)}). Got {len(classes)}: {list(classes)}."
-        )
-    return tuple(classes)
-
-
-def _check_additivity(explanation: Explanation) -> None:
-    error = explanation.additivity_error
-    if error is None or explanation.predictions is None:
-        return
-    scale = max(1.0, float(np.max(np.abs(explanation.predictions), initial=0.0)))
-    message = (
-        f"The values of the {explanation.method} explainer miss the prediction by up to {error:.3g} in "
-        f"{explanation.output_space}"
-    )
-    if not error <= REFUSE_ABOVE * scale:
-        raise AdditivityError(f"{message}; they are not returned. Please report this model.")
-    if error > WARN_ABOVE * scale:
-        warnings.warn(f"{message}.", AdditivityWarning, stacklevel=3)

@@ -11,6 +11,7 @@ from automl_explain.explainers._palette import BAR_COLOR
 
 if TYPE_CHECKING:
     from automl_explain.explainers._explanation import Explanation
+    from automl_explain.explainers._member_explanation import MemberExplanation
 
 TOP = 10
 
@@ -36,4 +37,33 @@ def importance_table(explanation: Explanation, top_k: int = TOP) -> str:
         f"<p>{'<br>'.join(escape(fact) for fact in facts)}</p>"
         f"<table><thead><tr><th>feature</th><th>{escape(head.format(explanation.output_space))}</th><th></th></tr>"
         f"</thead><tbody>{rows}</tbody></table>{more}"
+    )
+
+
+def members_table(explanation: MemberExplanation, top_k: int = TOP) -> str:
+    """Return an HTML table of what each member brings, and its part of the most important features' importance."""
+    importance = explanation.get_member_importance_dict()
+    largest = max(importance.values(), default=0.0) or 1.0
+    rows = "".join(
+        f'<tr><td style="text-align:left">{escape(name)}</td><td>{value:.4g}</td><td style="text-align:left">'
+        f'<div style="background:{BAR_COLOR};height:0.8em;width:{100 * value / largest:.1f}px"></div></td></tr>'
+        for name, value in importance.items()
+    )
+    facts = "<br>".join(escape(fact) for fact in (repr(explanation), explanation.reason, *explanation.notes))
+    head = escape(f"mean |contribution| ({explanation.output_space})")
+    table = f"<p>{facts}</p><table><thead><tr><th>member</th><th>{head}</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+    if explanation.local_importance_values is None:
+        return table
+    frame = explanation.to_frame()
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ("feature", *frame.columns))
+    body = "".join(
+        f'<tr><td style="text-align:left">{escape(str(feature))}</td>'
+        + "".join(f"<td>{part:.4g}</td>" for part in parts)
+        + "</tr>"
+        for feature, parts in zip(frame.index[:top_k], frame.to_numpy()[:top_k], strict=True)
+    )
+    more = f"<p>{len(frame) - top_k} further features</p>" if len(frame) > top_k else ""
+    return (
+        f"{table}<p>each member's part of a feature's importance</p>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}"
     )

@@ -54,6 +54,8 @@ STRUCTURED = Effort(background=100, all_up_to=12, evaluations=100_000_000)
 class KernelEngine:
     """Shapley values by enumerating all coalitions, or by regression over pairs of them with standard errors.
 
+    `background` and `share` are the background rows in use and their weights, which may be fewer than those given.
+
     References
     ----------
     Lundberg and Lee, "A unified approach to interpreting model predictions", arXiv 1705.07874.
@@ -69,6 +71,7 @@ class KernelEngine:
         summarise = SUMMARIES[settings.background_summary]
         background, share, note = summarise(model, question.background, size, share)
         self._game = Game(model, background, question.players, share)
+        self.background, self.share = background, share
         self._n_background = len(background)
         self._settings = settings
         self._n_players = question.n_players or background.n_columns

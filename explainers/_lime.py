@@ -15,6 +15,7 @@ from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._names import class_names
 from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood, find_columns
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
@@ -127,7 +128,7 @@ class LIMEExplainer:
         space = "probability" if output == "auto" and "probability" in described.outputs else output
         self.model = described.in_space(space)
         self.features = _names(features, self._training, described)
-        self.classes = _class_names(classes, described)
+        self.classes = class_names(classes, described)
         self._hood = Neighbourhood(
             self._training, discretizer, find_columns(categorical_features, self._training), sample_around_instance
         )
@@ -305,15 +306,6 @@ def _names(features: Sequence[str] | None, table: Table, model: FittedModel) -> 
             f"The 'features' parameter must name {table.n_columns} features. Got {len(features)}: {list(features)[:5]}."
         )
     return tuple(map(str, features))
-
-
-def _class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
-    if classes is not None and len(classes) != len(model.classes or ()):
-        raise InvalidInputError(
-            f"The 'classes' parameter must name {len(model.classes or ())} classes (the model predicts "
-            f"{len(model.classes or ())}). Got {len(classes)}: {list(classes)}."
-        )
-    return model.classes if classes is None else tuple(classes)
 
 
 def _say_fidelity(fidelity: Floats) -> str:

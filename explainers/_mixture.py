@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._engine import Attribution, Engine, Question
-from automl_explain.explainers._model import Mixture
+from automl_explain.explainers._model import FittedModel, Mixture
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._table import Table
 
@@ -29,12 +29,11 @@ class MixtureEngine:
         share = None if time_budget is None else time_budget / len(structure.members)
         settings = replace(question.settings, time_budget=share)
         self._engines = [build(replace(question, model=member, settings=settings)) for member in structure.members]
-        self.base_values = structure.constant + self._combine(
-            [
-                all_outputs(engine.base_values, member)
-                for engine, member in zip(self._engines, structure.members, strict=True)
-            ]
-        )
+        self.base_parts = [
+            weigh(all_outputs(engine.base_values, member), weights)
+            for engine, member, weights in zip(self._engines, structure.members, structure.weights, strict=True)
+        ]
+        self.base_values = np.asarray(structure.constant + np.sum(self.base_parts, axis=0))
         parts = [
             f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)
         ]
@@ -44,25 +43,36 @@ class MixtureEngine:
         )
         self.notes = tuple(dict.fromkeys(note for engine in self._engines for note in engine.notes))
 
+    @property
+    def engines(self) -> list[Engine]:
+        """What explains each member."""
+        return self._engines
+
     def attribute(self, rows: Table) -> Attribution:
         """Return the weighted sum of the members' values."""
-        values, variances, notes = [], [], []
-        for engine, member in zip(self._engines, self._structure.members, strict=True):
-            part = engine.attribute(rows)
-            notes += [f"{member.name}: {note}" for note in part.notes]
-            values.append(all_outputs(part.values, member, centred=True))
-            if part.standard_errors is None:
-                variances.append(np.zeros_like(values[-1]))
-            else:
-                variances.append(all_outputs(part.standard_errors, member, centred=True) ** 2)
-        exact = not any(variance.any() for variance in variances)
-        errors = None if exact else np.sqrt(self._combine(variances, power=2))
-        return Attribution(self._combine(values), errors, tuple(dict.fromkeys(notes)))
+        parts = self.parts(rows)
+        variances = [part.standard_errors**2 for part in parts if part.standard_errors is not None]
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        values = np.sum([part.values for part in parts], axis=0)
+        return Attribution(values, np.sqrt(np.sum(variances, axis=0)) if variances else None, notes)
 
-    def _combine(self, parts: list[Values], power: int = 1) -> Values:
-        """Sum of the members' outputs (leading axis) times their weights."""
-        terms = [
-            np.tensordot(weights.T**power, part, axes=1)
-            for weights, part in zip(self._structure.weights, parts, strict=True)
+    def parts(self, rows: Table) -> list[Attribution]:
+        """Return what each member adds to the values: its own, times its weights."""
+        return [
+            self._part(engine.attribute(rows), member, weights)
+            for engine, member, weights in zip(
+                self._engines, self._structure.members, self._structure.weights, strict=True
+            )
         ]
-        return np.asarray(np.sum(terms, axis=0))
+
+    def _part(self, own: Attribution, member: FittedModel, weights: Values) -> Attribution:
+        errors = own.standard_errors
+        if errors is not None:
+            errors = np.sqrt(weigh(all_outputs(errors, member, centred=True) ** 2, weights**2))
+        values = weigh(all_outputs(own.values, member, centred=True), weights)
+        return Attribution(values, errors, tuple(f"{member.name}: {note}" for note in own.notes))
+
+
+def weigh(values: Values, weights: Values) -> Values:
+    """Return values of a member's outputs, (K_member, ...), as values of the ensemble's outputs, (K, ...)."""
+    return np.asarray(np.tensordot(weights.T, values, axes=1))

@@ -24,6 +24,9 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Predict: TypeAlias = Callable[[Any], Matrix]
 """A function from a table to one output column per class, or one for a regression: (n, k) float64."""
 
+PASSTHROUGH = "passthrough"
+"""What the columns that a stack's final estimator reads itself are called among its members."""
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
@@ -51,11 +54,20 @@ class Mixture:
         Each additive in its own `output_space`.
     weights : tuple of ndarray, each of shape (K_member, K)
     constant : ndarray, shape (K,)
+    names : tuple of str
+        What the ensemble calls its members; empty: nothing.
     """
 
     members: tuple[FittedModel, ...]
     weights: tuple[Matrix, ...]
     constant: Matrix
+    names: tuple[str, ...] = ()
+
+    def as_composite(self) -> Composite:
+        """Return the same sum as a function of the members' outputs."""
+        entering = tuple((member, member.output_space) for member in self.members)
+        why = "a weighted sum of its members"
+        return Composite.weighted(entering, self.weights, self.constant, why, self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +85,39 @@ class Composite:
         Whether `combine` reads the rows themselves as well.
     why : str
         What the model is, in words.
+    names : tuple of str
+        What the ensemble calls its members; empty: nothing.
+    weights : tuple of ndarray, each of shape (K_member, K), or None
+        Where `combine` is a weighted sum of the members' outputs, plus a constant, the weights.
+    scores : tuple of (output space, Composite), or None
+        Where the outputs are a function of such a weighted sum, the sum itself and its space.
     """
 
     members: tuple[tuple[FittedModel, OutputSpace], ...]
     combine: Callable[[Matrix, Any], Matrix]
     passthrough: bool
     why: str
+    names: tuple[str, ...] = ()
+    weights: tuple[Matrix, ...] | None = None
+    scores: tuple[OutputSpace, Composite] | None = None
+
+    @staticmethod
+    def weighted(
+        members: tuple[tuple[FittedModel, OutputSpace], ...],
+        weights: tuple[Matrix, ...],
+        constant: Matrix,
+        why: str,
+        names: tuple[str, ...] = (),
+    ) -> Composite:
+        """Return the weighted sum of members that are not all additive in the space in which they enter."""
+        stacked = np.vstack(weights)
+        return Composite(
+            members, lambda columns, rows: np.asarray(columns @ stacked + constant), False, why, names, weights
+        )
+
+    def member_outputs(self, table: Any) -> Matrix:
+        """Return what the members feed into `combine` for an engineered table, side by side."""
+        return np.hstack([member.outputs[space](table) for member, space in self.members])
 
 
 @dataclass(frozen=True)
@@ -231,6 +270,8 @@ class FittedModel:
                 f"The 'output' parameter must be 'auto' or one of {sorted(self.outputs)} for {self.name}. Got {output!r}."
             )
         space: OutputSpace = output  # type: ignore[assignment]
+        if isinstance(self.structure, Composite) and self.structure.scores and self.structure.scores[0] == space:
+            return replace(self, output_space=space, structure=self.structure.scores[1])
         why = f"{self.name} is additive in {self.output_space}, not in {output}"
         structure: Structure = Opaque(why)
         if examples is not None and not isinstance(self.structure, Opaque):

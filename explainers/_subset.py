@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import Table, nearest
+from automl_explain.explainers._table import nearest
 
 Columns = npt.NDArray[np.intp]
 
@@ -56,7 +56,7 @@ def keep_features(explanation: Explanation, columns: Columns | None) -> Explanat
         class_values=_last(explanation.class_values, columns),
         importances=None if explanation.importances is None else explanation.importances[columns],
         features=None if keep is None else tuple(keep[j] for j in columns.tolist()),
-        data=None if explanation.data is None else _columns_of(explanation.data, columns),
+        data=None if explanation.data is None else explanation.data.keep(columns),
         feature_map=None,  # a raw column's value would lack those of its engineered columns that are left out
         notes=(*explanation.notes, note),
     )
@@ -77,8 +77,3 @@ def _find(one: Any, names: list[str], n_features: int) -> int:
 
 def _last(values: npt.NDArray[np.float64] | None, columns: Columns) -> npt.NDArray[np.float64] | None:
     return None if values is None else values[..., columns]
-
-
-def _columns_of(table: Table, columns: Columns) -> Table:
-    data = table.data.iloc[:, columns] if table.is_frame else table.data[:, columns]
-    return Table(data, None if table.names is None else tuple(table.names[j] for j in columns.tolist()))

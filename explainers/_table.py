@@ -62,6 +62,11 @@ class Table:
         data = self.data.iloc[rows] if self.is_frame else self.data[rows]
         return Table(data, self.names)
 
+    def keep(self, columns: Rows) -> Table:
+        """Return the given columns, in that order."""
+        data = self.data.iloc[:, columns] if self.is_frame else self.data[:, columns]
+        return Table(data, None if self.names is None else tuple(self.names[j] for j in columns.tolist()))
+
     def sample(self, n_rows: int, random_state: int) -> Table:
         """Return at most `n_rows` rows drawn without replacement, in their original order."""
         if len(self) <= n_rows:

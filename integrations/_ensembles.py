@@ -15,6 +15,7 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._model import (
+    PASSTHROUGH,
     Composite,
     FittedModel,
     Linear,
@@ -35,32 +36,46 @@ def describe_voting(model: Any) -> FittedModel:
     """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
     check_fitted(model)
     members = [describe_any(member) for member in model.estimators_]
+    names = _names(model)
     weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
     weights = weights / weights.sum()
     if not hasattr(model, "classes_"):
-        return regressor(model, weighted(members, weights, "response", "a weighted mean of its members"))
+        return regressor(model, weighted(members, weights, "response", "a weighted mean of its members", names))
     outputs, space = classifier_outputs(model)
     if model.voting == "hard":
         return classifier(
             model, outputs, space, Opaque("a majority vote, which is no function of its members' outputs")
         )
     _check_classes(model, members)
-    return classifier(model, outputs, space, weighted(members, weights, "probability", "a soft vote of its members"))
+    vote = weighted(members, weights, "probability", "a soft vote of its members", names)
+    return classifier(model, outputs, space, vote)
 
 
-def weighted(members: Sequence[FittedModel], weights: Matrix, space: OutputSpace, why: str) -> Structure:
-    """Return the structure of a weighted sum of members' outputs in one space.
+def _names(model: Any) -> tuple[str, ...]:
+    """What a vote or stack calls the members that it has not dropped."""
+    return tuple(str(name) for name, estimator in model.estimators if estimator != "drop")
 
-    A `Mixture` where every member is additive in that space, else a `Composite`.
-    """
+
+def weighted(
+    members: Sequence[FittedModel], weights: Matrix, space: OutputSpace, why: str, names: Sequence[str]
+) -> Mixture | Composite:
+    """Return the structure of a weighted mean of members' outputs in one space."""
     width = members[0].n_outputs
-    if all(member.output_space == space for member in members):
-        return Mixture(tuple(members), tuple(weight * np.eye(width) for weight in weights), np.zeros(width))
+    blocks = tuple(weight * np.eye(width) for weight in weights)
+    return weighted_sum([(member, space) for member in members], blocks, np.zeros(width), why, names)
 
-    def combine(columns: Matrix, rows: Any) -> Matrix:
-        return np.asarray(np.einsum("nmk,m->nk", columns.reshape(len(columns), len(weights), width), weights))
 
-    return Composite(tuple((member, space) for member in members), combine, False, why)
+def weighted_sum(
+    members: Sequence[tuple[FittedModel, OutputSpace]],
+    weights: Sequence[Matrix],
+    constant: Matrix,
+    why: str,
+    names: Sequence[str],
+) -> Mixture | Composite:
+    """Return the structure of a weighted sum of outputs: a `Mixture` where members are additive in them, else a `Composite`."""
+    if all(member.output_space == space for member, space in members):
+        return Mixture(tuple(member for member, _ in members), tuple(weights), constant, tuple(names))
+    return Composite.weighted(tuple(members), tuple(weights), constant, why, tuple(names))
 
 
 def describe_bagging(model: Any) -> FittedModel:
@@ -78,7 +93,8 @@ def describe_bagging(model: Any) -> FittedModel:
         return described  # a member that never saw some class
     if any(space not in member.outputs for member in members):
         return described
-    return replace(described, structure=weighted(members, weights, space, "a mean of bagged members"))
+    names = [f"member {number}" for number in range(len(members))]
+    return replace(described, structure=weighted(members, weights, space, "a mean of bagged members", names))
 
 
 def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedModel:
@@ -112,26 +128,36 @@ def describe_calibrated(model: Any) -> FittedModel:
     """Describe a CalibratedClassifierCV: the mean of calibrators, each a function of one model's outputs."""
     check_fitted(model)
     outputs, space = classifier_outputs(model)
-    members: list[tuple[FittedModel, OutputSpace]] = []
-    calibrators = []
     if model.method not in ("sigmoid", "isotonic"):
         return classifier(model, outputs, space, Opaque(f"calibrated by {model.method}"))
+    members: list[FittedModel] = []
     for calibrated in model.calibrated_classifiers_:
         member = describe_any(calibrated.estimator)
         how = "decision_function" if hasattr(calibrated.estimator, "decision_function") else "predict_proba"
         source = _space_of(member, how)
         if source is None or member.n_outputs != len(model.classes_):
             return classifier(model, outputs, space, Opaque("calibrated on outputs that have no structure to use"))
-        members.append((member, source))
-        calibrators.append(calibrated)
-    width = len(model.classes_)
+        members.append(_calibrated(calibrated, member, source))
+    count = len(members)
+    why, names = f"the mean of {count} calibrated models", [f"fold {number}" for number in range(count)]
+    blocks = tuple(np.eye(len(model.classes_)) / count for _ in members)
+    entering = tuple((member, space) for member in members)
+    mean = Composite.weighted(entering, blocks, np.zeros(len(model.classes_)), why, tuple(names))
+    return classifier(model, outputs, space, mean)
 
-    def combine(columns: Matrix, rows: Any) -> Matrix:
-        parts = columns.reshape(len(columns), len(calibrators), width)
-        return np.asarray(np.mean([_calibrate(one, parts[:, i]) for i, one in enumerate(calibrators)], axis=0))
 
-    why = f"the mean of {len(calibrators)} calibrated models"
-    return classifier(model, outputs, space, Composite(tuple(members), combine, False, why))
+def _calibrated(calibrated: Any, member: FittedModel, source: OutputSpace) -> FittedModel:
+    """Describe one calibrated model: a function of its model's outputs in that space."""
+    read = member.outputs[source]
+    structure = Composite(
+        ((member, source),), lambda columns, rows: _calibrate(calibrated, columns), False, "calibrated"
+    )
+    return replace(
+        member,
+        outputs={"probability": lambda table: _calibrate(calibrated, read(table))},
+        output_space="probability",
+        structure=structure,
+    )
 
 
 def describe_frozen(model: Any) -> FittedModel:
@@ -177,9 +203,9 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
         return np.asarray(seconds / seconds.sum(axis=1, keepdims=True))
 
     why = "the probabilities of one model per class, divided by their sum"
-    return classifier(
-        model, outputs, space, Composite(tuple((member, "probability") for member in members), combine, False, why)
-    )
+    names = tuple(f"class {label}" for label in model.classes_)
+    entering = tuple((member, space) for member in members)
+    return classifier(model, outputs, space, Composite(entering, combine, False, why, names))
 
 
 def _space_of(member: FittedModel, how: str) -> OutputSpace | None:
@@ -221,14 +247,19 @@ def describe_stacking(model: Any) -> FittedModel:
         if source is None:
             return replace(described, structure=Opaque(f"a stack that reads the {how} of {member.name}"))
         members.append((member, source))
-    names = ", ".join(member.name for member, _ in members)
-    why = f"a stack of {names} under {final.name}"
-    linear = _linear_stack(model, described, final, members)
-    if linear is not None:
-        return linear
+    why = f"a stack of {', '.join(member.name for member, _ in members)} under {final.name}"
+    scores = _scores(model, described, final, members, why)
+    if isinstance(scores, Mixture):
+        return _in_scores(described, final.output_space, scores)
     space = described.output_space if described.output_space in final.outputs else "probability"
+    if scores is not None and space == final.output_space:
+        return _in_scores(described, space, scores)
     combine = _final_outputs(model, final, space, members)
-    return replace(described, output_space=space, structure=Composite(tuple(members), combine, model.passthrough, why))
+    stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
+    if scores is None:
+        return replace(described, output_space=space, structure=stack)
+    seen = _in_scores(described, final.output_space, scores)
+    return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
 
 
 def _meta_columns(columns: Matrix, members: Sequence[tuple[FittedModel, OutputSpace]]) -> Matrix:
@@ -255,43 +286,47 @@ def _final_outputs(
     return combine
 
 
-def _linear_stack(
-    model: Any, described: FittedModel, final: FittedModel, members: Sequence[tuple[FittedModel, OutputSpace]]
-) -> FittedModel | None:
-    """Describe a stack as a mixture, where its final estimator is linear and every member additive in what it feeds."""
-    if not isinstance(final.structure, Linear) or any(member.output_space != space for member, space in members):
+def _scores(
+    model: Any,
+    described: FittedModel,
+    final: FittedModel,
+    members: Sequence[tuple[FittedModel, OutputSpace]],
+    why: str,
+) -> Mixture | Composite | None:
+    """Return the weighted sum that a linear final estimator makes of what it is fed; None for any other.
+
+    Columns that are passed through have a member of their own.
+    """
+    if not isinstance(final.structure, Linear):
         return None
     coef, intercept = final.structure.coef, final.structure.intercept
     if described.classes is not None and len(coef) == 1:
         coef, intercept = np.vstack([-coef, coef]), np.concatenate([-intercept, intercept])
-    weights, start = [], 0
+    weights, start, parts, names = [], 0, list(members), _names(model)
     for member, _ in members:
         width = 1 if member.n_outputs <= 2 else member.n_outputs
         block = coef[:, start : start + width].T
         weights.append(np.vstack([np.zeros_like(block), block]) if member.n_outputs == 2 else block)
         start += width
-    parts = [member for member, _ in members]
     if model.passthrough:
         direct = coef[:, start:]
         structure = Linear(direct, np.zeros(len(direct)))
         outputs = {final.output_space: lambda table: to_matrix(table) @ direct.T}
-        parts.append(
-            FittedModel(
-                outputs, final.output_space, described.task, structure, classes=described.classes, encode=to_matrix,
-                name="passed-through columns",
-            )
+        passed = FittedModel(
+            outputs, final.output_space, described.task, structure, classes=described.classes, encode=to_matrix,
+            name="passed-through columns",
         )  # fmt: skip
+        parts.append((passed, final.output_space))
         weights.append(np.eye(len(direct)))
-    mixture = Mixture(tuple(parts), tuple(weights), intercept)
-    space = final.output_space
-    functions = dict(described.outputs)
-    functions[space] = _mixture_outputs(mixture)
-    return replace(described, outputs=functions, output_space=space, structure=mixture)
+        names = (*names, PASSTHROUGH)
+    return weighted_sum(parts, weights, intercept, why, names)
 
 
-def _mixture_outputs(mixture: Mixture) -> Callable[[Any], Matrix]:
+def _in_scores(described: FittedModel, space: OutputSpace, scores: Mixture | Composite) -> FittedModel:
+    """Return a stack described by the scores of its linear final estimator."""
+    total = scores.as_composite() if isinstance(scores, Mixture) else scores
+
     def predict(table: Any) -> Matrix:
-        parts = [member.predict(table) @ w for member, w in zip(mixture.members, mixture.weights, strict=True)]
-        return np.asarray(mixture.constant + np.sum(parts, axis=0))
+        return total.combine(total.member_outputs(table), None)
 
-    return predict
+    return replace(described, outputs={**described.outputs, space: predict}, output_space=space, structure=scores)

@@ -96,7 +96,7 @@ def mean_of(members: list[FittedModel]) -> FittedModel:
     return replace(
         first,
         outputs={space: mean(space) for space in first.outputs},
-        structure=Mixture(tuple(members), weights, np.zeros(width)),
+        structure=Mixture(tuple(members), weights, np.zeros(width), tuple(f"fold {i}" for i in range(len(members)))),
         name=f"mean of {len(members)} folds' {first.name}",
     )
 

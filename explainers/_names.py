@@ -1,0 +1,73 @@
+"""What features and classes are called: by the caller, by the table, or by the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._table import Table
+
+
+def feature_names(
+    features: Sequence[str] | None, model: FittedModel, background: Table | None, n_inputs: int | None, *, raw: bool
+) -> tuple[str, ...] | None:
+    """Return the names of the features explained, in the order of their columns; None where there are none.
+
+    Parameters
+    ----------
+    features : sequence of str or None
+        The caller's names.
+    model : FittedModel
+    background : Table or None
+        In the model's engineered format.
+    n_inputs : int or None
+        Number of columns of the table that the caller passes.
+    raw : bool
+        Whether raw columns are explained.
+
+    Raises
+    ------
+    InvalidInputError
+        If the caller's names are of another number.
+    """
+    feature_map = model.feature_map
+    if raw and feature_map is not None:
+        known: tuple[str, ...] | None = feature_map.raw_names
+        n_features = len(feature_map.raw_names)
+    else:
+        n_features = background.n_columns if background is not None else model.n_features or 0
+        known = (None if background is None else background.names) or model.feature_names
+    if features is None:
+        return known
+    names = tuple(map(str, features))
+    if known is not None and set(names) == set(known):
+        return known  # in the order of the columns, which preprocessing may have changed
+    if len(names) == n_inputs and model.preprocessing is not None and not raw:
+        return known  # names of raw columns, while engineered ones are explained
+    if len(names) == n_features:
+        return names
+    raise InvalidInputError(
+        f"The 'features' parameter must name {n_features} features. Got {len(names)}: {list(names[:5])}."
+    )
+
+
+def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
+    """Return the caller's class names, or the model's.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are names for a regression, or of another number.
+    """
+    if classes is None:
+        return model.classes
+    if model.classes is None:
+        raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
+    if len(classes) != len(model.classes):
+        raise InvalidInputError(
+            f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "
+            f"{len(model.classes)}). Got {len(classes)}: {list(classes)}."
+        )
+    return tuple(classes)
