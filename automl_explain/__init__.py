@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl_explain._diff import ExplanationDiff
     from automl_explain._experiment import Experiment, ExperimentRun
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
+    from automl_explain._member_plots import plot_member_shares
     from automl_explain._plots import plot_global_importance, plot_local, plot_summary
     from automl_explain._report import save_plots, write_report
     from automl_explain._search_explanation import SearchExplanation
@@ -32,6 +33,7 @@ _MODULES = {
         ("ModelExplanation", "explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"
     ),
     **dict.fromkeys(("plot_global_importance", "plot_local", "plot_summary"), "automl_explain._plots"),
+    "plot_member_shares": "automl_explain._member_plots",
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain._report"),
     "SearchExplanation": "automl_explain._search_explanation",
     **dict.fromkeys(("plot_importance_history", "plot_search_importance"), "automl_explain._search_plots"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from automl_explain._views import minus, number_text, shortened
-from automl_explain.explainers._palette import NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
+from automl_explain.explainers._palette import CLASS_COLORS, NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ NAME_WIDTH = 28
 """Letters of a feature's name beside an axis."""
 TITLE_WIDTH = 44
 """Letters of a title's line; a longer title takes two."""
+BAR_HEIGHT = 0.64
 FIGURE_INCHES = 7.2
 ROW_INCHES = 0.3
 
@@ -82,7 +84,7 @@ def label_room(ax: Axes) -> float:
 
 
 def label_bars(
-    ax: Axes, values: np.ndarray, least_room: float = 0.0, spread: tuple[np.ndarray, np.ndarray] | None = None
+    ax: Axes, values: np.ndarray, least_room: float = 0.0, ends: tuple[np.ndarray, np.ndarray] | None = None
 ) -> None:
     """Write each bar's value beyond its end, on an axis long enough for that, or for more where the caller says so.
 
@@ -93,23 +95,67 @@ def label_bars(
         Lengths of the bars.
     least_room : float
         Share of the axis that must stay free on the right.
-    spread : tuple of two ndarrays of shape (n,), optional
-        Lower and upper ends of lines drawn over the bars.
+    ends : tuple of two ndarrays of shape (n,), optional
+        How far to the left and right something is drawn in each bar's row, where that is not the bar alone.
     """
-    lows, highs = (values, values) if spread is None else spread
+    lows, highs = (values, values) if ends is None else ends
     low, high = min(0.0, float(lows.min(initial=0.0))), max(0.0, float(highs.max(initial=0.0)))
     width = (high - low) or 1.0
     right = max(label_room(ax), least_room)
-    left = label_room(ax) if low < 0 else 0.0
+    left = label_room(ax) if values.min(initial=0.0) < 0 else 0.02 if low < 0 else 0.0
     unit = width / (1 - left - right)
     ax.set_xlim(low - left * unit, high + right * unit)
     if low < 0:
         ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
-    if spread is not None:
-        ax.hlines(np.arange(len(values)), lows, highs, color=NEUTRAL_COLOR, linewidth=1.6, zorder=3)
     for row, value in enumerate(values):
         end = float(highs[row]) if value >= 0 else float(lows[row])
         write_beside(ax, end, row, number_text(value), to_right=value >= 0)
+
+
+def stack_bars(
+    ax: Axes, parts: np.ndarray, labels: Sequence[str], what: tuple[str, str]
+) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
+    """Draw bars of one coloured piece per part, negative pieces to the left of zero, and a legend.
+
+    Parameters
+    ----------
+    ax : Axes
+    parts : ndarray, shape (P, n)
+        Lengths of the pieces of each bar, longest bar first.
+    labels : sequence of str
+        Names of the parts; those that bring little share a colour.
+    what : tuple of str
+        What a part is called, one and several.
+
+    Returns
+    -------
+    room : float
+        Share of the axis that the legend needs.
+    ends : tuple of two ndarrays of shape (n,)
+        How far each bar goes to the left and to the right.
+    """
+    own = np.sort(np.argsort(-np.abs(parts).sum(axis=1), kind="stable")[: len(CLASS_COLORS)])
+    pieces = [(shortened(labels[p], 18), parts[p], CLASS_COLORS[i]) for i, p in enumerate(own)]
+    rest = np.setdiff1d(np.arange(len(parts)), own)
+    if len(rest):
+        others = f"1 other {what[0]}" if len(rest) == 1 else f"{len(rest)} other {what[1]}"
+        pieces.append((others, parts[rest].sum(axis=0), NEUTRAL_COLOR))
+    n_rows = parts.shape[1]
+    left, right = np.zeros(n_rows), np.zeros(n_rows)
+    for label, piece, color in pieces:
+        starts = np.where(piece < 0, left, right)
+        ax.barh(np.arange(n_rows), piece, left=starts, height=BAR_HEIGHT, color=color, label=label, zorder=2)
+        left, right = left + np.minimum(piece, 0.0), right + np.maximum(piece, 0.0)
+    legend = ax.legend(title=what[0], frameon=False, loc="lower right", alignment="left", fontsize="small")
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    beside = right[-legend_rows(len(pieces)) :]
+    return 0.0 if beside.max(initial=0.0) < 0.55 * right.max(initial=0.0) else 0.38, (left, right)
+
+
+def legend_rows(n_parts: int) -> int:
+    """Return beside how many rows the legend of so many parts lies."""
+    return int(np.ceil(0.7 * (min(n_parts, len(CLASS_COLORS) + 1) + 1.5)))
 
 
 def color_map() -> Colormap:

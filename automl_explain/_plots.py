@@ -12,13 +12,16 @@ import numpy as np
 
 from automl_explain._beeswarm import offsets, shades
 from automl_explain._plot_parts import (
+    BAR_HEIGHT,
     add_color_bar,
     color_map,
     finish,
     label_bars,
     label_room,
+    legend_rows,
     name_rows,
     new_axes,
+    stack_bars,
     write_beside,
 )
 from automl_explain._views import (
@@ -45,12 +48,11 @@ from automl_explain._views import (
 )
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._palette import BAR_COLOR, CLASS_COLORS, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
+from automl_explain.explainers._palette import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BAR_HEIGHT = 0.64
 MOST_POINTS = 4000
 """Rows that a beeswarm draws; of more, that many are taken at equal distances."""
 
@@ -115,9 +117,14 @@ def plot_global_importance(
     if parts is None:
         ax.barh(np.arange(len(order)), values[order], height=BAR_HEIGHT, color=BAR_COLOR, zorder=2)
         spread = _spread(explanation, position, confidence)
-        label_bars(ax, values[order], spread=None if spread is None else (spread[0][order], spread[1][order]))
+        ends = None if spread is None else (spread[0][order], spread[1][order])
+        if ends is not None:
+            ax.hlines(np.arange(len(order)), *ends, color=NEUTRAL_COLOR, linewidth=1.6, zorder=3)
+        label_bars(ax, values[order], ends=ends)
     else:
-        label_bars(ax, values[order], _stack(ax, explanation, parts[:, order]))
+        labels = [class_text(explanation, c) for c in range(len(parts))]
+        room, _ = stack_bars(ax, parts[:, order], labels, ("class", "classes"))
+        label_bars(ax, values[order], room)
     name_rows(ax, [explanation.feature_labels[j] for j in order])
     finish(ax, *_importance_words(explanation, position, len(order), confidence))
     return ax
@@ -292,36 +299,11 @@ def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | Non
     return explanation.per_class_values / n_classes if wanted else None
 
 
-def _stack(ax: Axes, explanation: Explanation, parts: Values) -> float:
-    """Draw bars of one piece per class and return the room that the legend needs, as a share of the axis."""
-    n_rows = parts.shape[1]
-    own = np.sort(ranking(parts.sum(axis=1))[: len(CLASS_COLORS)])
-    pieces = [(shortened(class_text(explanation, int(c)), 18), parts[c], CLASS_COLORS[i]) for i, c in enumerate(own)]
-    rest = np.setdiff1d(np.arange(len(parts)), own)
-    if len(rest):
-        label = "1 other class" if len(rest) == 1 else f"{len(rest)} other classes"
-        pieces.append((label, parts[rest].sum(axis=0), NEUTRAL_COLOR))
-    left = np.zeros(n_rows)
-    for label, piece, color in pieces:
-        ax.barh(np.arange(n_rows), piece, left=left, height=BAR_HEIGHT, color=color, label=label, zorder=2)
-        left = left + piece
-    legend = ax.legend(title="class", frameon=False, loc="lower right", alignment="left", fontsize="small")
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    beside = left[-_legend_rows(len(pieces)) :]
-    return 0.0 if beside.max(initial=0.0) < 0.55 * left.max(initial=0.0) else 0.38
-
-
 def rows_needed(explanation: Explanation, top_k: int) -> int:
     """Return how many rows a figure of the importance must be tall enough for: its bars, and the legend of classes."""
     n_classes = len(explanation.classes or ())
-    legend = _legend_rows(min(n_classes, len(CLASS_COLORS) + 1)) if n_classes > 2 else 0
+    legend = legend_rows(n_classes) if n_classes > 2 else 0
     return max(min(top_k, explanation.num_features), legend)
-
-
-def _legend_rows(n_pieces: int) -> int:
-    """Rows beside which the legend lies."""
-    return int(np.ceil(0.7 * (n_pieces + 1.5)))
 
 
 def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.explainers._table import Table, nearest
 
 Values = npt.NDArray[np.float64]
@@ -91,6 +92,22 @@ def explanation_of(source: Any) -> Explanation:
     return found
 
 
+def members_of(source: Any) -> MemberExplanation:
+    """Return what a user passes as what is known of an ensemble's members.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is nothing of the kind.
+    """
+    if isinstance(source, MemberExplanation):
+        return source
+    raise InvalidInputError(
+        f"Expected a MemberExplanation. Got {type(source).__module__}.{type(source).__qualname__}; make one with "
+        "TabularExplainer(ensemble, X_train).explain_members(X)."
+    )
+
+
 def check_top_k(top_k: Any) -> int:
     """Return `top_k` as an int.
 
@@ -123,7 +140,7 @@ def check_row(explanation: Explanation, row: Any) -> int:
     return int(row) % n_rows
 
 
-def class_position(explanation: Explanation, class_: Any) -> int:
+def class_position(explanation: Explanation | MemberExplanation, class_: Any) -> int:
     """Return the number of a class from its label; a label's text will do.
 
     Raises
@@ -242,12 +259,12 @@ def local_steps(view: ClassView, row: int, top_k: int) -> list[Step]:
 # ------------------------------------------------------------------------------------------------------------- words
 
 
-def class_text(explanation: Explanation, position: int | None) -> str:
+def class_text(explanation: Explanation | MemberExplanation, position: int | None) -> str:
     """Return the label of a class as text; empty for None."""
     return "" if position is None or explanation.classes is None else one_line(explanation.classes[position])
 
 
-def output_text(explanation: Explanation, position: int | None = None) -> str:
+def output_text(explanation: Explanation | MemberExplanation, position: int | None = None) -> str:
     """Return what the values are parts of: "log-odds of class yes", or "log-odds" without a class."""
     unit = UNITS.get(explanation.output_space, explanation.output_space)
     return unit if position is None else f"{unit} of class {shortened(class_text(explanation, position), 24)}"

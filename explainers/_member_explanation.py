@@ -128,9 +128,21 @@ class MemberExplanation:
         InvalidInputError
             If features are not split among the members.
         """
-        shares = self._split()
-        signs = np.sign(shares.sum(axis=0))
-        return np.asarray((shares * signs).reshape(len(shares), -1, shares.shape[-1]).mean(axis=1))
+        parts = self._importance_parts()
+        return parts if self.classes is None else np.asarray(parts.mean(axis=1))
+
+    @cached_property
+    def per_class_values(self) -> Values:
+        """The same for each class, (M, C, f).
+
+        Raises
+        ------
+        InvalidInputError
+            If features are not split among the members, or this is a regression.
+        """
+        if self.classes is None:
+            raise InvalidInputError("A regression has no classes; use global_importance_values.")
+        return self._importance_parts()
 
     def get_member_importance_dict(self) -> dict[str, float]:
         """Mean absolute contribution by member, most important first."""
@@ -226,6 +238,10 @@ class MemberExplanation:
                 "get_member_importance_dict."
             )
         return self.local_importance_values
+
+    def _importance_parts(self) -> Values:
+        shares = self._split()
+        return np.asarray((shares * np.sign(shares.sum(axis=0))).mean(axis=-2))
 
     def _position(self, member: Any) -> int:
         if member in self.members:
