@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -97,10 +98,11 @@ class ExplanationClient:
         Raises
         ------
         InvalidInputError
-            If this is no explanation, or `top_k` is less than 1.
+            If this is no explanation, `top_k` no number of features, or `comment` no text.
         HistoryError
             If it cannot be written.
         """
+        _check_text("comment", comment)
         kept = _most_important(explanation_of(explanation), top_k)
         stored = self.run.history.store(self.run.id, kept, comment=comment or "")
         return next(one for one in self.list_model_explanations() if one.id == stored)
@@ -136,9 +138,15 @@ class ExplanationClient:
         ExplanationNotFoundError
             If there is none such; the message lists those that there are.
         InvalidInputError
-            If `top_k` is less than 1.
+            If `top_k` is no number of features, an id or comment no text, or `raw` not True, False or None.
         """
         every = self.list_model_explanations()
+        for name, value in (("explanation_id", explanation_id), ("comment", comment)):
+            _check_text(name, value, every)
+        if raw not in (None, True, False):
+            raise InvalidInputError(f"The 'raw' parameter must be True, False or None. Got {raw!r}.")
+        if top_k is not None:
+            check_top_k(top_k)
         found = [one for one in every if explanation_id in (None, one.id) and comment in (None, one.comment)]
         if raw is False:
             found = [one for one in found if not one.is_raw]
@@ -160,7 +168,13 @@ class ExplanationClient:
         Returns
         -------
         list of StoredExplanation
+
+        Raises
+        ------
+        InvalidInputError
+            If `comment` is no text.
         """
+        _check_text("comment", comment)
         return [one for one in self.run.history.explanations(self.run.id) if comment in (None, one.comment)]
 
     def _not_found(
@@ -180,10 +194,20 @@ class ExplanationClient:
             [one.id for one in every] if explanation_id is not None else [one.comment for one in every if one.comment]
         )
         guess = nearest(explanation_id or comment or "", known)
-        listed = "; ".join(map(str, every[-MOST_LISTED:]))
-        more = f" (the latest {MOST_LISTED} of {len(every)})" if len(every) > MOST_LISTED else ""
         hint = f" Did you mean {guess!r}?" if guess else ""
-        return f"Run {self.run.id} has no explanation with {what}.{hint} There are{more}: {listed}."
+        return f"Run {self.run.id} has no explanation with {what}.{hint} {_listed(every)}"
+
+
+def _check_text(name: str, value: Any, every: Sequence[StoredExplanation] = ()) -> None:
+    """Raise `InvalidInputError`, which lists the explanations that there are, unless a value is text or None."""
+    if value is not None and not isinstance(value, str):
+        listed = f" {_listed(every)}" if every else ""
+        raise InvalidInputError(f"The {name!r} parameter must be text. Got {value!r}.{listed}")
+
+
+def _listed(every: Sequence[StoredExplanation]) -> str:
+    more = f" (the latest {MOST_LISTED} of {len(every)})" if len(every) > MOST_LISTED else ""
+    return f"There are{more}: {'; '.join(map(str, every[-MOST_LISTED:]))}."
 
 
 def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:

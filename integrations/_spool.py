@@ -71,17 +71,16 @@ class Capture:
     @property
     def loss(self) -> float | None:
         """What it is ranked by when memory is short: its first score with the sign changed."""
-        score = next(iter(self.score.values())) if isinstance(self.score, dict) else self.score
-        return -float(score)
+        return -next(iter(self.scores.values()))
 
     def release(self, why: str) -> None:
         """Let go of the model."""
         self.model, self.path, self.nbytes, self.why = None, None, 0, why
 
-    def gave(self, scores: dict[str, float]) -> bool:
-        """Whether these are the scores that the scorer returned."""
-        own = self.score if isinstance(self.score, dict) else {"score": self.score}
-        return {name: float(score) for name, score in own.items()} == scores
+    @property
+    def scores(self) -> dict[str, float]:
+        """What the scorer returned, by name."""
+        return scores_by_name(self.score)
 
     def load(self) -> Any:
         """Return the model."""
@@ -137,13 +136,17 @@ class Spool:
             captures.append(Capture(key, rows, score, path=path, at=at))
         for path in sorted(self.folder.glob("*.why")):
             key, rows, score, at, why = pickle.loads(path.read_bytes())
-            captures.append(Capture(key, rows, score, why=why, failed=True, at=at))
+            captures.append(Capture(key, rows, score, path=path, why=why, failed=True, at=at))
         found = {path.stem: pickle.loads(path.read_bytes()) for path in self.folder.glob("*.rows")}
         return captures, found
 
-    def remove(self) -> None:
-        """Remove the folder and all that is in it."""
-        _remove_folder(self.folder, os.getpid())
+    def remove(self, captures: Iterable[Capture]) -> None:
+        """Remove the files of captures; with the last of them, the folder."""
+        for capture in captures:
+            if capture.path is not None:
+                capture.path.unlink(missing_ok=True)
+        if not any(path.suffix in (".model", ".why") for path in self.folder.glob("*")):
+            _remove_folder(self.folder, os.getpid())
 
     def _put_reason(self, key: str, rows: str, score: Any, why: str) -> None:
         at = time.time_ns()
@@ -164,6 +167,12 @@ class Spool:
 def _remove_folder(folder: Path, owner: int) -> None:
     if os.getpid() == owner:  # a forked worker must not take away what others still write
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def scores_by_name(score: Any) -> dict[str, float]:
+    """Return what a scorer returned as a search's results name it."""
+    named = score if isinstance(score, dict) else {"score": score}
+    return {name: float(value) for name, value in named.items()}
 
 
 def candidate_key(estimator: Any) -> str:

@@ -125,12 +125,12 @@ class TrialExplainer:
             Its `capture` takes the fitted model.
         """
         known = self._study_of(trial)
-        seen = TrialCapture(self, trial.number)
         trial.set_user_attr(
             ATTRIBUTE, {"run": run_id(known.search, trial.number), "history": str(self.history.directory.absolute())}
         )
         with self._lock:
-            known.seen.append(seen)
+            seen = known.seen.setdefault(trial.number, TrialCapture(self, trial.number))
+            seen.running = True
         try:
             yield seen
         except optuna.TrialPruned:
@@ -139,19 +139,22 @@ class TrialExplainer:
         except Exception as error:
             seen.release(f"the objective raised {type(error).__name__}: {error}", failed=True)
             raise
+        finally:
+            seen.running = False
         with self._lock:
             self._keep_within_memory(known)
 
     def explain(self) -> list[Run]:
-        """Explain the trials noted since the last call, and return their runs.
+        """Explain the trials that have ended since the last call, and return their runs.
 
-        The ``with`` block calls it at its end. Call it yourself where there is no such block.
+        The ``with`` block calls it at its end. Call it yourself where there is no such block, as often as you like, also
+        while the study runs in other threads: a trial is taken when the study has its result.
 
         Returns
         -------
         list of Run
         """
-        return self._finish(None)
+        return self._finish()
 
     @property
     def runs(self) -> list[Run]:
@@ -167,7 +170,7 @@ class TrialExplainer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._finish(None if kind is None else f"the search was interrupted by {kind.__name__}")
+        self._finish(None if kind is None else f"the search was interrupted by {kind.__name__}", last=True)
 
     # ---------------------------------------------------------------- private
 
@@ -201,7 +204,8 @@ class TrialExplainer:
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
         """Give up the earlier trials of a model object that a later trial has fitted again."""
         with self._lock:
-            for other in (seen for known in self._studies.values() for seen in known.seen if seen is not own):
+            every = [seen for known in self._studies.values() for seen in known.seen.values()]
+            for other in (seen for seen in every if seen is not own):
                 if any(model is held for held in other.models):
                     other.release(
                         f"trial {own.number} fitted the same model object again; make a new one in each trial",
@@ -209,19 +213,19 @@ class TrialExplainer:
                     )
 
     def _keep_within_memory(self, known: _Study) -> None:
-        held = [seen for seen in known.seen if seen.nbytes]
+        held = [seen for seen in known.seen.values() if seen.nbytes]
         if sum(seen.nbytes for seen in held) > self.options.memory_limit * 2**30:
             self._read_losses(known)
             finished = [seen for seen in held if seen.loss is not None]
             keep_within_memory(finished or held, self.options.memory_limit)
 
     def _read_losses(self, known: _Study) -> None:
-        """Take each noted trial's loss, and how it ended, from the study."""
+        """Take from the study whether and how each noted trial ended, and its loss."""
         ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
         sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
-        for seen in known.seen:
+        for seen in known.seen.values():
             trial = ended[seen.number]
-            seen.config = dict(trial.params)
+            seen.config, seen.told = dict(trial.params), trial.state.is_finished()
             if trial.state == TrialState.COMPLETE:
                 seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
             elif trial.state == TrialState.PRUNED:
@@ -230,12 +234,15 @@ class TrialExplainer:
             elif trial.state == TrialState.FAIL and not seen.failed:
                 seen.release("the study counts the trial as failed: its objective returned no number", failed=True)
 
-    def _finish(self, interrupted: str | None) -> list[Run]:
+    def _finish(self, interrupted: str | None = None, *, last: bool = False) -> list[Run]:
+        """Explain the trials that the study has results of; at the last call also those that it was not told of."""
         runs: list[Run] = []
         for known in list(self._studies.values()):
             with self._lock:
                 self._read_losses(known)
-                seen, known.seen = known.seen, []
+                seen = [one for one in known.seen.values() if one.told or (last and not one.running)]
+                for one in seen:
+                    del known.seen[one.number]
             if not seen:
                 continue
             metric = self._metric(known.study)
@@ -278,7 +285,7 @@ class _Study:
 
     study: optuna.Study
     search: str
-    seen: list[TrialCapture] = field(default_factory=list)
+    seen: dict[int, TrialCapture] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
 
@@ -298,12 +305,15 @@ class TrialCapture:
         self.loss: float | None = None
         self.nbytes = 0
         self.failed = False
+        self.running = False
+        self.told = False
         self._explainer = explainer
         self.models: list[Any] = []
         self._learner = ""
         self._rows: list[Table] = []
         self._n_rows: list[int] = []
         self._background: list[Table] = []
+        self._released = False
         self._why = "the objective captured no model"
 
     def capture(self, model: Any, X_valid: Any = None, X_train: Any = None) -> None:
@@ -326,6 +336,8 @@ class TrialCapture:
         Nothing is raised into the search: what cannot be used is the reason of a failed run, unless
         ``on_error="raise"``.
         """
+        if self._released:
+            return  # what remains of the trial is not what was scored
         try:
             self._note(model, X_valid, X_train)
         except AutoMLExplainError as error:
@@ -362,7 +374,7 @@ class TrialCapture:
     def release(self, why: str, *, failed: bool = False) -> None:
         """Let go of the models."""
         self.models, self._rows, self._background, self.nbytes = [], [], [], 0
-        self._why, self.failed = why, failed
+        self._why, self.failed, self._released = why, failed, True
 
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
         """Return the trial as the code after a search takes it."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -13,21 +14,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
-from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table, as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
+from automl_explain.integrations._candidates import as_runs, fit_key, match, metric_of
 from automl_explain.integrations._folds import stack_rows
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._model_size import keep_within_memory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._run import Run, best_trial, final_of
-from automl_explain.integrations._spool import Capture, Spool, candidate_key, rows_key
+from automl_explain.integrations._spool import Capture, Spool, candidate_key, rows_key, scores_by_name
 
 
 class ExplainingScorer:
@@ -94,7 +93,8 @@ class ExplainingScorer:
         self._features = features
         self._process, self._started = os.getpid(), time.monotonic()
         self._spool = Spool(self.history.directory / "spool")
-        self._search: str | None = None
+        self._latest: str | None = None
+        self._searches: dict[str, str] = {}  # what stands for a fit -> the stored search that it became
         self._reset()
 
     def _reset(self) -> None:
@@ -138,6 +138,8 @@ class ExplainingScorer:
     def explain(self, search: Any) -> list[Run]:
         """Explain the candidates of a search that has ended, best first, and the model it refitted.
 
+        A search that was explained is not explained again: its runs come back. A scorer may serve several searches.
+
         Parameters
         ----------
         search : GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV or HalvingRandomSearchCV
@@ -162,28 +164,16 @@ class ExplainingScorer:
             )
         if not hasattr(search, "cv_results_"):
             raise NotFittedError(f"This {type(search).__name__} is not fitted yet. Call its 'fit' method first.")
-        seconds = time.monotonic() - self._started
-        with self._lock:
-            spooled, rows = self._spool.read()
-            captures, self._captures = [*self._captures, *spooled], []
-            known = self._rows | rows
-        try:
-            runs = _candidates(search, captures, partial(self._tables, known))
-            final = self._refitted(search, known, len(runs), runs)
-            runs += [] if final is None else [final]
-            task = "classification" if hasattr(search, "classes_") else "regression"
-            self._search = self.history.start_search("scikit-learn", task, self._facts(search, seconds))
-            deadline = time.monotonic() + self.options.seconds(seconds)
-            explain_runs(Explaining(self.history, self._search, self.options, deadline, features=self._features), runs)
-        finally:
-            self._spool.remove()
-        self._started = time.monotonic()
-        return self.history.runs(self._search)
+        key = fit_key(search)
+        if key not in self._searches:
+            self._explain(search, key)
+        self._latest = self._searches[key]
+        return self.runs
 
     @property
     def runs(self) -> list[Run]:
         """The runs of the search last explained, and none before."""
-        return [] if self._search is None else self.history.runs(self._search)
+        return [] if self._latest is None else self.history.runs(self._latest)
 
     @property
     def best_run(self) -> Run | None:
@@ -195,13 +185,56 @@ class ExplainingScorer:
         """The run of the model that the search predicts with; without `refit`, that of the best candidate."""
         return final_of(self.runs)
 
+    def runs_of(self, search: Any) -> list[Run]:
+        """Return the runs of one of the searches that this scorer served and explained; none of another.
+
+        Parameters
+        ----------
+        search : fitted search
+
+        Returns
+        -------
+        list of Run
+        """
+        stored = self._searches.get(fit_key(search)) if hasattr(search, "cv_results_") else None
+        return [] if stored is None else self.history.runs(stored)
+
     # ---------------------------------------------------------------- private
+
+    def _explain(self, search: Any, key: str) -> None:
+        seconds = time.monotonic() - self._started
+        with self._lock:
+            spooled, rows = self._spool.read()
+            captures, known = [*self._captures, *spooled], self._rows | rows
+        candidates, rest = match(search, captures)
+        runs = as_runs(search, candidates, partial(self._tables, known))
+        final = self._refitted(search, known, len(runs), runs)
+        runs += [] if final is None else [final]
+        task = "classification" if hasattr(search, "classes_") else "regression"
+        stored = self.history.start_search("scikit-learn", task, self._facts(search, seconds))
+        self._latest = self._searches[key] = stored
+        deadline = time.monotonic() + self.options.seconds(seconds)
+        try:
+            explain_runs(Explaining(self.history, stored, self.options, deadline, features=self._features), runs)
+        finally:
+            self._forget(set(captures).difference(rest))
+        self._started = time.monotonic()
+
+    def _forget(self, done: set[Capture]) -> None:
+        """Let go of captures that were explained; those of other searches stay."""
+        with self._lock:
+            self._captures = [capture for capture in self._captures if capture not in done]
+            wanted = {capture.rows for capture in self._captures}
+            self._rows = {key: rows for key, rows in self._rows.items() if key in wanted}
+        self._spool.remove(done)
 
     def _sampled(self, table: Table, n_rows: int) -> Table:
         return table.sample(n_rows, self.options.random_state)
 
     def _note(self, estimator: Any, X: Any, score: Any) -> None:
         try:
+            if any(map(math.isnan, scores_by_name(score).values())):
+                return  # as a fold that failed
             table = as_table(X)
             rows = rows_key(table)
             capture = Capture(candidate_key(estimator), rows, score, estimator)
@@ -243,7 +276,7 @@ class ExplainingScorer:
 
     def _facts(self, search: Any, seconds: float) -> dict[str, Any]:
         return {
-            "metric": _metric_of(search)[0],
+            "metric": metric_of(search)[0],
             "search": type(search).__name__,
             "estimator": type(search.estimator).__name__,
             "evaluation": f"cross-validation, {search.n_splits_} splits",
@@ -261,90 +294,13 @@ def run_of_search(search: Any, history: RunHistory | None = None) -> Run:
         If the search has no explained runs.
     """
     scorer = search.scoring
-    run = scorer.final_run if isinstance(scorer, ExplainingScorer) else None
+    run = final_of(scorer.runs_of(search)) if isinstance(scorer, ExplainingScorer) else None
     if run is None:
         raise ExplanationNotFoundError(
             f"This {type(search).__name__} has no explained runs. Give it scoring=ExplainingScorer(...), and call the "
             "scorer's explain(search) after fit; or explain the model with explain_model(search, X_train, X_test)."
         )
     return run if history is None else history.run(run.id)
-
-
-def _candidates(
-    search: Any, captures: Sequence[Capture], tables: Callable[[Sequence[str]], Tables]
-) -> list[CapturedRun]:
-    """A run for each line of a search's results, with the models that gave its scores."""
-    results = search.cv_results_
-    metric, losses = _metric_of(search)
-    by_key: dict[str, list[Capture]] = {}
-    for capture in sorted(captures, key=lambda capture: capture.at):
-        by_key.setdefault(capture.key, []).append(capture)
-    kept: dict[tuple[str, ...], Tables] = {}
-    runs = []
-    for number, (params, loss) in enumerate(zip(results["params"], losses, strict=True)):
-        candidate = clone(search.estimator).set_params(**clone(params, safe=False))
-        found, why, failed = _folds_of(search, number, by_key.get(candidate_key(candidate), []))
-        sizes = results["n_resources"] if getattr(search, "resource", None) == "n_samples" else None
-        run = CapturedRun(
-            number, _learner(candidate), dict(params), float(loss) if np.isfinite(loss) else None, metric,
-            sample_size=None if sizes is None else int(sizes[number]), why=why, failed=failed,
-        )  # fmt: skip
-        if found:
-            keys = tuple(capture.rows for capture in found)
-            run.tables = kept.setdefault(keys, tables(keys)) if keys not in kept else kept[keys]
-            run.read = partial(_read, found, run.tables)
-        runs.append(run)
-    return runs
-
-
-def _folds_of(search: Any, number: int, captures: list[Capture]) -> tuple[list[Capture], str, bool]:
-    """The captures that gave a candidate's scores, taken out of the list; or why they are not there."""
-    found: list[Capture] = []
-    for split in range(search.n_splits_):
-        scores = _split_scores(search.cv_results_, number, split)
-        if any(np.isnan(score) for score in scores.values()):
-            return [], f"fitting or scoring it failed in split {split}, so that it has no score", True
-        match = next(
-            (
-                capture
-                for capture in captures
-                if capture.gave(scores) and all(capture.rows != other.rows for other in found)
-            ),
-            None,
-        )
-        if match is None:
-            return [], f"the model of split {split} was not captured: its process wrote no file into the history", True
-        if match.why:
-            return [], match.why, match.failed
-        captures.remove(match)
-        found.append(match)
-    return found, "", False
-
-
-def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[str, float]:
-    prefix = f"split{split}_test_"
-    return {name.removeprefix(prefix): float(results[name][number]) for name in results if name.startswith(prefix)}
-
-
-def _metric_of(search: Any) -> tuple[str, Any]:
-    """Name of the loss, and the loss of each candidate: the mean score with its sign changed."""
-    results = search.cv_results_
-    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
-    name = search.refit if search.refit in names else names[0]
-    scoring = search.scoring.scoring
-    shown = name if name != "score" else scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-    metric = shown.removeprefix("neg_") if shown.startswith("neg_") else f"-{shown}"
-    return metric, -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
-
-
-def _learner(estimator: Any) -> str:
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return type(last).__name__
-
-
-def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:
-    described = [replace(describe(capture.load(), tables.background.data), kind="trial") for capture in captures]
-    return described[0] if len(described) == 1 else described
 
 
 __all__ = ["ExplainabilityOptions", "ExplainingScorer"]

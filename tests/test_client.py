@@ -125,3 +125,27 @@ def test_the_sum_of_features_left_out_grows_by_those_that_top_k_leaves_out(clien
     total = found.local_importance_values.sum(axis=-1) + found.left_out + found.expected_values
     assert found.num_features == 1
     np.testing.assert_allclose(total, model.predict(X[:5]), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"explanation_id": 5}, "'explanation_id' parameter must be text. Got 5. There are: .*'five rows'"),
+        ({"comment": 5}, "'comment' parameter must be text. Got 5. There are: .*'five rows'"),
+        ({"top_k": "x"}, "'top_k' parameter must be an integer, 1 or more. Got 'x'"),
+        ({"top_k": 1.5}, "'top_k' parameter must be an integer"),
+        ({"top_k": True}, "'top_k' parameter must be an integer"),
+        ({"raw": "yes"}, "'raw' parameter must be True, False or None. Got 'yes'"),
+    ],
+)
+def test_what_is_no_id_comment_or_number_is_refused_in_words(client, given, message):
+    client.upload_model_explanation(explained(5), comment="five rows")
+    with pytest.raises(InvalidInputError, match=message):
+        client.download_model_explanation(**given)
+    if "comment" in given:
+        with pytest.raises(InvalidInputError, match="must be text"):
+            client.list_model_explanations(**given)
+    if "comment" in given or "top_k" in given:
+        with pytest.raises(InvalidInputError, match=message.split(" There")[0]):
+            client.upload_model_explanation(explained(5), **given)
+        assert len(client.list_model_explanations()) == 1

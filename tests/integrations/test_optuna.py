@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import optuna
@@ -185,6 +187,57 @@ def test_ask_and_tell_and_explain_by_hand():
     assert explainer.explain() == []
 
 
+def test_a_trial_that_still_runs_is_left_for_the_next_call():
+    study, explainer = new_study(), TrialExplainer(X_TRAIN)
+    entered, go_on = threading.Event(), threading.Event()
+
+    def objective(trial):
+        with explainer.trial(trial) as seen:
+            model = model_of(trial).fit(X_TRAIN, Y_TRAIN)
+            if trial.number == 1:
+                entered.set()
+                assert go_on.wait(60)
+            seen.capture(model, X_VALID)
+            return model.score(X_VALID, Y_VALID)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(study.optimize, objective, n_trials=2)
+        assert entered.wait(60)
+        assert [run.number for run in explainer.explain()] == [0]
+        assert explainer.explain() == []
+        go_on.set()
+        running.result()
+    (run,) = explainer.explain()
+    assert (run.number, run.status, run.loss) == (1, "explained", -study.trials[1].value)
+    assert [run.number for run in explainer.runs] == [0, 1]
+
+
+def test_explaining_again_and_again_while_threads_work_loses_no_trial():
+    study, explainer = new_study(), TrialExplainer(X_TRAIN, explainability_options={"max_rows": 5})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(study.optimize, explained_objective(explainer), n_trials=24, n_jobs=3)
+        calls = []
+        while not running.done():
+            calls.append(explainer.explain())
+        running.result()
+        calls.append(explainer.explain())
+    assert sorted(run.number for runs in calls for run in runs) == list(range(24))
+    assert {run.status for run in explainer.runs} == {"explained"}
+    assert [run.loss for run in explainer.runs] == [-trial.value for trial in study.trials]
+
+
+def test_a_trial_that_is_told_after_the_block_ended_has_its_loss():
+    study, explainer = new_study(), TrialExplainer(X_TRAIN, X_VALID)
+    trial = study.ask()
+    with explainer.trial(trial) as seen:
+        seen.capture(model_of(trial).fit(X_TRAIN, Y_TRAIN))
+    assert explainer.explain() == []  # the study does not know yet how it ended
+    with explainer.trial(trial) as seen:
+        pass  # entered once more, it is the same trial
+    study.tell(trial, 0.5)
+    assert [(run.status, run.loss) for run in explainer.explain()] == [("explained", -0.5)]
+
+
 # ------------------------------------------------------------------------ folds
 
 
@@ -282,6 +335,22 @@ def test_a_model_object_that_is_fitted_again_is_not_explained_as_something_else(
     assert [run.status for run in explainer.runs] == ["failed"] * 3
     assert "trial 1 fitted the same model object again" in explainer.runs[0].why
     assert "captured twice" in explainer.runs[2].why
+
+
+def test_folds_that_are_not_all_there_are_not_explained_as_the_trial():
+    study = new_study()
+
+    def objective(trial):
+        with explainer.trial(trial) as seen:
+            for rows in (X_VALID, None, X_VALID):
+                seen.capture(model_of(trial).fit(X_TRAIN, Y_TRAIN), rows)
+            return 0.5
+
+    with TrialExplainer(X_TRAIN) as explainer:
+        study.optimize(objective, n_trials=1)
+    (run,) = explainer.runs
+    assert run.status == "failed"
+    assert "no rows to explain" in run.why
 
 
 @pytest.mark.parametrize("on_error", ["record", "raise"])

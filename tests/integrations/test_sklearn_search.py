@@ -216,3 +216,74 @@ def test_a_scorer_of_another_search_or_of_none_is_refused():
         scorer.explain(searched("grid", "accuracy"))
     with pytest.raises(NotFittedError):
         scorer.explain(GridSearchCV(TREE, {}, scoring=scorer))
+
+
+# ---------------------------------------------------------------- several searches, and several calls
+
+
+def values_of(runs):
+    return [run.explanation.local_importance_values for run in runs if run.kind == "trial"]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_scorer_that_serves_several_searches_explains_each_as_itself(n_jobs):
+    scorer = ExplainingScorer("accuracy", X)
+    # Accuracies of 80 rows coincide often: what tells the searches apart is when their folds were scored.
+    tables = [(X, Y), (X[:201], Y[:201]), (X[30:], Y[30:])]
+    searches = [GridSearchCV(TREE, {"max_depth": [1, 2, 3]}, cv=CV, scoring=scorer, n_jobs=n_jobs).fit(*both)
+                for both in tables]  # fmt: skip
+    for place in (2, 0, 1):
+        alone = ExplainingScorer("accuracy", X)
+        expected = alone.explain(GridSearchCV(TREE, {"max_depth": [1, 2, 3]}, cv=CV, scoring=alone).fit(*tables[place]))
+        runs = scorer.explain(searches[place])
+        assert [run.status for run in runs] == ["explained"] * 4, [run.why for run in runs]
+        for mine, theirs in zip(values_of(runs), values_of(expected), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    for search in searches:
+        final = retrieve_model_explanation(search)
+        assert final.run_id == scorer.runs_of(search)[-1].id
+        rows = final.explanation.data.data
+        np.testing.assert_allclose(final.explanation.predictions, search.predict_proba(rows), atol=1e-9)
+    assert len(RunHistory().searches()) == 6
+    assert list((RunHistory().directory / "spool").glob("*")) == []
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_second_call_returns_the_stored_runs(n_jobs):
+    scorer = ExplainingScorer("accuracy", X)
+    search = searched("grid", scorer, n_jobs=n_jobs)
+    first = scorer.explain(search)
+    assert scorer.explain(search) == first
+    assert {run.status for run in first} == {"explained"}
+    assert len(RunHistory().searches()) == 1
+    search.fit(X[:200], Y[:200])  # another fit of the same object is another search
+    second = scorer.explain(search)
+    assert {run.status for run in second} == {"explained"}
+    assert not {run.id for run in second} & {run.id for run in first}
+    assert scorer.explain(search) == second == scorer.runs
+    again = pickle.loads(pickle.dumps(search))
+    assert retrieve_model_explanation(again).run_id == second[-1].id
+
+
+def test_searches_that_cannot_be_told_apart_are_not_mixed_up():
+    rows = np.repeat([[0.0], [1.0]], 30, axis=0) + np.linspace(0, 0.1, 60)[:, None]
+    labels = np.repeat([0, 1], 30)
+    scorer = ExplainingScorer("accuracy", rows)
+    space, cv = {"max_depth": [1, 2]}, KFold(3, shuffle=True, random_state=0)
+    searches = [GridSearchCV(TREE, space, cv=cv, scoring=scorer).fit(rows * sign, labels) for sign in (1, -1)]
+    assert searches[0].cv_results_["mean_test_score"].tolist() == [1.0, 1.0]  # perfect on both: alike in every score
+    runs = scorer.explain(searches[1])
+    assert [run.status for run in runs[:2]] == ["failed"] * 2
+    assert "a scorer of its own" in runs[0].why
+    apart = ExplainingScorer("accuracy", rows)
+    for sign in (1, -1):
+        search = GridSearchCV(TREE, space, cv=cv, scoring=apart).fit(rows * sign, labels)
+        assert {run.status for run in apart.explain(search)} == {"explained"}
+
+
+def test_what_cannot_be_told_apart_but_is_the_same_is_explained():
+    scorer = ExplainingScorer("accuracy", X)
+    searches = [searched("grid", scorer) for _ in range(2)]
+    runs = [scorer.explain(search) for search in searches]
+    assert {run.status for run in [*runs[0], *runs[1]]} == {"explained"}
+    assert scorer.runs_of(searches[0]) == runs[0] != runs[1]
