@@ -14,7 +14,16 @@ import numpy.typing as npt
 from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._model import Composite, FittedModel, Linear, Matrix, Mixture, Opaque, OwnValues
+from automl_explain.explainers._model import (
+    Composite,
+    FittedModel,
+    Linear,
+    Matrix,
+    Mixture,
+    Opaque,
+    OwnValues,
+    Prepared,
+)
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._trees import Trees
@@ -181,11 +190,29 @@ class _CompositeOutputs(Evaluator):
         return self._structure.combine(flat, mixed).reshape(*shape, -1)
 
 
+class _PreparedOutputs(Evaluator):
+    """A model behind a preprocessing of its own: both tables are preprocessed once, and columns mixed afterwards."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
+        super().__init__(model, background, players)
+        assert isinstance(model.structure, Prepared)
+        self._table = model.structure.table
+        self._inner = evaluator(model.structure.model, self._table(background), model.structure.players(players))
+
+    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        return self._inner(self._table(rows), coalitions)
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """As of any evaluator: the means of the model behind the preprocessing."""
+        return self._inner.means(self._table(rows), coalitions, share)
+
+
 EVALUATORS: dict[type, Callable[[FittedModel, Table, Players], Evaluator]] = {
     Trees: _TreeOutputs,
     Linear: _LinearOutputs,
     Mixture: _MixtureOutputs,
     Composite: _CompositeOutputs,
+    Prepared: _PreparedOutputs,
     OwnValues: _Predicted,
     Opaque: _Predicted,
 }

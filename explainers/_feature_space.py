@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._model import FittedModel, Matrix, Opaque, Predict
+from automl_explain.explainers._model import FittedModel, Matrix, Opaque, Predict, Prepared, Structure
 
 FEATURE_SPACES = ("engineered", "raw")
 
@@ -34,12 +34,22 @@ def in_feature_space(model: FittedModel, feature_space: str, allow_all_transform
             f"Raw columns cannot be told apart after the preprocessing: {model.mixes}. allow_all_transformations=True masks "
             "the raw columns before it instead, and explains the whole from its predictions."
         )
-    mixes = f"its preprocessing mixes raw columns ({model.mixes})"
-    why = model.structure.why if isinstance(model.structure, Opaque) else mixes
+    return over_raw(model)
+
+
+def over_raw(model: FittedModel) -> FittedModel:
+    """Return the model as one of the raw table, whose preprocessing is a part of it: as a member of an ensemble has it."""
+    if model.preprocessing is None:
+        return model
+    structure: Structure = Prepared(model)
+    if isinstance(model.structure, Opaque):
+        structure = Opaque(model.structure.why)
+    elif model.feature_map is None:
+        structure = Opaque(f"its preprocessing mixes raw columns ({model.mixes})")
     return replace(
         model,
         outputs={space: _after(model.transform, predict) for space, predict in model.outputs.items()},
-        structure=Opaque(why),
+        structure=structure,
         feature_names=model.raw_names,
         n_features=model.n_raw,
         preprocessing=None,

@@ -28,6 +28,7 @@ from automl_explain.explainers._model import (
     Mixture,
     Opaque,
     OutputSpace,
+    Prepared,
 )
 from automl_explain.explainers._table import Rows, Table
 from automl_explain.explainers._trees import Trees
@@ -41,6 +42,7 @@ EXAMPLES = 64
 ONE_MODEL: dict[type, str] = {
     Trees: "its trees are explained as one model",
     Linear: "a linear model",
+    Prepared: "a pipeline within an ensemble",
 }
 """Structure -> why a model of it has no members."""
 SPLIT = (

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._feature_map import FeatureMap
 from automl_explain.explainers._links import Link, find_link
+from automl_explain.explainers._table import Table, as_table
 from automl_explain.explainers._trees import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
@@ -120,6 +121,31 @@ class Composite:
         return np.hstack([member.outputs[space](table) for member, space in self.members])
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model behind a preprocessing of its own, over the columns before it: what a pipeline is to an ensemble.
+
+    Parameters
+    ----------
+    model : FittedModel
+        With its preprocessing and its feature map.
+    """
+
+    model: FittedModel
+
+    def table(self, raw: Table) -> Table:
+        """Return a raw table as the model behind the preprocessing takes it."""
+        return as_table(self.model.transform(raw.data))
+
+    def players(self, of_raw: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return the player of each engineered column, from that of each raw one.
+
+        Taking a raw column from another row and preprocessing it is the same as taking all columns that come of it.
+        """
+        assert self.model.feature_map is not None
+        return of_raw[self.model.feature_map.parent]
+
+
 @dataclass(frozen=True)
 class Opaque:
     """A model of which only predictions are known.
@@ -157,7 +183,7 @@ class OwnValues(Opaque):
     caution: str = ""
 
 
-Structure: TypeAlias = Trees | Linear | Mixture | Composite | Opaque
+Structure: TypeAlias = Trees | Linear | Mixture | Composite | Prepared | Opaque
 
 
 def _as_it_is(table: Any) -> Any:
@@ -181,7 +207,7 @@ class FittedModel:
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
-    structure : Trees, Linear, Mixture, Composite, OwnValues or Opaque
+    structure : Trees, Linear, Mixture, Composite, Prepared, OwnValues or Opaque
         How the output in `output_space` comes about. Trees and Linear of a binary model may have one output, that of
         the second class; the first class is its negative (log_odds) or complement (probability).
     classes : tuple or None

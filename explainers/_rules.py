@@ -10,8 +10,9 @@ from automl_explain.explainers._engine import Engine, Question
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
 from automl_explain.explainers._mixture import MixtureEngine
-from automl_explain.explainers._model import Composite, Linear, Mixture, Opaque, OwnValues
+from automl_explain.explainers._model import Composite, Linear, Mixture, Opaque, OwnValues, Prepared
 from automl_explain.explainers._own_values import OwnValuesEngine
+from automl_explain.explainers._prepared import PreparedEngine
 from automl_explain.explainers._tree import TreeEngine
 from automl_explain.explainers._trees import Trees
 
@@ -35,6 +36,10 @@ def _mixture(question: Question) -> Engine:
     return MixtureEngine(question, build_engine)
 
 
+def _prepared(question: Question) -> Engine:
+    return PreparedEngine(question, build_engine)
+
+
 def _library(question: Question) -> Engine:
     """The library's values stand for absent features by its trees' paths, which is no answer where rows are given."""
     return OwnValuesEngine(question) if question.background is None else KernelEngine(question)
@@ -45,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
     Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
     Rule(Composite, KernelEngine, "a function of other models is explained from coalitions of their outputs"),
+    Rule(Prepared, _prepared, "a pipeline within an ensemble is explained behind its preprocessing"),
     Rule(OwnValues, _library, "trees that cannot be read are explained by their own library, or from predictions"),
     Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
 )

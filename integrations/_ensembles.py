@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._feature_space import over_raw
 from automl_explain.explainers._model import (
     PASSTHROUGH,
     Composite,
@@ -23,6 +24,7 @@ from automl_explain.explainers._model import (
     Mixture,
     Opaque,
     OutputSpace,
+    Prepared,
     Structure,
 )
 from automl_explain.explainers._registry import describe as describe_any
@@ -35,7 +37,7 @@ from automl_explain.integrations._sklearn_trees import describe_bagging as descr
 def describe_voting(model: Any) -> FittedModel:
     """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
     check_fitted(model)
-    members = [describe_any(member) for member in model.estimators_]
+    members = [_member(member) for member in model.estimators_]
     names = _names(model)
     weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
     weights = weights / weights.sum()
@@ -49,6 +51,11 @@ def describe_voting(model: Any) -> FittedModel:
     _check_classes(model, members)
     vote = weighted(members, weights, "probability", "a soft vote of its members", names)
     return classifier(model, outputs, space, vote)
+
+
+def _member(estimator: Any) -> FittedModel:
+    """Describe a member over the ensemble's table; a pipeline has its preprocessing within it."""
+    return over_raw(describe_any(estimator))
 
 
 def _names(model: Any) -> tuple[str, ...]:
@@ -84,7 +91,7 @@ def describe_bagging(model: Any) -> FittedModel:
     if not isinstance(described.structure, Opaque):
         return described
     members = [
-        _on_columns(describe_any(member), columns, model.n_features_in_)
+        _on_columns(_member(member), columns, model.n_features_in_)
         for member, columns in zip(model.estimators_, model.estimators_features_, strict=True)
     ]
     weights = np.full(len(members), 1.0 / len(members))
@@ -100,11 +107,11 @@ def describe_bagging(model: Any) -> FittedModel:
 def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedModel:
     """The same member over all columns of the table, of which it reads some."""
     columns = np.asarray(columns)
-    if np.array_equal(columns, np.arange(n_features)):
+    if np.array_equal(columns, np.arange(n_features)) and not isinstance(member.structure, Prepared):
         return replace(
             member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None
         )
-    structure: Structure = Opaque("a bagged member over some of the columns")
+    structure: Structure = Opaque("a bagged member that is a pipeline, or over some of the columns")
     encode: Callable[[Any], Matrix] = member.encode
     if isinstance(member.structure, Linear):
         coef = np.zeros((len(member.structure.coef), n_features))
@@ -132,7 +139,7 @@ def describe_calibrated(model: Any) -> FittedModel:
         return classifier(model, outputs, space, Opaque(f"calibrated by {model.method}"))
     members: list[FittedModel] = []
     for calibrated in model.calibrated_classifiers_:
-        member = describe_any(calibrated.estimator)
+        member = _member(calibrated.estimator)
         how = "decision_function" if hasattr(calibrated.estimator, "decision_function") else "predict_proba"
         source = _space_of(member, how)
         if source is None or member.n_outputs != len(model.classes_):
@@ -180,7 +187,7 @@ def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
 def describe_transformed_target(model: Any) -> FittedModel:
     """Describe a TransformedTargetRegressor: the inverse transform of its regressor's response."""
     check_fitted(model)
-    member = describe_any(model.regressor_)
+    member = _member(model.regressor_)
     inverse = model.transformer_.inverse_transform
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
@@ -194,7 +201,7 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
     """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
     check_fitted(model)
     outputs, space = classifier_outputs(model)
-    members = [describe_any(member) for member in model.estimators_]
+    members = [_member(member) for member in model.estimators_]
     if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
         return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
 
@@ -242,7 +249,7 @@ def describe_stacking(model: Any) -> FittedModel:
         described = regressor(model, Opaque("a stack"))
     members: list[tuple[FittedModel, OutputSpace]] = []
     for estimator, how in zip([e for e in model.estimators_ if e != "drop"], model.stack_method_, strict=True):
-        member = describe_any(estimator)
+        member = _member(estimator)
         source = _space_of(member, how)
         if source is None:
             return replace(described, structure=Opaque(f"a stack that reads the {how} of {member.name}"))
