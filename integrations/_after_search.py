@@ -67,6 +67,8 @@ class CapturedRun:
         Estimated memory that the model holds.
     tables : Tables, optional
         What this run is explained on, where that is not the same for all.
+    name : str
+        What it is called elsewhere, by which the history finds it.
     """
 
     number: int
@@ -81,6 +83,7 @@ class CapturedRun:
     nbytes: int = 0
     tables: Tables | None = None
     failed: bool = False
+    name: str = ""
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
@@ -89,7 +92,7 @@ class CapturedRun:
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""
-        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why")
+        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why", "name")
         row = {name: getattr(self, name) for name in names}
         status = "captured" if self.read else "failed" if self.failed else "skipped"
         return row | {"status": status}

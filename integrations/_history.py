@@ -3,8 +3,9 @@
 An SQLite file in WAL mode is the index; each explanation is a file of its own, written whole before the index names it.
 A process that is killed at any moment leaves a history that opens: at worst an explanation file that nothing names.
 
-Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`; files ``explanations/<id>.zip``. The protocol
-is SQLite's ``user_version``; a change that older code would misread raises it, and `_open` upgrades older files.
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`; files
+``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread raises it, and
+`_open` upgrades older files.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
 """Environment variable that names another default directory."""
 TOP = 5
 """Features kept in the index for tables of runs."""
+
+NAMES = """
+CREATE TABLE IF NOT EXISTS names (
+    name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
+)
+"""
+"""What runs are called elsewhere; made when first needed, since older code does without."""
 
 SCHEMA = """
 CREATE TABLE searches (
@@ -154,16 +162,21 @@ class RunHistory:
     def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
         """Record runs of a search, all or none, and return their ids.
 
-        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size.
+        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and may have a
+        name by which `named` finds it.
         """
-        rows = []
+        rows, names = [], []
         for run in runs:
             loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
             named = run_id(search, run["number"], run["kind"])
             fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
             rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
+            names += [(run["name"], named)] if run.get("name") else []
         with self._open() as connection:
             connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
+            if names:
+                connection.execute(NAMES)
+                connection.executemany("INSERT INTO names VALUES (?, ?)", names)
         return [row[0] for row in rows]
 
     def set_status(self, run_id: str, status: str, why: str = "") -> None:
@@ -230,6 +243,15 @@ class RunHistory:
         if row is None:
             raise RunNotFoundError(_unknown_run(run_id, ids, starting, self.directory))
         return self._runs([row])[0]
+
+    def named(self, name: str) -> list[Run]:
+        """Return the runs that were recorded with a name; names need not be unique."""
+        with self._open() as connection:
+            connection.execute(NAMES)
+            rows = connection.execute(
+                "SELECT runs.* FROM runs JOIN names ON names.run = runs.id WHERE names.name = ?", (name,)
+            ).fetchall()
+        return self._runs(rows)
 
     def search(self, search: str) -> dict[str, Any]:
         """Return what was recorded of a search: id, engine, task, created, facts."""

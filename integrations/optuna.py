@@ -18,23 +18,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
-    ExplanationNotFoundError,
-    HistoryError,
     InvalidInputError,
-    RunNotFoundError,
 )
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table, as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs, in_order
 from automl_explain.integrations._folds import stack_rows
-from automl_explain.integrations._history import RunHistory, new_id, run_id
+from automl_explain.integrations._history import RunHistory, new_id
 from automl_explain.integrations._model_size import keep_within_memory, model_bytes
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
+from automl_explain.integrations._optuna_runs import ATTRIBUTE, USED, name_of
 from automl_explain.integrations._run import Run, best_trial
-
-ATTRIBUTE = "automl_explain"
-"""User attribute of a study (its search) and of a trial (its run and history)."""
 
 
 class TrialExplainer:
@@ -66,8 +61,10 @@ class TrialExplainer:
     Notes
     -----
     The study is not changed: models are noted while it runs and explained when the ``with`` block ends, best first,
-    within a time of their own. Only a user attribute is added to each trial, by which `retrieve_model_explanation` finds
-    its run. Where several processes work on one study, each makes a TrialExplainer of its own, with the same history.
+    within a time of their own. Only a user attribute is added to the study. `retrieve_model_explanation` finds the run of a
+    trial in the default history, and in those that this process wrote to; in a later process, one that lies elsewhere is
+    found by the study, or given as ``history``. Where several processes work on one study, each makes a TrialExplainer of
+    its own, with the same history.
 
     Examples
     --------
@@ -104,6 +101,7 @@ class TrialExplainer:
     ) -> None:
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.read(history)
+        USED[self.history.directory.absolute()] = None
         self._background = self._sampled(as_table(X_train, "X_train"), self.options.background)
         self._valid = None if X_valid is None else self._rows(as_table(X_valid, "X_valid"))
         self._features, self._target = features, target
@@ -125,9 +123,6 @@ class TrialExplainer:
             Its `capture` takes the fitted model.
         """
         known = self._study_of(trial)
-        trial.set_user_attr(
-            ATTRIBUTE, {"run": run_id(known.search, trial.number), "history": str(self.history.directory.absolute())}
-        )
         with self._lock:
             seen = known.seen.setdefault(trial.number, TrialCapture(self, trial.number))
             seen.running = True
@@ -183,13 +178,14 @@ class TrialExplainer:
             return known
 
     def _new_study(self, study: optuna.Study) -> _Study:
-        search = study.user_attrs.get(ATTRIBUTE)
-        if search is None:
+        kept = study.user_attrs.get(ATTRIBUTE)
+        if kept is None:
             with self.history.alone():  # of several processes that begin at once, one names the search
-                search = study.user_attrs.get(ATTRIBUTE)
-                if search is None:
-                    search = new_id()
-                    study.set_user_attr(ATTRIBUTE, search)
+                kept = study.user_attrs.get(ATTRIBUTE)
+                if kept is None:
+                    kept = {"search": new_id(), "history": str(self.history.directory.absolute())}
+                    study.set_user_attr(ATTRIBUTE, kept)
+        search = kept["search"]
         known = self._studies.setdefault(search, _Study(study, search))
         known.study = study  # the same study, loaded once more
         return known
@@ -226,6 +222,7 @@ class TrialExplainer:
         for seen in known.seen.values():
             trial = ended[seen.number]
             seen.config, seen.told = dict(trial.params), trial.state.is_finished()
+            seen.name = name_of(trial)
             if trial.state == TrialState.COMPLETE:
                 seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
             elif trial.state == TrialState.PRUNED:
@@ -301,6 +298,7 @@ class TrialCapture:
 
     def __init__(self, explainer: TrialExplainer, number: int) -> None:
         self.number = number
+        self.name = ""
         self.config: dict[str, Any] = {}
         self.loss: float | None = None
         self.nbytes = 0
@@ -379,7 +377,9 @@ class TrialCapture:
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
         """Return the trial as the code after a search takes it."""
         learner = self._learner or "none"
-        run = CapturedRun(self.number, learner, self.config, self.loss, metric, why=self._why, failed=self.failed)
+        run = CapturedRun(
+            self.number, learner, self.config, self.loss, metric, why=self._why, failed=self.failed, name=self.name
+        )
         if not self.models:
             return run
         options, models = self._explainer.options, self.models
@@ -389,46 +389,6 @@ class TrialCapture:
         tables = Tables(background.sample(options.background, options.random_state), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables), "", self.nbytes, tables
         return run
-
-
-def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None = None) -> Run:
-    """Return the run of a trial that a `TrialExplainer` saw, in this process or another.
-
-    Raises
-    ------
-    ExplanationNotFoundError
-        If no explainer saw the trial, or its process ended before it recorded its runs.
-    HistoryError
-        If the history that it names is gone.
-    """
-    kept = trial.user_attrs.get(ATTRIBUTE)
-    if not isinstance(kept, dict):
-        state = trial.state.name if isinstance(trial, FrozenTrial) else "RUNNING"
-        raise ExplanationNotFoundError(
-            f"Trial {trial.number} ({state}) was not seen by a TrialExplainer. Put the objective's body into "
-            "'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid)."
-        )
-    if history is None:
-        from pathlib import Path
-
-        if not (Path(kept["history"]) / "history.sqlite").exists():
-            raise HistoryError(
-                f"The history of trial {trial.number}, {kept['history']}, is not there. Pass history=RunHistory(DIR) with "
-                "the directory where it is now."
-            )
-        history = RunHistory(kept["history"])
-    try:
-        return history.run(kept["run"])
-    except RunNotFoundError as error:
-        raise ExplanationNotFoundError(
-            f"Trial {trial.number} has no run {kept['run']!r} in {history.directory} yet: runs are recorded when the "
-            "'with TrialExplainer(...)' block or explain() ends; the process that ran the trial has not come to it."
-        ) from error
-
-
-def run_of_study(study: optuna.Study, history: RunHistory | None = None) -> Run:
-    """Return the run of a study's best trial."""
-    return run_of_trial(study.best_trial, history)
 
 
 def _read(models: list[Any], tables: Tables) -> FittedModel | list[FittedModel]:

@@ -79,8 +79,7 @@ def test_noting_optuna_s_trials_costs_little(data, storage, tmp_path):
     study.optimize(objective, n_trials=12)
     overhead = 1 - sum(own) / sum(whole)
     print(f"\nOptuna, {storage}: {np.mean(own):.3f} s a trial, noting it {overhead:.2%}")
-    # A database takes one transaction more for each trial, the attribute that names its run.
-    assert overhead < (0.02 if storage == "memory" else 0.1)
+    assert overhead < 0.02
 
 
 @pytest.mark.parametrize("where", ["in this process", "through files"])

@@ -28,7 +28,8 @@ from automl_explain import (
     explain_model,
     retrieve_model_explanation,
 )
-from automl_explain.integrations.optuna import ATTRIBUTE, TrialExplainer
+from automl_explain.integrations._optuna_runs import ATTRIBUTE
+from automl_explain.integrations.optuna import TrialExplainer
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 X, Y = make_classification(200, 5, n_informative=3, random_state=0)
@@ -87,8 +88,9 @@ def test_every_trial_is_explained_as_the_model_that_was_scored(study, n_jobs):
     expected = explain_model(model, X_TRAIN, X_VALID)
     found = retrieve_model_explanation(study.best_trial)
     np.testing.assert_allclose(found.shap_values, expected.shap_values, atol=1e-12)
-    assert (found.run_id, found.model_kind) == (study.best_trial.user_attrs[ATTRIBUTE]["run"], "trial")
+    assert (found.run_id, found.model_kind) == (explainer.runs[study.best_trial.number].id, "trial")
     assert retrieve_model_explanation(study).run_id == found.run_id
+    assert [retrieve_model_explanation(trial).run_id for trial in study.trials] == [run.id for run in explainer.runs]
 
 
 def test_the_study_is_the_same_with_explanations_and_without():
@@ -114,22 +116,55 @@ def test_the_global_random_state_is_left_alone():
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_a_new_process_retrieves_the_best_trial(kind, tmp_path):
     study = new_study(storage=STORAGES[kind](tmp_path))
-    with TrialExplainer(X_TRAIN, history=tmp_path / "runs") as explainer:
+    with TrialExplainer(X_TRAIN) as explainer:
         study.optimize(explained_objective(explainer), n_trials=2)
     storage = {"sqlite": f"'sqlite:///{tmp_path / 'study.db'}'",
                "journal": f"JournalStorage(JournalFileBackend({str(tmp_path / 'journal.log')!r}))"}[kind]  # fmt: skip
     code = f"""
+import shutil
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from automl_explain import retrieve_model_explanation
+from automl_explain import ExplanationNotFoundError, RunHistory, retrieve_model_explanation
 study = optuna.load_study(study_name="churn", storage={storage})
-print(float(retrieve_model_explanation(study.best_trial).shap_values[1].sum()))
+found = retrieve_model_explanation(study.best_trial)
+assert retrieve_model_explanation(study).run_id == found.run_id
+print(float(found.shap_values[1].sum()))
+RunHistory("{tmp_path / "empty"}")
+elsewhere = shutil.copytree(RunHistory().directory, "{tmp_path / "elsewhere"}")
+shutil.rmtree(RunHistory().directory)
+try:
+    retrieve_model_explanation(study.best_trial)
+except ExplanationNotFoundError as error:
+    assert "kept elsewhere: pass the study" in str(error), error
+else:
+    raise AssertionError
+assert retrieve_model_explanation(study.best_trial, history=RunHistory(elsewhere)).run_id == found.run_id
 """
+    expected = retrieve_model_explanation(study.best_trial).shap_values[1].sum()
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    expected = retrieve_model_explanation(study.best_trial).shap_values[1].sum()
     assert float(done.stdout) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_history_elsewhere_is_found_by_its_process_and_by_the_study(tmp_path, monkeypatch):
+    study = new_study()
+    with TrialExplainer(X_TRAIN, history=tmp_path / "runs") as explainer:
+        study.optimize(explained_objective(explainer), n_trials=2)
+    assert retrieve_model_explanation(study.best_trial).run_id == explainer.best_run.id
+    monkeypatch.setattr("automl_explain.integrations._optuna_runs.USED", {})  # as in another process
+    with pytest.raises(ExplanationNotFoundError, match="pass the study"):
+        retrieve_model_explanation(study.best_trial)
+    assert retrieve_model_explanation(study).run_id == explainer.best_run.id
+
+
+def test_a_trial_costs_its_storage_nothing(tmp_path):
+    """A database takes a transaction for each attribute, which may last longer than a short trial's fit."""
+    study = new_study(storage=STORAGES["sqlite"](tmp_path))
+    with TrialExplainer(X_TRAIN) as explainer:
+        study.optimize(explained_objective(explainer), n_trials=2)
+    assert [trial.user_attrs for trial in study.trials] == [{}, {}]
+    assert set(study.user_attrs) == {ATTRIBUTE}
 
 
 WORKER = """
@@ -137,6 +172,7 @@ import sys
 import optuna
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
+from automl_explain.integrations._optuna_runs import ATTRIBUTE
 from automl_explain.integrations.optuna import TrialExplainer
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 X, y = load_diabetes(return_X_y=True)
@@ -163,7 +199,7 @@ def test_several_processes_record_one_search(tmp_path):
     assert len(history.searches()) == 1
     assert [run.number for run in history.runs()] == list(range(12))
     assert {run.status for run in history.runs()} == {"explained"}
-    assert len({retrieve_model_explanation(trial).run_id for trial in study.trials}) == 12
+    assert len({retrieve_model_explanation(trial, history=history).run_id for trial in study.trials}) == 12
 
 
 def test_a_study_that_goes_on_keeps_its_search():
@@ -395,16 +431,42 @@ def test_a_trial_that_no_explainer_saw_or_recorded_says_so(tmp_path):
     study.optimize(plain_objective, n_trials=1)
     with pytest.raises(ExplanationNotFoundError, match="COMPLETE.*not seen by a TrialExplainer"):
         retrieve_model_explanation(study.best_trial)
+    with pytest.raises(ExplanationNotFoundError, match="not seen by a TrialExplainer"):
+        retrieve_model_explanation(study)
     study = new_study()
     explainer = TrialExplainer(X_TRAIN, history=tmp_path / "runs")
     study.optimize(explained_objective(explainer), n_trials=1)
-    with pytest.raises(ExplanationNotFoundError, match="has not come to it"):
-        retrieve_model_explanation(study.best_trial)
+    for source in (study, study.best_trial):
+        with pytest.raises(ExplanationNotFoundError, match="has not come to"):
+            retrieve_model_explanation(source)
     explainer.explain()
     (tmp_path / "runs").rename(tmp_path / "moved")
     with pytest.raises(HistoryError, match="is not there.*RunHistory"):
-        retrieve_model_explanation(study.best_trial)
-    assert retrieve_model_explanation(study.best_trial, history=RunHistory(tmp_path / "moved")).run_id
+        retrieve_model_explanation(study)
+    moved = RunHistory(tmp_path / "moved")
+    assert retrieve_model_explanation(study.best_trial, history=moved).run_id
+    assert retrieve_model_explanation(study, history=moved).run_id
+
+
+def test_a_trial_that_is_still_running_finds_its_run_by_its_study():
+    study = new_study()
+    with TrialExplainer(X_TRAIN, X_VALID) as explainer:
+        trial = study.ask()
+        with explainer.trial(trial) as seen:
+            seen.capture(model_of(trial).fit(X_TRAIN, Y_TRAIN))
+    assert retrieve_model_explanation(trial).run_id == explainer.runs[0].id
+
+
+def test_trials_that_cannot_be_told_apart_are_listed(monkeypatch):
+    studies = [new_study() for _ in range(2)]
+    monkeypatch.setattr("automl_explain.integrations.optuna.name_of", lambda trial: f"at {trial.number}")
+    for study in studies:
+        with TrialExplainer(X_TRAIN) as explainer:
+            study.optimize(explained_objective(explainer), n_trials=1)
+    monkeypatch.setattr("automl_explain.integrations._optuna_runs.name_of", lambda trial: f"at {trial.number}")
+    with pytest.raises(ExplanationNotFoundError, match=f"may be any of .*{explainer.runs[0].id}"):
+        retrieve_model_explanation(studies[0].best_trial)
+    assert retrieve_model_explanation(studies[1]).run_id == explainer.runs[0].id
 
 
 def test_memory_is_bounded_and_the_best_models_are_kept():
