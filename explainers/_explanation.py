@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     import shap
 
     from automl_explain.explainers._feature_map import FeatureMap
     from automl_explain.explainers._fidelity import Fidelity
     from automl_explain.explainers._global_importance import GlobalImportance
+    from automl_explain.explainers._member_explanation import MemberExplanation
+    from automl_explain.explainers._table import Table
 
 Values = npt.NDArray[np.float64]
 
@@ -355,33 +356,18 @@ class Explanation:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index)."""
-        values = self._local()
-        rows = (
-            self.data.data.index if self.data is not None and self.data.is_frame else pd.RangeIndex(self.num_examples)
-        )
-        if self.classes is None:
-            return pd.DataFrame(values, index=rows, columns=list(self.feature_labels))
-        blocks = [pd.DataFrame(block, index=rows, columns=list(self.feature_labels)) for block in values]
-        return pd.concat(blocks, keys=self.classes, names=["class"])
+        from automl_explain.explainers._other_forms import as_frame
+
+        return as_frame(self)
 
     def to_shap(self) -> shap.Explanation:
         """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots.
 
         Base values are the expected ones, plus `left_out` where features were left out, so that the sums are the outputs.
         """
-        import shap
+        from automl_explain.explainers._other_forms import as_shap
 
-        values = self._local()
-        shaped = np.moveaxis(values, 0, -1) if self.is_classification else values
-        base = np.tile(self.expected_values, (self.num_examples, 1))
-        base = base if self.left_out is None else base + np.atleast_2d(self.left_out).T
-        return shap.Explanation(
-            values=shaped,
-            base_values=base if self.is_classification else base[:, 0],
-            data=None if self.data is None else _shown(self.data),
-            feature_names=list(self.feature_labels),
-            output_names=None if self.classes is None else [str(label) for label in self.classes],
-        )
+        return as_shap(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
@@ -428,9 +414,3 @@ class Explanation:
 def _ranking(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Positions by descending value along the last axis; equal values keep their order."""
     return np.argsort(-values, axis=-1, kind="stable")
-
-
-def _shown(table: Table) -> npt.NDArray[Any]:
-    if table.is_sparse:
-        return table.codes()
-    return table.data.to_numpy() if table.is_frame else np.asarray(table.data)
