@@ -11,7 +11,7 @@ import numpy as np
 from automl_explain._views import check_top_k, explanation_of, ranking
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import Table, nearest
+from automl_explain.explainers._table import nearest
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._run import Run, StoredExplanation
 from automl_explain.integrations._stored_runs import find_run
@@ -215,11 +215,13 @@ def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
     if top_k is None or check_top_k(top_k) >= explanation.num_features:
         return explanation
     kept = np.sort(ranking(explanation.global_importance_values)[:top_k])
+    names, members = tuple(explanation.feature_labels[j] for j in kept), explanation.members
 
     def columns(values: Any) -> Any:
         return None if values is None else values[..., kept]
 
     data, values, left_out = explanation.data, explanation.local_importance_values, explanation.left_out
+    data = None if data is None or data.n_columns != explanation.num_features else data.keep(kept)
     if values is not None and left_out is not None:
         left_out = left_out + values.sum(axis=-1) - values[..., kept].sum(axis=-1)
     note = (
@@ -235,15 +237,10 @@ def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
         global_values=columns(explanation.global_values),
         class_values=columns(explanation.class_values),
         importances=None if explanation.importances is None else explanation.importances[kept],
-        features=tuple(explanation.feature_labels[j] for j in kept),
-        data=None if data is None or data.n_columns != explanation.num_features else _columns_of(data, kept),
+        features=names,
+        data=data,
         predictions=None,
+        members=None if members is None else members.keep_features(kept, names, data),
         feature_map=None,
         notes=(*explanation.notes, note),
     )
-
-
-def _columns_of(table: Table, kept: Any) -> Table:
-    if table.is_frame:
-        return Table(table.data.iloc[:, kept], tuple(table.names[j] for j in kept) if table.names else None)
-    return Table(table.data[:, kept])

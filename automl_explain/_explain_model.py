@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import as_table
 from automl_explain.integrations._history import RunHistory
@@ -118,6 +119,11 @@ class ModelExplanation:
         return self.explanation.additivity_error
 
     @property
+    def members(self) -> MemberExplanation | None:
+        """What each member of an ensemble brings, where that was asked for, and for the ensemble of a search."""
+        return self.explanation.members
+
+    @property
     def raw(self) -> Explanation:
         """The explanation over the user's own columns."""
         return self.explanation.get_raw_explanation()
@@ -158,6 +164,7 @@ def explain_model(
     classes: Sequence[Any] | None = None,
     output: str = "auto",
     feature_space: FeatureSpace = "engineered",
+    members: bool = False,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> ModelExplanation:
@@ -183,6 +190,8 @@ def explain_model(
         Unit of the values; "auto" is the one in which the model is additive.
     feature_space : {"engineered", "raw"}, default "engineered"
         Explain the columns that the model's last step reads, or the table's own.
+    members : bool, default False
+        Say of an ensemble what each member brings as well: `ModelExplanation.members`.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
@@ -196,7 +205,7 @@ def explain_model(
     Raises
     ------
     UnsupportedModelError
-        If the model cannot be explained.
+        If the model cannot be explained, or has no members where these are asked for.
     NotFittedError
         If the model was never fitted.
     InvalidInputError
@@ -227,7 +236,8 @@ def explain_model(
         random_state=random_state,
         progress=progress,
     )
-    explanation = explainer.explain_local(rows)
+    shares = explainer.explain_members(rows) if members else None
+    explanation = replace(explainer.explain_local(rows), members=shares)
     if run is None:
         return ModelExplanation(explanation, described.kind)
     run.history.store(run.id, explanation)

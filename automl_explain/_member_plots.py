@@ -30,8 +30,7 @@ def plot_member_shares(
 
     Parameters
     ----------
-    explanation : MemberExplanation
-        Of `TabularExplainer.explain_members`.
+    explanation : MemberExplanation, or ModelExplanation, Explanation or Run that has one
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
@@ -46,7 +45,7 @@ def plot_member_shares(
     Raises
     ------
     InvalidInputError
-        If the class is unknown, `top_k` is less than 1, or this says nothing of members.
+        If the class is unknown, `top_k` is less than 1, or this does not say what members bring.
 
     Examples
     --------

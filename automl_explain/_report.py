@@ -13,6 +13,7 @@ from typing import Any
 from automl_explain._figures import png
 from automl_explain._plots import plot_global_importance, plot_local, plot_summary, rows_needed
 from automl_explain._report_html import header, model_section, rows_section, text
+from automl_explain._report_members import members_section
 from automl_explain._report_page import page
 from automl_explain._report_runs import how_section, runs_section, unexplained_section
 from automl_explain._report_search import search_section
@@ -138,7 +139,9 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
 def _document(story: Story, title: str | None, top_k: int, rows: int) -> str:
     title = title or f"Explanations of search {story.search['id']}"
     sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
-    sections[1:1] = [rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]]
+    sections[1:1] = [
+        members_section(model, top_k) + rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]
+    ]
     main = "".join(
         [*sections, search_section(story), runs_section(story), unexplained_section(story), how_section(story)]
     )

@@ -90,13 +90,14 @@ def _search_time(story: Story) -> str:
 def _contents(story: Story) -> list[tuple[str, str]]:
     models = [(f"model-{i}", model.name) for i, model in enumerate(story.models)]
     rest = [
+        ("members", "Members"),
         ("rows", "Single rows"),
         ("search", "Runs together"),
         ("runs", "All runs"),
         ("unexplained", "Not explained"),
         ("how", "How it was made"),
     ]
-    return [*models[:1], *rest[:1], *models[1:], *rest[1:]]
+    return [*models[:1], *rest[:2], *models[1:], *rest[2:]]
 
 
 # ------------------------------------------------------------------------------------------------------------ models

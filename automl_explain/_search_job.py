@@ -14,6 +14,7 @@ from automl_explain._report import save_plots, write_report
 from automl_explain._tables import runs_table, six_values_tables
 from automl_explain.engines._base import run_engine
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 from automl_explain.integrations._run import Run
@@ -106,6 +107,16 @@ def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:
         "notes": list(explained.explanation.notes),
         "additivity_error": explained.additivity_error,
         "model_kind": explained.model_kind,
+        "members": None if explained.members is None else _members_as_dict(explained.members),
+    }
+
+
+def _members_as_dict(shares: MemberExplanation) -> dict[str, Any]:
+    split = shares.local_importance_values is not None
+    return {
+        "overall": shares.get_member_importance_dict(),
+        "features": shares.to_frame().to_dict("index") if split else None,
+        "reason": shares.reason,
     }
 
 

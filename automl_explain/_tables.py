@@ -22,11 +22,14 @@ from automl_explain._views import (
     shortened,
 )
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.integrations._run import Run, best_trial
 
 WIDTH = 116
 """Columns of the terminal that a table fits into."""
 LEARNER_WIDTH = 20
+MOST_MEMBERS = 5
+"""Members of an ensemble that have a column of their own, the most important ones."""
 SHORTEST_NAME = 10
 GAP = "  "
 
@@ -125,6 +128,30 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
         _per_class(explanation, top),
         _facts(explanation),
     ]
+    return "\n\n".join(parts)
+
+
+def members_table(shares: MemberExplanation, top: int = 10) -> str:
+    """Return what each member of an ensemble brings, and its part of each feature's importance where features are split."""
+    importance = shares.get_member_importance_dict()
+    largest = max(importance.values(), default=0.0) or 1.0
+    rows = [
+        (shortened(name, 40), number_text(value), "#" * round(30 * value / largest))
+        for name, value in importance.items()
+    ]
+    mean = "mean over classes of " if shares.classes is not None else ""
+    head = f"members: {mean}mean |contribution|, in {output_text(shares)}"
+    parts = [f"{head}\n{_layout(('member', 'overall', ''), rows, right={1})}"]
+    if shares.local_importance_values is not None:
+        frame = shares.to_frame()[list(importance)[:MOST_MEMBERS]]
+        lines = [
+            (shortened(feature, 40), *(number_text(value) for value in values))
+            for feature, values in zip(frame.index[:top], frame.to_numpy()[:top], strict=True)
+        ]
+        heads = ("feature", *(shortened(name, 12) for name in frame.columns))
+        said = "each member's part of a feature's importance"
+        parts.append(f"{said}\n{_layout(heads, lines, right=set(range(1, len(heads))))}")
+    parts.append(_wrapped(f"why: {one_line(shares.reason)}"))
     return "\n\n".join(parts)
 
 

@@ -93,19 +93,22 @@ def explanation_of(source: Any) -> Explanation:
 
 
 def members_of(source: Any) -> MemberExplanation:
-    """Return what a user passes as what is known of an ensemble's members.
+    """Return what a user passes, or what is in it, of an ensemble's members.
 
     Raises
     ------
     InvalidInputError
-        If it is nothing of the kind.
+        If there is nothing of the kind.
+    ExplanationNotFoundError
+        If it is a run without an explanation.
     """
-    if isinstance(source, MemberExplanation):
-        return source
-    raise InvalidInputError(
-        f"Expected a MemberExplanation. Got {type(source).__module__}.{type(source).__qualname__}; make one with "
-        "TabularExplainer(ensemble, X_train).explain_members(X)."
-    )
+    members = source if isinstance(source, MemberExplanation) else explanation_of(source).members
+    if members is None:
+        raise InvalidInputError(
+            "This explanation does not say what an ensemble's members bring. Explain the ensemble with explain_model(..., "
+            "members=True), or with TabularExplainer(ensemble, X_train).explain_members(X)."
+        )
+    return members
 
 
 def check_top_k(top_k: Any) -> int:

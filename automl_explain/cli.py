@@ -305,11 +305,14 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"run": run.as_dict(), **explanation_as_dict(explained)}))
     else:
-        from automl_explain._tables import runs_table, six_values_tables
+        from automl_explain._tables import members_table, runs_table, six_values_tables
 
         print(runs_table([run]))
         print()
         print(six_values_tables(explained, top=options.top))
+        if explained.members is not None:
+            print()
+            print(members_table(explained.members, top=options.top))
 
 
 def _diff(options: argparse.Namespace) -> int:

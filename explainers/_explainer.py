@@ -33,7 +33,7 @@ from automl_explain.explainers._predict_function import describe_function
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches
-from automl_explain.explainers._subset import find_subset, keep_features
+from automl_explain.explainers._subset import find_subset, keep_features, keep_shares
 from automl_explain.explainers._table import Table, arrange, as_table, check_same_columns, conform
 from automl_explain.explainers._task import with_task
 
@@ -291,7 +291,7 @@ class TabularExplainer:
             **self._about(raw, rows),
         )
         check_additivity(explanation)
-        return explanation if self._subset is None else explanation.keep_features(self._subset)
+        return keep_shares(explanation, self._subset)
 
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None

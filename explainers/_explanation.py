@@ -77,6 +77,8 @@ class Explanation:
     left_out : ndarray or None
         Sum of the values of each row's features that `explain_subset` left out, (n,) for a regression and (C, n) for a
         classification; with it the values add up.
+    members : MemberExplanation or None
+        What each member of an ensemble brings to the same rows, where that was asked for.
     """
 
     local_importance_values: Values | None
@@ -101,6 +103,7 @@ class Explanation:
     local_fidelity: Values | None = field(default=None, repr=False)
     intercepts: Values | None = field(default=None, repr=False)
     left_out: Values | None = field(default=None, repr=False)
+    members: MemberExplanation | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = self.local_importance_values
@@ -120,6 +123,10 @@ class Explanation:
             raise InvalidInputError(
                 f"The 'classes' parameter must name {len(self.expected_values)} classes "
                 f"(the model predicts {len(self.expected_values)}). Got {len(self.classes)}: {list(self.classes)}."
+            )
+        if self.members is not None and self.members.num_examples != self.num_examples:
+            raise InvalidInputError(
+                f"The 'members' must be those of the {self.num_examples} rows explained. Got {self.members.num_examples}."
             )
 
     # ------------------------------------------------------------------ shape
@@ -302,6 +309,7 @@ class Explanation:
             local_fidelity=None if self.local_fidelity is None else self.local_fidelity[..., chosen],
             intercepts=None if self.intercepts is None else self.intercepts[..., chosen],
             left_out=None if self.left_out is None else self.left_out[..., chosen],
+            members=None if self.members is None else self.members[chosen],
         )
 
     # ------------------------------------------------------------ other forms
@@ -352,6 +360,7 @@ class Explanation:
             is_raw=True,
             feature_map=None,
             standard_errors=None,
+            members=None if self.members is None else self.members.pooled(feature_map),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -4,13 +4,15 @@ Protocol 1: arrays ``values`` (of two classes whose values are each other's nega
 the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``importances``,
 ``fidelity``, ``intercepts``, ``left_out``, ``parent``, those that there are. Data: ``data`` for an array; ``data.values``,
 ``data.indices``, ``data.indptr`` for a sparse matrix; for a frame ``column.0``, ``column.1``, ... with the manifest's
-``columns`` saying how each is coded.
+``columns`` saying how each is coded. What members bring: ``members.totals``, and ``members.values``, ``members.base`` and
+``members.errors`` where there are such, coded as ``values`` are, with names, reason and notes in the manifest's `members`;
+the rest of it is the explanation's own.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from scipy import sparse
 from automl_explain.explainers._bundle import read_bundle, write_bundle
 from automl_explain.explainers._feature_map import FeatureMap
 from automl_explain.explainers._fidelity import Fidelity
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.explainers._table import Table
 
 if TYPE_CHECKING:
@@ -43,6 +46,13 @@ _ARRAYS = {
     "left_out": "left_out",
 }
 """Member of the bundle -> field of the explanation."""
+_SHARES = {
+    "members.values": "local_importance_values",
+    "members.totals": "local_member_values",
+    "members.base": "member_expected_values",
+    "members.errors": "standard_errors",
+}
+"""Member of the bundle -> field of what an explanation says of an ensemble's members."""
 
 
 def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> None:
@@ -68,6 +78,8 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> 
         arrays["parent"] = explanation.feature_map.parent
     if explanation.data is not None:
         _put_table(explanation.data, manifest, arrays)
+    if explanation.members is not None:
+        _put_members(explanation.members, manifest, arrays)
     write_bundle(path, KIND, PROTOCOL, manifest, arrays)
 
 
@@ -78,7 +90,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
     if manifest.get("mirrored"):
         arrays["values"] = np.concatenate([-arrays["values"], arrays["values"]])
-    return Explanation(
+    explanation = Explanation(
         **{name: arrays.get(member) for member, name in _ARRAYS.items()},  # type: ignore[arg-type]
         features=None if manifest["features"] is None else tuple(manifest["features"]),
         classes=None if manifest["classes"] is None else tuple(manifest["classes"]),
@@ -92,6 +104,32 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         data=_get_table(manifest, arrays),
         feature_map=FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     )
+    return _with_members(explanation, manifest["members"], arrays) if "members" in manifest else explanation
+
+
+def _put_members(members: MemberExplanation, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    arrays |= {member: array for member, name in _SHARES.items() if (array := getattr(members, name)) is not None}
+    manifest["members"] = {"names": members.members, "reason": members.reason, "notes": members.notes}
+    values = members.local_importance_values
+    if values is not None and values.ndim == 4 and values.shape[1] == 2 and np.array_equal(values[:, 0], -values[:, 1]):
+        manifest["members"]["mirrored"] = True
+        arrays["members.values"] = np.ascontiguousarray(values[:, 1:])
+
+
+def _with_members(
+    explanation: Explanation, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> Explanation:
+    if manifest.get("mirrored"):
+        arrays["members.values"] = np.concatenate([-arrays["members.values"], arrays["members.values"]], axis=1)
+    shared = ("expected_values", "features", "classes", "output_space", "predictions", "data", "is_raw", "feature_map")
+    members = MemberExplanation(
+        members=tuple(manifest["names"]),
+        reason=manifest["reason"],
+        notes=tuple(manifest["notes"]),
+        **{name: arrays.get(member) for member, name in _SHARES.items()},  # type: ignore[arg-type]
+        **{name: getattr(explanation, name) for name in shared},
+    )
+    return replace(explanation, members=members)
 
 
 def _plain(label: Any) -> Any:

@@ -215,18 +215,34 @@ class MemberExplanation:
             standard_errors=errors,
         )
 
-    def keep_features(self, columns: npt.NDArray[np.intp]) -> MemberExplanation:
-        """Return the shares of some features, by position; what each member brings as a whole stays as it is."""
+    def keep_features(
+        self, columns: npt.NDArray[np.intp], names: tuple[str, ...] | None, data: Table | None
+    ) -> MemberExplanation:
+        """Return the shares of some features, by position, with their names and data.
+
+        What each member brings as a whole stays as it is.
+        """
         shares, errors = self.local_importance_values, self.standard_errors
-        if shares is None:
-            return self
         return replace(
             self,
-            local_importance_values=shares[..., columns],
-            standard_errors=None if errors is None else errors[..., columns],
-            features=None if self.features is None else tuple(self.features[j] for j in columns.tolist()),
-            data=None if self.data is None else self.data.keep(columns),
+            local_importance_values=None if shares is None else shares[..., columns],
+            standard_errors=errors if errors is None or shares is None else errors[..., columns],
+            features=names,
+            data=data,
             feature_map=None,  # a raw column's value would lack those of its engineered columns that are left out
+        )
+
+    def pooled(self, feature_map: FeatureMap) -> MemberExplanation:
+        """Return the shares of raw columns: sums over their engineered ones."""
+        shares = self.local_importance_values
+        return replace(
+            self,
+            local_importance_values=None if shares is None else feature_map.pool(shares),
+            standard_errors=self.standard_errors if shares is None else None,
+            features=feature_map.raw_names,
+            data=None,
+            is_raw=True,
+            feature_map=None,
         )
 
     # ---------------------------------------------------------------- private

@@ -84,6 +84,16 @@ class Shares:
     notes: tuple[str, ...] = ()
 
 
+def has_members(model: FittedModel) -> bool:
+    """Whether a model is a function of several members, or of a single one of which that is true."""
+    structure = model.structure
+    if isinstance(structure, Mixture):
+        structure = structure.as_composite()
+    if not isinstance(structure, Composite):
+        return False
+    return len(structure.members) > 1 or structure.passthrough or has_members(structure.members[0][0])
+
+
 def find_ensemble(model: FittedModel, examples: Any) -> Composite:
     """Return a model as a function of several members; through links on a single one, such as a target's transform.
 

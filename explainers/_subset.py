@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._member_explanation import MemberExplanation
 from automl_explain.explainers._table import nearest
 
 Columns = npt.NDArray[np.intp]
@@ -42,7 +43,6 @@ def keep_features(explanation: Explanation, columns: Columns | None) -> Explanat
         return explanation
     f, values = explanation.num_features, explanation.local_importance_values
     rest = np.setdiff1d(np.arange(f), columns)
-    keep = explanation.features
     adds_up = values is not None and explanation.local_fidelity is None
     note = f"features: {len(columns)} of {f}, chosen by explain_subset"
     if adds_up:
@@ -55,11 +55,23 @@ def keep_features(explanation: Explanation, columns: Columns | None) -> Explanat
         global_values=_last(explanation.global_values, columns),
         class_values=_last(explanation.class_values, columns),
         importances=None if explanation.importances is None else explanation.importances[columns],
-        features=None if keep is None else tuple(keep[j] for j in columns.tolist()),
+        features=_names(explanation.features, columns),
         data=None if explanation.data is None else explanation.data.keep(columns),
         feature_map=None,  # a raw column's value would lack those of its engineered columns that are left out
         notes=(*explanation.notes, note),
     )
+
+
+def keep_shares(explanation: MemberExplanation, columns: Columns | None) -> MemberExplanation:
+    """Return the members' shares of some features."""
+    if columns is None:
+        return explanation
+    data = None if explanation.data is None else explanation.data.keep(columns)
+    return explanation.keep_features(columns, _names(explanation.features, columns), data)
+
+
+def _names(features: tuple[str, ...] | None, columns: Columns) -> tuple[str, ...] | None:
+    return None if features is None else tuple(features[j] for j in columns.tolist())
 
 
 def _find(one: Any, names: list[str], n_features: int) -> int:

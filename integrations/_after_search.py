@@ -17,6 +17,7 @@ import numpy as np
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._explainer import TabularExplainer
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._members import has_members
 from automl_explain.explainers._model import Composite, FittedModel, Opaque
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import load
@@ -181,7 +182,7 @@ def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
         if isinstance(models, list):
             explanation = _explain_folds(models, job, seconds, must=must)
         else:
-            explanation = explain_within(models, job, seconds, must=must)
+            explanation = explain_within(models, job, seconds, must=must, members=run.kind != "trial")
     except Exception as error:
         # Whatever a third party's model raises is this run's reason, not the end of the search's result.
         known = isinstance(error, AutoMLExplainError)
@@ -213,7 +214,13 @@ def _explain_folds(models: list[FittedModel], job: Explaining, seconds: float, *
 
 
 def explain_within(
-    model: FittedModel, job: Explaining, seconds: float, *, must: bool = False, n_rows: int | None = None
+    model: FittedModel,
+    job: Explaining,
+    seconds: float,
+    *,
+    must: bool = False,
+    n_rows: int | None = None,
+    members: bool = False,
 ) -> Explanation | str:
     """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
 
@@ -226,6 +233,8 @@ def explain_within(
         Explain at least a few rows, whatever the time.
     n_rows : int, optional
         Explain that many rows, whatever the time.
+    members : bool
+        Say of an ensemble what each member brings.
 
     Returns
     -------
@@ -258,6 +267,8 @@ def explain_within(
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
     explanation = explainer.explain_local(rows)
+    if members and has_members(explainer.model):
+        explanation = replace(explanation, members=explainer.explain_members(rows))
     if len(rows) < job.tables.n_validation:
         note = f"rows: {len(rows):,} of {job.tables.n_validation:,} validation rows, drawn at random"
         explanation = replace(explanation, notes=(*explanation.notes, note))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -107,7 +108,7 @@ def test_permutation_importance_shuffles_these_columns_alone():
 
 def test_plots_show_what_was_left_out():
     explanation = TabularExplainer(FOREST, X[:12], explain_subset=["a"]).explain_local(X[:2])
-    labels = [text.get_text() for text in plot_local(explanation, 0).get_yticklabels()]
+    labels = [text.get_text() for text in plot_local(explanation, 0, ax=Figure().add_subplot()).get_yticklabels()]
     assert "features left out" in labels
 
 
