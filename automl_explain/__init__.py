@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from automl_explain._search_explanation import SearchExplanation
     from automl_explain._search_plots import plot_importance_history, plot_search_importance
     from automl_explain.engines._base import FinishedSearch, SearchEngine
+    from automl_explain.engines._optuna import TrialLoss
     from automl_explain.explainers import *
     from automl_explain.integrations._history import RunHistory
     from automl_explain.integrations._options import ExplainabilityOptions
@@ -40,6 +41,7 @@ _MODULES = {
     "AutoMLConfig": "automl_explain._automl_config",
     **dict.fromkeys(("Experiment", "ExperimentRun"), "automl_explain._experiment"),
     **dict.fromkeys(("FinishedSearch", "SearchEngine"), "automl_explain.engines._base"),
+    "TrialLoss": "automl_explain.engines._optuna",
     "ExplanationDiff": "automl_explain._diff",
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations._options",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -34,7 +34,7 @@ class AutoMLConfig:
     Parameters
     ----------
     X : DataFrame or ndarray of shape (n, f)
-        Training rows; without validation rows a fifth of them is kept for validation.
+        Training rows; without validation rows, and without `cv`, a fifth of them is kept for validation.
     y : Series or array of shape (n,)
         Target.
     X_valid, y_valid : DataFrame or ndarray, Series or array, optional
@@ -43,8 +43,9 @@ class AutoMLConfig:
         Default: inferred from `y`.
     model_explainability : bool, default True
         Explain every run. False: only the search.
-    engine : str, default "flaml"
-        What searches: "flaml", or one that an installed package adds; see `SearchEngine`.
+    engine : {"flaml", "optuna"} or str, default "flaml"
+        What searches: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or an
+        `objective` of one's own; or an engine that an installed package adds, see `SearchEngine`.
     time_budget : float, default 60
         Seconds of search.
     max_iter : int, optional
@@ -52,11 +53,18 @@ class AutoMLConfig:
     metric : str, default "auto"
         What the search optimises, as FLAML names it; "auto" is "roc_auc" of two classes, "log_loss" of several, and "r2".
     estimators : sequence of str, optional
-        Learners tried, by the engine's names; default: all that it would try.
+        Learners tried; default: all that the engine would try. With optuna of "lgbm", "xgboost", "rf", and "lrl2" for a
+        classification or "ridge" for a regression; FLAML has these and more.
+    cv : int, optional
+        Folds of a cross-validation by which models are scored, in place of validation rows. A run's explanation is then
+        that of the mean of its folds' models.
     ensemble : bool, default False
-        Stack the best learners at the end.
+        Stack the best learners at the end. Without it the model returned is the best configuration, fitted again on all
+        rows.
+    objective : callable, optional
+        With the optuna engine: from an `optuna.Trial` and a `TrialLoss` to the loss of the trial, lower being better.
     seed : int, default 0
-        Of the split and of the search.
+        Of the split and of the search, which with `max_iter` and time enough is the same each time.
     explainability_options : ExplainabilityOptions or mapping, optional
         Which runs are explained, over which rows, how long.
     history : RunHistory or path-like, optional
@@ -97,7 +105,9 @@ class AutoMLConfig:
     max_iter: int | None = None
     metric: str = "auto"
     estimators: Sequence[str] | None = None
+    cv: int | None = None
     ensemble: bool = False
+    objective: Callable[..., float] | None = field(default=None, repr=False)
     seed: int = 0
     explainability_options: ExplainabilityOptions | Mapping[str, Any] | None = None
     history: RunHistory | str | os.PathLike[str] | None = None
@@ -111,7 +121,7 @@ class AutoMLConfig:
         if (self.X_valid is None) != (self.y_valid is None):
             raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
         valid = None if self.X_valid is None else (_frame(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
-        dataset = given_dataset(X, y, valid, task=self.task, random_state=self.seed)
+        dataset = given_dataset(X, y, valid, task=self.task, cv=self.cv, random_state=self.seed)
         object.__setattr__(self, "dataset", dataset)
         object.__setattr__(self, "task", dataset.task)
         find_engine(self.engine).check(self)
@@ -139,7 +149,13 @@ class AutoMLConfig:
             If the file cannot be read, has a key that there is not, or a value that cannot be used.
         """
         path = Path(path)
-        settings = {**_read_file(path), **changes}
+        read = _read_file(path)
+        if "objective" in read:
+            raise InvalidInputError(
+                f"{path} has an objective, which must be a Python function: leave it out, and pass it in Python, "
+                "AutoMLConfig.from_file(path, objective=function)."
+            )
+        settings = {**read, **changes}
         known = [*DATA_KEYS, *(one.name for one in fields(cls) if one.init and one.name[:1] not in "Xy")]
         for name in settings:
             if name not in known:
@@ -190,11 +206,14 @@ class AutoMLConfig:
         InvalidInputError
             If a file or a setting cannot be used.
         """
-        seed, task = settings.get("seed", 0), settings.get("task")
+        seed, task, cv = settings.get("seed", 0), settings.get("task"), settings.get("cv")
         _check_number("seed", seed, Integral, 0)
         _check_task(task)
+        _check_folds(cv, validation is not None)
         given = None if validation is None else Path(validation)
-        dataset = read_dataset(Path(data), target, task=task, validation=given, drop=tuple(drop), random_state=seed)
+        dataset = read_dataset(
+            Path(data), target, task=task, validation=given, drop=tuple(drop), cv=cv, random_state=seed
+        )
         tables = {"X": dataset.X_train, "y": dataset.y_train, "X_valid": dataset.X_valid, "y_valid": dataset.y_valid}
         config = cls(**tables, **{**settings, "task": dataset.task})
         object.__setattr__(config, "dataset", dataset)  # what was said while reading is kept
@@ -222,6 +241,9 @@ def _check_settings(config: AutoMLConfig) -> None:
             raise InvalidInputError(f"{name!r} must be True or False. Got {getattr(config, name)!r}.")
     if not (_is_number(config.time_budget, Real) and 0 < config.time_budget < float("inf")):
         raise InvalidInputError(f"'time_budget' must be seconds greater than 0. Got {config.time_budget!r}.")
+    _check_folds(config.cv, config.X_valid is not None)
+    if config.objective is not None and not callable(config.objective):
+        raise InvalidInputError(f"'objective' must be a function. Got {type(config.objective).__name__}.")
     if config.max_iter is not None:
         _check_number("max_iter", config.max_iter, Integral, 2)
     _check_number("seed", config.seed, Integral, 0)
@@ -230,6 +252,13 @@ def _check_settings(config: AutoMLConfig) -> None:
     names = config.estimators
     if names is not None and (isinstance(names, str) or not names or not all(isinstance(name, str) for name in names)):
         raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")
+
+
+def _check_folds(cv: Any, validated: bool) -> None:
+    if cv is not None:
+        _check_number("cv", cv, Integral, 2)
+        if validated:
+            raise InvalidInputError("Models are scored by validation rows or by cv: leave one of them out.")
 
 
 def _check_task(task: Any) -> None:
@@ -250,7 +279,7 @@ def _frame(table: Any, name: str) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     if isinstance(table, np.ndarray) and table.ndim == 2:
-        return pd.DataFrame(table)
+        return pd.DataFrame(table).infer_objects()
     shape = f" of shape {table.shape}" if hasattr(table, "shape") else ""
     raise InvalidInputError(
         f"{name} must be a DataFrame or an array (rows, columns). Got {type(table).__name__}{shape}."

@@ -32,17 +32,18 @@ class Dataset:
 
     Parameters
     ----------
-    X_train, X_valid : DataFrame
-    y_train, y_valid : Series
+    X_train, y_train : DataFrame, Series
+    X_valid, y_valid : DataFrame, Series or None
+        None where models are scored by cross-validation.
     task : {"classification", "regression"}
     said : tuple of str
         What was inferred and done.
     """
 
     X_train: pd.DataFrame
-    X_valid: pd.DataFrame
+    X_valid: pd.DataFrame | None
     y_train: pd.Series
-    y_valid: pd.Series
+    y_valid: pd.Series | None
     task: Task
     said: tuple[str, ...]
 
@@ -61,6 +62,7 @@ def read_dataset(
     task: Task | None = None,
     validation: str | Path | None = None,
     drop: tuple[str, ...] = (),
+    cv: int | None = None,
     random_state: int = 0,
 ) -> Dataset:
     """Read a CSV or Parquet file and split it.
@@ -77,6 +79,8 @@ def read_dataset(
         A file of validation rows; default: a fifth of the rows, drawn at random.
     drop : tuple of str
         Columns to leave out.
+    cv : int, optional
+        Folds of a cross-validation, in place of validation rows.
     random_state : int, default 0
         Seed of the split.
 
@@ -95,7 +99,7 @@ def read_dataset(
             raise InvalidInputError(f"{validation} lacks columns that {path} has: {unknown[:5]}.")
         said += [*more, f"validation: {len(y_valid):,} rows of {validation}"]
         return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
-    return split(X, y, task, said, target=target, random_state=random_state)
+    return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
 
 
 def given_dataset(
@@ -104,6 +108,7 @@ def given_dataset(
     valid: tuple[pd.DataFrame, pd.Series] | None,
     *,
     task: Task | None = None,
+    cv: int | None = None,
     random_state: int = 0,
 ) -> Dataset:
     """Check tables that the caller has, and split them where there are no validation rows.
@@ -124,7 +129,7 @@ def given_dataset(
         said.append(f"task: {task}, {why}")
     target = str(y.name)
     if valid is None:
-        return split(X, y, task, said, target=target, random_state=random_state)
+        return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
     X_valid, y_valid = valid
     if set(X_valid.columns) != set(X.columns):
         different = sorted(map(str, set(X_valid.columns) ^ set(X.columns)))
@@ -133,10 +138,20 @@ def given_dataset(
     return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
 
 
-def split(X: pd.DataFrame, y: pd.Series, task: Task, said: list[str], *, target: str, random_state: int = 0) -> Dataset:
+def split(
+    X: pd.DataFrame,
+    y: pd.Series,
+    task: Task,
+    said: list[str],
+    *,
+    target: str,
+    cv: int | None = None,
+    random_state: int = 0,
+) -> Dataset:
     """Keep a fifth of the rows for validation; in a classification a fifth of each class, and one row at least.
 
-    A class with a single row can be learned or validated, not both: its row is left out, and that is said.
+    A class with a single row can be learned or validated, not both: its row is left out, and that is said. With `cv` all
+    rows are kept for training, and for the folds.
     """
     said = list(said)
     if task == "classification":
@@ -150,6 +165,13 @@ def split(X: pd.DataFrame, y: pd.Series, task: Task, said: list[str], *, target:
         raise InvalidInputError(
             f"A search needs at least {FEWEST_ROWS} rows, to keep some for validation. Got {len(y)}."
         )
+    if cv is not None:
+        fewest = len(y) if task == "regression" else int(y.value_counts().min())
+        if fewest < cv:
+            of = "rows" if task == "regression" else f"rows of each class of {target!r}"
+            raise InvalidInputError(f"A cross-validation with cv={cv} needs {cv} {of}. The fewest are {fewest}.")
+        said.append(f"validation: {cv} folds of the {len(y):,} rows (seed {random_state})")
+        return _checked(Dataset(X, None, y, None, task, tuple(said)), target)
     chosen = np.zeros(len(y), dtype=bool)
     chosen[_validation_rows(y, task, np.random.default_rng(random_state))] = True
     how = "with the classes in proportion" if task == "classification" else "at random"
@@ -259,6 +281,8 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
         raise InvalidInputError(
             f"A regression needs a numeric target; {target!r} holds {dataset.y_train.dtype} values."
         )
+    if dataset.y_valid is None:
+        return dataset
     unseen = set(dataset.y_valid.unique()) - set(labels) if dataset.task == "classification" else set()
     if unseen:
         raise InvalidInputError(
@@ -275,8 +299,9 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
 
 def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:
     """Refuse what no learner takes: infinite numbers, cells that are tables, text where training has numbers."""
-    X_train, X_valid = dataset.X_train, dataset.X_valid
-    for table in (X_train.assign(**{target: dataset.y_train}), X_valid.assign(**{target: dataset.y_valid})):
+    X_train = dataset.X_train
+    X_valid, y_valid = (X_train, dataset.y_train) if dataset.X_valid is None else (dataset.X_valid, dataset.y_valid)
+    for table in (X_train.assign(**{target: dataset.y_train}), X_valid.assign(**{target: y_valid})):
         numbers = table.select_dtypes("number")
         infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any(axis=0)].tolist()
         if infinite:

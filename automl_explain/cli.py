@@ -95,11 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--history", metavar="DIR", help="run history (default: your data folder)")
     shared.add_argument("--debug", action="store_true", help="show where an unexpected error came from")
     searching = argparse.ArgumentParser(add_help=False)
-    searching.add_argument("--engine", default="flaml", metavar="NAME", help="what searches (default: flaml)")
+    searching.add_argument("--engine", default="flaml", metavar="NAME", help="what searches: flaml (default) or optuna")
     searching.add_argument("--ensemble", action="store_true", help="stack the best learners at the end")
     searching.add_argument("--metric", default="auto", help="what the search optimises (default: auto)")
     searching.add_argument(
         "--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: the engine's)"
+    )
+    searching.add_argument(
+        "--cv", type=_at_least(2), metavar="K", help="score models in K folds, not on validation rows"
     )
     searching.add_argument("--max-iter", type=_at_least(2), metavar="N", help="most trials, 2 or more")
     searching.add_argument(
@@ -128,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "task",
         "time_budget",
         "validation",
+        "cv",
         "drop",
         "engine",
         "ensemble",
@@ -230,7 +234,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the options say of the search, as AutoMLConfig takes it."""
-    same = ("engine", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
+    same = ("engine", "cv", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
     names = [name.strip() for name in options.estimators.split(",")] if options.estimators else None
     return {"estimators": names, **{name: getattr(options, name) for name in same}}
 

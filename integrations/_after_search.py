@@ -139,6 +139,12 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
             load(listener)(job.history, ids, job.options)
 
 
+def learner_name(model: Any) -> str:
+    """Return the name by which a run shows its model: its class, of a pipeline that of the last step."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return type(last).__name__
+
+
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
     """Return the runs that `which` asks for, and every final model."""
     final = [run for run in runs if run.kind != "trial"]

@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._registry import describe
-from automl_explain.integrations._after_search import CapturedRun, Tables
+from automl_explain.integrations._after_search import CapturedRun, Tables, learner_name
 from automl_explain.integrations._spool import Capture, candidate_key
 
 ALIKE = (
@@ -102,7 +102,7 @@ def as_runs(
     runs = []
     for number, (candidate, loss) in enumerate(zip(candidates, losses, strict=True)):
         run = CapturedRun(
-            number, _learner(candidate.estimator), dict(candidate.params), float(loss) if np.isfinite(loss) else None,
+            number, learner_name(candidate.estimator), dict(candidate.params), float(loss) if np.isfinite(loss) else None,
             metric, sample_size=None if sizes is None else int(sizes[number]), why=candidate.why, failed=candidate.failed,
         )  # fmt: skip
         if candidate.found:
@@ -188,11 +188,6 @@ def _scored(scores: Mapping[str, float]) -> bool:
 def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[str, float]:
     prefix = f"split{split}_test_"
     return {name.removeprefix(prefix): float(results[name][number]) for name in results if name.startswith(prefix)}
-
-
-def _learner(estimator: Any) -> str:
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return type(last).__name__
 
 
 def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:

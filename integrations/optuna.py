@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
-    InvalidInputError,
 )
-from automl_explain.explainers._model import FittedModel
-from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table, as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs, in_order
-from automl_explain.integrations._folds import stack_rows
+from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs, in_order
 from automl_explain.integrations._history import RunHistory, new_id
-from automl_explain.integrations._model_size import keep_within_memory, model_bytes
+from automl_explain.integrations._model_size import keep_within_memory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._optuna_runs import ATTRIBUTE, USED, name_of
+from automl_explain.integrations._optuna_trial import TrialCapture
 from automl_explain.integrations._run import Run, best_trial
 
 
@@ -50,6 +47,9 @@ class TrialExplainer:
     target : callable, optional
         From a finished trial to the loss by which it is ranked, lower being better. Default: the study's value, its sign
         changed where the study maximises; of several objectives the first.
+    facts : mapping, optional
+        What else is recorded with the search, as JSON: ``"experiment"``, by which `Experiment.runs` finds it, ``"metric"``,
+        the name of its loss, and whatever tells searches apart.
 
     Raises
     ------
@@ -98,13 +98,14 @@ class TrialExplainer:
         history: Any = None,
         features: Sequence[str] | None = None,
         target: Callable[[FrozenTrial], float] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.read(history)
         USED[self.history.directory.absolute()] = None
         self._background = self._sampled(as_table(X_train, "X_train"), self.options.background)
         self._valid = None if X_valid is None else self._rows(as_table(X_valid, "X_valid"))
-        self._features, self._target = features, target
+        self._features, self._target, self._own_facts = features, target, dict(facts or {})
         self._lock = threading.Lock()
         self._studies: dict[str, _Study] = {}
 
@@ -139,6 +140,39 @@ class TrialExplainer:
         with self._lock:
             self._keep_within_memory(known)
 
+    def capture_final(
+        self,
+        study: optuna.Study,
+        model: Any,
+        X_valid: Any = None,
+        *,
+        learner: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        kind: Literal["refit", "ensemble"] = "refit",
+    ) -> None:
+        """Note the model that a study is used for in the end; it is explained first, as a run of its own.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            The study, after its trials.
+        model : object
+            A fitted model, such as the best configuration fitted again on all rows.
+        X_valid : ndarray, DataFrame or csr_matrix, optional
+            The rows explained; default: those that the explainer was given.
+        learner : str, optional
+            Name shown; default: the model's class.
+        config : mapping, optional
+            Its parameters.
+        kind : {"refit", "ensemble"}, default "refit"
+        """
+        with self._lock:
+            known = self._known(study)
+        seen = TrialCapture(self, len(study.get_trials(deepcopy=False)), kind)
+        seen.capture(model, X_valid)
+        seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
+        known.seen[seen.number] = seen
+
     def explain(self) -> list[Run]:
         """Explain the trials that have ended since the last call, and return their runs.
 
@@ -170,12 +204,12 @@ class TrialExplainer:
     # ---------------------------------------------------------------- private
 
     def _study_of(self, trial: optuna.Trial) -> _Study:
-        study = trial.study
         with self._lock:
-            known = next((known for known in self._studies.values() if known.study is study), None)
-            if known is None:
-                known = self._new_study(study)
-            return known
+            return self._known(trial.study)
+
+    def _known(self, study: optuna.Study) -> _Study:
+        known = next((known for known in self._studies.values() if known.study is study), None)
+        return known or self._new_study(study)
 
     def _new_study(self, study: optuna.Study) -> _Study:
         kept = study.user_attrs.get(ATTRIBUTE)
@@ -220,6 +254,8 @@ class TrialExplainer:
         ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
         sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
         for seen in known.seen.values():
+            if seen.kind != "trial":
+                continue
             trial = ended[seen.number]
             seen.config, seen.told = dict(trial.params), trial.state.is_finished()
             seen.name = name_of(trial)
@@ -260,6 +296,8 @@ class TrialExplainer:
         return runs
 
     def _metric(self, study: optuna.Study) -> str:
+        if "metric" in self._own_facts:
+            return str(self._own_facts["metric"])
         if self._target is not None:
             return getattr(self._target, "__name__", "target")
         name = (study.metric_names or ["value"])[0]
@@ -273,6 +311,7 @@ class TrialExplainer:
             "search_seconds": round(seconds, 3),
             "training_rows": len(self._background),
             **made_with(self.options, "optuna"),
+            **self._own_facts,
         }
 
 
@@ -284,116 +323,6 @@ class _Study:
     search: str
     seen: dict[int, TrialCapture] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-
-
-class TrialCapture:
-    """One trial of a study, as `TrialExplainer.trial` hands it to the objective.
-
-    Parameters
-    ----------
-    explainer : TrialExplainer
-    number : int
-        The trial's number.
-    """
-
-    def __init__(self, explainer: TrialExplainer, number: int) -> None:
-        self.number = number
-        self.name = ""
-        self.config: dict[str, Any] = {}
-        self.loss: float | None = None
-        self.nbytes = 0
-        self.failed = False
-        self.running = False
-        self.told = False
-        self._explainer = explainer
-        self.models: list[Any] = []
-        self._learner = ""
-        self._rows: list[Table] = []
-        self._n_rows: list[int] = []
-        self._background: list[Table] = []
-        self._released = False
-        self._why = "the objective captured no model"
-
-    def capture(self, model: Any, X_valid: Any = None, X_train: Any = None) -> None:
-        """Note a fitted model; it is explained when the search has ended.
-
-        Called once for each fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
-        out of every fold. The model must not be fitted again afterwards: make a new one for each trial and fold.
-
-        Parameters
-        ----------
-        model : object
-            Anything that `explain_model` takes.
-        X_valid : ndarray, DataFrame or csr_matrix, optional
-            The rows explained; default: those that the explainer was given.
-        X_train : ndarray, DataFrame or csr_matrix, optional
-            This model's background; default: the explainer's.
-
-        Notes
-        -----
-        Nothing is raised into the search: what cannot be used is the reason of a failed run, unless
-        ``on_error="raise"``.
-        """
-        if self._released:
-            return  # what remains of the trial is not what was scored
-        try:
-            self._note(model, X_valid, X_train)
-        except AutoMLExplainError as error:
-            if self._explainer.options.on_error == "raise":
-                raise
-            self.release(str(error), failed=True)
-
-    def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
-        explainer = self._explainer
-        if any(model is other for other in self.models):
-            raise InvalidInputError(
-                "The same model object was captured twice in one trial; what it was the first time is lost. Fit a new one "
-                "for each fold, such as sklearn.base.clone(model)."
-            )
-        explainer._release_others_with(model, self)
-        if X_valid is None and explainer._valid is None:
-            raise InvalidInputError(
-                "There are no rows to explain: pass them to capture(model, X_valid) or TrialExplainer(X_train, X_valid)."
-            )
-        if X_valid is not None:
-            rows, n_rows = explainer._rows(as_table(X_valid, "X_valid"))
-        else:
-            assert explainer._valid is not None
-            rows, n_rows = explainer._valid
-        if X_train is not None:
-            self._background.append(explainer._sampled(as_table(X_train, "X_train"), explainer.options.background))
-        if X_valid is not None or not self._rows:
-            self._rows.append(rows)
-            self._n_rows.append(n_rows)
-        self.models.append(model)
-        self._learner = type(model).__name__
-        self.nbytes += model_bytes(model)
-
-    def release(self, why: str, *, failed: bool = False) -> None:
-        """Let go of the models."""
-        self.models, self._rows, self._background, self.nbytes = [], [], [], 0
-        self._why, self.failed, self._released = why, failed, True
-
-    def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
-        """Return the trial as the code after a search takes it."""
-        learner = self._learner or "none"
-        run = CapturedRun(
-            self.number, learner, self.config, self.loss, metric, why=self._why, failed=self.failed, name=self.name
-        )
-        if not self.models:
-            return run
-        options, models = self._explainer.options, self.models
-        share = max(options.max_rows // len(self._rows), 1)
-        rows = stack_rows([table.sample(share, options.random_state) for table in self._rows])
-        background = stack_rows(self._background or [self._explainer._background])
-        tables = Tables(background.sample(options.background, options.random_state), rows, sum(self._n_rows))
-        run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables), "", self.nbytes, tables
-        return run
-
-
-def _read(models: list[Any], tables: Tables) -> FittedModel | list[FittedModel]:
-    described = [replace(describe(model, tables.background.data), kind="trial") for model in models]
-    return described[0] if len(described) == 1 else described
 
 
 def _task(runs: Sequence[CapturedRun]) -> str:

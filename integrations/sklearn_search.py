@@ -44,6 +44,8 @@ class ExplainingScorer:
         Where runs and explanations are kept; default: the user's run history.
     features : sequence of str, optional
         Column names, for tables without names.
+    facts : mapping, optional
+        What else is recorded with the search, as JSON, such as the ``"experiment"`` by which `Experiment.runs` finds it.
 
     Raises
     ------
@@ -84,13 +86,14 @@ class ExplainingScorer:
         explainability_options: ExplainabilityOptions | dict[str, Any] | None = None,
         history: Any = None,
         features: Sequence[str] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.scoring = scoring
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.read(history)
         table = None if X_train is None else as_table(X_train, "X_train")
         self._background = None if table is None else self._sampled(table, self.options.background)
-        self._features = features
+        self._features, self._own_facts = features, dict(facts or {})
         self._process, self._started = os.getpid(), time.monotonic()
         self._spool = Spool(self.history.directory / "spool")
         self._latest: str | None = None
@@ -282,6 +285,7 @@ class ExplainingScorer:
             "evaluation": f"cross-validation, {search.n_splits_} splits",
             "search_seconds": round(seconds, 3),
             **made_with(self.options),
+            **self._own_facts,
         }
 
 

@@ -377,7 +377,7 @@ def test_a_file_of_another_kind_is_refused(fails, tmp_path):
         ),
         ("--metric", "accurracy", "'metric' has no 'accurracy' for a binary classification. Did you mean 'accuracy'?"),
         ("--metric", "rmse", "'metric' has no 'rmse' for a binary classification. There are: auto, log_loss,"),
-        ("--engine", "flam", "The engine must be one of flaml. Got 'flam'. Did you mean 'flaml'?"),
+        ("--engine", "flam", "The engine must be one of flaml, optuna. Got 'flam'. Did you mean 'flaml'?"),
     ],
 )
 def test_what_the_engine_does_not_know_is_refused_before_the_search(fails, csv, tmp_path, option, value, message):

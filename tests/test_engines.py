@@ -117,5 +117,5 @@ def test_an_engine_that_returns_something_else_is_refused(installed):
 
 
 def test_without_packages_the_built_in_engines_are_listed():
-    with pytest.raises(InvalidInputError, match="must be one of flaml. Got 'grid'"):
+    with pytest.raises(InvalidInputError, match="must be one of flaml, optuna. Got 'grid'"):
         AutoMLConfig(X=X, y=Y, engine="grid")

@@ -18,6 +18,7 @@ SHOWN = {
     "03_ensemble.py": ["(ensemble), ensemble explainer", "from coalitions of its members' outputs", "bmi"],
     "04_run_in_a_new_process.py": ["another process found run", "3 classes", "setosa", "automl-explain show --history"],
     "05_optuna_and_what_a_search_teaches.py": ["best trial", "near-best", "rank correlation", "in_top"],
+    "06_configuration.py": ["validation: 3 folds of the 200 rows", "best: ", "ensemble: {'size'", "in the south: 3"],
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "automl_explain.engines"
 BUILT_IN = {
     "flaml": "automl_explain.engines._flaml",
+    "optuna": "automl_explain.engines._optuna",
 }
 """Name of an engine -> module with its `check` and `search`. Installed packages add theirs as entry points."""
 

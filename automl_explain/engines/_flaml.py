@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_explain.engines._base import FinishedSearch
 from automl_explain.engines._metrics import check_known, check_metric
-from automl_explain.explainers._errors import AutoMLExplainError, MissingExtraError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from automl_explain._automl_config import AutoMLConfig
@@ -31,6 +31,8 @@ def check(config: AutoMLConfig) -> None:
         If the catboost learner is named and catboost is not installed.
     """
     dataset, names = config.dataset, list(config.estimators or [])
+    if config.objective is not None:
+        raise InvalidInputError("FLAML takes no objective of one's own: leave it out, or search with engine='optuna'.")
     check_metric(config.metric, dataset)
     check_known("estimators", names, [*LEARNERS["both"], *LEARNERS[dataset.task]], dataset.kind)
     if "catboost" in names and find_spec("catboost") is None:
@@ -38,7 +40,7 @@ def check(config: AutoMLConfig) -> None:
 
 
 def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
-    """Search with FLAML, on validation rows of their own, and explain the runs.
+    """Search with FLAML, on validation rows of their own or in folds, and explain the runs.
 
     Raises
     ------
@@ -57,6 +59,7 @@ def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearc
     settings: dict[str, Any] = {"time_budget": config.time_budget, "metric": config.metric, "seed": config.seed}
     settings |= {"estimator_list": list(config.estimators)} if config.estimators else {}
     settings |= {"max_iter": config.max_iter} if config.max_iter else {}
+    settings |= {"eval_method": "cv", "n_splits": config.cv} if config.cv else {}
     automl.fit(
         data.X_train,
         data.y_train,
