@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers._third_order import ThirdOrderFit
 
@@ -106,11 +106,17 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
-    with threadpool_limits(1, "blas"):  # matrices this small are slower on several threads
+    with _thread_pools().limit(limits=1, user_api="blas"):  # matrices this small are slower on several threads
         fit = ThirdOrderFit(half)
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
     return Design(np.vstack([half, ~half]), estimate, share_full, blocks if is_sampled.any() else ())
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    """Looked for once: that takes longer than a small design."""
+    return ThreadpoolController()
 
 
 def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Map:

@@ -7,13 +7,19 @@ background row and every coalition, where present players take the row's columns
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._final_model import FinalModel
+from automl_explain.explainers._final_trees import FinalTrees
+from automl_explain.explainers._links import LinkFunction
 from automl_explain.explainers._model import (
     Composite,
     FittedModel,
@@ -42,6 +48,9 @@ LATTICE_PLAYERS = 14
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
 
+FEW_ROWS = 1024
+"""Rows up to which a model predicts in this thread: forests with `n_jobs` take longer to wake their threads."""
+
 
 class Evaluator:
     """Outputs of mixed rows.
@@ -58,13 +67,20 @@ class Evaluator:
     def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
         self._model, self._background, self._players = model, background, players
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        """Return (n, B, m, K) for n rows and coalitions of players, (m, P)."""
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        """Return (n, B, m, S) for n rows and coalitions of players, (m, P).
+
+        S is 1, for the second of two classes, or the number of the model's outputs.
+        """
         raise NotImplementedError
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """Return the means over the background, (n, m, K), weighted by the share of each row, (B,), if there is one."""
-        return _mean(self(rows, coalitions), share)
+        return self.every_output(_mean(self.outputs(rows, coalitions), share))
+
+    def every_output(self, outputs: Outputs) -> Outputs:
+        """Return outputs, last axis S, with one for each output of the model."""
+        return np.moveaxis(all_outputs(np.moveaxis(outputs, -1, 0), self._model), 0, -1)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players) -> Evaluator:
@@ -75,7 +91,7 @@ def evaluator(model: FittedModel, background: Table, players: Players) -> Evalua
 class _Predicted(Evaluator):
     """Any model: each distinct mixed row of a (row, background row) pair is predicted once."""
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         mixer = Mixer(rows, self._background)
         different = mixer.differences().reshape(-1, rows.n_columns)
         columns = coalitions[:, self._players]
@@ -105,7 +121,7 @@ class _Predicted(Evaluator):
 class _LinearOutputs(Evaluator):
     """A linear model: the background row's output plus the differences of the present columns."""
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         structure, model, players = self._model.structure, self._model, self._players
         assert isinstance(structure, Linear)
         mine, theirs = model.encode(rows.data), model.encode(self._background.data)
@@ -116,7 +132,7 @@ class _LinearOutputs(Evaluator):
         present = coalitions[:, : by_player.shape[2]].astype(np.float64)  # further players have no column
         outputs = np.einsum("mp,nbpk->nbmk", present, by_player, optimize=True)
         base = theirs @ structure.coef.T + structure.intercept
-        return _every_output(outputs + base[None, :, None, :], model)
+        return np.asarray(outputs + base[None, :, None, :])
 
 
 class _TreeOutputs(Evaluator):
@@ -127,14 +143,14 @@ class _TreeOutputs(Evaluator):
         assert isinstance(model.structure, Trees)
         self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         parts = [self._of_row(row, coalitions) for row in self._model.encode(rows.data)]
-        return _every_output(np.stack(parts).transpose(0, 2, 1, 3), self._model)
+        return np.stack(parts).transpose(0, 2, 1, 3)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator; the outputs of single background rows are not kept."""
         parts = [_mean(self._of_row(row, coalitions), share) for row in self._model.encode(rows.data)]
-        return _every_output(np.stack(parts), self._model)
+        return self.every_output(np.stack(parts))
 
     def _of_row(self, row: Matrix, coalitions: Coalitions) -> Outputs:
         """Return (m, B, K) for one encoded row."""
@@ -154,8 +170,8 @@ class _MixtureOutputs(Evaluator):
         self._structure = model.structure
         self._members = [evaluator(member, background, players) for member in model.structure.members]
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        return self._combine([member(rows, coalitions) for member in self._members])
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        return self._combine([member.every_output(member.outputs(rows, coalitions)) for member in self._members])
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the combination of the members' means."""
@@ -179,15 +195,45 @@ class _CompositeOutputs(Evaluator):
             evaluator(member.in_space(space, examples), background, players)
             for member, space in model.structure.members
         ]
+        final = model.structure.combine
+        self._final: FinalTrees | None = None
+        if isinstance(final, FinalModel) and FinalTrees.can_read(final, len(background), int(players.max()) + 1):
+            self._final = FinalTrees(final, background, players)
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        combine, parts = self._structure.combine, [member.outputs(rows, coalitions) for member in self._members]
+        if isinstance(combine, LinkFunction) and combine.elementwise:
+            return combine.link(parts[0])
+        if self._final is not None:
+            found = self._final(self._read(parts), rows, coalitions)
+            if found is not None:
+                return found
+            self._final = None  # its library rounds otherwise: mixed rows are predicted
         shape = len(rows), len(self._background), len(coalitions)
-        columns = np.concatenate([member(rows, coalitions) for member in self._members], axis=-1)
-        flat = columns.reshape(shape[0] * shape[1] * shape[2], -1)
+        columns = np.concatenate(
+            [member.every_output(part) for member, part in zip(self._members, parts, strict=True)], axis=-1
+        )
         mixed = None
         if self._structure.passthrough:
             mixed = Mixer(rows, self._background).mix_all(coalitions[:, self._players])
-        return self._structure.combine(flat, mixed).reshape(*shape, -1)
+        return combine(columns.reshape(shape[0] * shape[1] * shape[2], -1), mixed).reshape(*shape, -1)
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """As of any evaluator; of a weighted sum, the weighted sum of the members' means."""
+        if self._structure.weights is None:
+            return super().means(rows, coalitions, share)
+        columns = np.concatenate([member.means(rows, coalitions, share) for member in self._members], axis=-1)
+        flat = columns.reshape(len(rows) * len(coalitions), -1)
+        return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
+
+    def _read(self, parts: list[Outputs]) -> Outputs:
+        """Return the outputs that a final model reads, (n, B, c, m)."""
+        final = self._structure.combine
+        assert isinstance(final, FinalModel)
+        ends = np.cumsum([member.n_outputs for member, _ in self._structure.members])
+        owner = np.searchsorted(ends, final.reads, side="right")
+        # Counted from the last one, since a binary member may have given its second class alone.
+        return np.stack([parts[i][..., read - ends[i]] for i, read in zip(owner, final.reads, strict=True)], axis=2)
 
 
 class _PreparedOutputs(Evaluator):
@@ -199,8 +245,8 @@ class _PreparedOutputs(Evaluator):
         self._table = model.structure.table
         self._inner = evaluator(model.structure.model, self._table(background), model.structure.players(players))
 
-    def __call__(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        return self._inner(self._table(rows), coalitions)
+    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
+        return self._inner.outputs(self._table(rows), coalitions)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the means of the model behind the preprocessing."""
@@ -219,7 +265,7 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players], Evaluator]] = {
 """Structure -> how its outputs for mixed rows are computed."""
 
 
-def predict_finite(model: FittedModel, data: object) -> Matrix:
+def predict_finite(model: FittedModel, data: Any) -> Matrix:
     """Return a model's outputs for engineered rows; a Shapley value needs numbers.
 
     Raises
@@ -227,7 +273,9 @@ def predict_finite(model: FittedModel, data: object) -> Matrix:
     InvalidInputError
         If an output is NaN or infinite.
     """
-    outputs = model.predict(data)
+    few = data.shape[0] <= FEW_ROWS
+    with joblib.parallel_config("sequential") if few else nullcontext():
+        outputs = model.predict(data)
     if not np.isfinite(outputs).all():
         raise InvalidInputError(
             f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
@@ -239,11 +287,6 @@ def predict_finite(model: FittedModel, data: object) -> Matrix:
 def _mean(outputs: Outputs, share: Matrix | None) -> Outputs:
     """Mean over the second axis, the background rows."""
     return np.asarray(outputs.mean(axis=1) if share is None else np.average(outputs, axis=1, weights=share))
-
-
-def _every_output(outputs: Outputs, model: FittedModel) -> Outputs:
-    """Outputs of a structure, last axis, as outputs of the model: both classes of a binary one."""
-    return np.moveaxis(all_outputs(np.moveaxis(outputs, -1, 0), model), 0, -1)
 
 
 def _distinct_rows(masks: Coalitions) -> tuple[Coalitions, npt.NDArray[np.intp]]:

@@ -19,6 +19,7 @@ from automl_explain.explainers._errors import (
     InvalidInputError,
     UnsupportedModelError,
 )
+from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space, raw_players
 from automl_explain.explainers._fidelity import Fidelity
@@ -229,7 +230,7 @@ class TabularExplainer:
         """
         raw, rows = self._read(X)
         with self._reading("X"):
-            predictions = self.model.predict(rows.data)
+            predictions = predict_finite(self.model, rows.data)
             attribution = self._engine.attribute(rows)
         errors = attribution.standard_errors
         values = all_outputs(attribution.values, self.model, centred=True)
@@ -277,7 +278,7 @@ class TabularExplainer:
         """
         raw, rows = self._read(X)
         with self._reading("X"):
-            predictions = self.model.predict(rows.data)
+            predictions = predict_finite(self.model, rows.data)
             shares = share_out(self._question, self._engine, rows)
         explanation = MemberExplanation(
             members=shares.names,

@@ -42,10 +42,6 @@ class Game:
         self._share = share
         self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
 
-    def outputs(self, rows: Table) -> Matrix:
-        """Return the model's outputs for rows in its engineered format, minus that of the empty coalition, (n, K)."""
-        return np.asarray(predict_finite(self._model, rows.data) - self.base_values)
-
     def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
         """Return the values of coalitions for each row, minus that of the empty coalition.
 

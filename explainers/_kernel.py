@@ -11,12 +11,14 @@ import numpy.typing as npt
 from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._design import Design, make_design
 from automl_explain.explainers._engine import Attribution, Question
+from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._game import Game
-from automl_explain.explainers._model import Composite, Opaque, OwnValues, Structure
+from automl_explain.explainers._model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._row_blocks import Clock, RowBlock
 from automl_explain.explainers._table import Table
 from automl_explain.explainers._tree_paths import as_weights
+from automl_explain.explainers._trees import Trees
 
 OUTPUTS_AT_ONCE = 1 << 17
 """Outputs of mixed rows that are computed together: few enough for the cache."""
@@ -47,7 +49,7 @@ class Effort:
 
 PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000)
 """A black box: each mixed row is a prediction."""
-STRUCTURED = Effort(background=100, all_up_to=12, evaluations=100_000_000)
+STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000)
 """Members whose outputs for mixed rows come from their structure."""
 
 
@@ -65,7 +67,7 @@ class KernelEngine:
         assert question.background is not None
         model, settings = question.model, question.settings
         structure = model.structure
-        self._effort = PREDICTED if isinstance(structure, Opaque) else STRUCTURED
+        self._effort = _effort(structure)
         size = settings.background_size or self._effort.background
         share = None if question.weights is None else as_weights(question.weights, len(question.background))
         summarise = SUMMARIES[settings.background_summary]
@@ -89,8 +91,7 @@ class KernelEngine:
         settings = self._settings
         clock = Clock(settings.time_budget)
         sizes = self._stages(len(rows))
-        outputs = self._game.outputs(rows)
-        parts = [RowBlock(rows.take(part), outputs[part]) for part in self._blocks(len(rows), sizes[-1])]
+        parts = [RowBlock(rows.take(part)) for part in self._blocks(len(rows), sizes[-1])]
         total = len(rows) * self._n_background * sizes[-1]
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, settings.progress) as advance:
@@ -151,9 +152,28 @@ class KernelEngine:
         if self._settings.nsamples is not None:
             return self._settings.nsamples
         n_players, effort = self._n_players, self._effort
-        wanted = 2**n_players if n_players <= effort.all_up_to else 2 * n_players + 2048
         budget = self._settings.max_evaluations or effort.evaluations
-        return min(wanted, max(4 * n_players, budget // (n_rows * self._n_background)))
+        affordable = max(4 * n_players, budget // (n_rows * self._n_background))
+        if n_players <= effort.all_up_to and 2**n_players <= affordable:
+            return 1 << n_players
+        return min(2 * n_players + 2048, affordable)
+
+
+def _effort(structure: Structure) -> Effort:
+    """What a structure's outputs of mixed rows cost: as much as those of its most costly part."""
+    if isinstance(structure, Opaque):
+        return PREDICTED
+    if isinstance(structure, Prepared):
+        return _effort(structure.model.structure)
+    if isinstance(structure, Composite):
+        final = structure.combine
+        read = isinstance(final, FinalModel) and isinstance(final.model.structure, Trees)
+        if structure.passthrough and not read:
+            return PREDICTED
+        parts = [member.structure for member, _ in structure.members]
+    else:
+        parts = [member.structure for member in structure.members] if isinstance(structure, Mixture) else []
+    return PREDICTED if any(_effort(part) is PREDICTED for part in parts) else STRUCTURED
 
 
 def _reason(structure: Structure) -> str:

@@ -7,14 +7,15 @@ on example rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, softmax
 
 Link: TypeAlias = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
-"""From (n, K) outputs to (n, K) outputs."""
+"""From (..., K) outputs to (..., K) outputs."""
 
 CLIP = 1e-12
 """Probabilities are kept this far from 0 and 1 before log-odds are taken."""
@@ -30,12 +31,12 @@ def logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def normalised_logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Logistic function of each output, divided by their sum: one-versus-rest classifiers."""
     shares = expit(outputs)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
 def normalised_exponential(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Softmax of the outputs of each row."""
-    return np.asarray(softmax(outputs, axis=1))
+    return np.asarray(softmax(outputs, axis=-1))
 
 
 def log_odds(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -51,6 +52,22 @@ CANDIDATES: dict[tuple[str, str], tuple[Link, ...]] = {
     ("response", "margin"): (np.log,),
 }
 """(from, to) -> links to try."""
+
+
+@dataclass(frozen=True)
+class LinkFunction:
+    """A link as what a `Composite` of one member combines with."""
+
+    link: Link
+
+    def __call__(self, outputs: npt.NDArray[np.float64], rows: Any) -> npt.NDArray[np.float64]:
+        """Return the outputs (n, K) in the other space."""
+        return self.link(outputs)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each output depends on one output: that of the second of two classes can then stand for both."""
+        return self.link not in (normalised_logistic, normalised_exponential)
 
 
 def find_link(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._feature_map import FeatureMap
-from automl_explain.explainers._links import Link, find_link
+from automl_explain.explainers._links import LinkFunction, find_link
 from automl_explain.explainers._table import Table, as_table
 from automl_explain.explainers._trees import Trees
 
@@ -303,9 +303,5 @@ class FittedModel:
         if examples is not None and not isinstance(self.structure, Opaque):
             link = find_link(self.output_space, space, self.predict(examples), self.outputs[space](examples))
             if link is not None:
-                structure = Composite(((self, self.output_space),), _of_columns(link), False, why)
+                structure = Composite(((self, self.output_space),), LinkFunction(link), False, why)
         return replace(self, output_space=space, structure=structure)
-
-
-def _of_columns(link: Link) -> Callable[[Matrix, Any], Matrix]:
-    return lambda columns, _: link(columns)

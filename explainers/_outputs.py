@@ -27,7 +27,7 @@ def all_outputs(
     centred : bool
         Whether they are differences from a base value, which have no complement.
     """
-    if len(values) == model.n_outputs or model.classes is None:
+    if len(values) != 1 or model.n_outputs != 2:
         return values
     second = values[0]
     first: Any = -second if centred or model.output_space != "probability" else 1.0 - second

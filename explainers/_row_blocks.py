@@ -38,13 +38,10 @@ class RowBlock:
     ----------
     rows : Table
         n rows in the model's engineered format.
-    outputs : ndarray, shape (n, K)
-        The model's outputs for them, minus the base values.
     """
 
-    def __init__(self, rows: Table, outputs: Values) -> None:
+    def __init__(self, rows: Table) -> None:
         self.rows = rows
-        self._full = outputs.T[:, :, None]
         self.design: Design | None = None
         self.values: Values = np.empty((0, len(rows), 0))
         """Shapley values (K, n, P)."""
@@ -52,6 +49,7 @@ class RowBlock:
         """Standard errors, of the same shape; zeros when exact."""
         self._seconds = 0.0
         self._known: Values | None = None
+        self._full = self.values
 
     @property
     def exact(self) -> bool:
@@ -77,8 +75,12 @@ class RowBlock:
         started = time.monotonic()
         place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)
         fresh = place < 0
-        values = game.values(self.rows, design.coalitions[fresh])
-        if self._known is not None:
+        wanted = design.coalitions[fresh]
+        if self._known is None:  # the grand coalition comes first, so that additivity is found and not assumed
+            values = game.values(self.rows, np.insert(wanted, 0, True, axis=0))
+            self._full, values = values[:, 0].T[:, :, None], values[:, 1:]
+        else:
+            values = game.values(self.rows, wanted)
             known = np.empty((len(self.rows), len(place), values.shape[2]))
             known[:, fresh], known[:, ~fresh] = values, self._known[:, place[~fresh]]
             values = known

@@ -11,6 +11,8 @@ Sources: interactions in KernelSHAP, arXiv:2601.18608; regression-adjusted estim
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import lapack
@@ -46,6 +48,17 @@ class ThirdOrderFit:
         factor, _ = lapack.dpotrf(_covariance(self._fitted, self._fitted) + np.diag(noise), lower=1)
         lower = np.tril(lapack.dpotri(factor, lower=1)[0])
         self._inverse = lower + np.tril(lower, -1).T
+        # Asked for once per left-out block: kept where that takes little memory.
+        self._known = list(self._computed()) if n < CHUNK else None
+
+    def _covariances(self) -> Iterable[tuple[slice, Map]]:
+        """Return slices of all pairs, and the covariance between the fitted ones and those."""
+        return self._computed() if self._known is None else self._known
+
+    def _computed(self) -> Iterator[tuple[slice, Map]]:
+        for start in range(0, len(self._signs), CHUNK):
+            part = slice(start, start + CHUNK)
+            yield part, _covariance(self._fitted, self._signs[part])
 
     def adjusted(self, estimate: Map, grand: Map, left_out: npt.NDArray[np.bool_]) -> tuple[Map, Map]:
         """Return a linear estimate with the fit as its control variate.
@@ -69,9 +82,8 @@ class ThirdOrderFit:
         # The Shapley values of a product of three signs: two thirds to each; summed over the triples of a player.
         others = fitted.sum(axis=1)[:, None] - fitted
         left = (2.0 / 3.0) * (fitted * ((others**2 - (self._n_players - 1)) / 2.0))
-        for start in range(0, len(self._signs), CHUNK):
-            part = slice(start, start + CHUNK)
-            left -= _covariance(fitted, self._signs[part]) @ whole[:, part].T
+        for part, covariance in self._covariances():
+            left -= np.where(out[:, None], 0.0, covariance @ whole[:, part].T)
         solved = self._inverse @ np.hstack([left, fitted])
         if out.any():  # the inverse without the pairs left out, from the whole one
             inside = np.linalg.solve(self._inverse[np.ix_(out, out)], solved[out])

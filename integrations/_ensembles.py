@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._feature_space import over_raw
+from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._model import (
     PASSTHROUGH,
     Composite,
@@ -28,7 +30,6 @@ from automl_explain.explainers._model import (
     Structure,
 )
 from automl_explain.explainers._registry import describe as describe_any
-from automl_explain.explainers._structure_outputs import structure_outputs
 from automl_explain.integrations._matrix import to_matrix
 from automl_explain.integrations._sklearn import check_fitted, classifier, classifier_outputs, regressor
 from automl_explain.integrations._sklearn_trees import describe_bagging as describe_bagged_trees
@@ -261,7 +262,9 @@ def describe_stacking(model: Any) -> FittedModel:
     space = described.output_space if described.output_space in final.outputs else "probability"
     if scores is not None and space == final.output_space:
         return _in_scores(described, space, scores)
-    combine = _final_outputs(model, final, space, members)
+    combine = FinalModel(
+        final, space, _columns_read([member for member, _ in members]), to_matrix if model.passthrough else None
+    )
     stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
     if scores is None:
         return replace(described, output_space=space, structure=stack)
@@ -269,28 +272,14 @@ def describe_stacking(model: Any) -> FittedModel:
     return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
 
 
-def _meta_columns(columns: Matrix, members: Sequence[tuple[FittedModel, OutputSpace]]) -> Matrix:
-    """The columns that scikit-learn gives the final estimator: of a binary member only the second class's."""
-    parts, start = [], 0
-    for member, _ in members:
-        stop = start + member.n_outputs
-        parts.append(columns[:, stop - 1 : stop] if member.n_outputs == 2 else columns[:, start:stop])
-        start = stop
-    return np.hstack(parts)
-
-
-def _final_outputs(
-    model: Any, final: FittedModel, space: OutputSpace, members: Sequence[tuple[FittedModel, OutputSpace]]
-) -> Callable[[Matrix, Any], Matrix]:
-    predict = structure_outputs(final, space)
-
-    def combine(columns: Matrix, rows: Any) -> Matrix:
-        meta = _meta_columns(columns, members)
-        if model.passthrough:
-            meta = np.hstack([meta, to_matrix(rows)])
-        return predict(meta)
-
-    return combine
+def _columns_read(members: Sequence[FittedModel]) -> npt.NDArray[np.intp]:
+    """Which of the members' outputs scikit-learn gives the final estimator: of a binary member only the second class's."""
+    ends = np.cumsum([member.n_outputs for member in members])
+    parts = [
+        np.arange(end - 1 if member.n_outputs == 2 else end - member.n_outputs, end)
+        for member, end in zip(members, ends, strict=True)
+    ]
+    return np.concatenate(parts)
 
 
 def _scores(
