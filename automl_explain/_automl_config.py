@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from scipy import sparse
 
-from automl_explain._data import Dataset, Task, given_dataset, read_dataset
+from automl_explain._data import Dataset, Features, Task, given_dataset, read_dataset
 from automl_explain.engines._base import find_engine
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._table import nearest
@@ -33,11 +34,11 @@ class AutoMLConfig:
 
     Parameters
     ----------
-    X : DataFrame or ndarray of shape (n, f)
+    X : DataFrame, ndarray or sparse matrix of shape (n, f)
         Training rows; without validation rows, and without `cv`, a fifth of them is kept for validation.
     y : Series or array of shape (n,)
         Target.
-    X_valid, y_valid : DataFrame or ndarray, Series or array, optional
+    X_valid, y_valid : as X and y, optional
         Validation rows: models are scored, and explained, on them. Give both or neither.
     task : {"classification", "regression"}, optional
         Default: inferred from `y`.
@@ -117,10 +118,10 @@ class AutoMLConfig:
         _check_settings(self)
         options = ExplainabilityOptions.read(self.explainability_options)
         object.__setattr__(self, "explainability_options", options)
-        X, y = _frame(self.X, "X"), _series(self.y, "y")
+        X, y = _features(self.X, "X"), _series(self.y, "y")
         if (self.X_valid is None) != (self.y_valid is None):
             raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
-        valid = None if self.X_valid is None else (_frame(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
+        valid = None if self.X_valid is None else (_features(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
         dataset = given_dataset(X, y, valid, task=self.task, cv=self.cv, random_state=self.seed)
         object.__setattr__(self, "dataset", dataset)
         object.__setattr__(self, "task", dataset.task)
@@ -275,14 +276,20 @@ def _is_number(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _frame(table: Any, name: str) -> pd.DataFrame:
+def _features(table: Any, name: str) -> Features:
     if isinstance(table, pd.DataFrame):
+        repeated = table.columns[table.columns.duplicated()].unique().tolist()
+        if repeated:
+            raise InvalidInputError(f"{name} must have one column per name. Repeated: {repeated[:5]}.")
         return table
+    if sparse.issparse(table) and table.ndim == 2 and table.dtype.kind in "biuf":
+        return sparse.csr_matrix(table)  # csr arrays are unknown to LightGBM
     if isinstance(table, np.ndarray) and table.ndim == 2:
         return pd.DataFrame(table).infer_objects()
     shape = f" of shape {table.shape}" if hasattr(table, "shape") else ""
     raise InvalidInputError(
-        f"{name} must be a DataFrame or an array (rows, columns). Got {type(table).__name__}{shape}."
+        f"{name} must be a DataFrame, an array or a sparse matrix of numbers (rows, columns). Got "
+        f"{type(table).__name__}{shape}."
     )
 
 

@@ -7,11 +7,12 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers._table import nearest
@@ -24,6 +25,8 @@ MOST_CLASSES = 20
 """A target of whole numbers with at most this many distinct values is read as classes."""
 
 Task = Literal["classification", "regression"]
+Features: TypeAlias = pd.DataFrame | sparse.csr_matrix
+"""Rows of a search: sparse where the user's were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +35,16 @@ class Dataset:
 
     Parameters
     ----------
-    X_train, y_train : DataFrame, Series
-    X_valid, y_valid : DataFrame, Series or None
+    X_train, y_train : DataFrame or csr_matrix, Series
+    X_valid, y_valid : DataFrame or csr_matrix, Series, or None
         None where models are scored by cross-validation.
     task : {"classification", "regression"}
     said : tuple of str
         What was inferred and done.
     """
 
-    X_train: pd.DataFrame
-    X_valid: pd.DataFrame | None
+    X_train: Features
+    X_valid: Features | None
     y_train: pd.Series
     y_valid: pd.Series | None
     task: Task
@@ -103,9 +106,9 @@ def read_dataset(
 
 
 def given_dataset(
-    X: pd.DataFrame,
+    X: Features,
     y: pd.Series,
-    valid: tuple[pd.DataFrame, pd.Series] | None,
+    valid: tuple[Features, pd.Series] | None,
     *,
     task: Task | None = None,
     cv: int | None = None,
@@ -119,8 +122,10 @@ def given_dataset(
         If rows or columns do not match, or cannot be used.
     """
     for features, labels, name in ((X, y, "y"), *([(*valid, "y_valid")] if valid else [])):
-        if len(features) != len(labels):
-            raise InvalidInputError(f"{name} must have a value for each row: {len(features):,}. Got {len(labels):,}.")
+        if features.shape[0] != len(labels):
+            raise InvalidInputError(
+                f"{name} must have a value for each row: {features.shape[0]:,}. Got {len(labels):,}."
+            )
         if labels.isna().any():
             raise InvalidInputError(f"{name} lacks {int(labels.isna().sum()):,} values. Leave those rows out.")
     said = []
@@ -131,15 +136,27 @@ def given_dataset(
     if valid is None:
         return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
     X_valid, y_valid = valid
+    said.append(f"validation: {len(y_valid):,} rows that were given")
+    return _checked(Dataset(X, _like(X, X_valid), y, y_valid, task, tuple(said)), target)
+
+
+def _like(X: Features, X_valid: Features) -> Features:
+    """Validation rows with the columns of the training rows, in their order."""
+    if sparse.issparse(X) or sparse.issparse(X_valid):
+        if not (sparse.issparse(X) and sparse.issparse(X_valid)) or X.shape[1] != X_valid.shape[1]:
+            kinds = [f"{'sparse' if sparse.issparse(table) else 'dense'} {table.shape}" for table in (X, X_valid)]
+            raise InvalidInputError(
+                f"X and X_valid must be both sparse or both dense, with as many columns. Got {kinds[0]} and {kinds[1]}."
+            )
+        return X_valid
     if set(X_valid.columns) != set(X.columns):
         different = sorted(map(str, set(X_valid.columns) ^ set(X.columns)))
         raise InvalidInputError(f"X_valid must have the columns of X. These are in one only: {different[:5]}.")
-    said.append(f"validation: {len(y_valid):,} rows that were given")
-    return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
+    return X_valid[X.columns]
 
 
 def split(
-    X: pd.DataFrame,
+    X: Features,
     y: pd.Series,
     task: Task,
     said: list[str],
@@ -273,7 +290,10 @@ def _features_and_target(
 
 
 def _checked(dataset: Dataset, target: str) -> Dataset:
-    _refuse_unusable_columns(dataset, target)
+    if sparse.issparse(dataset.X_train):
+        _refuse_unusable_numbers(dataset)
+    else:
+        _refuse_unusable_columns(dataset, target)
     labels: Any = dataset.y_train.unique()
     if dataset.task == "classification" and len(labels) < 2:
         raise InvalidInputError(f"The target {target!r} has one class only, {labels[0]!r}: there is nothing to learn.")
@@ -295,6 +315,14 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
             f"scored: {sorted(map(str, unscored))[:5]}."
         )
     return dataset
+
+
+def _refuse_unusable_numbers(dataset: Dataset) -> None:
+    """Refuse missing and infinite numbers in sparse rows, of which linear models make nothing."""
+    for name, table in (("X", dataset.X_train), ("X_valid", dataset.X_valid)):
+        if table is not None and not np.isfinite(table.data).all():
+            n_bad = int((~np.isfinite(table.data)).sum())
+            raise InvalidInputError(f"A sparse {name} must hold finite numbers. {n_bad:,} are NaN or infinite.")
 
 
 def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:

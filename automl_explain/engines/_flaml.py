@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy import sparse
+
 from automl_explain.engines._base import FinishedSearch
 from automl_explain.engines._metrics import check_known, check_metric
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
@@ -33,6 +36,13 @@ def check(config: AutoMLConfig) -> None:
     dataset, names = config.dataset, list(config.estimators or [])
     if config.objective is not None:
         raise InvalidInputError("FLAML takes no objective of one's own: leave it out, or search with engine='optuna'.")
+    if sparse.issparse(dataset.X_train) and dataset.task == "classification":
+        labels = np.unique(dataset.y_train.to_numpy())
+        if not np.array_equal(labels, np.arange(len(labels))):
+            raise InvalidInputError(
+                f"With sparse rows FLAML takes the labels 0, 1, ... alone. Got {labels[:3].tolist()}: encode y with "
+                "sklearn.preprocessing.LabelEncoder, or search with engine='optuna'."
+            )
     check_metric(config.metric, dataset)
     check_known("estimators", names, [*LEARNERS["both"], *LEARNERS[dataset.task]], dataset.kind)
     if "catboost" in names and find_spec("catboost") is None:

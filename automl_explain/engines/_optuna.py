@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 import pandas as pd
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -81,9 +82,16 @@ def _explainer(config: AutoMLConfig, metric: str, experiment: str | None) -> Tri
     }
     if data.y_valid is not None:
         facts["validation_rows"] = len(data.y_valid)
+    # One set of names for all trials: a pipeline would make these up, a model without one none.
+    names = [f"x{j}" for j in range(data.X_train.shape[1])] if sparse.issparse(data.X_train) else None
     options = ExplainabilityOptions.read(config.explainability_options)
     return TrialExplainer(
-        data.X_train, data.X_valid, explainability_options=options, history=config.history, facts=facts
+        data.X_train,
+        data.X_valid,
+        explainability_options=options,
+        history=config.history,
+        features=names,
+        facts=facts,
     )
 
 
@@ -300,7 +308,8 @@ class _Search:
     def _all_rows(self) -> tuple[Any, Any]:
         if self.data.X_valid is None:
             return self.data.X_train, self._y
-        return pd.concat([self.data.X_train, self.data.X_valid]), np.concatenate([self._y, self._y_valid])
+        parts, y = [self.data.X_train, self.data.X_valid], np.concatenate([self._y, self._y_valid])
+        return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else pd.concat(parts), y
 
     def _folds(self, n_splits: int) -> Any:
         splitter = KFold if self.data.task == "regression" else StratifiedKFold

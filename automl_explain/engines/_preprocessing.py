@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from automl_explain._data import Features
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._table import as_table, check_same_columns, column_codes
 
@@ -69,17 +71,25 @@ def _text(series: pd.Series) -> npt.NDArray[np.object_]:
     return np.where(cells.isna(), np.nan, cells.map(str))
 
 
-def for_trees(X: pd.DataFrame, model: Any) -> Pipeline:
-    """Return an unfitted pipeline whose model splits on numbers, and on codes of categories; NaN is a missing cell."""
+def for_trees(X: Features, model: Any) -> Any:
+    """Return an unfitted pipeline whose model splits on numbers, and on codes of categories; NaN is a missing cell.
+
+    A model of sparse rows needs no pipeline.
+    """
+    if sparse.issparse(X):
+        return model
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=np.nan)
     return _pipeline(X, encoder, "passthrough", model)
 
 
-def for_linear(X: pd.DataFrame, model: Any) -> Pipeline:
+def for_linear(X: Features, model: Any) -> Pipeline:
     """Return an unfitted pipeline whose model has scaled numbers, and a column for each of the frequent categories.
 
-    Missing numbers become the median, and have a column that says so; missing categories are a category.
+    Missing numbers become the median, and have a column that says so; missing categories are a category. Sparse
+    rows are scaled without being centred, so that they stay sparse.
     """
+    if sparse.issparse(X):
+        return Pipeline([("scale", MaxAbsScaler()), ("model", model)])
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
     scaled = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
