@@ -14,9 +14,8 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space
-from automl_explain.explainers._model import FittedModel
-from automl_explain.explainers._names import class_names
-from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood, find_columns
+from automl_explain.explainers._names import class_names, find_column, input_names
+from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._sampling import as_policy
@@ -127,11 +126,11 @@ class LIMEExplainer:
         )
         space = "probability" if output == "auto" and "probability" in described.outputs else output
         self.model = described.in_space(space)
-        self.features = _names(features, self._training, described)
+        self.features = input_names(features, self._training, described)
         self.classes = class_names(classes, described)
-        self._hood = Neighbourhood(
-            self._training, discretizer, find_columns(categorical_features, self._training), sample_around_instance
-        )
+        n_columns = self._training.n_columns
+        categorical = [find_column(c, self.features, n_columns, "categorical_features") for c in categorical_features]
+        self._hood = Neighbourhood(self._training, discretizer, categorical, sample_around_instance)
         self._n_samples, self._discretizer = int(num_samples), discretizer
         self._width = float(kernel_width or 0.75 * np.sqrt(self._training.n_columns))
         self._random_state, self._progress = random_state, progress
@@ -296,16 +295,6 @@ def _dense(table: Table, what: str) -> Table:
             "enough, or use TabularExplainer, which takes sparse tables."
         )
     return table
-
-
-def _names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:
-    if table.names is not None or features is None:
-        return table.names or model.input_names
-    if len(features) != table.n_columns:
-        raise InvalidInputError(
-            f"The 'features' parameter must name {table.n_columns} features. Got {len(features)}: {list(features)[:5]}."
-        )
-    return tuple(map(str, features))
 
 
 def _say_fidelity(fidelity: Floats) -> str:

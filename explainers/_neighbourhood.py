@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._table import Table, nearest
+from automl_explain.explainers._table import Table
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
@@ -235,21 +235,3 @@ def _refuse_missing(cells: Floats, table: Table, j: int, what: str) -> None:
             f"Column {name} of {what} has missing cells, which have no distance. Use discretizer='quartile', where missing "
             "cells have a bin of their own."
         )
-
-
-def find_columns(columns: Sequence[Any], table: Table) -> list[int]:
-    """Return the positions of columns given by name or position."""
-    names = list(table.names or ())
-    found = []
-    for column in columns:
-        if column in names:
-            found.append(names.index(column))
-        elif isinstance(column, int | np.integer) and 0 <= column < table.n_columns:
-            found.append(int(column))
-        else:
-            guess = nearest(str(column), names)
-            raise InvalidInputError(
-                f"The 'categorical_features' parameter must name columns. Got {column!r}."
-                + (f" Did you mean {guess!r}?" if guess else f" There are {table.n_columns} columns.")
-            )
-    return found

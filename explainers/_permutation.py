@@ -12,6 +12,7 @@ import pandas as pd
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._names import given_names, input_names
 from automl_explain.explainers._permuted_rows import Copy, draw_orders, is_constant, permuted_copies
 from automl_explain.explainers._permuted_trees import PermutedTrees, can_walk_again
 from automl_explain.explainers._progress import progress_bar
@@ -106,7 +107,7 @@ class PFIExplainer:
         self.model = model
         self._metric, self._is_error_metric = metric, is_error_metric
         self._n_repeats, self._random_state = int(n_repeats), random_state
-        self._features, self._classes = features, classes
+        self._features, self._classes = given_names(features), classes
         self._n_jobs, self._progress, self._explain_subset = n_jobs, progress, explain_subset
         self._model_task = model_task
 
@@ -155,7 +156,7 @@ class PFIExplainer:
             table, note = policy.choose(table)
             notes = () if note is None else (note,)
         orders = draw_orders(len(table), self._n_repeats, self._random_state)
-        names = _feature_names(self._features, table, described)
+        names = input_names(self._features, table, described)
         subset = find_subset(self._explain_subset, names, table.n_columns)
         columns = range(table.n_columns) if subset is None else subset.tolist()
         baseline, importances, trees = self._measure(
@@ -299,15 +300,3 @@ def _read_weights(sample_weight: Any, n_rows: int) -> dict[str, Any]:
     if (weights < 0).any() or not weights.any():
         raise InvalidInputError("The 'sample_weight' parameter must not be negative, nor 0 for every row.")
     return {"sample_weight": weights}
-
-
-def _feature_names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:
-    if table.names is not None:
-        return table.names
-    if features is None:
-        return model.input_names
-    if len(features) != table.n_columns:
-        raise InvalidInputError(
-            f"The 'features' parameter must name {table.n_columns} features. Got {len(features)}: {list(features)[:5]}."
-        )
-    return tuple(map(str, features))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._member_explanation import MemberExplanation
-from automl_explain.explainers._table import nearest
+from automl_explain.explainers._names import find_column
 
 Columns = npt.NDArray[np.intp]
 
@@ -31,7 +31,7 @@ def find_subset(chosen: Sequence[Any] | None, names: Sequence[str] | None, n_fea
         raise InvalidInputError(
             f"The 'explain_subset' parameter must list one or more features, by name or position. Got {chosen!r}."
         )
-    found = np.array([_find(one, list(names or ()), n_features) for one in chosen], np.intp)
+    found = np.array([find_column(one, names, n_features, "explain_subset") for one in chosen], np.intp)
     if len(np.unique(found)) < len(found):
         raise InvalidInputError(f"The 'explain_subset' parameter must name each feature once. Got {list(chosen)}.")
     return found
@@ -72,19 +72,6 @@ def keep_shares(explanation: MemberExplanation, columns: Columns | None) -> Memb
 
 def _names(features: tuple[str, ...] | None, columns: Columns) -> tuple[str, ...] | None:
     return None if features is None else tuple(features[j] for j in columns.tolist())
-
-
-def _find(one: Any, names: list[str], n_features: int) -> int:
-    if one in names:
-        return names.index(one)
-    whole = isinstance(one, int | np.integer) and not isinstance(one, bool)
-    if whole and 0 <= one < n_features:
-        return int(one)
-    guess = nearest(str(one), names)
-    raise InvalidInputError(
-        f"The 'explain_subset' parameter must name features, or their positions from 0 to {n_features - 1}. Got {one!r}."
-        + (f" Did you mean {guess!r}?" if guess else "")
-    )
 
 
 def _last(values: npt.NDArray[np.float64] | None, columns: Columns) -> npt.NDArray[np.float64] | None:
