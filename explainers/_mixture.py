@@ -38,7 +38,7 @@ class MixtureEngine:
             f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)
         ]
         self.reason = (
-            f"the output is a weighted sum of {len(parts)} members, so their values add up exactly: "
+            f"the output is a weighted sum of {len(parts)} member{'s'[: len(parts) > 1]}, so their values add up exactly: "
             + ", ".join(dict.fromkeys(parts))
         )
         self.notes = tuple(dict.fromkeys(note for engine in self._engines for note in engine.notes))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._feature_space import over_raw
@@ -189,13 +190,24 @@ def describe_transformed_target(model: Any) -> FittedModel:
     """Describe a TransformedTargetRegressor: the inverse transform of its regressor's response."""
     check_fitted(model)
     member = _member(model.regressor_)
-    inverse = model.transformer_.inverse_transform
-
-    def combine(columns: Matrix, rows: Any) -> Matrix:
-        return np.asarray(inverse(columns), dtype=np.float64).reshape(len(columns), -1)
-
     why = f"a function of the response of {member.name}"
-    return regressor(model, Composite(((member, "response"),), combine, False, why))
+
+    def inverse(columns: Matrix, rows: Any = None) -> Matrix:
+        found = model.transformer_.inverse_transform(columns)
+        return np.asarray(found, dtype=np.float64).reshape(len(columns), -1)
+
+    if _is_affine(model.transformer_):
+        at_zero, at_one = inverse(np.array([[0.0], [1.0]]))
+        scaled = weighted_sum([(member, "response")], [(at_one - at_zero)[None, :]], at_zero, why, ["regressor"])
+        return regressor(model, scaled)
+    return regressor(model, Composite(((member, "response"),), inverse, False, why))
+
+
+def _is_affine(transformer: Any) -> bool:
+    """Whether a target's transformer is one that multiplies and shifts, forth and back."""
+    if type(transformer) is FunctionTransformer:
+        return transformer.inverse_func is None
+    return type(transformer) in (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 
 
 def describe_one_vs_rest(model: Any) -> FittedModel:

@@ -140,6 +140,8 @@ FAMILIES = [
     Family("calibrated-booster", CalibratedClassifierCV(LGBMC, cv=3), "binary", "ensemble", "probability"),
     Family("calibrated-forest", CalibratedClassifierCV(RF, cv=3, method="isotonic"), "multiclass", "ensemble", "probability"),
     Family("transformed-target", TransformedTargetRegressor(LGBMR, func=np.arcsinh, inverse_func=np.sinh), "regression", "ensemble", "response"),
+    Family("scaled-target", TransformedTargetRegressor(LGBMR, transformer=StandardScaler()), "regression", "mixture", "response"),
+    Family("plain-target", TransformedTargetRegressor(Ridge()), "regression", "mixture", "response"),
     Family("one-vs-rest", OneVsRestClassifier(LGBMC), "multiclass", "ensemble", "probability"),
     Family("nested", VotingRegressor([("a", StackingRegressor([("a", LGBMR), ("b", Ridge())], Ridge(), cv=3)), ("b", RandomForestRegressor(**FOREST))]), "regression", "mixture", "response"),
 ]  # fmt: skip

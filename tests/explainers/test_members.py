@@ -25,6 +25,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from automl_explain import (
     InvalidInputError,
@@ -263,6 +264,19 @@ def test_ensembles_within_a_single_function_are_seen_through():
     assert seen.members == ("a", "b")
     assert seen.local_importance_values is None
     assert seen.additivity_error < 1e-9
+
+
+def test_a_scaled_target_s_vote_is_split_in_the_unit_of_the_target():
+    X = table()
+    y = 100 + 30 * target(X, "regression")
+    vote = VotingRegressor([("a", LGBMR), ("b", Ridge())])
+    model = TransformedTargetRegressor(vote, transformer=StandardScaler()).fit(X, y)
+    shares = TabularExplainer(model, X[:20]).explain_members(X[:4])
+    assert shares.members == ("a", "b")
+    ridge = model.regressor_.estimators_[1]
+    expected = model.transformer_.scale_[0] / 2 * ridge.coef_ * (X[:4] - X[:20].mean(axis=0))
+    np.testing.assert_allclose(shares.local_importance_values[1], expected, atol=1e-9)
+    np.testing.assert_allclose(shares.predictions[:, 0], model.predict(X[:4]), atol=1e-9)
 
 
 def test_a_kernel_explainer_splits_as_well():
