@@ -18,6 +18,8 @@ Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
 Map = npt.NDArray[np.float64]
 
+KEPT_BYTES = 64 * 2**20
+"""Memory up to which a design is kept for the next explanation with as many players."""
 N_BLOCKS = 8
 """Groups of coalition pairs of the delete-a-group jackknife."""
 
@@ -50,7 +52,6 @@ class Design:
         return not self.blocks
 
 
-@lru_cache(maxsize=8)
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
 
@@ -63,6 +64,18 @@ def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     Covert and Lee, "Improving KernelSHAP", arXiv 2012.01536 (pairs); Musco and Witter, "Provably accurate Shapley value
     estimation via leverage score sampling", arXiv 2410.01917.
     """
+    n_coalitions = max(n_coalitions, 4 * n_players)  # with fewer, the jackknife has too little to leave out
+    make = _make_design if coalition_bytes(n_players) * n_coalitions <= KEPT_BYTES else _make_design.__wrapped__
+    return make(n_players, n_coalitions, random_state)
+
+
+def coalition_bytes(n_players: int) -> int:
+    """Return about how much memory a coalition takes in a design: in its map, and in that of each block left out."""
+    return 8 * n_players * (1 + N_BLOCKS)
+
+
+@lru_cache(maxsize=4)
+def _make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     if n_players <= 1:
         return Design(np.zeros((0, n_players), dtype=bool), np.zeros((n_players, 0)), np.ones(n_players))
     if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
@@ -84,7 +97,7 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     halves: list[Coalitions] = []
     weights: list[Map] = []
     sampled: list[npt.NDArray[np.bool_]] = []
-    n_pairs = max(2 * n_players, n_coalitions // 2)  # with fewer, the jackknife has too little to leave out
+    n_pairs = n_coalitions // 2
     sizes = list(range(1, n_players // 2 + 1))
     for position, size in enumerate(sizes):
         n_subsets = comb(n_players, size)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._background import SUMMARIES
-from automl_explain.explainers._design import Design, make_design
+from automl_explain.explainers._design import Design, coalition_bytes, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._game import Game
@@ -26,6 +26,8 @@ FIRST_STAGE = 256
 """Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
 LAST_STAGE = 1 << 15
 """Most coalitions of each row there, unless the caller says."""
+DESIGN_BYTES = 512 * 2**20
+"""Upper bound on the memory of the largest design there, whose size grows with the players as well."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class KernelEngine:
         if settings.nsamples is None:
             budget = settings.max_evaluations
             most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
+            most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
         most = max(4 * self._n_players, min(most, every))
         first = min(most, max(FIRST_STAGE, 4 * self._n_players))
         doubled = [first * 2**i for i in range(64) if first * 2**i < most]

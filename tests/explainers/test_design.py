@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from automl_explain.explainers import _design
 from automl_explain.explainers._design import make_design
 from tests.oracles import shapley_values
 
@@ -129,3 +130,10 @@ def test_many_players_and_many_pairs_are_solved(n_players):
     weights = np.random.default_rng(0).normal(size=n_players)
     design = make_design(n_players, budget, 0)
     np.testing.assert_allclose(solve(design, lambda coalitions: coalitions @ weights, n_players), weights, atol=1e-7)
+
+
+def test_large_designs_are_not_kept(monkeypatch):
+    small, again = make_design(13, 300, 41), make_design(13, 300, 41)
+    assert small is again
+    monkeypatch.setattr(_design, "KEPT_BYTES", 1000)
+    assert make_design(13, 300, 41) is not small
