@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
@@ -16,12 +18,70 @@ from sklearn.base import clone
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._registry import describe
 from automl_explain.integrations._after_search import CapturedRun, Tables, learner_name
-from automl_explain.integrations._spool import Capture, candidate_key
+from automl_explain.integrations._model_size import model_bytes
+from automl_explain.integrations._spool import Spooled
 
 ALIKE = (
     "the scorer has served two searches of the same hyperparameters and scores over different rows, so that its models "
     "cannot be told from theirs: explain a search before the scorer serves the next, or give each a scorer of its own"
 )
+
+
+@dataclass(eq=False)
+class Capture:
+    """A fitted candidate of one fold.
+
+    Parameters
+    ----------
+    key : str
+        Stands for its hyperparameters.
+    rows : str
+        Stands for the fold's validation rows.
+    score : float, or mapping of str to float
+        What the scorer returned.
+    model : object or None
+        The model, where it is in memory.
+    file : Spooled or None
+        The file of a worker process that has it, otherwise.
+    why : str
+        Why there is no model.
+    failed : bool
+        Whether that is an error.
+    at : int
+        When it was scored, in nanoseconds.
+    """
+
+    key: str
+    rows: str
+    score: Any
+    model: Any = None
+    file: Spooled | None = None
+    why: str = ""
+    failed: bool = False
+    at: int = field(default_factory=time.time_ns)
+    nbytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            self.nbytes = model_bytes(self.model)
+
+    @property
+    def loss(self) -> float | None:
+        """What it is ranked by when memory is short: its first score with the sign changed."""
+        return -next(iter(self.scores.values()))
+
+    def release(self, why: str) -> None:
+        """Let go of the model."""
+        self.model, self.file, self.nbytes, self.why = None, None, 0, why
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What the scorer returned, by name."""
+        return scores_by_name(self.score)
+
+    def load(self) -> Any:
+        """Return the model."""
+        return self.model if self.file is None else self.file.load()
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,3 +253,23 @@ def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[s
 def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:
     described = [replace(describe(capture.load(), tables.background.data), kind="trial") for capture in captures]
     return described[0] if len(described) == 1 else described
+
+
+def scores_by_name(score: Any) -> dict[str, float]:
+    """Return what a scorer returned as a search's results name it."""
+    named = score if isinstance(score, dict) else {"score": score}
+    return {name: float(value) for name, value in named.items()}
+
+
+def candidate_key(estimator: Any) -> str:
+    """Return what stands for an estimator's hyperparameters, those of its parts included, in any process."""
+    shown = [f"{name}={_shown(value)}" for name, value in sorted(estimator.get_params(deep=True).items())]
+    return hashlib.blake2b("\n".join([type(estimator).__qualname__, *shown]).encode(), digest_size=16).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value).__qualname__  # its own parameters are in the list as well
+    if isinstance(value, list | tuple):
+        return str([_shown(part) for part in value])
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))

@@ -1,7 +1,7 @@
 """Models on their way from the worker processes of a search to the process that explains them.
 
 A worker writes one file per model, whole or not at all, into a folder that only this user can read and that the
-search's own process makes and removes. The files are pickles, since fitted models have no other form; they are read by
+search's own process removes. The files are pickles, since fitted models have no other form; they are read by
 the process whose workers wrote them, and by nobody else.
 """
 
@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import re
 import secrets
 import shutil
-import time
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,75 +22,38 @@ import cloudpickle
 import numpy as np
 
 from automl_explain.explainers._table import Table
-from automl_explain.integrations._model_size import model_bytes
 
 FINGERPRINT_ROWS = 64
 """Rows by which two folds are told apart."""
 
 
-@dataclass(eq=False)
-class Capture:
-    """A fitted candidate of one fold.
+@dataclass(frozen=True, eq=False)
+class Spooled:
+    """A model that a worker wrote to a file, or why it did not.
 
     Parameters
     ----------
-    key : str
-        Stands for its hyperparameters.
-    rows : str
-        Stands for the fold's validation rows.
-    score : float, or mapping of str to float
-        What the scorer returned.
-    model : object or None
-        The model, where it is in memory.
-    path : Path or None
-        The file that has it, otherwise.
+    note : tuple
+        What the worker said of it.
+    path : Path
+        The file.
     why : str
-        Why there is no model.
-    failed : bool
-        Whether that is an error.
-    at : int
-        When it was scored, in nanoseconds.
+        Why the file has no model.
     """
 
-    key: str
-    rows: str
-    score: Any
-    model: Any = None
-    path: Path | None = None
+    note: tuple[Any, ...]
+    path: Path
     why: str = ""
-    failed: bool = False
-    at: int = field(default_factory=time.time_ns)
-    nbytes: int = 0
-
-    def __post_init__(self) -> None:
-        if self.model is not None:
-            self.nbytes = model_bytes(self.model)
-
-    @property
-    def loss(self) -> float | None:
-        """What it is ranked by when memory is short: its first score with the sign changed."""
-        return -next(iter(self.scores.values()))
-
-    def release(self, why: str) -> None:
-        """Let go of the model."""
-        self.model, self.path, self.nbytes, self.why = None, None, 0, why
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """What the scorer returned, by name."""
-        return scores_by_name(self.score)
 
     def load(self) -> Any:
         """Return the model."""
-        if self.path is None:
-            return self.model
         with self.path.open("rb") as stream:
             pickle.load(stream)
             return pickle.load(stream)
 
 
 class Spool:
-    """A folder of captures.
+    """A folder of models.
 
     Parameters
     ----------
@@ -111,57 +72,57 @@ class Spool:
     def __setstate__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, capture: Capture, sampled: Callable[[], tuple[Table, int]]) -> None:
-        """Write a capture, and the rows of its fold where no other worker has."""
-        rows = self.folder / f"{capture.rows}.rows"
-        if not rows.exists():
-            self._put(rows.name, [sampled()])
-        note = (capture.key, capture.rows, capture.score, capture.at)
+    def write(self, note: tuple[Any, ...], model: Any, advice: str) -> None:
+        """Write a model with a note of plain values; where it cannot be pickled, the reason, and what to do about it."""
         try:
-            self._put(f"{capture.at}-{secrets.token_hex(4)}.model", [note, capture.model])
+            self._put("model", pickle.dumps(note), cloudpickle.dumps(model))  # by value: workers do not know a notebook
         except Exception as error:
-            why = f"its model could not be pickled in a worker process ({type(error).__name__}: {error}). Search with n_jobs=1"
-            self._put_reason(capture.key, capture.rows, capture.score, why)
+            why = f"its model could not be pickled in a worker process ({type(error).__name__}: {error}). {advice}"
+            self.write_reason(note, why)
 
-    def write_reason(self, key: str, score: Any, error: Exception) -> None:
-        """Write why a candidate was not captured."""
-        self._put_reason(key, secrets.token_hex(8), score, f"{type(error).__name__}: {error}")
+    def write_reason(self, note: tuple[Any, ...], why: str) -> None:
+        """Write why there is no model."""
+        self._put("why", pickle.dumps((note, why)))
 
-    def read(self) -> tuple[list[Capture], dict[str, tuple[Table, int]]]:
-        """Return the captures, their models still in their files, and the rows of each fold."""
-        captures = []
+    def write_once(self, key: str, make: Callable[[], Any]) -> None:
+        """Write what goes with several models, unless it is there."""
+        path = self.folder / f"{key}.shared"
+        if not path.exists():
+            self._put("shared", pickle.dumps(make(), pickle.HIGHEST_PROTOCOL), name=path.name)
+
+    def read(self) -> tuple[list[Spooled], dict[str, Any]]:
+        """Return what was written, the models still in their files, and what was written once, by its key."""
+        found = []
         for path in sorted(self.folder.glob("*.model")):
             with path.open("rb") as stream:
-                key, rows, score, at = pickle.load(stream)
-            captures.append(Capture(key, rows, score, path=path, at=at))
+                found.append(Spooled(pickle.load(stream), path))
         for path in sorted(self.folder.glob("*.why")):
-            key, rows, score, at, why = pickle.loads(path.read_bytes())
-            captures.append(Capture(key, rows, score, path=path, why=why, failed=True, at=at))
-        found = {path.stem: pickle.loads(path.read_bytes()) for path in self.folder.glob("*.rows")}
-        return captures, found
+            note, why = pickle.loads(path.read_bytes())
+            found.append(Spooled(note, path, why))
+        return found, {path.stem: pickle.loads(path.read_bytes()) for path in self.folder.glob("*.shared")}
 
-    def remove(self, captures: Iterable[Capture]) -> None:
-        """Remove the files of captures; with the last of them, the folder."""
-        for capture in captures:
-            if capture.path is not None:
-                capture.path.unlink(missing_ok=True)
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files; with the last model or reason, the folder."""
+        for path in paths:
+            path.unlink(missing_ok=True)
         if not any(path.suffix in (".model", ".why") for path in self.folder.glob("*")):
-            _remove_folder(self.folder, os.getpid())
+            self.clear()
 
-    def _put_reason(self, key: str, rows: str, score: Any, why: str) -> None:
-        at = time.time_ns()
-        self._put(f"{at}-{secrets.token_hex(4)}.why", [(key, rows, score, at, why)])
+    def clear(self) -> None:
+        """Remove the folder and all that is in it."""
+        _remove_folder(self.folder, os.getpid())
 
-    def _put(self, name: str, things: Iterable[Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self.folder / f".{name}.{secrets.token_hex(4)}.part"
+    def _put(self, kind: str, *parts: bytes, name: str = "") -> None:
+        unique = secrets.token_hex(8)
+        temporary = self.folder / f"{unique}.part"
         try:
-            with temporary.open("wb") as stream:
-                for thing in things:
-                    cloudpickle.dump(thing, stream)  # by value: a notebook's own classes are unknown to workers
-            os.replace(temporary, self.folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+            stream = temporary.open("wb")
+        except FileNotFoundError:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stream = temporary.open("wb")
+        with stream:
+            stream.writelines(parts)
+        temporary.replace(self.folder / (name or f"{unique}.{kind}"))
 
 
 def _remove_folder(folder: Path, owner: int) -> None:
@@ -169,32 +130,13 @@ def _remove_folder(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def scores_by_name(score: Any) -> dict[str, float]:
-    """Return what a scorer returned as a search's results name it."""
-    named = score if isinstance(score, dict) else {"score": score}
-    return {name: float(value) for name, value in named.items()}
-
-
-def candidate_key(estimator: Any) -> str:
-    """Return what stands for an estimator's hyperparameters, those of its parts included, in any process."""
-    shown = [f"{name}={_shown(value)}" for name, value in sorted(estimator.get_params(deep=True).items())]
-    return hashlib.blake2b("\n".join([type(estimator).__qualname__, *shown]).encode(), digest_size=16).hexdigest()
-
-
-def _shown(value: Any) -> str:
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        return type(value).__qualname__  # its own parameters are in the list as well
-    if isinstance(value, list | tuple):
-        return str([_shown(part) for part in value])
-    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
-
-
 def rows_key(table: Table) -> str:
     """Return what stands for a fold's rows, in any process."""
     chosen = np.unique(np.linspace(0, len(table) - 1, FINGERPRINT_ROWS).astype(np.intp))
     some = table.take(chosen)
     digest = hashlib.blake2b(str(table.data.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(some.codes()).tobytes())
     if some.is_frame:
-        digest.update(str(some.data.index.tolist()).encode())
+        digest.update(str((some.data.index.tolist(), some.data.to_numpy().tolist())).encode())
+    else:
+        digest.update(np.ascontiguousarray(some.codes()).tobytes())
     return digest.hexdigest()

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,17 +21,17 @@ import pandas as pd
 from flaml.automl.logger import logger as flaml_logger
 from flaml.automl.ml import is_min_metric
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._progress import search_bar
 from automl_explain.explainers._registry import describe
-from automl_explain.explainers._table import as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
+from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs
 from automl_explain.integrations._flaml_models import check_task, in_search, mean_of, raw_map
-from automl_explain.integrations._flaml_tap import MetricTap
+from automl_explain.integrations._flaml_tap import MetricTap, Shared, Trial, class_name
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._run import Run, best_trial, final_of
+from automl_explain.integrations._spool import Spool
 
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
 
@@ -62,7 +64,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     Notes
     -----
     The search is FLAML's: same trials, same losses, same best model. Fitted models are noted as each trial is scored
-    and explained when the search has ended, best first, within a time of their own.
+    and explained when the search has ended, best first, within a time of their own. With ``use_ray``, worker processes
+    pickle them into a folder of the run history, which is removed when they have been explained.
 
     Examples
     --------
@@ -113,6 +116,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             If the task cannot be explained; raised before the search.
         HistoryError
             If the history cannot be written; raised before the search.
+        MissingExtraError
+            If ``use_ray`` is asked for and Ray is not installed; raised before the search.
         """
         kwargs |= {"dataframe": dataframe, "label": label, "metric": metric, "task": task}
         given = (X_train, dataframe, label, kwargs.get("X_val"))
@@ -126,26 +131,32 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         options = ExplainabilityOptions.read(own.get("explainability_options"))
         setting = {**self._settings, **{name: value for name, value in kwargs.items() if value is not None}}
         check_task(setting.get("task") or "classification")
-        _refuse_other_processes(setting)
+        _check_parallel(setting)
         history = RunHistory.read(own.get("history"))
         metric = setting.get("metric", "auto")
-        tap = MetricTap(metric, setting.get("cv_score_agg_func"), setting.get("log_training_metric"), options)
+        aggregate, on_training = setting.get("cv_score_agg_func"), setting.get("log_training_metric")
+        tap = MetricTap(metric, aggregate, on_training, options, Spool(history.directory / "spool"))
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
         started = time.monotonic()
         bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
         try:
             with self._metric_named(metric), bar as tap.listener:
                 super().fit(X_train, y_train, **kwargs)
+            tap.collect()
         except BaseException:
+            tap.collect()
             self._record_interrupted(tap, options, history, time.monotonic() - started)
             raise
         tap.listener = None
         self._state.metric, self._state.error_metric = self._metric_names(metric)
         self._state.cv_score_agg_func = tap.user_aggregate
-        if tap.train is None and self.model is not None:
+        if tap.seen is None and self.model is not None:
             # With a single configuration to try, FLAML fits it without scoring it.
             tap.train, tap.validation = self._tables(*given)
-        self._explain(tap, options, history, time.monotonic() - started)
+        try:
+            self._explain(tap, options, history, time.monotonic() - started)
+        finally:
+            tap.remove()
 
     # ------------------------------------------------------------------- runs
 
@@ -203,25 +214,23 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     def _explain(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
     ) -> None:
-        if tap.train is None or tap.validation is None:
+        self._warn_of_missing(tap)
+        seen = tap.seen
+        if seen is None:
             return  # no trial was scored
         task = self._state.task
         runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
         final = self._final_model(tap)
         if final is not None:
             runs.append(final)
-        search = history.start_search("flaml", task.name, self._facts(tap, options, search_seconds))
+        search = history.start_search("flaml", task.name, self._facts(tap, seen, options, search_seconds))
         self._search_runs = (history, search)
         job = Explaining(
             history,
             search,
             options,
             time.monotonic() + options.seconds(search_seconds),
-            Tables(
-                as_table(tap.train).sample(options.background, options.random_state),
-                as_table(tap.validation).sample(options.max_rows, options.random_state),
-                int(tap.validation.shape[0]),
-            ),
+            seen.tables,
         )
         explain_runs(job, runs)
 
@@ -229,26 +238,40 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
     ) -> None:
         """Keep the scored trials of a search that did not come to its end."""
-        if tap.train is None:
+        seen = tap.seen
+        if seen is None:
             return
-        search = history.start_search("flaml", self._state.task.name, self._facts(tap, options, search_seconds))
+        search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
         runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
         for run in runs:
             run.release("the search was interrupted")
         history.add_runs(search, [run.as_row() for run in runs])
         self._search_runs = (history, search)
+        tap.remove()
 
-    def _captured(self, trial: Any, tap: MetricTap, search_seconds: float) -> CapturedRun:
-        learner = self._learner_names.get(trial.learner_class, trial.learner_class.__name__)
+    def _warn_of_missing(self, tap: MetricTap) -> None:
+        """Say how many trials of a parallel search brought no model home, such as those of other machines."""
+        missing = sum(self._iter_per_learner.values()) - len(tap.trials)
+        if (self._use_ray or self._use_spark) and missing > 0:
+            warnings.warn(
+                f"{missing} trials of this search have no run: their worker processes wrote no file below the run history. "
+                "Workers on other machines need a history in a folder that all of them see: pass history=DIR.",
+                AutoMLExplainWarning,
+                stacklevel=4,
+            )
+
+    def _captured(self, trial: Trial, tap: MetricTap, search_seconds: float) -> CapturedRun:
+        names = {class_name(cls): name for cls, name in self._learner_names.items()}
+        learner = names.get(trial.learner, trial.learner.rpartition(".")[2])
         config = {name: value for name, value in trial.config.items() if name != "FLAML_sample_size"}
-        read = partial(self._read_trial, trial.models) if trial.models else None
+        read = partial(self._read_trial, trial) if trial.models else None
         return CapturedRun(
             trial.number, learner, config, trial.loss, tap.metric_name,
-            sample_size=trial.sample_size, read=read, why=trial.why,
+            sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed,
         )  # fmt: skip
 
-    def _read_trial(self, models: list[Any]) -> FittedModel:
-        members = [describe(model) for model in models]
+    def _read_trial(self, trial: Trial) -> FittedModel:
+        members = [describe(model) for model in trial.load()]
         described = members[0] if len(members) == 1 else mean_of(members)
         return over_engineered_columns(in_search(described, self, kind="trial"))
 
@@ -258,7 +281,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             return None
         is_stack = not hasattr(model, "estimator_class")
         inner = None if is_stack else model.estimator
-        if inner is not None and any(inner is seen.estimator for trial in tap.trials for seen in trial.models):
+        if tap.in_others and not is_stack and not self._state.retrain_final:
+            return None  # predict uses a trial's model, which came from another process
+        kept = [] if tap.in_others else [seen for trial in tap.trials for seen in trial.models]
+        if inner is not None and any(inner is seen.estimator for seen in kept):
             return None  # predict uses the very model of a trial
         kind = "ensemble" if is_stack else "refit"
         learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
@@ -269,15 +295,17 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
         return CapturedRun(len(tap.trials), learner, config, None, tap.metric_name, kind=kind, read=read)
 
-    def _facts(self, tap: MetricTap, options: ExplainabilityOptions, search_seconds: float) -> dict[str, Any]:
+    def _facts(
+        self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float
+    ) -> dict[str, Any]:
         return {
             "experiment": self._experiment,
             "metric": tap.metric_name,
             "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),
             "evaluation": self._state.eval_method,
-            "training_rows": int(tap.train.shape[0]),
-            "validation_rows": int(tap.validation.shape[0]),
+            "training_rows": seen.n_training,
+            "validation_rows": seen.tables.n_validation,
             "dropped_columns": self._dropped_columns(),
             **made_with(options, "flaml", "lightgbm", "xgboost"),
         }
@@ -292,13 +320,16 @@ def over_engineered_columns(model: FittedModel) -> FittedModel:
     return replace(model, preprocessing=None)
 
 
-def _refuse_other_processes(setting: dict[str, Any]) -> None:
-    for name in ("use_ray", "use_spark"):
-        if setting.get(name):
-            raise InvalidInputError(
-                f"model_explainability=True captures models in this process; {name}=True trains them in others. Leave "
-                f"{name} out, or pass model_explainability=False and explain the final model with explain_model."
-            )
+def _check_parallel(setting: dict[str, Any]) -> None:
+    """Refuse a parallel search that cannot begin, or whose models cannot come home, before any time is spent on it."""
+    if setting.get("use_ray") and importlib.util.find_spec("ray") is None:
+        raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'")
+    if setting.get("use_spark"):
+        raise InvalidInputError(
+            "With use_spark=True models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
+            "use_ray=True instead, or in this process, or pass model_explainability=False and explain the final model with "
+            "explain_model."
+        )
 
 
 def _features(X_train: Any, dataframe: Any, label: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +21,21 @@ from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidI
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table, as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
-from automl_explain.integrations._candidates import as_runs, fit_key, match, metric_of
+from automl_explain.integrations._candidates import (
+    Capture,
+    as_runs,
+    candidate_key,
+    fit_key,
+    match,
+    metric_of,
+    scores_by_name,
+)
 from automl_explain.integrations._folds import stack_rows
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._model_size import keep_within_memory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
 from automl_explain.integrations._run import Run, best_trial, final_of
-from automl_explain.integrations._spool import Capture, Spool, candidate_key, rows_key, scores_by_name
+from automl_explain.integrations._spool import Spool, Spooled, rows_key
 
 
 class ExplainingScorer:
@@ -208,7 +217,7 @@ class ExplainingScorer:
         seconds = time.monotonic() - self._started
         with self._lock:
             spooled, rows = self._spool.read()
-            captures, known = [*self._captures, *spooled], self._rows | rows
+            captures, known = [*self._captures, *map(_from_file, spooled)], self._rows | rows
         candidates, rest = match(search, captures)
         runs = as_runs(search, candidates, partial(self._tables, known))
         final = self._refitted(search, known, len(runs), runs)
@@ -229,7 +238,7 @@ class ExplainingScorer:
             self._captures = [capture for capture in self._captures if capture not in done]
             wanted = {capture.rows for capture in self._captures}
             self._rows = {key: rows for key, rows in self._rows.items() if key in wanted}
-        self._spool.remove(done)
+        self._spool.remove([capture.file.path for capture in done if capture.file is not None])
 
     def _sampled(self, table: Table, n_rows: int) -> Table:
         return table.sample(n_rows, self.options.random_state)
@@ -240,10 +249,12 @@ class ExplainingScorer:
                 return  # as a fold that failed
             table = as_table(X)
             rows = rows_key(table)
-            capture = Capture(candidate_key(estimator), rows, score, estimator)
+            key = candidate_key(estimator)
             if os.getpid() != self._process:
-                self._spool.write(capture, lambda: (self._sampled(table, self.options.max_rows), len(table)))
+                self._spool.write_once(rows, lambda: (self._sampled(table, self.options.max_rows), len(table)))
+                self._spool.write((key, rows, score, time.time_ns()), estimator, "Search with n_jobs=1.")
                 return
+            capture = Capture(key, rows, score, estimator)
             with self._lock:
                 if rows not in self._rows:
                     self._rows[rows] = self._sampled(table, self.options.max_rows), len(table)
@@ -253,7 +264,8 @@ class ExplainingScorer:
             # Nothing is raised into the search; the candidate's run says why it was not explained.
             if self.options.on_error == "raise":
                 raise
-            self._spool.write_reason(candidate_key(estimator), score, error)
+            note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
+            self._spool.write_reason(note, f"{type(error).__name__}: {error}")
 
     def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> Tables:
         share = max(self.options.max_rows // len(keys), 1)
@@ -287,6 +299,11 @@ class ExplainingScorer:
             **made_with(self.options),
             **self._own_facts,
         }
+
+
+def _from_file(file: Spooled) -> Capture:
+    key, rows, score, at = file.note
+    return Capture(key, rows, score, file=file, why=file.why, failed=bool(file.why), at=at)
 
 
 def run_of_search(search: Any, history: RunHistory | None = None) -> Run:
