@@ -1,8 +1,12 @@
-"""A search under an active MLflow run: each explained run becomes a child run with its values and its figure."""
+"""A search under an active MLflow run: each explained run becomes a child run with its values and its figure.
+
+Where FLAML, or Optuna's MLflowCallback, has logged a child run for a trial, that one is used. The report goes to the parent.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import tempfile
 import warnings
@@ -29,26 +33,33 @@ PARAMS_AT_ONCE = 100
 """Parameters that MLflow takes in one request."""
 FLAML_ITERATION, FLAML_LEARNER = "flaml.iteration_number", "flaml.learner"
 """Tags of the child runs that FLAML makes itself."""
+FLAML_LOSS = "validation_loss"
+"""Their metric."""
+OPTUNA_NUMBER, OPTUNA_BEGAN = "number", "datetime_start"
+"""Tags of the child runs of Optuna's MLflowCallback."""
+SAME_LOSS = 1e-9
+"""Relative difference of equal losses, which MLflow keeps as text."""
 
 
 def log_runs(history: RunHistory, ids: Sequence[str], options: ExplainabilityOptions) -> None:
     """Log the explained ones of some runs as children of the active MLflow run; without one, do nothing.
 
-    Where FLAML has logged a child run for each trial, these are used. If MLflow fails, that is said in one warning: the
-    run history has everything.
+    If MLflow fails, that is said in one warning: the run history has everything.
     """
     parent = mlflow.active_run()
-    if parent is None:
+    if parent is None or not ids:
         return
     try:
         store = MlflowStore()
         runs = [history.run(one) for one in ids]
-        theirs = _children_of_flaml(store, parent, runs)
+        theirs = _children(store, parent, history, runs)
         explained = [run for run in runs if run.status == "explained"]
         with progress_bar(len(explained), "logging to MLflow", options.progress) as advance:
             for run in explained:
                 _log(store, parent, run, theirs.get(run.id))
                 advance(1)
+        if explained:
+            _log_report(store, parent, history, explained[0].search)
     except HistoryError as error:
         message = f"{error} Explanations that were not logged are in {history}."
         warnings.warn(message, AutoMLExplainWarning, stacklevel=2)
@@ -68,6 +79,15 @@ def _log(store: MlflowStore, parent: Any, run: Run, child: str | None) -> None:
         store.store(child, explanation, comment=f"run {run.id}", seconds=run.seconds)
         if own:
             store.client.update_run(child, status="FINISHED")  # set_terminated would print to stdout
+
+
+def _log_report(store: MlflowStore, parent: Any, history: RunHistory, search: str) -> None:
+    from automl_explain._report import write_report  # as for the figures
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_report(Path(folder) / f"report-{search}.html", history.runs(search))
+        with store.talking():
+            store.client.log_artifact(parent.info.run_id, str(path), FOLDER)
 
 
 def _new_child(store: MlflowStore, parent: Any, run: Run) -> str:
@@ -102,19 +122,45 @@ def _importance(explanation: Explanation) -> dict[str, float]:
     return {str(name): float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _children_of_flaml(store: MlflowStore, parent: Any, runs: Sequence[Run]) -> dict[str, str]:
-    """MLflow run of each trial, where FLAML has made one for every trial: it logs them in the order of the search."""
-    trials = sorted((run for run in runs if run.kind == "trial"), key=lambda run: run.number)
+def _children(store: MlflowStore, parent: Any, history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
+    """The MLflow run of each trial for which its search has logged one."""
     query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    found: list[Any] = []
     with store.talking():
+        places = {parent.info.experiment_id}
+        study = history.search(runs[0].search)["facts"].get("study")
+        if study is not None:  # the callback makes an experiment of the study's name
+            experiment = store.client.get_experiment_by_name(study)
+            places |= {experiment.experiment_id} if experiment is not None else set()
+        found: list[Any] = []
         page = None
         while page is None or page.token:
-            token = page.token if page else None
-            page = store.client.search_runs([parent.info.experiment_id], query, page_token=token)
-            found += [run for run in page if FLAML_ITERATION in run.data.tags and RUN_TAG not in run.data.tags]
-    found.sort(key=lambda run: int(run.data.tags[FLAML_ITERATION]))
-    learners = [run.data.tags.get(FLAML_LEARNER) for run in found]
-    if not trials or learners != [run.learner for run in trials]:
-        return {}
-    return {run.id: child.info.run_id for run, child in zip(trials, found, strict=True)}
+            page = store.client.search_runs(sorted(places), query, page_token=page.token if page else None)
+            found += [run for run in page if RUN_TAG not in run.data.tags]
+    return _of_flaml(found, runs) | _of_optuna(found, history, runs)
+
+
+def _of_flaml(children: Sequence[Any], runs: Sequence[Run]) -> dict[str, str]:
+    """FLAML logs trials in the order of the search; those of workers, in the order in which they ended."""
+    theirs = [child for child in children if FLAML_ITERATION in child.data.tags]
+    theirs.sort(key=lambda child: int(child.data.tags[FLAML_ITERATION]))
+    found: dict[str, str] = {}
+    for child in theirs:
+        learner, loss = child.data.tags.get(FLAML_LEARNER), child.data.metrics.get(FLAML_LOSS)
+        for run in sorted(runs, key=lambda run: run.number):
+            same = run.kind == "trial" and run.learner == learner and run.id not in found
+            if same and None not in (loss, run.loss) and math.isclose(loss, run.loss or 0.0, rel_tol=SAME_LOSS):
+                found[run.id] = child.info.run_id
+                break
+    return found
+
+
+def _of_optuna(children: Sequence[Any], history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
+    from automl_explain.integrations._optuna_runs import trial_name  # Optuna is loaded where it is used
+
+    found: dict[str, str] = {}
+    for child in children:
+        number, began = (child.data.tags.get(name) for name in (OPTUNA_NUMBER, OPTUNA_BEGAN))
+        if number is not None and began is not None:
+            named = {run.id for run in history.named(trial_name(number, began))}
+            found |= {run.id: child.info.run_id for run in runs if run.id in named}
+    return found

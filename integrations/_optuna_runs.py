@@ -6,8 +6,8 @@ and a run is recorded with what its trial is called in every copy that a storage
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -99,7 +99,10 @@ def _holds_one(directory: Path) -> bool:
 
 
 def name_of(trial: FrozenTrial) -> str:
-    """What stands for a trial in every copy of it that a storage gives: when it began, and its plain parameters."""
-    plain = [(name, value) for name, value in sorted(trial.params.items()) if isinstance(value, int | float | str)]
-    shown = f"{trial.number} {trial.datetime_start} {plain}"
-    return f"optuna-{hashlib.blake2b(shown.encode(), digest_size=16).hexdigest()}"
+    """Return what stands for a trial in every copy of it that a storage gives."""
+    return trial_name(trial.number, trial.datetime_start)
+
+
+def trial_name(number: int | str, began: Any) -> str:
+    """Return the same from a trial's number and the time at which it began, as a date or as its text."""
+    return f"optuna {number} {began}"

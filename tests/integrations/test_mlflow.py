@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 mlflow = pytest.importorskip("mlflow")
+optuna = pytest.importorskip("optuna")
 
 from automl_explain import (  # noqa: E402
     ExplanationClient,
@@ -66,7 +67,10 @@ def server(tmp_path_factory):
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with log.open("w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder, env=environment)
-    uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    uri, deadline = (
+        f"http://127.0.0.1:{port}",
+        time.monotonic() + 240,
+    )  # on a busy machine, which takes long to import it
     try:
         while True:
             try:
@@ -105,20 +109,18 @@ def children(run):
     return list(mlflow.MlflowClient().search_runs([run.info.experiment_id], query))
 
 
-def study(n_trials=3):
-    import optuna
-
+def study(n_trials=3, parameter="alpha (L2)", **settings):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study = optuna.create_study(study_name=settings.pop("name", None), sampler=optuna.samplers.RandomSampler(seed=0))
     with TrialExplainer(NUMBERS, NUMBERS[:9]) as explainer:
 
         def objective(trial):
             with explainer.trial(trial) as seen:
-                model = Ridge(alpha=trial.suggest_float("alpha (L2)", 0.1, 10)).fit(NUMBERS, TARGET)
+                model = Ridge(alpha=trial.suggest_float(parameter, 0.1, 10)).fit(NUMBERS, TARGET)
                 seen.capture(model)
                 return -model.score(NUMBERS, TARGET)
 
-        study.optimize(objective, n_trials=n_trials)
+        study.optimize(objective, n_trials=n_trials, **settings)
     return study, explainer
 
 
@@ -181,6 +183,43 @@ def test_a_search_under_an_active_run_logs_each_run_as_a_child(tracking, tmp_pat
         with open(f"{folder}/importance.json", encoding="utf-8") as text:
             shown = json.load(text)
         assert list(shown) == run.explanation.get_ranked_global_names()
+    (report,) = mlflow.MlflowClient().list_artifacts(parent.info.run_id, "automl_explain")
+    path = mlflow.MlflowClient().download_artifacts(parent.info.run_id, report.path, str(tmp_path))
+    with open(path, encoding="utf-8") as page:
+        text = page.read()
+    assert all(run.id in text for run in explainer.runs)
+
+
+@pytest.mark.filterwarnings("ignore:.*MLflowCallback:FutureWarning", "ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("own_experiment", [True, False])
+def test_the_child_runs_of_optuna_s_callback_take_the_explanations(tracking, own_experiment):
+    integration = pytest.importorskip("optuna_integration")
+    before = mlflow.tracking.fluent._active_experiment_id
+    callback = integration.MLflowCallback(
+        tracking_uri=tracking, metric_name="loss", create_experiment=own_experiment, mlflow_kwargs={"nested": True}
+    )
+    name = f"study {own_experiment}"
+    try:
+        with mlflow.start_run() as parent:
+            found, explainer = study(3, parameter="alpha", name=name, callbacks=[callback])
+            _, second = study(2, name=f"another {own_experiment}")  # whose trials have the same numbers and values
+    finally:
+        mlflow.tracking.fluent._active_experiment_id = before
+    places = [parent.info.experiment_id]
+    if own_experiment:
+        places.append(mlflow.MlflowClient().get_experiment_by_name(name).experiment_id)
+    query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    every = list(mlflow.MlflowClient().search_runs(places, query))
+    theirs = {child.data.tags["number"]: child for child in every if "number" in child.data.tags}
+    assert len(every) == 3 + 2  # none beside those of the callback, and those of the study without one
+    for trial, run in zip(found.trials, explainer.runs, strict=True):
+        child = theirs[str(trial.number)]
+        assert child.data.tags["automl_explain.run"] == run.id
+        assert retrieve_model_explanation(child).shap_values.tobytes() == (
+            run.explanation.local_importance_values.tobytes()
+        )
+    logged = {child.data.tags["automl_explain.run"] for child in every}
+    assert logged == {run.id for run in [*explainer.runs, *second.runs]}
 
 
 def test_without_an_active_run_nothing_is_logged(tracking):
