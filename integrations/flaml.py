@@ -299,7 +299,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float
     ) -> dict[str, Any]:
         return {
-            "experiment": self._experiment,
+            **({} if self._experiment is None else {"experiment": self._experiment}),
             "metric": tap.metric_name,
             "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),

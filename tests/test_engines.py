@@ -24,7 +24,8 @@ def check(config):
 
 def search(config, experiment=None):
     data = config.dataset
-    scorer = ExplainingScorer("accuracy", data.X_train, history=config.history)
+    facts = {"experiment": experiment}
+    scorer = ExplainingScorer("accuracy", data.X_train, history=config.history, facts=facts)
     grid = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, scoring=scorer)
     grid.fit(data.X_train, data.y_train)
     return FinishedSearch(grid, scorer.explain(grid))
@@ -79,6 +80,7 @@ def test_an_installed_package_adds_an_engine(installed, capsys):
     run = Experiment("iris").submit(AutoMLConfig(X=X, y=Y, engine="grid"))
     best_run, fitted_model = run.get_output()
     assert len(run.runs) == 4
+    assert [one.id for one in Experiment("iris").runs()] == [one.id for one in run.runs]
     assert (fitted_model.predict(X) == Y).mean() > 0.9
     assert run.final_run.kind == "refit"
     assert retrieve_model_explanation(best_run).shap_values[0].shape == (120, 4)
@@ -95,6 +97,7 @@ def test_an_installed_package_adds_an_engine(installed, capsys):
     [
         ({"engine": "gird"}, InvalidInputError, "flaml, .*grid.* Got 'gird'. Did you mean 'grid'"),
         ({"engine": None}, InvalidInputError, "must be one of .* Got None"),
+        ({"engine": ["grid"]}, InvalidInputError, "must be one of .* Got .'grid'."),
         ({"engine": "grid", "metric": "f1"}, InvalidInputError, "by accuracy alone. Got 'f1'"),
         (
             {"engine": "half"},

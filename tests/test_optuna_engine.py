@@ -230,6 +230,7 @@ def test_an_objective_of_the_users(objective, how):
     best_run, model = run.get_output()
     assert {one.status for one in run.runs} == {"explained"}
     assert {one.learner for one in run.runs} == {"LGBMRegressor"}
+    assert {one.metric for one in run.runs} == {objective.__name__}
     best = clone(model).set_params(n_estimators=best_run.config["n"])
     if objective is by_hand:
         assert len(run.runs) == 5

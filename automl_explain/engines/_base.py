@@ -72,7 +72,8 @@ class SearchEngine(Protocol):
     >>> from automl_explain.integrations.sklearn_search import ExplainingScorer
     >>> def search(config, experiment=None):
     ...     data = config.dataset
-    ...     scorer = ExplainingScorer("accuracy", data.X_train, history=config.history)
+    ...     facts = {"experiment": experiment}
+    ...     scorer = ExplainingScorer("accuracy", data.X_train, history=config.history, facts=facts)
     ...     grid = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]}, scoring=scorer)
     ...     grid.fit(data.X_train, data.y_train)
     ...     return FinishedSearch(grid, scorer.explain(grid))
@@ -123,9 +124,9 @@ def find_engine(name: str) -> SearchEngine:
     """
     installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     load: Callable[[], Any]
-    if name in BUILT_IN:
+    if isinstance(name, str) and name in BUILT_IN:
         load, where = partial(importlib.import_module, BUILT_IN[name]), BUILT_IN[name]
-    elif name in installed:
+    elif isinstance(name, str) and name in installed:
         load, where = installed[name].load, installed[name].value
     else:
         known = [*BUILT_IN, *installed]

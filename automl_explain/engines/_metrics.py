@@ -92,9 +92,9 @@ def check_known(setting: str, names: Sequence[object], known: Sequence[str], kin
     for name in names:
         if name not in known:
             guess = nearest(name, known) if isinstance(name, str) else None
-            hint = f"Did you mean {guess!r}?" if guess else f"There are: {', '.join(known)}."
-            article = "" if kind == "regression" else " classification"
-            raise InvalidInputError(f"{setting!r} has no {name!r} for a {kind}{article}. {hint}")
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            what = kind if kind == "regression" else f"{kind} classification"
+            raise InvalidInputError(f"{setting!r} has no {name!r} for a {what}.{hint} There are: {', '.join(known)}.")
 
 
 def metric_loss(metric: str, model: Any, X: Any, y: Any) -> float:

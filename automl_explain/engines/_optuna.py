@@ -73,15 +73,15 @@ def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearc
 
 
 def _explainer(config: AutoMLConfig, metric: str, experiment: str | None) -> TrialExplainer:
-    data = config.dataset
+    data, own = config.dataset, config.objective
     facts = {
-        "experiment": experiment,
-        "metric": metric,
+        # What an objective of the user's returns need not be the metric.
+        "metric": metric if own is None else getattr(own, "__name__", type(own).__name__),
         "evaluation": f"cross-validation, {config.cv} folds" if config.cv else "holdout",
         "training_rows": len(data.y_train),
     }
-    if data.y_valid is not None:
-        facts["validation_rows"] = len(data.y_valid)
+    facts |= {} if data.y_valid is None else {"validation_rows": len(data.y_valid)}
+    facts |= {} if experiment is None else {"experiment": experiment}
     # One set of names for all trials: a pipeline would make these up, a model without one none.
     names = [f"x{j}" for j in range(data.X_train.shape[1])] if sparse.issparse(data.X_train) else None
     options = ExplainabilityOptions.read(config.explainability_options)

@@ -105,7 +105,7 @@ LEARNERS = {
         {"classification": RandomForestClassifier, "regression": RandomForestRegressor},
         for_trees,
         {"n_estimators": (50, 200, True), "max_features": (0.1, 1.0, False), "min_samples_leaf": (1, 50, True)},
-        {"n_estimators": 100, "max_features": 0.4, "min_samples_leaf": 2},
+        {"n_estimators": 100, "max_features": 0.4, "min_samples_leaf": 5},
         {"n_jobs": THREADS},
     ),
     "lrl2": Learner(

@@ -512,3 +512,23 @@ def test_names_may_be_given_for_tables_without():
     with TrialExplainer(X_TRAIN, features=list("abcde")) as explainer:
         study.optimize(explained_objective(explainer), n_trials=1)
     assert set(retrieve_model_explanation(study.best_trial).overall_imp) == set("abcde")
+
+
+def test_the_model_that_a_study_ends_with_is_a_run_of_its_own():
+    study = new_study()
+    facts = {"experiment": "churn", "metric": "1-accuracy"}
+    with TrialExplainer(X_TRAIN, X_VALID, facts=facts, explainability_options={"time_budget": 0}) as explainer:
+        study.optimize(explained_objective(explainer), n_trials=3)
+        final = model_of(optuna.trial.FixedTrial(study.best_params)).fit(X, Y)
+        explainer.capture_final(study, final, learner="lgbm", config=study.best_params)
+    runs = explainer.runs
+    assert [run.kind for run in runs] == ["trial"] * 3 + ["refit"]
+    assert (runs[3].learner, runs[3].config, runs[3].loss) == ("lgbm", study.best_params, None)
+    assert runs[3].status == "explained"  # first, and whatever the time
+    assert [run.status for run in runs[:3]] == ["skipped"] * 3
+    np.testing.assert_allclose(
+        retrieve_model_explanation(runs[3]).shap_values, explain_model(final, X_TRAIN, X_VALID).shap_values, atol=1e-12
+    )
+    assert explainer.best_run.loss == -study.best_value
+    assert {run.metric for run in runs} == {"1-accuracy"}
+    assert explainer.history.search(runs[0].search)["facts"]["experiment"] == "churn"
