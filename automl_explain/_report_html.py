@@ -240,7 +240,7 @@ def steps_table(explanation: Explanation, chosen: ChosenRow, top_k: int) -> str:
 
     rows = [_end_row("expected value", view.expected, share(view.expected))]
     for step, start, end in zip(steps, points[:-1], ends, strict=True):
-        error = f' <span class="soft small error">± {number(step.error)}</span>' if step.error else ""
+        error = f' <span class="soft small error">± {step.error:.2g}</span>' if step.error else ""
         shown = step.value if abs(step.value) > 1e-9 * width else 0.0
         bar = _step_bar(shown, share(min(start, end)), 96 * abs(shown) / width) if shown else ""
         rows.append(
@@ -248,8 +248,9 @@ def steps_table(explanation: Explanation, chosen: ChosenRow, top_k: int) -> str:
             f'<td class="number">{number(shown, signed=True)}{error}</td></tr>'
         )
     rows.append(_end_row("output", float(ends[-1]), share(float(ends[-1]))))
+    sampled = " sampled" if any(step.error for step in steps) else ""
     return (
-        f'<h3>Row {chosen.row}: {text(chosen.title)}</h3><table class="steps">'
+        f'<h3>Row {chosen.row}: {text(chosen.title)}</h3><table class="steps{sampled}">'
         f"<caption>{text(f'contributions to the {view.unit}')}</caption><tbody>{''.join(rows)}</tbody></table>"
     )
 

@@ -69,6 +69,7 @@ th[aria-sort="ascending"] button::after { content: " \\25B4"; }
 .steps th, .steps td { padding-top: 0.22rem; padding-bottom: 0.22rem; }
 .steps th { width: 42%; overflow-wrap: anywhere; }
 .steps .number { width: 6.5rem; }
+.steps.sampled .number { width: 9.5rem; }
 .steps .ends th, .steps .ends .number { font-weight: 600; }
 .track { position: relative; height: 1.1em; margin-top: 0.2em; }
 .track i { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 1px; background: var(--bar); }
@@ -94,7 +95,7 @@ td details { margin: 0; }
   header, main, footer { padding-left: 0.9rem; padding-right: 0.9rem; }
   h1 { font-size: 1.4rem; }
   .plain th { width: 8rem; }
-  .steps .number { width: 4.6rem; }
+  .steps .number, .steps.sampled .number { width: 4.6rem; }
   .steps .error { display: block; }
   .importance tbody th { min-width: 8.5rem; }
   .importance .bars { min-width: 5rem; }
