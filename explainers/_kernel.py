@@ -69,7 +69,7 @@ class KernelEngine:
         assert question.background is not None
         model, settings = question.model, question.settings
         structure = model.structure
-        self._effort = _effort(structure)
+        self._effort = PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
         size = settings.background_size or self._effort.background
         share = None if question.weights is None else as_weights(question.weights, len(question.background))
         summarise = SUMMARIES[settings.background_summary]
@@ -162,21 +162,18 @@ class KernelEngine:
         return min(2 * n_players + 2048, affordable)
 
 
-def _effort(structure: Structure) -> Effort:
-    """What a structure's outputs of mixed rows cost: as much as those of its most costly part."""
-    if isinstance(structure, Opaque):
-        return PREDICTED
+def predicts_mixed_rows(structure: Structure) -> bool:
+    """Say whether an ensemble, or a part of it, answers for coalitions by predicting; else its structure does."""
     if isinstance(structure, Prepared):
-        return _effort(structure.model.structure)
+        return predicts_mixed_rows(structure.model.structure)
     if isinstance(structure, Composite):
         final = structure.combine
         read = isinstance(final, FinalModel) and isinstance(final.model.structure, Trees)
-        if structure.passthrough and not read:
-            return PREDICTED
         parts = [member.structure for member, _ in structure.members]
-    else:
-        parts = [member.structure for member in structure.members] if isinstance(structure, Mixture) else []
-    return PREDICTED if any(_effort(part) is PREDICTED for part in parts) else STRUCTURED
+        return (structure.passthrough and not read) or any(map(predicts_mixed_rows, parts))
+    if isinstance(structure, Mixture):
+        return any(predicts_mixed_rows(member.structure) for member in structure.members)
+    return isinstance(structure, Opaque)
 
 
 def _reason(structure: Structure) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._explainer import TabularExplainer
 from automl_explain.explainers._explanation import Explanation
+from automl_explain.explainers._kernel import predicts_mixed_rows
 from automl_explain.explainers._members import has_members
 from automl_explain.explainers._model import Composite, FittedModel, Opaque
 from automl_explain.explainers._progress import progress_bar
@@ -28,8 +29,8 @@ from automl_explain.integrations._options import ExplainabilityOptions
 
 SLOW_BACKGROUND = 25
 """Background rows of a run that is not explained from its structure alone."""
-COALITIONS_PER_COLUMN = 8
-"""Coalitions evaluated for each row of such a run, per column."""
+COALITIONS_PER_COLUMN = {True: 8, False: 64}
+"""Whether its mixed rows are predicted -> coalitions evaluated for each row of such a run, per column."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
 LISTENERS = {"mlflow": "automl_explain._mlflow_search:log_runs"}
@@ -261,7 +262,7 @@ def explain_within(
         random_state=options.random_state,
         n_jobs=1,
         progress=False,
-        nsamples=COALITIONS_PER_COLUMN * rows.n_columns if slow else None,
+        nsamples=rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)] if slow else None,
         background_size=SLOW_BACKGROUND if slow else None,
     )
     if n_rows is not None:
