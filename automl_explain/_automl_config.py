@@ -48,7 +48,8 @@ class AutoMLConfig:
         What searches: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or an
         `objective` of one's own; or an engine that an installed package adds, see `SearchEngine`.
     time_budget : float, default 60
-        Seconds of search.
+        Seconds of search. Optuna finishes the trial that runs when they are over; the last fit on all rows, or of the
+        ensemble, comes after them.
     max_iter : int, optional
         Most trials, 2 or more.
     metric : str, default "auto"
