@@ -35,6 +35,8 @@ FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
 LISTENERS = {"mlflow": "automl_explain._mlflow_search:log_runs"}
 """Library -> what is given the runs of a search when they have been explained, in a program that uses the library."""
+PATIENCE = 2.0
+"""Seconds that a run explained from its structure may take in any case; its rows are fewer where all would take longer."""
 QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
@@ -229,7 +231,7 @@ def explain_within(
     n_rows: int | None = None,
     members: bool = False,
 ) -> Explanation | str:
-    """Explain a model in about that time: all rows where that is fast, fewer for a model known by predictions alone.
+    """Explain a model in about that time: all rows where that is fast, else as many as it allows.
 
     Parameters
     ----------
@@ -267,9 +269,9 @@ def explain_within(
     )
     if n_rows is not None:
         rows = rows.sample(n_rows, options.random_state)
-    elif slow:
-        per_row = seconds_per_row(explainer, rows)
-        affordable = int(seconds / per_row)
+    else:
+        per_row = seconds_per_row(explainer, rows, QUICK if slow else 0.0)
+        affordable = int((seconds if slow else max(seconds, PATIENCE)) / per_row)
         if affordable < FEWEST_ROWS and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
@@ -282,11 +284,14 @@ def explain_within(
     return explanation
 
 
-def seconds_per_row(explainer: TabularExplainer, rows: Table) -> float:
-    """Time the explanation of a few rows; the first one, which may wait for a compiler, does not count."""
+def seconds_per_row(explainer: TabularExplainer, rows: Table, at_least: float) -> float:
+    """Time the explanation of a few rows, more until it takes so many seconds at least.
+
+    The first row, which may wait for a compiler, does not count.
+    """
     explainer.explain_local(rows.take(np.arange(1)))
-    elapsed, n_rows = 0.0, 1
-    while elapsed < QUICK and n_rows < len(rows):
+    elapsed, n_rows = -1.0, 4
+    while elapsed < at_least and n_rows < len(rows):
         n_rows = min(4 * n_rows, len(rows))
         started = time.monotonic()
         explainer.explain_local(rows.take(np.arange(n_rows)))
