@@ -37,6 +37,8 @@ LISTENERS = {"mlflow": "automl_explain._mlflow_search:log_runs"}
 """Library -> what is given the runs of a search when they have been explained, in a program that uses the library."""
 PATIENCE = 2.0
 """Seconds that a run explained from its structure may take in any case; its rows are fewer where all would take longer."""
+PROBED_ROWS = 16
+"""Rows of such a run whose explanation is timed."""
 QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
@@ -270,7 +272,7 @@ def explain_within(
     if n_rows is not None:
         rows = rows.sample(n_rows, options.random_state)
     else:
-        per_row = seconds_per_row(explainer, rows, QUICK if slow else 0.0)
+        per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
         affordable = int((seconds if slow else max(seconds, PATIENCE)) / per_row)
         if affordable < FEWEST_ROWS and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
@@ -284,19 +286,22 @@ def explain_within(
     return explanation
 
 
-def seconds_per_row(explainer: TabularExplainer, rows: Table, at_least: float) -> float:
-    """Time the explanation of a few rows, more until it takes so many seconds at least.
+def seconds_per_row(explainer: TabularExplainer, rows: Table, first: int, at_least: float) -> float:
+    """Time the explanation of the first rows, and of more until that takes so many seconds at least.
 
-    The first row, which may wait for a compiler, does not count.
+    They are explained once before the clock runs: a compiler's time does not count.
     """
-    explainer.explain_local(rows.take(np.arange(1)))
-    elapsed, n_rows = -1.0, 4
-    while elapsed < at_least and n_rows < len(rows):
-        n_rows = min(4 * n_rows, len(rows))
+    explainer.explain_local(rows.take(np.arange(min(first, len(rows)))))
+    elapsed, n_rows = -1.0, first
+    while elapsed < at_least:
+        some = rows.take(np.arange(min(n_rows, len(rows))))
         started = time.monotonic()
-        explainer.explain_local(rows.take(np.arange(n_rows)))
+        explainer.explain_local(some)
         elapsed = time.monotonic() - started
-    return max(elapsed / n_rows, 1e-9)
+        if len(some) == len(rows):
+            break
+        n_rows *= 4
+    return max(elapsed / len(some), 1e-9)
 
 
 def _n_cores() -> int:

@@ -29,6 +29,8 @@ CASES = [
     ("binary", own_metric),
 ]  # fmt: skip
 
+EXPLAINED = {"model_explainability": True, "explainability_options": {"time_budget": 600}}  # compilers take their time
+
 
 def search(cls, task, metric, how, log, **more):
     X, y = data(task)
@@ -55,7 +57,7 @@ def trials(log):
 @pytest.mark.parametrize(("task", "metric"), CASES, ids=lambda case: getattr(case, "__name__", case))
 def test_the_search_is_the_same(task, metric, how, tmp_path):
     plain = search(flaml.AutoML, task, metric, how, tmp_path / "plain.log")
-    explained = search(AutoML, task, metric, how, tmp_path / "explained.log", model_explainability=True)
+    explained = search(AutoML, task, metric, how, tmp_path / "explained.log", **EXPLAINED)
     assert trials(tmp_path / "plain.log") == trials(tmp_path / "explained.log")
     assert explained.best_loss == plain.best_loss
     assert explained.best_config == plain.best_config
@@ -84,9 +86,7 @@ def test_the_search_is_the_same(task, metric, how, tmp_path):
 )
 def test_the_search_is_the_same_with_fit_options(extra, tmp_path):
     plain = search(flaml.AutoML, "binary", "auto", "holdout", tmp_path / "plain.log", **extra)
-    explained = search(
-        AutoML, "binary", "auto", "holdout", tmp_path / "explained.log", model_explainability=True, **extra
-    )
+    explained = search(AutoML, "binary", "auto", "holdout", tmp_path / "explained.log", **EXPLAINED, **extra)
     assert trials(tmp_path / "plain.log") == trials(tmp_path / "explained.log")
     assert explained.best_config == plain.best_config
     np.testing.assert_allclose(explained.predict_proba(data("binary")[0]), plain.predict_proba(data("binary")[0]))
