@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._jit import count_threads
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table, check_seed
 
@@ -49,6 +50,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_seed(self.random_state)
+        count_threads(self.n_jobs)
         if self.background_summary not in SUMMARIES:
             raise InvalidInputError(
                 f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."

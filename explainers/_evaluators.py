@@ -18,7 +18,7 @@ from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._final_model import FinalModel
-from automl_explain.explainers._final_trees import FinalTrees
+from automl_explain.explainers._final_trees import Doubts, FinalTrees
 from automl_explain.explainers._links import LinkFunction
 from automl_explain.explainers._model import (
     Composite,
@@ -62,10 +62,12 @@ class Evaluator:
         B rows in the model's engineered format.
     players : ndarray of int, shape (f,)
         The player of each column.
+    n_jobs : int, optional
+        Threads; default: all cores.
     """
 
-    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
-        self._model, self._background, self._players = model, background, players
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        self._model, self._background, self._players, self._n_jobs = model, background, players, n_jobs
 
     def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         """Return (n, B, m, S) for n rows and coalitions of players, (m, P).
@@ -83,9 +85,9 @@ class Evaluator:
         return np.moveaxis(all_outputs(np.moveaxis(outputs, -1, 0), self._model), 0, -1)
 
 
-def evaluator(model: FittedModel, background: Table, players: Players) -> Evaluator:
+def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
     """Return the evaluator that the model's structure asks for; `players` is the player of each column."""
-    return EVALUATORS[type(model.structure)](model, background, players)
+    return EVALUATORS[type(model.structure)](model, background, players, n_jobs)
 
 
 class _Predicted(Evaluator):
@@ -138,8 +140,8 @@ class _LinearOutputs(Evaluator):
 class _TreeOutputs(Evaluator):
     """A tree ensemble: its trees walked once per pair of rows, for any number of coalitions."""
 
-    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
-        super().__init__(model, background, players)
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Trees)
         self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
@@ -157,18 +159,18 @@ class _TreeOutputs(Evaluator):
         n_players = self._game.n_players
         present = coalitions[:, :n_players]  # further players have no column
         if n_players <= LATTICE_PLAYERS and 2**n_players <= 16 * len(present):
-            return self._game.values(row)[present @ (1 << np.arange(n_players))]
-        return self._game.values(row, present)
+            return self._game.values(row, n_jobs=self._n_jobs)[present @ (1 << np.arange(n_players))]
+        return self._game.values(row, present, n_jobs=self._n_jobs)
 
 
 class _MixtureOutputs(Evaluator):
     """A linear combination of its members' outputs."""
 
-    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
-        super().__init__(model, background, players)
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Mixture)
         self._structure = model.structure
-        self._members = [evaluator(member, background, players) for member in model.structure.members]
+        self._members = [evaluator(member, background, players, n_jobs) for member in model.structure.members]
 
     def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         return self._combine([member.every_output(member.outputs(rows, coalitions)) for member in self._members])
@@ -186,19 +188,19 @@ class _MixtureOutputs(Evaluator):
 class _CompositeOutputs(Evaluator):
     """A function of its members' outputs, and of the mixed rows themselves where they are passed through."""
 
-    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
-        super().__init__(model, background, players)
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Composite)
         self._structure = model.structure
         examples = background.take(np.arange(min(64, len(background)))).data
         self._members = [
-            evaluator(member.in_space(space, examples), background, players)
+            evaluator(member.in_space(space, examples), background, players, n_jobs)
             for member, space in model.structure.members
         ]
         final = model.structure.combine
         self._final: FinalTrees | None = None
-        if isinstance(final, FinalModel) and FinalTrees.can_read(final, len(background), int(players.max()) + 1):
-            self._final = FinalTrees(final, background, players)
+        if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
+            self._final = FinalTrees(final, background, players, model.structure.member_outputs, n_jobs)
 
     def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         combine, parts = self._structure.combine, [member.outputs(rows, coalitions) for member in self._members]
@@ -207,7 +209,7 @@ class _CompositeOutputs(Evaluator):
         if self._final is not None:
             found = self._final(self._read(parts), rows, coalitions)
             if found is not None:
-                return found
+                return self._settled(*found, rows, coalitions)
             self._final = None  # its library rounds otherwise: mixed rows are predicted
         shape = len(rows), len(self._background), len(coalitions)
         columns = np.concatenate(
@@ -226,6 +228,14 @@ class _CompositeOutputs(Evaluator):
         flat = columns.reshape(len(rows) * len(coalitions), -1)
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
+    def _settled(self, outputs: Outputs, doubts: Doubts, rows: Table, coalitions: Coalitions) -> Outputs:
+        """Return outputs with those in doubt predicted by the model itself."""
+        row, other, which = np.nonzero(doubts)
+        if len(row):
+            mixed = Mixer(rows, self._background).mix(row, other, coalitions[which][:, self._players])
+            outputs[row, other, which] = predict_finite(self._model, mixed)[:, -outputs.shape[-1] :]
+        return outputs
+
     def _read(self, parts: list[Outputs]) -> Outputs:
         """Return the outputs that a final model reads, (n, B, c, m)."""
         final = self._structure.combine
@@ -239,11 +249,13 @@ class _CompositeOutputs(Evaluator):
 class _PreparedOutputs(Evaluator):
     """A model behind a preprocessing of its own: both tables are preprocessed once, and columns mixed afterwards."""
 
-    def __init__(self, model: FittedModel, background: Table, players: Players) -> None:
-        super().__init__(model, background, players)
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Prepared)
         self._table = model.structure.table
-        self._inner = evaluator(model.structure.model, self._table(background), model.structure.players(players))
+        self._inner = evaluator(
+            model.structure.model, self._table(background), model.structure.players(players), n_jobs
+        )
 
     def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         return self._inner.outputs(self._table(rows), coalitions)
@@ -253,7 +265,7 @@ class _PreparedOutputs(Evaluator):
         return self._inner.means(self._table(rows), coalitions, share)
 
 
-EVALUATORS: dict[type, Callable[[FittedModel, Table, Players], Evaluator]] = {
+EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evaluator]] = {
     Trees: _TreeOutputs,
     Linear: _LinearOutputs,
     Mixture: _MixtureOutputs,

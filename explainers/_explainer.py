@@ -76,12 +76,14 @@ class TabularExplainer:
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
     nsamples : int, optional
-        Coalitions per row for models known only by their predictions, 4 f at least; default 2 f + 2048, fewer for many
-        rows.
+        Coalitions per row for models explained from coalitions, 4 f at least. Default: all for up to 11 features, or 14
+        where an ensemble's members can be read; beyond, and for many rows, 2 f + 2048 or fewer.
     max_evaluations : int, optional
-        Predictions that such a model may be asked for in one call, 4 million by default; ignored with `nsamples`.
+        Mixed rows whose output may be computed in one call, by default 4 million where they are predicted and 100 million
+        where members can be read; ignored with `nsamples`.
     background_size : int, optional
-        Background rows kept for such models, 50 by default; which ones is said in the explanation's notes.
+        Background rows kept for such models, by default 50, or 100 where members can be read; the explanation's notes say
+        which ones.
     background_summary : {"representative", "kmeans"}, default "representative"
         Rows spread evenly over the model's predictions, or weighted means of similar rows, with values the columns have.
     tolerance : float, optional
@@ -255,8 +257,9 @@ class TabularExplainer:
 
         Features are split among the members where the output is a weighted sum of the members' outputs: votes, bagged and
         calibrated models, stacks with a linear final estimator in the space of its scores, which of a logistic one is
-        ``output="log_odds"``. The shares add up to the values of `explain_local`. Elsewhere the output is split as a whole;
-        `MemberExplanation.reason` says which of both it is.
+        ``output="log_odds"``. The shares add up to the values of `explain_local`, unless a `time_budget` ends the two at
+        different numbers of coalitions. Other ensembles' output is split as a whole; `MemberExplanation.reason` says which
+        of both it is.
 
         Parameters
         ----------

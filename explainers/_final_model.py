@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace
 
@@ -33,9 +34,16 @@ class FinalModel:
     reads: npt.NDArray[np.intp]
     matrix: Callable[[Any], Matrix] | None
 
-    def inputs(self, read: Matrix, rows: Any) -> Matrix:
-        """Return the columns of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and the rows."""
-        return read if self.matrix is None else np.hstack([read, self.matrix(rows)])
+    def inputs(self, read: Matrix, rows: Any) -> Any:
+        """Return the columns of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and the rows.
+
+        Sparse rows stay so, and the outputs beside them: to some libraries an entry that is not stored is missing.
+        """
+        if self.matrix is None:
+            return read
+        if sparse.issparse(rows):
+            return sparse.hstack([read, rows], format="csr")
+        return np.hstack([read, self.matrix(rows)])
 
     def predict(self, read: Matrix, rows: Any) -> Matrix:
         """Return the stack's outputs, (n, K), from the outputs that are read, (n, c), and the rows."""

@@ -7,6 +7,9 @@ the one that all of them leave.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +21,7 @@ from automl_explain.explainers._leaf_sets import (
     LeafSets,
     Thresholds,
     add_leaves,
+    is_near,
     place_among,
     read_leaf_sets,
     read_thresholds,
@@ -26,7 +30,17 @@ from automl_explain.explainers._leaf_sets import (
 from automl_explain.explainers._links import Link, LinkFunction, find_link
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._table import Mixer, Table
-from automl_explain.explainers._tree_paths import GENERAL, Floats, Ints, Longs, Words, as_matrix, read_router, read_rows
+from automl_explain.explainers._tree_paths import (
+    GENERAL,
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+    as_matrix,
+    read_router,
+    read_rows,
+)
 from automl_explain.explainers._trees import Trees
 
 JOINED = 6
@@ -40,7 +54,13 @@ MOST_BYTES = 256 * 2**20
 COMPARED = 64
 """Mixed rows on which the outputs are held against those of the final model's own library."""
 
+ROUNDING = 1e-12
+"""Share of an output's size by which it may differ from its library's because sums are rounded."""
+
 Players = npt.NDArray[np.intp]
+Doubts = npt.NDArray[np.bool_]
+Which: TypeAlias = tuple[npt.NDArray[np.intp], ...]
+"""Rows, background rows and coalitions of some mixed rows."""
 
 
 class FinalTrees:
@@ -54,9 +74,21 @@ class FinalTrees:
         B rows in the stack's engineered format.
     players : ndarray of int, shape (f,)
         The player of each column.
+    member_outputs : callable
+        From the stack's rows to the members' outputs as their libraries compute them, side by side.
+    n_jobs : int, optional
+        Threads; default: all cores.
     """
 
-    def __init__(self, final: FinalModel, background: Table, players: Players) -> None:
+    def __init__(
+        self,
+        final: FinalModel,
+        background: Table,
+        players: Players,
+        member_outputs: Callable[[Any], Floats],
+        n_jobs: int | None = None,
+    ) -> None:
+        self._member_outputs, self._n_jobs = member_outputs, n_jobs
         assert isinstance(final.model.structure, Trees)
         self._final, self._background, self._players = final, background, players
         self._trees = trees = final.model.structure.for_kernels()
@@ -69,31 +101,36 @@ class FinalTrees:
         self._theirs = self._sets(background)
         self._output = trees.output_columns()
         self._link: Link | None = None
+        self._near: Floats | None = None
 
     @staticmethod
-    def can_read(final: FinalModel, n_background: int, n_players: int) -> bool:
+    def can_read(final: FinalModel, background: Table, n_players: int) -> bool:
         """Say whether a final model is made of trees that compare members' outputs with thresholds, and of how many."""
         trees = final.model.structure
-        if not isinstance(trees, Trees):
+        if not isinstance(trees, Trees) or background.is_sparse:
             return False
         on_member = (trees.left >= 0) & (trees.feature < len(final.reads))
         n_words = trees.n_trees + len(trees.left) // (2 * WORD)
         return (
             not (read_router(trees).kind[on_member] == GENERAL).any()
-            and 8 * n_background * n_players * n_words <= MOST_BYTES
+            and 8 * len(background) * n_players * n_words <= MOST_BYTES
         )
 
-    def __call__(self, read: Floats, rows: Table, coalitions: Coalitions) -> Floats | None:
-        """Return outputs of the stack (n, B, m, S) from the members' outputs that are read, (n, B, c, m).
+    def __call__(self, read: Floats, rows: Table, coalitions: Coalitions) -> tuple[Floats, Doubts] | None:
+        """Return outputs of the stack (n, B, m, S) from the members' outputs that are read, (n, B, c, m), and doubts.
 
-        S is 1, for the second class, or the number of classes. What was found first is held against the library on some
-        of the mixed rows: None if it says otherwise.
+        S is 1, for the second class, or the number of classes. Doubtful are mixed rows, (n, B, m), for which an output
+        lies so near a threshold that the member's own library may put it on the other side. What was found first is
+        held against the library on some of the mixed rows: None if it says otherwise.
         """
         n, n_background, _, m = read.shape
-        sums = np.empty((n, n_background, m, self._trees.n_outputs))
+        some = _some(n, n_background, m)
+        if self._near is None:
+            self._near = self._nearness(some, read, rows, coalitions)
+        sums, doubts = np.empty((n, n_background, m, self._trees.n_outputs)), np.zeros((n, n_background, m), np.bool_)
         sums[:] = self._trees.base
         ends, index = _joined(coalitions[:, : self._n_players])
-        mine = self._sets(rows)
+        mine, near = self._sets(rows), self._near
 
         def add(pairs: tuple[int, int]) -> int:
             row, start = pairs
@@ -103,16 +140,19 @@ class FinalTrees:
                 space = np.empty(((len(ends) - 1) << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
                 _add_outputs(
                     self._leaves, (trees.start, trees.stop), thresholds, self._output, mine[row], self._theirs[those],
-                    ends, index, read[row, those], self._trees.float32, *space, sums[row, those].reshape(-1),
+                    ends, index, read[row, those], self._trees.float32, near, *space, sums[row, those].reshape(-1),
+                    doubts[row, those].reshape(-1),
                 )  # fmt: skip
             return len(read[row, those])
 
-        run_blocks(add, [(row, start) for row in range(n) for start in range(0, n_background, PAIRS_AT_ONCE)], None)
+        blocks = [(row, start) for row in range(n) for start in range(0, n_background, PAIRS_AT_ONCE)]
+        run_blocks(add, blocks, self._n_jobs)
         if self._link is None:
-            self._link = self._compared(sums, read, rows, coalitions)
+            sure = tuple(part[~doubts[some]] for part in some)
+            self._link = self._compared(sure, sums, read, rows, coalitions)
         if self._link is None:
             return None
-        return self._link(sums) if LinkFunction(self._link).elementwise else self._link(self._all(sums))
+        return self._link(sums) if LinkFunction(self._link).elementwise else self._link(self._all(sums)), doubts
 
     def _all(self, sums: Floats) -> Floats:
         return np.asarray(np.moveaxis(all_outputs(np.moveaxis(sums, -1, 0), self._final.model), 0, -1))
@@ -123,13 +163,32 @@ class FinalTrees:
         matrix = as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
-    def _compared(self, sums: Floats, read: Floats, rows: Table, coalitions: Coalitions) -> Link | None:
+    def _mixed(self, which: Which, rows: Table, coalitions: Coalitions) -> Any:
+        row, other, coalition = which
+        return Mixer(rows, self._background).mix(row, other, coalitions[coalition][:, self._players])
+
+    def _nearness(self, which: Which, read: Floats, rows: Table, coalitions: Coalitions) -> Floats:
+        """Return how near to a threshold each output that is read is doubtful, (c,).
+
+        That is by much more than the outputs were found to differ from those of the members' own libraries.
+        """
+        row, other, coalition = which
+        library = self._member_outputs(self._mixed(which, rows, coalitions))[:, self._final.reads]
+        gap = np.abs(read[row, other, :, coalition] - library).max(axis=0)
+        return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=0)))
+
+    def _compared(self, which: Which, sums: Floats, read: Floats, rows: Table, coalitions: Coalitions) -> Link | None:
         """Return the link that makes the library's outputs of some mixed rows of these sums."""
-        some = np.unique(np.linspace(0, sums[..., 0].size - 1, COMPARED).astype(np.intp))
-        row, other, which = np.unravel_index(some, sums.shape[:3])
-        mixed = Mixer(rows, self._background).mix(row, other, coalitions[which][:, self._players])
-        library = self._final.predict(read[row, other, :, which], mixed)
-        return find_link(self._final.model.output_space, self._final.space, self._all(sums[row, other, which]), library)
+        row, other, coalition = which
+        if not len(row):
+            return None
+        library = self._final.predict(read[row, other, :, coalition], self._mixed(which, rows, coalitions))
+        return find_link(self._final.model.output_space, self._final.space, self._all(sums[which]), library)
+
+
+def _some(*shape: int) -> Which:
+    """Return which row, background row and coalition some of the mixed rows are, spread evenly."""
+    return np.unravel_index(np.unique(np.linspace(0, np.prod(shape) - 1, COMPARED).astype(np.intp)), shape)
 
 
 def _groups(word: Longs) -> list[range]:
@@ -155,12 +214,14 @@ def _joined(coalitions: Coalitions) -> tuple[Longs, Longs]:
 @kernel
 def _add_outputs(
     leaves: LeafSets, trees: tuple[int, int], thresholds: Thresholds, output: Ints, mine: Words, theirs: Words,
-    ends: Longs, index: Longs, given: Floats, float32: bool, joined: Words, left: Words, out: Floats,
+    ends: Longs, index: Longs, given: Floats, float32: bool, near: Floats,
+    joined: Words, left: Words, out: Floats, doubts: Bools,
 ) -> None:  # fmt: skip
     """Add the outputs of some trees to `out`, flat (B, m, K), for one row.
 
     `mine` (P, W) and `theirs` (B, P, W) are what the splits of present and absent players leave; `given` (B, c, m) holds
-    the members' outputs. Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
+    the members' outputs; in `doubts`, flat (B, m), those as `near` to a threshold are marked.
+    Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
     """
     first, n_words = leaves.word[trees[0]], thresholds.sets.shape[1]
     m, n_outputs, everything = given.shape[2], len(out) // (given.shape[0] * given.shape[2]), ~np.uint64(0)
@@ -185,6 +246,8 @@ def _add_outputs(
             for column in range(given.shape[1]):
                 x = given[other, column, coalition]
                 at = place_among(thresholds, column, np.float64(np.float32(x)) if float32 else x)
+                if is_near(thresholds, column, at, x, near[column]):
+                    doubts[other * m + coalition] = True
                 for word in range(n_words):
                     left[word] &= thresholds.sets[at, word]
             add_leaves(leaves, trees, left, output, n_outputs, out, (other * m + coalition) * n_outputs)

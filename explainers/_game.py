@@ -26,6 +26,8 @@ class Game:
         Player of each column.
     share : ndarray of shape (B,), optional
         Weights of the background rows, adding up to 1; default: all alike.
+    n_jobs : int, optional
+        Threads; default: all cores.
     """
 
     def __init__(
@@ -34,11 +36,12 @@ class Game:
         background: Table,
         players: npt.NDArray[np.intp] | None = None,
         share: Matrix | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self._model = model
         self._background = background
         self._players = np.arange(background.n_columns) if players is None else players
-        self._evaluator = evaluator(model, background, self._players)
+        self._evaluator = evaluator(model, background, self._players, n_jobs)
         self._share = share
         self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 
@@ -33,9 +34,9 @@ def inlined(function: _F) -> _F:
 def count_threads(n_jobs: int | None) -> int:
     """Return the number of threads that `n_jobs` asks for; None is every core that this process may use."""
     if n_jobs is not None:
-        if n_jobs < 1:
-            raise InvalidInputError(f"The 'n_jobs' parameter must be None or at least 1. Got {n_jobs}.")
-        return n_jobs
+        if not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs < 1:
+            raise InvalidInputError(f"The 'n_jobs' parameter must be None or at least 1. Got {n_jobs!r}.")
+        return int(n_jobs)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

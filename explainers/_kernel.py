@@ -74,7 +74,7 @@ class KernelEngine:
         share = None if question.weights is None else as_weights(question.weights, len(question.background))
         summarise = SUMMARIES[settings.background_summary]
         background, share, note = summarise(model, question.background, size, share)
-        self._game = Game(model, background, question.players, share)
+        self._game = Game(model, background, question.players, share, settings.n_jobs)
         self.background, self.share = background, share
         self._n_background = len(background)
         self._settings = settings

@@ -199,6 +199,15 @@ def place_among(thresholds: Thresholds, column: int, x: float) -> Any:
 
 
 @inlined
+def is_near(thresholds: Thresholds, column: int, place: int, x: float, near: float) -> bool:
+    """Say whether the thresholds on either side of a number's place are as near as that."""
+    at, first, stop = place - column, thresholds.first[column], thresholds.first[column + 1]
+    return bool(
+        (at < stop and thresholds.sorted[at] - x <= near) or (at > first and x - thresholds.sorted[at - 1] <= near)
+    )
+
+
+@inlined
 def add_leaves(
     leaves: LeafSets, trees: tuple[int, int], left: Words, output: Ints, n_outputs: int, out: Floats, at: int
 ) -> None:

@@ -145,7 +145,11 @@ def share_out(question: Question, engine: Engine, rows: Table) -> Shares:
     names = ensemble.names or tuple(f"member {number}" for number in range(len(ensemble.members)))
     if isinstance(engine, MixtureEngine):
         return _of_mixture(question, engine, names, rows)
-    assert isinstance(engine, KernelEngine)
+    if not isinstance(engine, KernelEngine):
+        raise UnsupportedModelError(
+            f"explain_members expects an explainer of the ensemble itself. This one explains {question.model.name} by the "
+            f"{engine.method} method: pass the ensemble to TabularExplainer."
+        )
     settings = replace(question.settings, background_size=len(engine.background))
     question = replace(question, background=engine.background, weights=engine.share, settings=settings)
     if ensemble.weights is None:
@@ -250,12 +254,13 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
         read = stacked.take(passed).data if ensemble.passthrough else None
         return ensemble.combine(columns[:, :n_columns], read)
 
-    width = len(owners)
     columns = FittedModel(
-        {"response": np.asarray}, "response", "regression", Linear(np.eye(width), np.zeros(width)), encode=np.asarray
+        {"response": np.asarray}, "response", "regression", Opaque("the members' outputs as they are")
     )
     outer = Composite(((columns, "response"),), combine, False, ensemble.why)
-    settings = replace(question.settings, nsamples=2 ** len(names) if len(names) <= ALL_COALITIONS else None)
+    settings = replace(
+        question.settings, nsamples=2 ** len(names) if len(names) <= ALL_COALITIONS else question.settings.nsamples
+    )
     model = _with(question.model, outer)
     engine = KernelEngine(Question(model, Table(theirs), owners, len(names), settings, question.weights))
     found = engine.attribute(Table(mine))

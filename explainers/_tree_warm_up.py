@@ -22,6 +22,7 @@ def warm_up(*, interactions: bool = False) -> None:
     trees = _sample()
     rows, players = np.zeros((2, trees.n_features)), 2
     trees.predict(rows, n_jobs=1)
+    trees.leaves(rows, n_jobs=1)
     explainers = PathDependent(trees), Interventional(trees, rows)
     for explainer in explainers:
         explainer.shap_values(rows, n_jobs=1)

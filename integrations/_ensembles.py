@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from automl_explain.explainers._errors import InvalidInputError
@@ -130,7 +131,7 @@ def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedMod
 
 
 def _of_chosen(predict: Callable[[Any], Matrix], columns: Any) -> Callable[[Any], Matrix]:
-    return lambda table: predict(to_matrix(table)[:, columns])
+    return lambda table: predict(table[:, columns] if sparse.issparse(table) else to_matrix(table)[:, columns])
 
 
 def describe_calibrated(model: Any) -> FittedModel:
@@ -220,7 +221,8 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
 
     def combine(columns: Matrix, rows: Any) -> Matrix:
         seconds = columns[:, 1::2]
-        return np.asarray(seconds / seconds.sum(axis=1, keepdims=True))
+        total = seconds.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(seconds, total, out=np.zeros_like(seconds), where=total != 0))
 
     why = "the probabilities of one model per class, divided by their sum"
     names = tuple(f"class {label}" for label in model.classes_)
@@ -235,6 +237,8 @@ def _space_of(member: FittedModel, how: str) -> OutputSpace | None:
         "predict": ("response",),
         "decision_function": ("margin", "log_odds"),
     }
+    if how == "decision_function" and "margin" not in member.outputs and member.output_space != "log_odds":
+        return None  # log-odds of the probabilities, which need not be the decision function
     return next((space for space in wanted[how] if space in member.outputs), None)
 
 
@@ -253,7 +257,7 @@ def describe_stacking(model: Any) -> FittedModel:
     A linear final estimator over outputs that are additive makes it a `Mixture`; any other a `Composite`.
     """
     check_fitted(model)
-    final = describe_any(model.final_estimator_)
+    final = _member(model.final_estimator_)
     is_classifier = hasattr(model, "classes_")
     if is_classifier:
         outputs, space = classifier_outputs(model)
@@ -270,17 +274,17 @@ def describe_stacking(model: Any) -> FittedModel:
     why = f"a stack of {', '.join(member.name for member, _ in members)} under {final.name}"
     scores = _scores(model, described, final, members, why)
     if isinstance(scores, Mixture):
-        return _in_scores(described, final.output_space, scores)
+        return _in_scores(model, described, final, scores)
     space = described.output_space if described.output_space in final.outputs else "probability"
     if scores is not None and space == final.output_space:
-        return _in_scores(described, space, scores)
+        return _in_scores(model, described, final, scores)
     combine = FinalModel(
         final, space, _columns_read([member for member, _ in members]), to_matrix if model.passthrough else None
     )
     stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
     if scores is None:
         return replace(described, output_space=space, structure=stack)
-    seen = _in_scores(described, final.output_space, scores)
+    seen = _in_scores(model, described, final, scores)
     return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
 
 
@@ -330,11 +334,11 @@ def _scores(
     return weighted_sum(parts, weights, intercept, why, names)
 
 
-def _in_scores(described: FittedModel, space: OutputSpace, scores: Mixture | Composite) -> FittedModel:
+def _in_scores(model: Any, described: FittedModel, final: FittedModel, scores: Mixture | Composite) -> FittedModel:
     """Return a stack described by the scores of its linear final estimator."""
-    total = scores.as_composite() if isinstance(scores, Mixture) else scores
+    space = final.output_space
 
     def predict(table: Any) -> Matrix:
-        return total.combine(total.member_outputs(table), None)
+        return final.outputs[space](model.transform(table))
 
     return replace(described, outputs={**described.outputs, space: predict}, output_space=space, structure=scores)

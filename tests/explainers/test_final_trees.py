@@ -157,7 +157,7 @@ def test_final_models_too_large_for_their_sets_predict_mixed_rows(fresh, monkeyp
     monkeypatch.setattr(_final_trees, "MOST_BYTES", 1000)
     fitted, X = regression(lightgbm.LGBMRegressor(**QUIET), True)
     model, players = describe(fitted), np.arange(6)
-    assert not FinalTrees.can_read(model.structure.combine, 10, 6)
+    assert not FinalTrees.can_read(model.structure.combine, as_table(X[50:60]), 6)
     rows, background, coalitions = as_table(X[:3]), as_table(X[50:60]), coalitions_of(6)
     outputs = evaluator(model, background, players).outputs(rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-12)
