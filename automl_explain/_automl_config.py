@@ -23,6 +23,8 @@ from automl_explain.explainers._table import nearest
 from automl_explain.integrations._history import RunHistory
 from automl_explain.integrations._options import ExplainabilityOptions
 
+LARGEST_SEED = 2**32 - 1
+"""Of the seeds that NumPy's older generators take, which learners use."""
 TASKS = ("classification", "regression")
 DATA_KEYS = ("data", "target", "validation", "drop")
 """Of a configuration file: what stands there for `X`, `y`, `X_valid` and `y_valid`."""
@@ -66,7 +68,8 @@ class AutoMLConfig:
     objective : callable, optional
         With the optuna engine: from an `optuna.Trial` and a `TrialLoss` to the loss of the trial, lower being better.
     seed : int, default 0
-        Of the split and of the search, which with `max_iter` and time enough is the same each time.
+        Of the split and of the search, at most 2**32 - 1. With `max_iter` and time enough the search of the engine
+        ``"optuna"`` is the same each time; FLAML also goes by the seconds that its learners take.
     explainability_options : ExplainabilityOptions or mapping, optional
         Which runs are explained, over which rows, how long.
     history : RunHistory or path-like, optional
@@ -209,7 +212,7 @@ class AutoMLConfig:
             If a file or a setting cannot be used.
         """
         seed, task, cv = settings.get("seed", 0), settings.get("task"), settings.get("cv")
-        _check_number("seed", seed, Integral, 0)
+        _check_seed(seed)
         _check_task(task)
         _check_folds(cv, validation is not None)
         given = None if validation is None else Path(validation)
@@ -248,11 +251,14 @@ def _check_settings(config: AutoMLConfig) -> None:
         raise InvalidInputError(f"'objective' must be a function. Got {type(config.objective).__name__}.")
     if config.max_iter is not None:
         _check_number("max_iter", config.max_iter, Integral, 2)
-    _check_number("seed", config.seed, Integral, 0)
+    _check_seed(config.seed)
+    if config.history is not None and not isinstance(config.history, str | os.PathLike | RunHistory):
+        raise InvalidInputError(f"'history' must be a folder or a RunHistory. Got {config.history!r}.")
     if not isinstance(config.metric, str):
         raise InvalidInputError(f"'metric' must be the name of a metric. Got {config.metric!r}.")
     names = config.estimators
-    if names is not None and (isinstance(names, str) or not names or not all(isinstance(name, str) for name in names)):
+    listed = isinstance(names, list | tuple) and len(names) > 0 and all(isinstance(name, str) for name in names)
+    if names is not None and not listed:
         raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")
 
 
@@ -261,6 +267,12 @@ def _check_folds(cv: Any, validated: bool) -> None:
         _check_number("cv", cv, Integral, 2)
         if validated:
             raise InvalidInputError("Models are scored by validation rows or by cv: leave one of them out.")
+
+
+def _check_seed(seed: Any) -> None:
+    _check_number("seed", seed, Integral, 0)
+    if seed > LARGEST_SEED:
+        raise InvalidInputError(f"'seed' must be at most {LARGEST_SEED}. Got {seed}.")
 
 
 def _check_task(task: Any) -> None:

@@ -329,7 +329,7 @@ def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:
     """Refuse what no learner takes: infinite numbers, cells that are tables, text where training has numbers."""
     X_train = dataset.X_train
     X_valid, y_valid = (X_train, dataset.y_train) if dataset.X_valid is None else (dataset.X_valid, dataset.y_valid)
-    for table in (X_train.assign(**{target: dataset.y_train}), X_valid.assign(**{target: y_valid})):
+    for table in (X_train, X_valid, pd.DataFrame({target: dataset.y_train}), pd.DataFrame({target: y_valid})):
         numbers = table.select_dtypes("number")
         infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any(axis=0)].tolist()
         if infinite:

@@ -50,6 +50,8 @@ BYTE_BUDGET = 8 * 2**20
 
 FEW_ROWS = 1024
 """Rows up to which a model predicts in this thread: forests with `n_jobs` take longer to wake their threads."""
+ENOUGH_TO_COMPARE = 16
+"""Background rows from which their mixtures say how far a stack's members are from their libraries."""
 
 
 class Evaluator:
@@ -201,6 +203,9 @@ class _CompositeOutputs(Evaluator):
         self._final: FinalTrees | None = None
         if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
             self._final = FinalTrees(final, background, players, model.structure.member_outputs, n_jobs)
+            if len(background) >= ENOUGH_TO_COMPARE:  # held against the library here, not in the first explanation
+                alternating = np.arange(players.max() + 1) % 2 == 0
+                self.outputs(background.take(np.arange(1)), np.stack([alternating, ~alternating]))
 
     def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
         combine, parts = self._structure.combine, [member.outputs(rows, coalitions) for member in self._members]

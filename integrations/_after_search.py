@@ -273,8 +273,8 @@ def explain_within(
         rows = rows.sample(n_rows, options.random_state)
     else:
         per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
-        affordable = int((seconds if slow else max(seconds, PATIENCE)) / per_row)
-        if affordable < FEWEST_ROWS and not must:
+        affordable = int(min((seconds if slow else max(seconds, PATIENCE)) / per_row, len(rows)))
+        if affordable < min(FEWEST_ROWS, len(rows)) and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
         rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
     explanation = explainer.explain_local(rows)

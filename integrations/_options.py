@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._table import nearest
+from automl_explain.explainers._table import check_seed, nearest
 
 SHARE_OF_SEARCH = 0.25
 """Part of the search's own time that explaining may take when no budget is given."""
@@ -87,6 +87,9 @@ class ExplainabilityOptions:
             raise InvalidInputError(f"The 'memory_limit' option must be greater than 0. Got {self.memory_limit!r}.")
         if self.time_budget is not None and not (_is_number(self.time_budget, Real) and self.time_budget >= 0):
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
+        check_seed(self.random_state)
+        if self.progress is not None and not isinstance(self.progress, bool):
+            raise InvalidInputError(f"The 'progress' option must be True, False or None. Got {self.progress!r}.")
 
     @classmethod
     def read(cls, options: ExplainabilityOptions | Mapping[str, Any] | None) -> ExplainabilityOptions:
