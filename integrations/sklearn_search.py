@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -67,7 +68,8 @@ class ExplainingScorer:
     -----
     The search is not changed. Candidates fitted in this process are held in memory; those of worker processes
     (``n_jobs``) are pickled into a folder of the run history, which `explain` reads and removes. A candidate's explanation
-    is the mean over its folds' models, with its spread, of validation rows out of every fold.
+    is the mean over its folds' models, with its spread, of validation rows out of every fold. A search does not tell its
+    scorer its `error_score`: where one of several metrics fails, that score is NaN, the search's default, with a warning.
 
     Examples
     --------
@@ -139,8 +141,10 @@ class ExplainingScorer:
         **parameters
             Whatever the search passes to its scorer.
         """
-        scorer = check_scoring(estimator, scoring=self.scoring)
+        scorer = check_scoring(estimator, scoring=self.scoring, raise_exc=False)
         score = scorer(estimator, X, **parameters) if y is None else scorer(estimator, X, y, **parameters)
+        if not callable(self.scoring) and isinstance(score, dict):
+            score = _without_errors(score)
         # With return_train_score=True the same estimator comes again, with its training rows.
         if getattr(self._seen, "estimator", None) is not estimator:
             self._seen.estimator = estimator
@@ -299,6 +303,19 @@ class ExplainingScorer:
             **made_with(self.options),
             **self._own_facts,
         }
+
+
+def _without_errors(scores: dict[str, Any]) -> dict[str, Any]:
+    """Several metrics, as scikit-learn scores those that fail: its scorer has the traceback in place of the score."""
+    for said in scores.values():
+        if isinstance(said, str):
+            warnings.warn(
+                "Scoring failed. The score on this train-test partition for these parameters will be set to nan. "
+                f"Details: \n{said}",
+                UserWarning,
+                stacklevel=3,
+            )
+    return {name: math.nan if isinstance(said, str) else said for name, said in scores.items()}
 
 
 def _from_file(file: Spooled) -> Capture:

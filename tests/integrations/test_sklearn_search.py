@@ -122,6 +122,28 @@ def test_several_metrics_and_training_scores(scoring):
     assert runs[0].explanation.num_examples == 240
 
 
+def shallow_only(model, X, y):
+    if model.max_depth == 3:
+        raise ValueError("too deep to score")
+    return 0.5
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores")
+def test_one_of_several_metrics_that_fails_leaves_the_search_as_it_is(n_jobs):
+    scoring = {"accuracy": "accuracy", "shallow": shallow_only}
+    plain = searched("grid", scoring, refit="accuracy", n_jobs=n_jobs)
+    scorer = ExplainingScorer(scoring)
+    search = searched("grid", scorer, refit="accuracy", n_jobs=n_jobs)
+    np.testing.assert_equal(without_times(search.cv_results_), without_times(plain.cv_results_))
+    assert search.best_params_ == plain.best_params_
+    runs = scorer.explain(search)
+    assert [run.status for run in runs[:3]] == ["explained", "explained", "failed"], [run.why for run in runs]
+    assert "scoring it failed in split 0" in runs[2].why
+    with pytest.warns(UserWarning, match="(?s)Scoring failed.*set to nan.*too deep to score"):
+        ExplainingScorer(scoring)(DecisionTreeClassifier(max_depth=3).fit(X, Y), X, Y)
+
+
 def test_a_scored_search_keeps_its_candidates():
     scorer = ExplainingScorer("accuracy")
     search = searched("grid", scorer)
