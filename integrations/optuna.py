@@ -165,13 +165,16 @@ class TrialExplainer:
         config : mapping, optional
             Its parameters.
         kind : {"refit", "ensemble"}, default "refit"
+            Of several of one kind that are noted before they are explained, the last counts; one that is noted later, such
+            as when the study went on, is one more run.
         """
         with self._lock:
             known = self._known(study)
-        seen = TrialCapture(self, len(study.get_trials(deepcopy=False)), kind)
+        seen = TrialCapture(self, -1, kind)  # its number is known when it is recorded: the study may go on
         seen.capture(model, X_valid)
         seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
-        known.seen[seen.number] = seen
+        with self._lock:
+            known.finals[kind] = seen
 
     def explain(self) -> list[Run]:
         """Explain the trials that have ended since the last call, and return their runs.
@@ -234,11 +237,14 @@ class TrialExplainer:
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
         """Give up the earlier trials of a model object that a later trial has fitted again."""
         with self._lock:
-            every = [seen for known in self._studies.values() for seen in known.seen.values()]
+            every = [
+                seen for known in self._studies.values() for seen in (*known.seen.values(), *known.finals.values())
+            ]
+            again = f"trial {own.number}" if own.kind == "trial" else f"the {own.kind}"
             for other in (seen for seen in every if seen is not own):
                 if any(model is held for held in other.models):
                     other.release(
-                        f"trial {own.number} fitted the same model object again; make a new one in each trial",
+                        f"{again} fitted the same model object again; make a new one in each trial",
                         failed=True,
                     )
 
@@ -254,8 +260,6 @@ class TrialExplainer:
         ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
         sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
         for seen in known.seen.values():
-            if seen.kind != "trial":
-                continue
             trial = ended[seen.number]
             seen.config, seen.told = dict(trial.params), trial.state.is_finished()
             seen.name = name_of(trial)
@@ -276,6 +280,7 @@ class TrialExplainer:
                 seen = [one for one in known.seen.values() if one.told or (last and not one.running)]
                 for one in seen:
                     del known.seen[one.number]
+                seen += known.take_finals()
             if not seen:
                 continue
             metric = self._metric(known.study)
@@ -317,12 +322,21 @@ class TrialExplainer:
 
 @dataclass(eq=False)
 class _Study:
-    """A study that works through an explainer: its search, and the trials noted and not yet explained."""
+    """A study that works through an explainer: its search, and the trials and final models noted and not yet explained."""
 
     study: optuna.Study
     search: str
     seen: dict[int, TrialCapture] = field(default_factory=dict)
+    finals: dict[str, TrialCapture] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+
+    def take_finals(self) -> list[TrialCapture]:
+        """Return the final models, numbered after the trials that there are by now, and forget them."""
+        n_trials = len(self.study.get_trials(deepcopy=False))
+        finals, self.finals = list(self.finals.values()), {}
+        for number, one in enumerate(finals, start=n_trials):
+            one.number = number
+        return finals
 
 
 def _task(runs: Sequence[CapturedRun]) -> str:

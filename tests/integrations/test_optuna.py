@@ -532,3 +532,24 @@ def test_the_model_that_a_study_ends_with_is_a_run_of_its_own():
     assert explainer.best_run.loss == -study.best_value
     assert {run.metric for run in runs} == {"1-accuracy"}
     assert explainer.history.search(runs[0].search)["facts"]["experiment"] == "churn"
+
+
+def test_a_study_that_goes_on_after_its_final_models_loses_no_trial():
+    study = new_study()
+    with TrialExplainer(X_TRAIN, X_VALID) as explainer:
+        study.optimize(explained_objective(explainer), n_trials=2)
+        refit, ensemble = Ridge().fit(X, Y), Ridge(5.0).fit(X, Y)
+        explainer.capture_final(study, refit)
+        explainer.capture_final(study, ensemble, kind="ensemble")
+        study.optimize(explained_objective(explainer), n_trials=2)
+    runs = explainer.runs
+    assert [(run.number, run.kind) for run in runs] == [
+        *((i, "trial") for i in range(4)),
+        (4, "refit"),
+        (5, "ensemble"),
+    ]
+    assert [run.loss for run in runs] == [*(-trial.value for trial in study.trials), None, None]
+    assert {run.status for run in runs} == {"explained"}
+    for run, model in zip(runs[4:], (refit, ensemble), strict=True):
+        expected = explain_model(model, X_TRAIN, X_VALID).shap_values
+        np.testing.assert_allclose(retrieve_model_explanation(run).shap_values, expected, atol=1e-12)
