@@ -11,6 +11,7 @@ Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``na
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -163,16 +164,23 @@ class RunHistory:
         """Record runs of a search, all or none, and return their ids.
 
         Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and may have a
-        name by which `named` finds it.
+        name by which `named` finds it. The second final model of a kind has an id that ends with ``-2``, and so on.
         """
         rows, names = [], []
-        for run in runs:
-            loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
-            named = run_id(search, run["number"], run["kind"])
-            fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
-            rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
-            names += [(run["name"], named)] if run.get("name") else []
         with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")  # what is taken stays so until the runs are in
+            known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
+            taken = {found for (found,) in known}
+            for run in runs:
+                loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
+                named = run_id(search, run["number"], run["kind"])
+                if run["kind"] != "trial":
+                    ids = (named if place == 1 else f"{named}-{place}" for place in itertools.count(1))
+                    named = next(one for one in ids if one not in taken)
+                    taken.add(named)
+                fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
+                rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
+                names += [(run["name"], named)] if run.get("name") else []
             connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
             if names:
                 connection.execute(NAMES)

@@ -67,7 +67,8 @@ class Run:
     Parameters
     ----------
     id : str
-        Unique id: the search's id and the run's number, or ``refit`` / ``ensemble`` for the final model.
+        Unique id: the search's id and the run's number, or ``refit`` / ``ensemble`` for the final model, ``refit-2``
+        for that of a study that went on.
     search : str
         Id of the search.
     number : int

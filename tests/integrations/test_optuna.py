@@ -553,3 +553,21 @@ def test_a_study_that_goes_on_after_its_final_models_loses_no_trial():
     for run, model in zip(runs[4:], (refit, ensemble), strict=True):
         expected = explain_model(model, X_TRAIN, X_VALID).shap_values
         np.testing.assert_allclose(retrieve_model_explanation(run).shap_values, expected, atol=1e-12)
+
+
+def test_a_resumed_study_may_end_with_one_more_final_model(tmp_path):
+    models = []
+    for alpha in (1.0, 50.0, 100.0):
+        study = new_study(storage=STORAGES["sqlite"](tmp_path), load_if_exists=True)
+        with TrialExplainer(X_TRAIN, X_VALID) as explainer:
+            study.optimize(explained_objective(explainer), n_trials=1)
+            models.append(Ridge(alpha).fit(X, Y))
+            explainer.capture_final(study, models[-1])
+    runs = explainer.runs
+    assert sorted(run.number for run in runs if run.kind == "trial") == [0, 1, 2]
+    finals = [run for run in runs if run.kind == "refit"]
+    assert [run.id for run in finals] == [f"{runs[0].search}-{kind}" for kind in ("refit", "refit-2", "refit-3")]
+    assert {run.status for run in runs} == {"explained"}
+    for run, model in zip(finals, models, strict=True):
+        expected = explain_model(model, X_TRAIN, X_VALID).shap_values
+        np.testing.assert_allclose(retrieve_model_explanation(run).shap_values, expected, atol=1e-12)
