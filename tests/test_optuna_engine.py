@@ -268,9 +268,24 @@ def no_number(trial, loss_of):
     return float("nan")
 
 
+def two_models(trial, loss_of):
+    return min(of_loss(trial, loss_of), of_loss(trial, loss_of))
+
+
+def two_captures(trial, loss_of):
+    return min(by_hand(trial, loss_of), by_hand(trial, loss_of))
+
+
+def one_of_each(trial, loss_of):
+    return min(of_loss(trial, loss_of), by_hand(trial, loss_of))
+
+
 @pytest.mark.parametrize(
     ("objective", "error", "message"),
     [
+        (two_models, InvalidInputError, "Trial 0 has a model already"),
+        (two_captures, InvalidInputError, "Trial 0 has a model already"),
+        (one_of_each, InvalidInputError, "Trial 0 has a model already"),
         (fails, KeyError, "no such column"),
         (no_model, AutoMLExplainError, "has no model: the objective must return loss_of.model."),
         (no_number, AutoMLExplainError, "None of the 5 trials came to a loss by r2"),

@@ -98,6 +98,9 @@ def _explainer(config: AutoMLConfig, metric: str, experiment: str | None) -> Tri
 class TrialLoss:
     """What an objective of one's own is given beside the trial: called with a model, it returns the loss.
 
+    A trial has one model, which is what the search may end with: a second one in the same trial, called with or captured, is
+    refused, and ends the search. Let the trial choose between models, such as by `trial.suggest_categorical`.
+
     Parameters
     ----------
     work : object
@@ -130,6 +133,7 @@ class TrialLoss:
     def __init__(self, work: _Search, number: int, seen: TrialCapture | None) -> None:
         self.data: Dataset = work.data
         self._work, self._number, self._seen = work, number, seen
+        self._has_model = False
 
     def __call__(self, model: Any) -> float:
         """Fit copies of a model, on the training rows or in folds, and return the loss by the configured metric.
@@ -143,7 +147,13 @@ class TrialLoss:
         -------
         float
             As FLAML defines it: 1 minus a score such as roc_auc, or an error.
+
+        Raises
+        ------
+        InvalidInputError
+            If the trial has a model already.
         """
+        self._take_place()
         losses = []
         for train, X_valid, y_valid in self._work.splits():
             fitted = clone(model).fit(*train)
@@ -165,15 +175,25 @@ class TrialLoss:
         Raises
         ------
         InvalidInputError
-            With ``ensemble=True``, which needs models that this object fits.
+            With ``ensemble=True``, which needs models that this object fits; or if the trial has a model already.
         """
         if self._work.config.ensemble:
             raise InvalidInputError(
                 "ensemble=True stacks models that the search fits itself: return loss_of(unfitted_model), or leave it out."
             )
+        self._take_place()
         self._work.fitted[self._number] = model
         default = self.data.X_train if self.data.X_valid is None else self.data.X_valid
         self._note(model, default if X_valid is None else X_valid)
+
+    def _take_place(self) -> None:
+        if self._has_model:
+            raise InvalidInputError(
+                f"Trial {self._number} has a model already, and a second one came. Call loss_of(model) or "
+                "loss_of.capture(model) once in a trial: let the trial choose between models, such as by "
+                "trial.suggest_categorical, and leave folds to AutoMLConfig(cv=...)."
+            )
+        self._has_model = True
 
     def _note(self, model: Any, X_valid: Any) -> None:
         if self._seen is not None:
