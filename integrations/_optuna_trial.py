@@ -72,10 +72,11 @@ class TrialCapture:
             return  # what remains of the trial is not what was scored
         try:
             self._note(model, X_valid, X_train)
-        except AutoMLExplainError as error:
+        except Exception as error:  # a model that is not fitted raises what its own library has for that
             if self._explainer.options.on_error == "raise":
                 raise
-            self.release(str(error), failed=True)
+            known = isinstance(error, AutoMLExplainError)
+            self.release(str(error) if known else f"{type(error).__name__}: {error}", failed=True)
 
     def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
         explainer = self._explainer

@@ -16,9 +16,6 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_explain.explainers._errors import (
-    AutoMLExplainError,
-)
 from automl_explain.explainers._table import Table, as_table
 from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs, in_order
 from automl_explain.integrations._history import RunHistory, new_id
@@ -345,7 +342,7 @@ def _task(runs: Sequence[CapturedRun]) -> str:
         if run.read is not None:
             try:
                 models = run.read()
-            except AutoMLExplainError:
+            except Exception:
                 continue
             return models[0].task if isinstance(models, list) else models.task
     return "unknown"

@@ -571,3 +571,18 @@ def test_a_resumed_study_may_end_with_one_more_final_model(tmp_path):
     for run, model in zip(finals, models, strict=True):
         expected = explain_model(model, X_TRAIN, X_VALID).shap_values
         np.testing.assert_allclose(retrieve_model_explanation(run).shap_values, expected, atol=1e-12)
+
+
+def test_a_model_that_is_not_fitted_is_the_reason_of_its_run():
+    study = new_study()
+
+    def objective(trial):
+        with explainer.trial(trial) as seen:
+            model = [LGBMClassifier(), Ridge(), Ridge().fit(X_TRAIN, Y_TRAIN)][trial.number]
+            seen.capture(model, X_VALID)
+            return 0.5
+
+    with TrialExplainer(X_TRAIN) as explainer:
+        study.optimize(objective, n_trials=3)
+    assert [run.status for run in explainer.runs] == ["failed", "failed", "explained"]
+    assert all("fit" in run.why for run in explainer.runs[:2])
