@@ -146,8 +146,12 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
 
 def learner_name(model: Any) -> str:
     """Return the name by which a run shows its model: its class, of a pipeline that of the last step."""
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
-    return type(last).__name__
+    return type(last_step(model)).__name__
+
+
+def last_step(model: Any) -> Any:
+    """Return the model itself, of a pipeline its last step."""
+    return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:

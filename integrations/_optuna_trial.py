@@ -10,7 +10,7 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Table, as_table
-from automl_explain.integrations._after_search import CapturedRun, Tables, learner_name
+from automl_explain.integrations._after_search import CapturedRun, Tables, last_step, learner_name
 from automl_explain.integrations._folds import stack_rows
 from automl_explain.integrations._model_size import model_bytes
 
@@ -80,7 +80,7 @@ class TrialCapture:
 
     def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
         explainer = self._explainer
-        if any(model is other for other in self.models):
+        if any(last_step(model) is last_step(other) for other in self.models):
             raise InvalidInputError(
                 "The same model object was captured twice in one trial; what it was the first time is lost. Fit a new one "
                 "for each fold, such as sklearn.base.clone(model)."

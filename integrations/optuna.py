@@ -17,7 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_explain.explainers._table import Table, as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs, in_order
+from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs, in_order, last_step
 from automl_explain.integrations._history import RunHistory, new_id
 from automl_explain.integrations._model_size import keep_within_memory
 from automl_explain.integrations._options import ExplainabilityOptions, made_with
@@ -239,7 +239,7 @@ class TrialExplainer:
             ]
             again = f"trial {own.number}" if own.kind == "trial" else f"the {own.kind}"
             for other in (seen for seen in every if seen is not own):
-                if any(model is held for held in other.models):
+                if any(last_step(model) is last_step(held) for held in other.models):
                     other.release(
                         f"{again} fitted the same model object again; make a new one in each trial",
                         failed=True,

@@ -18,7 +18,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl_explain import (
     ExplanationNotFoundError,
@@ -355,15 +355,16 @@ def test_pruned_failed_and_empty_trials_have_a_status():
         retrieve_model_explanation(study.trials[1])
 
 
-def test_a_model_object_that_is_fitted_again_is_not_explained_as_something_else():
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: make_pipeline(StandardScaler(), model)])
+def test_a_model_object_that_is_fitted_again_is_not_explained_as_something_else(wrap):
     study, shared = new_study(), LogisticRegression()
 
     def objective(trial):
         with explainer.trial(trial) as seen:
-            shared.set_params(C=trial.suggest_float("C", 0.1, 2)).fit(X_TRAIN, Y_TRAIN)
-            seen.capture(shared, X_VALID)
+            model = wrap(shared.set_params(C=trial.suggest_float("C", 0.1, 2))).fit(X_TRAIN, Y_TRAIN)
+            seen.capture(model, X_VALID)
             if trial.number == 2:
-                seen.capture(shared, X_VALID)
+                seen.capture(wrap(shared), X_VALID)
             return 0.5
 
     with TrialExplainer(X_TRAIN) as explainer:
