@@ -64,11 +64,18 @@ def run_of_study(study: optuna.Study, history: RunHistory | None = None) -> Run:
     Raises
     ------
     ExplanationNotFoundError
-        If no explainer saw the trial, or its process ended before it recorded its runs.
+        If no explainer saw the trial, its process ended before it recorded its runs, or the study has no best trial.
     HistoryError
         If the history that the study names is gone.
     """
-    return _run_of(study, study.best_trial.number, history)
+    try:
+        best = study.best_trial
+    except (ValueError, RuntimeError) as error:
+        raise ExplanationNotFoundError(
+            f"Study {study.study_name!r} has no best trial ({error}). Pass one of its trials: of several objectives one of "
+            "study.best_trials."
+        ) from error
+    return _run_of(study, best.number, history)
 
 
 def _run_of(study: optuna.Study, number: int, history: RunHistory | None) -> Run:

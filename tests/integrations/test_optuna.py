@@ -587,3 +587,12 @@ def test_a_model_that_is_not_fitted_is_the_reason_of_its_run():
         study.optimize(objective, n_trials=3)
     assert [run.status for run in explainer.runs] == ["failed", "failed", "explained"]
     assert all("fit" in run.why for run in explainer.runs[:2])
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["minimize", "maximize"]])
+def test_a_study_without_a_best_trial_says_so(directions):
+    study = optuna.create_study(directions=directions)
+    if len(directions) > 1:
+        study.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))
+    with pytest.raises(ExplanationNotFoundError, match="has no best trial.*Pass one of its trials"):
+        retrieve_model_explanation(study)
