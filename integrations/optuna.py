@@ -43,7 +43,7 @@ class TrialExplainer:
         Column names, for tables without names.
     target : callable, optional
         From a finished trial to the loss by which it is ranked, lower being better. Default: the study's value, its sign
-        changed where the study maximises; of several objectives the first.
+        changed where the study maximises; of several objectives the first. What it raises is the reason of a failed run.
     facts : mapping, optional
         What else is recorded with the search, as JSON: ``"experiment"``, by which `Experiment.runs` finds it, ``"metric"``,
         the name of its loss, and whatever tells searches apart.
@@ -261,7 +261,10 @@ class TrialExplainer:
             seen.config, seen.told = dict(trial.params), trial.state.is_finished()
             seen.name = name_of(trial)
             if trial.state == TrialState.COMPLETE:
-                seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
+                try:
+                    seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
+                except Exception as error:  # of the user's function: the reason of this run, not the end of the others
+                    seen.release(f"its target raised {type(error).__name__}: {error}", failed=True)
             elif trial.state == TrialState.PRUNED:
                 step = trial.last_step
                 seen.release("the study pruned the trial" + ("" if step is None else f" at step {step}"))

@@ -596,3 +596,18 @@ def test_a_study_without_a_best_trial_says_so(directions):
         study.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))
     with pytest.raises(ExplanationNotFoundError, match="has no best trial.*Pass one of its trials"):
         retrieve_model_explanation(study)
+
+
+def test_a_target_that_raises_is_the_reason_of_its_run():
+    def target(trial):
+        return {0: 0.25, 2: 0.5}[trial.number]
+
+    study = new_study()
+    with TrialExplainer(X_TRAIN, target=target) as explainer:
+        study.optimize(explained_objective(explainer), n_trials=3)
+    assert [(run.status, run.loss) for run in explainer.runs] == [
+        ("explained", 0.25),
+        ("failed", None),
+        ("explained", 0.5),
+    ]
+    assert explainer.runs[1].why == "its target raised KeyError: 1"
