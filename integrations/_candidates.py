@@ -232,7 +232,8 @@ def _with_models(candidate: Candidate, captures: list[Capture]) -> Candidate:
         why = (
             f"fitting or scoring it failed in split {failed[0]}, so that it has no score"
             if failed
-            else f"the model of split {missing[0]} was not captured: its process wrote no file into the history"
+            else f"the model of split {missing[0]} was not captured: its process wrote no file into the history "
+            "(is the disk full, or read-only?)"
         )
         return replace(candidate, why=why, failed=True)
     released = next((capture for capture in found if capture.why), None)

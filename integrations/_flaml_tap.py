@@ -135,7 +135,10 @@ class MetricTap:
         """Aggregate the folds of a cross-validated trial as FLAML or the user does, and note the trial's loss."""
         result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
         if self._in_worker:
-            self._spool.write_once(f"loss of {self._token}", lambda: float(result[0]))
+            try:
+                self._spool.write_once(f"loss of {self._token}", lambda: float(result[0]))
+            except Exception:
+                self._say_unwritten("loss")
         elif self.trials:
             self.trials[-1].loss = float(result[0])
             keep_within_memory(self.trials, self._options.memory_limit)
@@ -208,10 +211,13 @@ class MetricTap:
             else:
                 self._spool.write(note, wrapper, IN_OTHERS)
         except Exception:
-            # Nothing is raised into the search: a trial without a file is counted, and said, when the search has ended.
-            if self._options.on_error == "raise":
-                raise
-            logger.warning("automl-explain could not write a trial's model", exc_info=True)
+            self._say_unwritten("model")
+
+    def _say_unwritten(self, what: str) -> None:
+        """Raise nothing into the search: a trial without a file is counted, and said, when the search has ended."""
+        if self._options.on_error == "raise":
+            raise
+        logger.warning(f"automl-explain could not write a trial's {what}", exc_info=True)
 
     def _shared(self, X_train: Any, X_val: Any) -> Shared:
         options = self._options

@@ -255,7 +255,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         if (self._use_ray or self._use_spark) and missing > 0:
             warnings.warn(
                 f"{missing} trials of this search have no run: their worker processes wrote no file below the run history. "
-                "Workers on other machines need a history in a folder that all of them see: pass history=DIR.",
+                "Workers need a disk with room, and those on other machines a folder that all of them see: pass history=DIR.",
                 AutoMLExplainWarning,
                 stacklevel=4,
             )

@@ -12,10 +12,12 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
@@ -226,7 +228,7 @@ class ExplainingScorer:
         runs = as_runs(search, candidates, partial(self._tables, known))
         final = self._refitted(search, known, len(runs), runs)
         runs += [] if final is None else [final]
-        task = "classification" if hasattr(search, "classes_") else "regression"
+        task = "classification" if is_classifier(search.estimator) else "regression"
         stored = self.history.start_search("scikit-learn", task, self._facts(search, seconds))
         self._latest = self._searches[key] = stored
         deadline = time.monotonic() + self.options.seconds(seconds)
@@ -268,8 +270,9 @@ class ExplainingScorer:
             # Nothing is raised into the search; the candidate's run says why it was not explained.
             if self.options.on_error == "raise":
                 raise
-            note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
-            self._spool.write_reason(note, f"{type(error).__name__}: {error}")
+            with suppress(Exception):  # where nothing can be written, the run says that there is no file
+                note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
+                self._spool.write_reason(note, f"{type(error).__name__}: {error}")
 
     def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> Tables:
         share = max(self.options.max_rows // len(keys), 1)

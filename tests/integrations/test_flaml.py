@@ -19,6 +19,8 @@ from automl_explain import (
     explain_model,
     retrieve_model_explanation,
 )
+from automl_explain.integrations._flaml_tap import MetricTap
+from automl_explain.integrations._spool import Spool
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
 from tests.oracles import model_game, shapley_values
 
@@ -392,6 +394,17 @@ def test_trials_of_workers_that_wrote_nothing_are_counted(monkeypatch):
     with pytest.warns(AutoMLExplainWarning, match="3 trials of this search have no run.*history=DIR"):
         automl.fit(X, y, task="classification", estimator_list=["lgbm"], max_iter=3, verbose=0)
     assert [(run.kind, run.status) for run in automl.runs] == [("refit", "explained")]
+
+
+def test_a_spool_that_cannot_be_written_leaves_the_loss_of_the_folds(tmp_path):
+    (tmp_path / "spool").write_text("a file where the folder would be")
+    tap = MetricTap("auto", None, False, ExplainabilityOptions(), Spool(tmp_path / "spool"))
+    tap._process = -1  # as in a worker
+    assert tap.end_of_folds([1.0, 3.0], [{}, {}])[0] == 2.0
+    strict = MetricTap("auto", None, False, ExplainabilityOptions(on_error="raise"), Spool(tmp_path / "spool"))
+    strict._process = -1
+    with pytest.raises(NotADirectoryError):
+        strict.end_of_folds([1.0, 3.0], [{}, {}])
 
 
 def in_parallel(search):

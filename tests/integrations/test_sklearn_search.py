@@ -208,6 +208,19 @@ def test_a_model_that_cannot_be_pickled_is_said_not_raised():
     assert [run.status for run in runs] == ["explained"] * 3
 
 
+def test_a_spool_that_cannot_be_written_leaves_the_search_as_it_is():
+    scorer = ExplainingScorer("accuracy", X)
+    (RunHistory().directory / "spool").write_text("a file where the folder would be")
+    search = searched("grid", scorer, n_jobs=2, refit=False)
+    np.testing.assert_equal(
+        without_times(search.cv_results_), without_times(searched("grid", "accuracy", refit=False).cv_results_)
+    )
+    runs = scorer.explain(search)
+    assert [run.status for run in runs] == ["failed"] * 3
+    assert all("wrote no file into the history" in run.why for run in runs)
+    assert scorer.history.search(runs[0].search)["task"] == "classification"
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores")
 def test_a_candidate_that_fails_has_a_run_that_says_so():
     scorer = ExplainingScorer("accuracy", X)
