@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -24,6 +25,11 @@ from automl_explain.integrations._spool import Spooled
 ALIKE = (
     "the scorer has served two searches of the same hyperparameters and scores over different rows, so that its models "
     "cannot be told from theirs: explain a search before the scorer serves the next, or give each a scorer of its own"
+)
+
+MIXED = (
+    "the scorer holds more models of these hyperparameters than this search has folds, so that its models cannot be told "
+    "from another search's: explain a search before the scorer serves the next, or give each a scorer of its own"
 )
 
 
@@ -96,6 +102,8 @@ class Candidate:
         The candidate, not fitted.
     scores : tuple of dict
         For each split, score by name.
+    error_score : float
+        What the results have in place of a score where fitting or scoring failed.
     found : tuple of Capture
         The models of its folds; empty where one is missing.
     why : str
@@ -107,9 +115,15 @@ class Candidate:
     params: Mapping[str, Any]
     estimator: Any
     scores: tuple[dict[str, float], ...]
+    error_score: float = math.nan
     found: tuple[Capture, ...] = ()
     why: str = ""
     failed: bool = False
+
+    def scored(self, split: int) -> bool:
+        """Whether a split has scores, rather than what stands for a failure."""
+        scores = self.scores[split].values()
+        return not (any(map(math.isnan, scores)) or all(score == self.error_score for score in scores))
 
     @cached_property
     def key(self) -> str:
@@ -135,8 +149,11 @@ def match(search: Any, captures: Sequence[Capture]) -> tuple[list[Candidate], li
     ordered = sorted(captures, key=lambda capture: capture.at)
     places, length = _stretches(candidates, ordered)
     stretches = [ordered[start : start + length] for start in places]
+    stretches = [stretch for stretch in stretches if not _of_several_tables(search, stretch)]
     if any({one.rows for one in other} != {one.rows for one in stretches[0]} for other in stretches[1:]):
         return [replace(candidate, why=ALIKE, failed=True) for candidate in candidates], list(captures)
+    if not stretches and _is_mixed(search, candidates, ordered):
+        return [replace(candidate, why=MIXED, failed=True) for candidate in candidates], list(captures)
     own = stretches[0] if stretches else ordered
     matched, left = _matched(candidates, own)
     taken = set(own).difference(left)
@@ -187,16 +204,37 @@ def metric_of(search: Any) -> tuple[str, Any]:
 def _lines(search: Any) -> Iterator[Candidate]:
     """The candidates of a search's results, without models."""
     results = search.cv_results_
+    error_score = math.nan if search.error_score == "raise" else float(search.error_score)
     for number, params in enumerate(results["params"]):
         estimator = clone(search.estimator).set_params(**clone(params, safe=False))
         scores = tuple(_split_scores(results, number, split) for split in range(search.n_splits_))
-        yield Candidate(params, estimator, scores)
+        yield Candidate(params, estimator, scores, error_score)
+
+
+def _is_mixed(search: Any, candidates: Sequence[Candidate], captures: Sequence[Capture]) -> bool:
+    """Whether captures are more, or of more sets of rows, than the folds of one search."""
+    folds: Counter[str] = Counter()
+    for candidate in candidates:
+        folds[candidate.key] += len(candidate.scores)
+    own = [capture for capture in captures if capture.key in folds]
+    held = Counter(capture.key for capture in own)
+    return any(held[key] > folds[key] for key in held) or _of_several_tables(search, own)
+
+
+def _of_several_tables(search: Any, captures: Sequence[Capture]) -> bool:
+    """Whether captures are of more sets of rows than one search has folds."""
+    rows = {capture.rows for capture in captures if not capture.why}
+    n_folds: int = search.n_splits_ * getattr(search, "n_iterations_", 1)
+    return len(rows) > n_folds
 
 
 def _stretches(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tuple[list[int], int]:
     """Where captures begin that are, taken together, those of all scored folds, and how many these are."""
     wanted = [
-        hash((one.key, *sorted(scores.items()))) for one in candidates for scores in one.scores if _scored(scores)
+        hash((one.key, *sorted(scores.items())))
+        for one in candidates
+        for split, scores in enumerate(one.scores)
+        if one.scored(split)
     ]
     sums = [0, *accumulate(hash((one.key, *sorted(one.scores.items()))) for one in ordered)]
     length, total = len(wanted), sum(wanted)
@@ -212,23 +250,34 @@ def _matched(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tup
     by_key: dict[str, list[Capture]] = {}
     for capture in ordered:
         by_key.setdefault(capture.key, []).append(capture)
-    matched = [_with_models(candidate, by_key.get(candidate.key, [])) for candidate in candidates]
+    alike = Counter(candidate.key for candidate in candidates)
+    # Folds may have equal rows, as those of LeaveOneOut where rows are repeated: each candidate has its share of them.
+    times = {
+        fold: math.ceil(count / max(alike[fold[0]], 1))
+        for fold, count in Counter((c.key, c.rows) for c in ordered).items()
+    }
+    matched = [_with_models(candidate, by_key.get(candidate.key, []), times) for candidate in candidates]
     return matched, [capture for left in by_key.values() for capture in left]
 
 
-def _with_models(candidate: Candidate, captures: list[Capture]) -> Candidate:
-    """The candidate with the captures that gave its scores, taken out of the list; or with why they are not there."""
+def _with_models(candidate: Candidate, captures: list[Capture], times: Mapping[tuple[str, str], int]) -> Candidate:
+    """The candidate with the captures that gave its scores, taken out of the list; or with why they are not there.
+
+    `times` says how many of its folds may have the same rows.
+    """
     found: list[Capture] = []
+    used: Counter[str] = Counter()
     missing: list[int] = []
     for split, scores in enumerate(candidate.scores):
-        one = next((c for c in captures if c.scores == scores and all(c.rows != other.rows for other in found)), None)
+        one = next((c for c in captures if c.scores == scores and used[c.rows] < times[c.key, c.rows]), None)
         if one is None:
             missing.append(split)
         else:
             captures.remove(one)
             found.append(one)
+            used[one.rows] += 1
     if missing:
-        failed = [split for split in missing if not _scored(candidate.scores[split])]
+        failed = [split for split in missing if not candidate.scored(split)]
         why = (
             f"fitting or scoring it failed in split {failed[0]}, so that it has no score"
             if failed
@@ -240,10 +289,6 @@ def _with_models(candidate: Candidate, captures: list[Capture]) -> Candidate:
     if released is not None:
         return replace(candidate, why=released.why, failed=released.failed)
     return replace(candidate, found=tuple(found))
-
-
-def _scored(scores: Mapping[str, float]) -> bool:
-    return not any(map(math.isnan, scores.values()))
 
 
 def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[str, float]:

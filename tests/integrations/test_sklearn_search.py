@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
     KFold,
+    LeaveOneOut,
     RandomizedSearchCV,
 )
 from sklearn.pipeline import Pipeline
@@ -322,3 +323,41 @@ def test_what_cannot_be_told_apart_but_is_the_same_is_explained():
     runs = [scorer.explain(search) for search in searches]
     assert {run.status for run in [*runs[0], *runs[1]]} == {"explained"}
     assert scorer.runs_of(searches[0]) == runs[0] != runs[1]
+
+
+class NotNine(DecisionTreeClassifier):
+    """A tree that cannot be nine levels deep."""
+
+    def fit(self, X, y):
+        if self.max_depth == 9:
+            raise ValueError("nine")
+        return super().fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_failed_folds_of_a_numeric_error_score_do_not_mix_searches_up(first_fails):
+    """Two tables of equal scores, of which each has another column that matters: no model is given to the other."""
+    carried = np.random.default_rng(0).normal(size=120)
+    tables = [np.column_stack([carried, np.zeros(120)]), np.column_stack([np.zeros(120), carried])]
+    scorer = ExplainingScorer("accuracy")
+    searches = [GridSearchCV(NotNine(random_state=0), {"max_depth": [1, 2, 9]}, cv=CV, scoring=scorer, error_score=0.0)
+                .fit(table, carried > 0) for table in tables]  # fmt: skip
+    if first_fails:  # one search's captures do not add up, as where a worker wrote one file less
+        scorer._captures = scorer._captures[1:-1]
+    runs = scorer.explain(searches[1])
+    assert [run.status for run in runs[:3]] == ["failed"] * 3
+    assert all("a scorer of its own" in run.why for run in runs[:3])
+    alone = ExplainingScorer("accuracy")
+    search = GridSearchCV(NotNine(random_state=0), {"max_depth": [1, 2, 9]}, cv=CV, scoring=alone, error_score=0.0)
+    runs = alone.explain(search.fit(tables[1], carried > 0))
+    assert [run.status for run in runs] == ["explained", "explained", "failed", "explained"], [run.why for run in runs]
+    assert "failed in split 0" in runs[2].why
+
+
+def test_folds_of_equal_rows_are_explained():
+    rows = np.vstack([X[:15], X[:1]])
+    scorer = ExplainingScorer("accuracy")
+    search = GridSearchCV(TREE, {"max_depth": [1, 2]}, cv=LeaveOneOut(), scoring=scorer)
+    runs = scorer.explain(search.fit(rows, np.arange(16) % 2))
+    assert {run.status for run in runs} == {"explained"}, [run.why for run in runs]
