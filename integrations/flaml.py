@@ -322,11 +322,14 @@ def over_engineered_columns(model: FittedModel) -> FittedModel:
 
 def _check_parallel(setting: dict[str, Any]) -> None:
     """Refuse a parallel search that cannot begin, or whose models cannot come home, before any time is spent on it."""
-    if setting.get("use_ray") and importlib.util.find_spec("ray") is None:
+    has_ray = importlib.util.find_spec("ray") is not None
+    if setting.get("use_ray") and not has_ray:
         raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'")
-    if setting.get("use_spark"):
+    at_once = (setting.get("n_concurrent_trials") or 1) > 1 and not setting.get("use_ray")
+    # FLAML takes Spark by itself for several trials at a time, where Ray is not installed.
+    if setting.get("use_spark") or (at_once and not has_ray and importlib.util.find_spec("pyspark") is not None):
         raise InvalidInputError(
-            "With use_spark=True models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
+            "With Spark models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
             "use_ray=True instead, or in this process, or pass model_explainability=False and explain the final model with "
             "explain_model."
         )

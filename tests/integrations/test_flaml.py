@@ -351,8 +351,14 @@ def test_tasks_without_explanation_are_refused_before_the_search(task):
 
 
 def test_other_processes_are_refused_before_the_search():
-    with pytest.raises(InvalidInputError, match="use_spark"):
+    with pytest.raises(InvalidInputError, match="With Spark models stay in Spark's worker processes"):
         AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", use_spark=True)
+
+
+def test_spark_that_flaml_would_take_by_itself_is_refused_too(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else object())
+    with pytest.raises(InvalidInputError, match="With Spark"):
+        AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", n_concurrent_trials=2)
 
 
 def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
