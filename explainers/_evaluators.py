@@ -30,7 +30,7 @@ from automl_explain.explainers._model import (
     OwnValues,
     Prepared,
 )
-from automl_explain.explainers._outputs import all_outputs
+from automl_explain.explainers._outputs import every_output
 from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._trees import Trees
 
@@ -84,7 +84,7 @@ class Evaluator:
 
     def every_output(self, outputs: Outputs) -> Outputs:
         """Return outputs, last axis S, with one for each output of the model."""
-        return np.moveaxis(all_outputs(np.moveaxis(outputs, -1, 0), self._model), 0, -1)
+        return every_output(outputs, self._model)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
@@ -214,7 +214,7 @@ class _CompositeOutputs(Evaluator):
         if self._final is not None:
             found = self._final(self._read(parts), rows, coalitions)
             if found is not None:
-                return self._settled(*found, rows, coalitions)
+                return self._settled(self._final, *found, rows, coalitions)
             self._final = None  # its library rounds otherwise: mixed rows are predicted
         shape = len(rows), len(self._background), len(coalitions)
         columns = np.concatenate(
@@ -233,12 +233,14 @@ class _CompositeOutputs(Evaluator):
         flat = columns.reshape(len(rows) * len(coalitions), -1)
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
-    def _settled(self, outputs: Outputs, doubts: Doubts, rows: Table, coalitions: Coalitions) -> Outputs:
+    def _settled(
+        self, final: FinalTrees, outputs: Outputs, doubts: Doubts, rows: Table, coalitions: Coalitions
+    ) -> Outputs:
         """Return outputs with those in doubt predicted by the model itself."""
-        row, other, which = np.nonzero(doubts)
-        if len(row):
-            mixed = Mixer(rows, self._background).mix(row, other, coalitions[which][:, self._players])
-            outputs[row, other, which] = predict_finite(self._model, mixed)[:, -outputs.shape[-1] :]
+        which = np.nonzero(doubts)
+        if len(which[0]):
+            mixed = final.mixed(which, rows, coalitions)
+            outputs[which] = predict_finite(self._model, mixed)[:, -outputs.shape[-1] :]
         return outputs
 
     def _read(self, parts: list[Outputs]) -> Outputs:

@@ -28,7 +28,7 @@ from automl_explain.explainers._leaf_sets import (
     sets_of_rows,
 )
 from automl_explain.explainers._links import Link, LinkFunction, find_link
-from automl_explain.explainers._outputs import all_outputs
+from automl_explain.explainers._outputs import every_output
 from automl_explain.explainers._table import Mixer, Table
 from automl_explain.explainers._tree_paths import (
     GENERAL,
@@ -152,10 +152,9 @@ class FinalTrees:
             self._link = self._compared(sure, sums, read, rows, coalitions)
         if self._link is None:
             return None
-        return self._link(sums) if LinkFunction(self._link).elementwise else self._link(self._all(sums)), doubts
-
-    def _all(self, sums: Floats) -> Floats:
-        return np.asarray(np.moveaxis(all_outputs(np.moveaxis(sums, -1, 0), self._final.model), 0, -1))
+        return self._link(sums) if LinkFunction(self._link).elementwise else self._link(
+            every_output(sums, self._final.model)
+        ), doubts
 
     def _sets(self, rows: Table) -> Words:
         """Return what the splits on columns passed through leave of each row, (n, P, W)."""
@@ -163,7 +162,8 @@ class FinalTrees:
         matrix = as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
-    def _mixed(self, which: Which, rows: Table, coalitions: Coalitions) -> Any:
+    def mixed(self, which: Which, rows: Table, coalitions: Coalitions) -> Any:
+        """Return some mixed rows in the stack's engineered format."""
         row, other, coalition = which
         return Mixer(rows, self._background).mix(row, other, coalitions[coalition][:, self._players])
 
@@ -173,7 +173,7 @@ class FinalTrees:
         That is by much more than the outputs were found to differ from those of the members' own libraries.
         """
         row, other, coalition = which
-        library = self._member_outputs(self._mixed(which, rows, coalitions))[:, self._final.reads]
+        library = self._member_outputs(self.mixed(which, rows, coalitions))[:, self._final.reads]
         gap = np.abs(read[row, other, :, coalition] - library).max(axis=0)
         return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=0)))
 
@@ -182,8 +182,9 @@ class FinalTrees:
         row, other, coalition = which
         if not len(row):
             return None
-        library = self._final.predict(read[row, other, :, coalition], self._mixed(which, rows, coalitions))
-        return find_link(self._final.model.output_space, self._final.space, self._all(sums[which]), library)
+        final = self._final
+        library = final.predict(read[row, other, :, coalition], self.mixed(which, rows, coalitions))
+        return find_link(final.model.output_space, final.space, every_output(sums[which], final.model), library)
 
 
 def _some(*shape: int) -> Which:

@@ -32,3 +32,8 @@ def all_outputs(
     second = values[0]
     first: Any = -second if centred or model.output_space != "probability" else 1.0 - second
     return np.stack([first, second])
+
+
+def every_output(outputs: npt.NDArray[np.float64], model: FittedModel) -> npt.NDArray[np.float64]:
+    """Return outputs of a structure, last axis, with one for each output of the model: as `all_outputs`, which has it first."""
+    return np.moveaxis(all_outputs(np.moveaxis(outputs, -1, 0), model), 0, -1)
