@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import train_test_split
@@ -27,7 +28,7 @@ REGRESSORS = {
 def test_values_add_up_to_the_predictions_and_rankings_hold_together(dataset, kind):
     data = DATASETS[dataset]()
     train, test, labels, _ = train_test_split(data.data, data.target, test_size=0.2, random_state=7)
-    model = (REGRESSORS if dataset == "diabetes" else CLASSIFIERS)[kind].fit(train, labels)
+    model = clone((REGRESSORS if dataset == "diabetes" else CLASSIFIERS)[kind]).fit(train, labels)
     features = [str(name) for name in data.feature_names]
     explainer = TabularExplainer(model, train, features=features, nsamples=200, background_size=20)
     explanation = explainer.explain_local(test[:3])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import xgboost
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -35,7 +36,7 @@ def case(request):
     data, kind = request.param
     X, y = LOADERS[data](return_X_y=True, as_frame=True)
     X_train, X_test, y_train, _ = train_test_split(X, y, test_size=0.2, random_state=7)
-    model = MODELS[kind][data == "diabetes"].fit(X_train, y_train)
+    model = clone(MODELS[kind][data == "diabetes"]).fit(X_train, y_train)
     rows = X_test.iloc[:4]
     explainer = TabularExplainer(model, X_train.iloc[:60], nsamples=600 if kind == "svc" else None)
     return data, kind, model, rows, explainer.explain_local(rows)
