@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numba
@@ -42,13 +44,23 @@ def count_threads(n_jobs: int | None) -> int:
     return os.cpu_count() or 1
 
 
+@lru_cache(maxsize=1)
+def _helpers() -> ThreadPoolExecutor:
+    """Return threads that wait for work: to start some for each call takes longer than a small explanation."""
+    return ThreadPoolExecutor(count_threads(None), "automl-explain")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a forked process has none of these threads
+
+
 def run_blocks(
     task: Callable[[_Work], int],
     blocks: Sequence[_Work],
     n_jobs: int | None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Run `task` on every block, on threads when that can help.
+    """Run `task` on every block, on threads when that can help; this thread is one of them.
 
     Parameters
     ----------
@@ -61,12 +73,32 @@ def run_blocks(
     progress : callable, optional
         Called in this thread with the number of rows finished since the last call.
     """
-    n_threads = min(count_threads(n_jobs), len(blocks))
-    report = progress or (lambda _rows: None)
-    if n_threads <= 1:
-        for block in blocks:
-            report(task(block))
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        for rows in pool.map(task, blocks):
-            report(rows)
+    waiting, finished = deque(blocks), deque[int]()
+    n_helpers = min(count_threads(n_jobs), len(blocks)) - 1
+
+    def work(each: Callable[[], object]) -> None:
+        try:
+            while waiting:
+                try:
+                    block = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                finished.append(task(block))
+                each()
+        except BaseException:
+            waiting.clear()
+            raise
+
+    def report() -> None:
+        if progress is not None and finished:
+            progress(sum(finished.popleft() for _ in range(len(finished))))
+
+    helpers = [_helpers().submit(work, lambda: None) for _ in range(n_helpers)]
+    try:
+        work(report)
+    finally:
+        started = [helper for helper in helpers if not helper.cancel()]
+        wait(started)  # what they write to must not be left while they write
+    for helper in started:
+        helper.result()
+    report()
