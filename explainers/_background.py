@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._model import FittedModel
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Rows, Table, as_table
 from automl_explain.explainers._table_formats import row_weights
 from automl_explain.explainers._tree_paths import as_weights

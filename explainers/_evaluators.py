@@ -7,16 +7,12 @@ background row and every coalition, where present players take the row's columns
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
-from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._final_trees import Doubts, FinalTrees
 from automl_explain.explainers._links import LinkFunction
@@ -31,6 +27,7 @@ from automl_explain.explainers._model import (
     Prepared,
 )
 from automl_explain.explainers._outputs import every_output
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._trees import Trees
 
@@ -48,8 +45,6 @@ LATTICE_PLAYERS = 14
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
 
-FEW_ROWS = 1024
-"""Rows up to which a model predicts in this thread: forests with `n_jobs` take longer to wake their threads."""
 ENOUGH_TO_COMPARE = 16
 """Background rows from which their mixtures say how far a stack's members are from their libraries."""
 
@@ -282,25 +277,6 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
     Opaque: _Predicted,
 }
 """Structure -> how its outputs for mixed rows are computed."""
-
-
-def predict_finite(model: FittedModel, data: Any) -> Matrix:
-    """Return a model's outputs for engineered rows; a Shapley value needs numbers.
-
-    Raises
-    ------
-    InvalidInputError
-        If an output is NaN or infinite.
-    """
-    few = data.shape[0] <= FEW_ROWS
-    with joblib.parallel_config("sequential") if few else nullcontext():
-        outputs = model.predict(data)
-    if not np.isfinite(outputs).all():
-        raise InvalidInputError(
-            f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
-            f"{model.output_space}; a Shapley value needs finite outputs."
-        )
-    return outputs
 
 
 def _mean(outputs: Outputs, share: Matrix | None) -> Outputs:

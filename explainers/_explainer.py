@@ -19,7 +19,6 @@ from automl_explain.explainers._errors import (
     InvalidInputError,
     UnsupportedModelError,
 )
-from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space, raw_players
 from automl_explain.explainers._fidelity import Fidelity
@@ -31,6 +30,7 @@ from automl_explain.explainers._model import FittedModel, Linear, Opaque
 from automl_explain.explainers._names import class_names, feature_names
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._predict_function import describe_function
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._sampling import as_policy, batch_rows, explain_in_batches

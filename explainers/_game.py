@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._design import Coalitions
-from automl_explain.explainers._evaluators import evaluator, predict_finite
+from automl_explain.explainers._evaluators import evaluator
 from automl_explain.explainers._model import FittedModel, Matrix
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Table
 
 BYTE_BUDGET = 64 * 2**20

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from scipy.linalg import solve
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
-from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._feature_space import in_feature_space
 from automl_explain.explainers._names import class_names, find_column, input_names
 from automl_explain.explainers._neighbourhood import DISCRETIZERS, Drawn, Neighbourhood
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._sampling import as_policy

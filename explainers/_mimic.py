@@ -12,11 +12,11 @@ import numpy.typing as npt
 from automl_explain.explainers._augment import draw_between_neighbours
 from automl_explain.explainers._engine import Engine, Question
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._evaluators import predict_finite
 from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._fidelity import Fidelity, measure_fidelity
 from automl_explain.explainers._model import FittedModel, Linear
+from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._rules import build_engine
 from automl_explain.explainers._surrogate_columns import Encoding
