@@ -12,8 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers._jit import inlined, kernel
-from automl_explain.explainers._lanes import LANES, add_where_equal, count_bits
-from automl_explain.explainers._tree_paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
+from automl_explain.explainers._lanes import LANES, add_where_equal, count_bits, first_bit
+from automl_explain.explainers._tree_paths import Bools, Floats, Ints, Longs, Paths, Rows, Words, rows_left
+
+LATTICE_TESTS = 16
+"""Coalitions of a pair that cost as much as a test of one coalition on all its cubes."""
 
 
 class Cubes(NamedTuple):
@@ -35,6 +38,23 @@ class Cubes(NamedTuple):
     leaf: Ints
 
 
+class Leaves(NamedTuple):
+    """What the leaves of an ensemble of K outputs add.
+
+    Parameters
+    ----------
+    values : ndarray, shape (M, V)
+        Outputs of the leaves; a single one is added to output ``column[leaf]``.
+    column : ndarray of int32, shape (M,)
+    base : ndarray, shape (K,)
+        Outputs before any leaf is added.
+    """
+
+    values: Floats
+    column: Ints
+    base: Floats
+
+
 @kernel
 def split_masks(paths: Paths, rows: Rows, block: int, masks: Words) -> None:
     """Write the mask of the rows of a block that each split sends left, (M,)."""
@@ -45,30 +65,31 @@ def split_masks(paths: Paths, rows: Rows, block: int, masks: Words) -> None:
 
 @kernel
 def find_cubes(
-    paths: Paths, row_masks: Words, other_masks: Words, n_others: int, cubes: Cubes, branches: Longs, path: Words
-) -> int:
-    """Write the cubes of a row (bit 0 of `row_masks`) with the rows of a block; return how many rows were done.
+    paths: Paths, row_masks: Words, row: np.uint64, other_masks: Words, others: tuple[int, int], cubes: Cubes,
+    branches: Longs, path: Words,
+) -> int:  # fmt: skip
+    """Write the cubes of a row with background rows, both counted within their blocks; return where it stopped.
 
-    There are fewer than `n_others` when the next one's cubes might not fit. Working space: `branches` (P, 3), `path`
+    That is before the end of `others` when the next one's cubes might not fit. Working space: `branches` (P, 3), `path`
     (2, words).
     """
     n_cubes, n_leaves = 0, (len(row_masks) + len(paths.router.roots)) // 2
     cubes.first[0] = 0
-    for other in range(n_others):
+    for other in range(others[0], others[1]):
         if n_cubes + n_leaves > len(cubes.leaf):
             return other
         for tree in range(len(paths.router.roots)):
             n_cubes = _find_in_tree(
-                paths, tree, row_masks, other_masks, np.uint64(other), cubes, n_cubes, branches, path
+                paths, tree, row_masks, row, other_masks, np.uint64(other), cubes, n_cubes, branches, path
             )
-        cubes.first[other + 1] = n_cubes
-    return n_others
+        cubes.first[other - others[0] + 1] = n_cubes
+    return others[1]
 
 
 @inlined
 def _find_in_tree(
-    paths: Paths, tree: int, row_masks: Words, other_masks: Words, other: np.uint64, cubes: Cubes, n_cubes: int,
-    branches: Longs, path: Words,
+    paths: Paths, tree: int, row_masks: Words, row: np.uint64, other_masks: Words, other: np.uint64, cubes: Cubes,
+    n_cubes: int, branches: Longs, path: Words,
 ) -> int:  # fmt: skip
     """Add the cubes of one tree; `branches` holds the open ones: player, node on the other side, 1 while present."""
     left, right, one = paths.router.left, paths.router.right, np.uint64(1)
@@ -77,7 +98,7 @@ def _find_in_tree(
         path[0, word] = path[1, word] = 0
     while True:
         while left[node] >= 0:
-            goes, other_goes = row_masks[node] & one, (other_masks[node] >> other) & one
+            goes, other_goes = (row_masks[node] >> row) & one, (other_masks[node] >> other) & one
             taken = left[node] if goes else right[node]
             if goes != other_goes:
                 player = paths.player[taken]
@@ -108,78 +129,146 @@ def _find_in_tree(
 
 
 @kernel
-def add_cubes(
-    cubes: Cubes, n_others: int, values: Floats, column: Ints, masks: Words, n_outputs: int, out: Floats
+def write_lattices(
+    cubes: Cubes, n_others: int, leaves: Leaves, pair: int, players: Bools, first: Longs, place: Longs, out: Floats
 ) -> None:
-    """Add the outputs of the n coalitions in `masks` (words, n) to `out`, flat (B, K, n); n is a multiple of LANES.
+    """Write the outputs of all coalitions of each pair's players, from the pair of the first background row on.
 
-    `values` (M, V) are the leaves' outputs; a single one is added to output ``column[leaf]``.
+    `players` (pairs, P) are those of each pair, and its outputs begin at ``first[pair]`` of `out`, flat (K, mixed rows).
+    Working space: `place` (64 words,).
     """
-    (n_words, n), n_columns, flat = masks.shape, values.shape[1], masks.reshape(-1)
-    step = 64 * LANES  # coalitions whose sums stay in the first cache
-    for start in range(0, n, step):
-        count = min(step, n - start)
-        for other in range(n_others):
-            for cube in range(cubes.first[other], cubes.first[other + 1]):
-                leaf = cubes.leaf[cube]
-                for c in range(n_columns):
-                    v, to = values[leaf, c], (other * n_outputs + (c if n_columns > 1 else column[leaf])) * n + start
-                    if n_words == 1:
-                        present, tested = cubes.present[cube, 0], cubes.tested[cube, 0]
-                        add_where_equal(flat, start, count, tested, present, v, out, to)
-                    else:
-                        for s in range(count):
-                            fits = True
-                            for word in range(n_words):
-                                fits &= masks[word, start + s] & cubes.tested[cube, word] == cubes.present[cube, word]
-                            out[to + s] += v if fits else 0.0
+    for other in range(n_others):
+        d = 0
+        for player in range(players.shape[1]):
+            if players[pair + other, player]:
+                place[player] = d
+                d += 1
+        _write_lattice(cubes, other, leaves, place, 1 << d, out, first[pair + other], len(out) // len(leaves.base))
 
 
 @kernel
-def add_all_coalitions(cubes: Cubes, n_others: int, values: Floats, column: Ints, out: Floats) -> None:
-    """Add the outputs of all 2^P coalitions to `out` (B, K, 2^P), coalition S at place S.
+def write_coalitions(
+    cubes: Cubes, n_others: int, leaves: Leaves, pair: int, masks: Words, n: int, place: Longs, number: Longs,
+    lattice: Floats, sums: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Write the outputs of the same n coalitions for each pair, from the pair of the first background row on.
+
+    `masks` (words, n and some more, a multiple of LANES) are the coalitions; outputs of a pair begin at n * pair of `out`,
+    flat (K, mixed rows). Of few players that matter to a pair, all coalitions are cheaper than a test of each one asked
+    for. Working space: `place` (64 words,), `number` (n and some more,), `lattice` (K * largest lattice,), `sums` (as
+    many as `number`,).
+    """
+    n_outputs, n_words = len(leaves.base), len(masks)
+    stride = len(out) // n_outputs
+    for other in range(n_others):
+        d = _place_players(cubes, other, place)
+        at = (pair + other) * n
+        if d < 60 and (1 << d) <= min(LATTICE_TESTS * n, len(lattice) // n_outputs):
+            _write_lattice(cubes, other, leaves, place, 1 << d, lattice, 0, 1 << d)
+            number[:] = 0
+            for player in range(64 * n_words):
+                if place[player] >= 0:
+                    word, bit, to = player >> 6, np.uint64(player & 63), place[player]
+                    for s in range(n):
+                        number[s] |= np.int64((masks[word, s] >> bit) & np.uint64(1)) << to
+            for k in range(n_outputs):
+                for s in range(n):
+                    out[k * stride + at + s] = lattice[(k << d) + number[s]]
+        else:
+            for k in range(n_outputs):
+                sums[:] = leaves.base[k]
+                _add_cubes(cubes, other, leaves, k, masks, sums)
+                for s in range(n):
+                    out[k * stride + at + s] = sums[s]
+
+
+@inlined
+def _place_players(cubes: Cubes, other: int, place: Longs) -> int:
+    """Count the players that matter to a pair, and write the place of each among them, -1 for the other ones."""
+    d = 0
+    for word in range(cubes.tested.shape[1]):
+        tested = np.uint64(0)
+        for cube in range(cubes.first[other], cubes.first[other + 1]):
+            tested |= cubes.tested[cube, word]
+        for bit in range(64):
+            matters = (tested >> np.uint64(bit)) & np.uint64(1)
+            place[64 * word + bit] = d if matters else -1
+            d += int(matters)
+    return d
+
+
+@inlined
+def _write_lattice(
+    cubes: Cubes, other: int, leaves: Leaves, place: Longs, size: int, out: Floats, at: int, stride: int
+) -> None:
+    """Write the outputs of all coalitions of the placed players to flat `out`, output k from ``k * stride + at`` on.
 
     A cube is the signed sum of the up-sets of P with each part of N (inclusion and exclusion); all up-sets are then
     filled by one fast zeta transform.
     """
-    n_columns, size = values.shape[1], out.shape[2]
-    for other in range(n_others):
-        for cube in range(cubes.first[other], cubes.first[other + 1]):
-            leaf, present = cubes.leaf[cube], cubes.present[cube, 0]
-            absent = cubes.tested[cube, 0] ^ present
-            for c in range(n_columns):
-                k = c if n_columns > 1 else column[leaf]
-                part = absent
-                while True:
-                    sign = 1.0 - 2.0 * (count_bits(part) & 1)
-                    out[other, k, present | part] += values[leaf, c] * sign
-                    if part == 0:
-                        break
-                    part = (part - np.uint64(1)) & absent
-        for k in range(out.shape[1]):
-            bit = 1
-            while bit < size:
-                for start in range(0, size, 2 * bit):
-                    for s in range(start, start + bit):
-                        out[other, k, s + bit] += out[other, k, s]
-                bit *= 2
+    n_outputs, n_columns = len(leaves.base), leaves.values.shape[1]
+    for k in range(n_outputs):
+        out[k * stride + at : k * stride + at + size] = 0.0
+        out[k * stride + at] = leaves.base[k]
+    for cube in range(cubes.first[other], cubes.first[other + 1]):
+        present, absent = np.uint64(0), np.uint64(0)
+        for word in range(cubes.tested.shape[1]):
+            tested, inside = cubes.tested[cube, word], cubes.present[cube, word]
+            while tested:
+                bit = first_bit(tested)
+                placed = np.uint64(1) << np.uint64(place[64 * word + bit])
+                if (inside >> np.uint64(bit)) & np.uint64(1):
+                    present |= placed
+                else:
+                    absent |= placed
+                tested &= tested - np.uint64(1)
+        leaf = cubes.leaf[cube]
+        for c in range(n_columns):
+            to, part = (c if n_columns > 1 else leaves.column[leaf]) * stride + at, absent
+            while True:
+                sign = 1.0 - 2.0 * (count_bits(part) & 1)
+                out[to + np.int64(present | part)] += leaves.values[leaf, c] * sign
+                if part == 0:
+                    break
+                part = (part - np.uint64(1)) & absent
+    for k in range(n_outputs):
+        _sum_subsets(out, k * stride + at, size)
 
 
-@kernel
-def add_cube_shares(
-    cubes: Cubes, n_others: int, values: Floats, column: Ints, weights: Floats, gain: Floats, loss: Floats, phi: Floats
-) -> None:
-    """Add the Shapley values to `phi` (K, P): a cube gives ``gain[p, q]`` of its output to P, takes ``loss`` from N."""
-    n_columns, n_words = values.shape[1], cubes.present.shape[1]
-    for other in range(n_others):
+@inlined
+def _sum_subsets(out: Floats, at: int, size: int) -> None:
+    """Give each of `size` coalitions, in binary order, the sum over its subsets; the lowest players four at a time."""
+    bit = 1
+    if size >= 4:
+        for s in range(at, at + size, 4):
+            none, one, two = out[s], out[s + 1], out[s + 2]
+            out[s + 1], out[s + 2], out[s + 3] = none + one, none + two, none + one + two + out[s + 3]
+        bit = 4
+    while bit < size:
+        for start in range(at, at + size, 2 * bit):
+            for s in range(start, start + bit):
+                out[s + bit] += out[s]
+        bit *= 2
+
+
+@inlined
+def _add_cubes(cubes: Cubes, other: int, leaves: Leaves, k: int, masks: Words, sums: Floats) -> None:
+    """Add output k of the coalitions in `masks` to `sums`, by a test of each coalition on each cube."""
+    (n_words, n), n_columns, flat = masks.shape, leaves.values.shape[1], masks.reshape(-1)
+    step = 64 * LANES  # coalitions whose sums stay in the first cache
+    for start in range(0, n, step):
+        count = min(step, n - start)
         for cube in range(cubes.first[other], cubes.first[other + 1]):
-            leaf, p, q = cubes.leaf[cube], 0, 0
-            for word in range(n_words):
-                p += count_bits(cubes.present[cube, word])
-                q += count_bits(cubes.tested[cube, word] ^ cubes.present[cube, word])
-            for player in range(phi.shape[1]):
-                word, bit = player >> 6, np.uint64(1) << np.uint64(player & 63)
-                if cubes.tested[cube, word] & bit:
-                    share = gain[p, q] if cubes.present[cube, word] & bit else -loss[p, q]
-                    for c in range(n_columns):
-                        phi[c if n_columns > 1 else column[leaf], player] += weights[other] * share * values[leaf, c]
+            leaf = cubes.leaf[cube]
+            if n_columns == 1 and leaves.column[leaf] != k:
+                continue
+            v = leaves.values[leaf, k if n_columns > 1 else 0]
+            if n_words == 1:
+                present, tested = cubes.present[cube, 0], cubes.tested[cube, 0]
+                add_where_equal(flat, start, count, tested, present, v, sums, start)
+            else:
+                for s in range(start, start + count):
+                    fits = True
+                    for word in range(n_words):
+                        fits &= masks[word, s] & cubes.tested[cube, word] == cubes.present[cube, word]
+                    sums[s] += v if fits else 0.0

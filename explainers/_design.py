@@ -9,7 +9,6 @@ from math import comb
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers._third_order import ThirdOrderFit
@@ -46,11 +45,6 @@ class Design:
     share: Map
     blocks: tuple[tuple[Map, Map], ...] = ()
 
-    @property
-    def exact(self) -> bool:
-        """Whether every coalition is there, so that the values have no sampling error."""
-        return not self.blocks
-
 
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
@@ -76,24 +70,6 @@ def coalition_bytes(n_players: int) -> int:
 
 @lru_cache(maxsize=4)
 def _make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
-    if n_players <= 1:
-        return Design(np.zeros((0, n_players), dtype=bool), np.zeros((n_players, 0)), np.ones(n_players))
-    if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
-        return _full_design(n_players)
-    return _sampled_design(n_players, n_coalitions, random_state)
-
-
-def _full_design(n_players: int) -> Design:
-    numbers = np.arange(1, 2**n_players - 1, dtype=np.int64)
-    coalitions = (numbers[:, None] >> np.arange(n_players)) & 1 == 1
-    size = coalitions.sum(axis=1)
-    joined = np.exp(gammaln(size) + gammaln(n_players - size + 1) - gammaln(n_players + 1))
-    left = np.exp(gammaln(size + 1) + gammaln(n_players - size) - gammaln(n_players + 1))
-    estimate = np.where(coalitions, joined[:, None], -left[:, None]).T
-    return Design(coalitions, np.ascontiguousarray(estimate), np.full(n_players, 1.0 / n_players))
-
-
-def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     halves: list[Coalitions] = []
     weights: list[Map] = []
     sampled: list[npt.NDArray[np.bool_]] = []

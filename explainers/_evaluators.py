@@ -1,21 +1,31 @@
 """How the outputs of mixed rows are computed: one way per structure, all of the same shape.
 
-An evaluator is made for a background; for rows and coalitions of players it returns the outputs of every row, every
-background row and every coalition, where present players take the row's columns and absent ones the background row's.
+An evaluator is made for a background; `MixedRows` say which explained rows, background rows and coalitions of players:
+present players take the row's columns and absent ones the background row's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._cubes import CoalitionGame
 from automl_explain.explainers._design import Coalitions
+from automl_explain.explainers._engine import pool_players
 from automl_explain.explainers._final_model import FinalModel
-from automl_explain.explainers._final_trees import Doubts, FinalTrees
+from automl_explain.explainers._final_trees import FinalTrees
 from automl_explain.explainers._links import LinkFunction
+from automl_explain.explainers._mixed_rows import (
+    MixedRows,
+    add_steps,
+    differences,
+    players_that_differ,
+    tables_differ,
+)
 from automl_explain.explainers._model import (
     Composite,
     FittedModel,
@@ -26,13 +36,14 @@ from automl_explain.explainers._model import (
     OwnValues,
     Prepared,
 )
-from automl_explain.explainers._outputs import every_output
+from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Mixer, Rows, Table
+from automl_explain.explainers._tree_paths import Bools
 from automl_explain.explainers._trees import Trees
 
 Outputs = npt.NDArray[np.float64]
-"""(n, B, m, K): rows, background rows, coalitions, outputs."""
+"""(S, mixed rows): one output, that of the second of two classes, or all of the model's."""
 
 Means = npt.NDArray[np.float64]
 """(n, m, K): rows, coalitions, outputs; means over the background."""
@@ -40,11 +51,8 @@ Means = npt.NDArray[np.float64]
 Players = npt.NDArray[np.intp]
 """(f,): the player of each column."""
 
-LATTICE_PLAYERS = 14
-"""Players up to which a tree ensemble's outputs for all coalitions are computed even where some are asked for."""
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
-
 ENOUGH_TO_COMPARE = 16
 """Background rows from which their mixtures say how far a stack's members are from their libraries."""
 
@@ -66,20 +74,23 @@ class Evaluator:
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         self._model, self._background, self._players, self._n_jobs = model, background, players, n_jobs
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        """Return (n, B, m, S) for n rows and coalitions of players, (m, P).
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        """Return which players may change the output of n rows with each background row, (n, B, P)."""
+        return tables_differ(rows, self._background, self._players, n_players)
 
-        S is 1, for the second of two classes, or the number of the model's outputs.
-        """
+    def outputs(self, asked: MixedRows) -> Outputs:
+        """Return the outputs of mixed rows; where pairs have players of their own, at least those that matter."""
         raise NotImplementedError
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """Return the means over the background, (n, m, K), weighted by the share of each row, (B,), if there is one."""
-        return self.every_output(_mean(self.outputs(rows, coalitions), share))
+        """Return the means over the background of the outputs of coalitions, weighted by the share of each row, (B,)."""
+        asked = MixedRows.of_coalitions(rows, len(self._background), coalitions)
+        outputs = self.outputs(asked).reshape(-1, len(rows), len(self._background), len(coalitions))
+        return np.moveaxis(self.every_output(np.average(outputs, axis=2, weights=share)), 0, -1)
 
     def every_output(self, outputs: Outputs) -> Outputs:
-        """Return outputs, last axis S, with one for each output of the model."""
-        return every_output(outputs, self._model)
+        """Return outputs, first axis S, with one for each output of the model."""
+        return all_outputs(outputs, self._model)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
@@ -88,50 +99,61 @@ def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: i
 
 
 class _Predicted(Evaluator):
-    """Any model: each distinct mixed row of a (row, background row) pair is predicted once."""
+    """Any model: each distinct mixed row of a pair is predicted once."""
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        mixer = Mixer(rows, self._background)
-        different = mixer.differences().reshape(-1, rows.n_columns)
+    def outputs(self, asked: MixedRows) -> Outputs:
+        mixer, columns = Mixer(asked.rows, self._background), self._players
+        if asked.coalitions is None:
+            which, inverse = np.arange(len(asked)), None
+        else:
+            which, inverse = self._distinct(mixer, asked, asked.coalitions)
+        per_batch = max(1, BYTE_BUDGET // (16 * max(1, len(columns))))
+        parts = []
+        for start in range(0, len(which), per_batch):
+            row, other, present = asked.present(which[start : start + per_batch])
+            parts.append(predict_finite(self._model, mixer.mix(row, other, present[:, columns])))
+        found = np.concatenate(parts)
+        return np.ascontiguousarray((found if inverse is None else found[inverse]).T)
+
+    def _distinct(self, mixer: Mixer, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
+        """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
         columns = coalitions[:, self._players]
-        m, width = columns.shape
-        pairs = np.indices((len(rows), len(self._background))).reshape(2, -1).T
-        per_batch = max(1, BYTE_BUDGET // (16 * max(1, width) * m))
-        parts = [
-            self._pairs(mixer, pairs[i : i + per_batch], different[i : i + per_batch], columns)
-            for i in range(0, len(pairs), per_batch)
-        ]
-        return np.concatenate(parts).reshape(len(rows), len(self._background), m, -1)
-
-    def _pairs(self, mixer: Mixer, pairs: Rows, different: Coalitions, columns: Coalitions) -> Matrix:
-        masks, inverses, owners, offset = [], [], [], 0
-        everything = np.arange(len(columns))
-        for position, differs in enumerate(different):
-            distinct, inverse = (columns, everything) if differs.all() else _distinct_rows(columns & differs)
-            masks.append(distinct)
-            inverses.append(inverse + offset)
-            owners.append(np.full(len(distinct), position))
-            offset += len(distinct)
-        owner = np.concatenate(owners)
-        mixed = mixer.mix(pairs[owner, 0], pairs[owner, 1], np.vstack(masks))
-        return predict_finite(self._model, mixed)[np.concatenate(inverses)]
+        different = mixer.differences().reshape(len(asked.players), -1)
+        firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(columns))
+        for pair, differs in enumerate(different):
+            first, inverse = (everything, everything) if differs.all() else _distinct_rows(columns & differs)
+            firsts.append(first + pair * len(columns))
+            inverses.append(inverse + n_distinct)
+            n_distinct += len(first)
+        return np.concatenate(firsts), np.concatenate(inverses)
 
 
 class _LinearOutputs(Evaluator):
     """A linear model: the background row's output plus the differences of the present columns."""
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        structure, model, players = self._model.structure, self._model, self._players
-        assert isinstance(structure, Linear)
-        mine, theirs = model.encode(rows.data), model.encode(self._background.data)
-        steps = (mine[:, None, :] - theirs[None, :, :])[..., None] * structure.coef.T
-        by_player = np.stack(
-            [steps[:, :, players == player].sum(axis=2) for player in range(players.max() + 1)], axis=2
-        )
-        present = coalitions[:, : by_player.shape[2]].astype(np.float64)  # further players have no column
-        outputs = np.einsum("mp,nbpk->nbmk", present, by_player, optimize=True)
-        base = theirs @ structure.coef.T + structure.intercept
-        return np.asarray(outputs + base[None, :, None, :])
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Linear)
+        self._coef, self._theirs = model.structure.coef, model.encode(background.data)
+        self._base = self._theirs @ self._coef.T + model.structure.intercept
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        used = (self._coef != 0.0).any(axis=0)
+        different = differences(self._model.encode(rows.data), self._theirs) & used
+        return players_that_differ(different, self._players, n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        others = slice(asked.others.start, asked.others.stop)
+        mine, theirs = self._model.encode(asked.rows.data), self._theirs[others]
+        by_column = (mine[:, None] - theirs[None]).reshape(-1, mine.shape[1]) * self._coef[:, None]
+        steps = pool_players(by_column, self._players, asked.players.shape[1])
+        base = np.tile(self._base[others], (len(mine), 1)).T
+        if asked.coalitions is not None:
+            present = asked.coalitions.T.astype(np.float64)
+            return np.asarray((steps @ present + base[:, :, None]).reshape(len(steps), -1))
+        out = np.empty((len(steps), len(asked)))
+        add_steps(base, steps, asked.players, asked.first, out)
+        return out
 
 
 class _TreeOutputs(Evaluator):
@@ -142,22 +164,11 @@ class _TreeOutputs(Evaluator):
         assert isinstance(model.structure, Trees)
         self._game = CoalitionGame(model.structure, model.encode(background.data), players)
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        parts = [self._of_row(row, coalitions) for row in self._model.encode(rows.data)]
-        return np.stack(parts).transpose(0, 2, 1, 3)
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return self._game.matters(self._model.encode(rows.data), n_players)
 
-    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """As of any evaluator; the outputs of single background rows are not kept."""
-        parts = [_mean(self._of_row(row, coalitions), share) for row in self._model.encode(rows.data)]
-        return self.every_output(np.stack(parts))
-
-    def _of_row(self, row: Matrix, coalitions: Coalitions) -> Outputs:
-        """Return (m, B, K) for one encoded row."""
-        n_players = self._game.n_players
-        present = coalitions[:, :n_players]  # further players have no column
-        if n_players <= LATTICE_PLAYERS and 2**n_players <= 16 * len(present):
-            return self._game.values(row, n_jobs=self._n_jobs)[present @ (1 << np.arange(n_players))]
-        return self._game.values(row, present, n_jobs=self._n_jobs)
+    def outputs(self, asked: MixedRows) -> Outputs:
+        return self._game.outputs(self._model.encode(asked.rows.data), asked, self._n_jobs)
 
 
 class _MixtureOutputs(Evaluator):
@@ -169,8 +180,12 @@ class _MixtureOutputs(Evaluator):
         self._structure = model.structure
         self._members = [evaluator(member, background, players, n_jobs) for member in model.structure.members]
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        return self._combine([member.every_output(member.outputs(rows, coalitions)) for member in self._members])
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return np.asarray(np.logical_or.reduce([member.matters(rows, n_players) for member in self._members]))
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        parts = [member.every_output(member.outputs(asked)) for member in self._members]
+        return np.ascontiguousarray(self._combine([part.T for part in parts]).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the combination of the members' means."""
@@ -190,35 +205,36 @@ class _CompositeOutputs(Evaluator):
         assert isinstance(model.structure, Composite)
         self._structure = model.structure
         examples = background.take(np.arange(min(64, len(background)))).data
-        self._members = [
-            evaluator(member.in_space(space, examples), background, players, n_jobs)
-            for member, space in model.structure.members
-        ]
+        members = [member.in_space(space, examples) for member, space in model.structure.members]
+        self._members = [evaluator(member, background, players, n_jobs) for member in members]
         final = model.structure.combine
         self._final: FinalTrees | None = None
         if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
-            self._final = FinalTrees(final, background, players, model.structure.member_outputs, n_jobs)
+            self._final = FinalTrees(final, background, players, members, n_jobs)
             if len(background) >= ENOUGH_TO_COMPARE:  # held against the library here, not in the first explanation
                 alternating = np.arange(players.max() + 1) % 2 == 0
-                self.outputs(background.take(np.arange(1)), np.stack([alternating, ~alternating]))
+                both = np.stack([alternating, ~alternating])
+                self.outputs(MixedRows.of_coalitions(background.take(np.arange(1)), len(background), both))
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        combine, parts = self._structure.combine, [member.outputs(rows, coalitions) for member in self._members]
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        found = [member.matters(rows, n_players) for member in self._members]
+        if self._final is not None:
+            found.append(self._final.matters(rows, n_players))
+        elif self._structure.passthrough:
+            found.append(super().matters(rows, n_players))
+        return np.asarray(np.logical_or.reduce(found))
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        combine, parts = self._structure.combine, [member.outputs(asked) for member in self._members]
         if isinstance(combine, LinkFunction) and combine.elementwise:
             return combine.link(parts[0])
         if self._final is not None:
-            found = self._final(self._read(parts), rows, coalitions)
+            found = self._final(parts, asked)
             if found is not None:
-                return self._settled(self._final, *found, rows, coalitions)
+                return found
             self._final = None  # its library rounds otherwise: mixed rows are predicted
-        shape = len(rows), len(self._background), len(coalitions)
-        columns = np.concatenate(
-            [member.every_output(part) for member, part in zip(self._members, parts, strict=True)], axis=-1
-        )
-        mixed = None
-        if self._structure.passthrough:
-            mixed = Mixer(rows, self._background).mix_all(coalitions[:, self._players])
-        return combine(columns.reshape(shape[0] * shape[1] * shape[2], -1), mixed).reshape(*shape, -1)
+        columns = np.concatenate([member.every_output(part) for member, part in zip(self._members, parts, strict=True)])
+        return np.ascontiguousarray(combine(columns.T, self._passed_through(asked)).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator; of a weighted sum, the weighted sum of the members' means."""
@@ -228,24 +244,15 @@ class _CompositeOutputs(Evaluator):
         flat = columns.reshape(len(rows) * len(coalitions), -1)
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
-    def _settled(
-        self, final: FinalTrees, outputs: Outputs, doubts: Doubts, rows: Table, coalitions: Coalitions
-    ) -> Outputs:
-        """Return outputs with those in doubt predicted by the model itself."""
-        which = np.nonzero(doubts)
-        if len(which[0]):
-            mixed = final.mixed(which, rows, coalitions)
-            outputs[which] = predict_finite(self._model, mixed)[:, -outputs.shape[-1] :]
-        return outputs
-
-    def _read(self, parts: list[Outputs]) -> Outputs:
-        """Return the outputs that a final model reads, (n, B, c, m)."""
-        final = self._structure.combine
-        assert isinstance(final, FinalModel)
-        ends = np.cumsum([member.n_outputs for member, _ in self._structure.members])
-        owner = np.searchsorted(ends, final.reads, side="right")
-        # Counted from the last one, since a binary member may have given its second class alone.
-        return np.stack([parts[i][..., read - ends[i]] for i, read in zip(owner, final.reads, strict=True)], axis=2)
+    def _passed_through(self, asked: MixedRows) -> Any:
+        """Return the mixed rows themselves, where the function of the members' outputs reads them."""
+        if not self._structure.passthrough:
+            return None
+        mixer = Mixer(asked.rows, self._background)
+        if asked.coalitions is not None and len(asked.others) == len(self._background):
+            return mixer.mix_all(asked.coalitions[:, self._players])
+        row, other, present = asked.present(np.arange(len(asked)))
+        return mixer.mix(row, other, present[:, self._players])
 
 
 class _PreparedOutputs(Evaluator):
@@ -259,8 +266,11 @@ class _PreparedOutputs(Evaluator):
             model.structure.model, self._table(background), model.structure.players(players), n_jobs
         )
 
-    def outputs(self, rows: Table, coalitions: Coalitions) -> Outputs:
-        return self._inner.outputs(self._table(rows), coalitions)
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return self._inner.matters(self._table(rows), n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        return self._inner.outputs(replace(asked, rows=self._table(asked.rows)))
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the means of the model behind the preprocessing."""
@@ -279,12 +289,8 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
 """Structure -> how its outputs for mixed rows are computed."""
 
 
-def _mean(outputs: Outputs, share: Matrix | None) -> Outputs:
-    """Mean over the second axis, the background rows."""
-    return np.asarray(outputs.mean(axis=1) if share is None else np.average(outputs, axis=1, weights=share))
-
-
-def _distinct_rows(masks: Coalitions) -> tuple[Coalitions, npt.NDArray[np.intp]]:
+def _distinct_rows(masks: Coalitions) -> tuple[Rows, Rows]:
+    """Return the first of equal lines, and which of those each line is equal to."""
     packed = np.packbits(masks, axis=1)
     width = packed.shape[1]
     if width <= 8:
@@ -294,4 +300,4 @@ def _distinct_rows(masks: Coalitions) -> tuple[Coalitions, npt.NDArray[np.intp]]
     else:
         flat = np.ascontiguousarray(packed).view(f"V{width}").ravel()
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    return masks[first], inverse.ravel()
+    return first, inverse.ravel()

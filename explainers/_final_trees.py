@@ -7,13 +7,12 @@ the one that all of them leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._jit import kernel, run_blocks
 from automl_explain.explainers._leaf_sets import (
@@ -28,8 +27,11 @@ from automl_explain.explainers._leaf_sets import (
     sets_of_rows,
 )
 from automl_explain.explainers._links import Link, LinkFunction, find_link
+from automl_explain.explainers._mixed_rows import MixedRows, differences, players_that_differ
+from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._outputs import every_output
-from automl_explain.explainers._table import Mixer, Table
+from automl_explain.explainers._predictions import predict_finite
+from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._tree_paths import (
     GENERAL,
     Bools,
@@ -48,7 +50,7 @@ JOINED = 6
 WORDS_AT_ONCE = 64
 """Words of leaves that are looked at together: their sets stay in the cache."""
 PAIRS_AT_ONCE = 8
-"""Background rows that a thread takes at a time."""
+"""Pairs of rows that a thread takes at a time."""
 MOST_BYTES = 256 * 2**20
 """Upper bound on the memory of the background's sets; larger final models predict mixed rows."""
 COMPARED = 64
@@ -58,9 +60,6 @@ ROUNDING = 1e-12
 """Share of an output's size by which it may differ from its library's because sums are rounded."""
 
 Players = npt.NDArray[np.intp]
-Doubts = npt.NDArray[np.bool_]
-Which: TypeAlias = tuple[npt.NDArray[np.intp], ...]
-"""Rows, background rows and coalitions of some mixed rows."""
 
 
 class FinalTrees:
@@ -74,8 +73,8 @@ class FinalTrees:
         B rows in the stack's engineered format.
     players : ndarray of int, shape (f,)
         The player of each column.
-    member_outputs : callable
-        From the stack's rows to the members' outputs as their libraries compute them, side by side.
+    members : sequence of FittedModel
+        The stack's members, each in the space in which its outputs enter.
     n_jobs : int, optional
         Threads; default: all cores.
     """
@@ -85,12 +84,12 @@ class FinalTrees:
         final: FinalModel,
         background: Table,
         players: Players,
-        member_outputs: Callable[[Any], Floats],
+        members: Sequence[FittedModel],
         n_jobs: int | None = None,
     ) -> None:
-        self._member_outputs, self._n_jobs = member_outputs, n_jobs
         assert isinstance(final.model.structure, Trees)
-        self._final, self._background, self._players = final, background, players
+        self._final, self._background, self._players, self._n_jobs = final, background, players, n_jobs
+        self._members, self._sources = members, _sources(final, members)
         self._trees = trees = final.model.structure.for_kernels()
         self._leaves = leaves = read_leaf_sets(trees)
         n_read = len(final.reads)
@@ -98,7 +97,8 @@ class FinalTrees:
         of_column = np.append(np.full(n_read, -1), players).astype(np.int32)
         self._player = np.where(trees.feature >= 0, of_column[trees.feature], np.int32(-1))
         self._n_players = 0 if final.matrix is None else int(players.max()) + 1
-        self._theirs = self._sets(background)
+        self._matrix = self._encoded(background)
+        self._theirs = self._sets(self._matrix)
         self._output = trees.output_columns()
         self._link: Link | None = None
         self._near: Floats | None = None
@@ -116,80 +116,110 @@ class FinalTrees:
             and 8 * len(background) * n_players * n_words <= MOST_BYTES
         )
 
-    def __call__(self, read: Floats, rows: Table, coalitions: Coalitions) -> tuple[Floats, Doubts] | None:
-        """Return outputs of the stack (n, B, m, S) from the members' outputs that are read, (n, B, c, m), and doubts.
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        """Return which players' columns the final trees read themselves and tell apart, (n, B, P)."""
+        tested = np.unique(self._trees.feature[self._player >= 0])
+        different = differences(self._encoded(rows)[:, tested], self._matrix[:, tested])
+        return players_that_differ(different, self._players[tested - len(self._final.reads)], n_players)
 
-        S is 1, for the second class, or the number of classes. Doubtful are mixed rows, (n, B, m), for which an output
-        lies so near a threshold that the member's own library may put it on the other side. What was found first is
-        held against the library on some of the mixed rows: None if it says otherwise.
+    def __call__(self, parts: Sequence[Floats], asked: MixedRows) -> Floats | None:
+        """Return the stack's outputs, (S, mixed rows), from those of its members, each (K_member, mixed rows).
+
+        S is 1, for the second class, or the number of classes. Outputs so near a threshold that the member's own library
+        may put them on the other side are asked of that library. What is found first is held against the library on
+        some of the mixed rows: None if it says otherwise.
         """
-        n, n_background, _, m = read.shape
-        some = _some(n, n_background, m)
+        read = np.stack([parts[member][output] for member, output in self._sources])
+        some = np.unique(np.linspace(0, len(asked) - 1, COMPARED).astype(np.intp))
         if self._near is None:
-            self._near = self._nearness(some, read, rows, coalitions)
-        sums, doubts = np.empty((n, n_background, m, self._trees.n_outputs)), np.zeros((n, n_background, m), np.bool_)
-        sums[:] = self._trees.base
-        ends, index = _joined(coalitions[:, : self._n_players])
-        mine, near = self._sets(rows), self._near
-
-        def add(pairs: tuple[int, int]) -> int:
-            row, start = pairs
-            those = slice(start, start + PAIRS_AT_ONCE)
-            for trees, thresholds in self._groups:
-                n_words = thresholds.sets.shape[1]
-                space = np.empty(((len(ends) - 1) << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
-                _add_outputs(
-                    self._leaves, (trees.start, trees.stop), thresholds, self._output, mine[row], self._theirs[those],
-                    ends, index, read[row, those], self._trees.float32, near, *space, sums[row, those].reshape(-1),
-                    doubts[row, those].reshape(-1),
-                )  # fmt: skip
-            return len(read[row, those])
-
-        blocks = [(row, start) for row in range(n) for start in range(0, n_background, PAIRS_AT_ONCE)]
-        run_blocks(add, blocks, self._n_jobs)
+            self._near = self._nearness(some, read, asked)
+        sums, doubts = self._sums(read, asked)
         if self._link is None:
-            sure = tuple(part[~doubts[some]] for part in some)
-            self._link = self._compared(sure, sums, read, rows, coalitions)
+            self._link = self._compared(some[~doubts[:, some].any(axis=0)], sums, read, asked)
         if self._link is None:
             return None
-        return self._link(sums) if LinkFunction(self._link).elementwise else self._link(
-            every_output(sums, self._final.model)
-        ), doubts
+        one_by_one = LinkFunction(self._link).elementwise
+        outputs = self._link(sums if one_by_one else every_output(sums, self._final.model)).T
+        which = np.flatnonzero(doubts.any(axis=0))
+        if len(which):
+            outputs[:, which] = self._settled(which, read[:, which], doubts[:, which], asked).T[-len(outputs) :]
+        return outputs
 
-    def _sets(self, rows: Table) -> Words:
-        """Return what the splits on columns passed through leave of each row, (n, P, W)."""
+    def _sums(self, read: Floats, asked: MixedRows) -> tuple[Floats, Bools]:
+        """Return the sums of the trees' leaves, (mixed rows, K), and which outputs that are read lie near a threshold."""
+        sums, doubts = np.empty((len(asked), self._trees.n_outputs)), np.zeros(read.shape, np.bool_)
+        sums[:] = self._trees.base
+        mine, players = self._sets(self._encoded(asked.rows)), asked.players[:, : self._n_players]
+        index = _joined(asked, self._n_players)
+        others, near, flat = asked.others, self._near, sums.reshape(-1)
+        assert near is not None
+
+        def add(start: int) -> int:
+            pairs = start, min(start + PAIRS_AT_ONCE, len(players))
+            for trees, thresholds in self._groups:
+                n_words = thresholds.sets.shape[1]
+                space = np.empty((len(index) << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
+                _add_outputs(
+                    self._leaves, (trees.start, trees.stop), thresholds, self._output, mine, self._theirs,
+                    (others.start, len(others)), pairs, players, asked.first, index, read, self._trees.float32, near,
+                    *space, flat, doubts,
+                )  # fmt: skip
+            return pairs[1] - start
+
+        run_blocks(add, range(0, len(players), PAIRS_AT_ONCE), self._n_jobs)
+        return sums, doubts
+
+    def _encoded(self, rows: Table) -> Floats:
+        """Return rows as the trees read them, with zeros for the members' outputs."""
         read = np.zeros((len(rows), len(self._final.reads)))
-        matrix = as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
+        return as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
+
+    def _sets(self, matrix: Floats) -> Words:
+        """Return what the splits on columns passed through leave of each row, (n, P, W)."""
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
-    def mixed(self, which: Which, rows: Table, coalitions: Coalitions) -> Any:
+    def _mixed(self, which: Rows, asked: MixedRows) -> Any:
         """Return some mixed rows in the stack's engineered format."""
-        row, other, coalition = which
-        return Mixer(rows, self._background).mix(row, other, coalitions[coalition][:, self._players])
+        row, other, present = asked.present(which)
+        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
 
-    def _nearness(self, which: Which, read: Floats, rows: Table, coalitions: Coalitions) -> Floats:
+    def _settled(self, which: Rows, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
+        """Return the outputs (len(which), K) of some mixed rows, with what is in doubt as the members' libraries say it."""
+        read, mixed = read.copy(), Table(self._mixed(which, asked))
+        for number, member in enumerate(self._members):
+            columns = [column for column, (owner, _) in enumerate(self._sources) if owner == number]
+            unsure = np.flatnonzero(doubts[columns].any(axis=0))
+            if len(unsure):
+                said = predict_finite(member, mixed.take(unsure).data)
+                for column in columns:
+                    read[column, unsure] = said[:, self._sources[column][1]]
+        return self._final.predict(read.T, mixed.data)
+
+    def _nearness(self, which: Rows, read: Floats, asked: MixedRows) -> Floats:
         """Return how near to a threshold each output that is read is doubtful, (c,).
 
         That is by much more than the outputs were found to differ from those of the members' own libraries.
         """
-        row, other, coalition = which
-        library = self._member_outputs(self.mixed(which, rows, coalitions))[:, self._final.reads]
-        gap = np.abs(read[row, other, :, coalition] - library).max(axis=0)
-        return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=0)))
+        mixed = self._mixed(which, asked)
+        said = [predict_finite(member, mixed) for member in self._members]
+        library = np.stack([said[member][:, output] for member, output in self._sources])
+        gap = np.abs(read[:, which] - library).max(axis=1)
+        return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=1)))
 
-    def _compared(self, which: Which, sums: Floats, read: Floats, rows: Table, coalitions: Coalitions) -> Link | None:
+    def _compared(self, which: Rows, sums: Floats, read: Floats, asked: MixedRows) -> Link | None:
         """Return the link that makes the library's outputs of some mixed rows of these sums."""
-        row, other, coalition = which
-        if not len(row):
+        if not len(which):
             return None
         final = self._final
-        library = final.predict(read[row, other, :, coalition], self.mixed(which, rows, coalitions))
+        library = final.predict(read[:, which].T, self._mixed(which, asked))
         return find_link(final.model.output_space, final.space, every_output(sums[which], final.model), library)
 
 
-def _some(*shape: int) -> Which:
-    """Return which row, background row and coalition some of the mixed rows are, spread evenly."""
-    return np.unravel_index(np.unique(np.linspace(0, np.prod(shape) - 1, COMPARED).astype(np.intp)), shape)
+def _sources(final: FinalModel, members: Sequence[FittedModel]) -> list[tuple[int, int]]:
+    """Return whose output each one that is read is, and which, counted from the member's last: it may have given only that."""
+    ends = np.cumsum([member.n_outputs for member in members])
+    owners = np.searchsorted(ends, final.reads, side="right").tolist()
+    return [(owner, int(read - ends[owner])) for owner, read in zip(owners, final.reads, strict=True)]
 
 
 def _groups(word: Longs) -> list[range]:
@@ -202,53 +232,67 @@ def _groups(word: Longs) -> list[range]:
     return groups
 
 
-def _joined(coalitions: Coalitions) -> tuple[Longs, Longs]:
-    """Return the ends of the groups of players that are joined, and the number of each group's players present, (g, m)."""
-    m, n_players = coalitions.shape
-    starts = np.arange(0, n_players, JOINED)
-    ends = np.append(starts, n_players)
-    parts = [coalitions[:, start : start + JOINED] for start in starts]
-    index = [part @ (1 << np.arange(part.shape[1])) for part in parts]
-    return ends, np.array(index, dtype=np.int64).reshape(len(starts), m)
+def _joined(asked: MixedRows, n_players: int) -> Longs:
+    """Return which of a group's players are present in each coalition, for groups of JOINED players, (groups, m)."""
+    if not n_players:
+        return np.zeros((0, 0), np.int64)
+    if asked.coalitions is None:
+        most = int(asked.n_players.max())
+        coalition = np.arange(1 << most)
+        starts = range(0, max(most, 1), JOINED)
+        return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])
+    known = asked.coalitions[:, :n_players]  # further players have no column
+    parts = [known[:, start : start + JOINED] for start in range(0, n_players, JOINED)]
+    return np.stack([part @ (1 << np.arange(part.shape[1])) for part in parts])
 
 
 @kernel
 def _add_outputs(
     leaves: LeafSets, trees: tuple[int, int], thresholds: Thresholds, output: Ints, mine: Words, theirs: Words,
-    ends: Longs, index: Longs, given: Floats, float32: bool, near: Floats,
-    joined: Words, left: Words, out: Floats, doubts: Bools,
+    others: tuple[int, int], pairs: tuple[int, int], players: Bools, first: Longs, index: Longs, given: Floats,
+    float32: bool, near: Floats, joined: Words, left: Words, out: Floats, doubts: Bools,
 ) -> None:  # fmt: skip
-    """Add the outputs of some trees to `out`, flat (B, m, K), for one row.
+    """Add the outputs of some trees for some pairs to `out`, flat (mixed rows, K).
 
-    `mine` (P, W) and `theirs` (B, P, W) are what the splits of present and absent players leave; `given` (B, c, m) holds
-    the members' outputs; in `doubts`, flat (B, m), those as `near` to a threshold are marked.
+    `mine` (n, P, W) and `theirs` (B, P, W) are what the splits of present and absent players leave; `others` the first of
+    the background rows, and their number; `players` (pairs, P) and `first` those of the mixed rows; `given` (c, mixed
+    rows) holds the members' outputs; in `doubts`, of the same shape, those as `near` to a threshold are marked.
     Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
     """
-    first, n_words = leaves.word[trees[0]], thresholds.sets.shape[1]
-    m, n_outputs, everything = given.shape[2], len(out) // (given.shape[0] * given.shape[2]), ~np.uint64(0)
-    for other in range(len(given)):
-        for group in range(len(ends) - 1):
-            at, size = group << JOINED, 1
+    word_0, n_words, everything = leaves.word[trees[0]], thresholds.sets.shape[1], ~np.uint64(0)
+    n_outputs = len(out) // given.shape[1]
+    for pair in range(pairs[0], pairs[1]):
+        row, other = pair // others[1], others[0] + pair % others[1]
+        for group in range(len(index)):
             for word in range(n_words):
-                joined[at, word] = everything
-            for player in range(ends[group], ends[group + 1]):
+                joined[group << JOINED, word] = everything
+        d = 0
+        for player in range(players.shape[1]):
+            if not players[pair, player]:  # absent or present alike
+                for word in range(n_words):
+                    joined[0, word] &= theirs[other, player, word_0 + word]
+        for player in range(players.shape[1]):
+            if players[pair, player]:
+                at, size = (d // JOINED) << JOINED, 1 << (d % JOINED)
                 for without in range(at, at + size):
                     for word in range(n_words):
-                        joined[without + size, word] = joined[without, word] & mine[player, first + word]
-                        joined[without, word] &= theirs[other, player, first + word]
-                size *= 2
-        for coalition in range(m):
+                        joined[without + size, word] = joined[without, word] & mine[row, player, word_0 + word]
+                        joined[without, word] &= theirs[other, player, word_0 + word]
+                d += 1
+        n_groups = max(min(len(index), 1), -(-d // JOINED))
+        for coalition in range(first[pair + 1] - first[pair]):
+            mixed = first[pair] + coalition
             for word in range(n_words):
                 left[word] = everything
-            for group in range(len(ends) - 1):
+            for group in range(n_groups):
                 at = (group << JOINED) + index[group, coalition]
                 for word in range(n_words):
                     left[word] &= joined[at, word]
-            for column in range(given.shape[1]):
-                x = given[other, column, coalition]
+            for column in range(len(given)):
+                x = given[column, mixed]
                 at = place_among(thresholds, column, np.float64(np.float32(x)) if float32 else x)
                 if is_near(thresholds, column, at, x, near[column]):
-                    doubts[other * m + coalition] = True
+                    doubts[column, mixed] = True
                 for word in range(n_words):
                     left[word] &= thresholds.sets[at, word]
-            add_leaves(leaves, trees, left, output, n_outputs, out, (other * m + coalition) * n_outputs)
+            add_leaves(leaves, trees, left, output, n_outputs, out, mixed * n_outputs)

@@ -7,12 +7,21 @@ import numpy.typing as npt
 
 from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._evaluators import evaluator
+from automl_explain.explainers._jit import run_blocks
+from automl_explain.explainers._lanes import LANES
+from automl_explain.explainers._mixed_rows import MixedRows, add_shapley_values
 from automl_explain.explainers._model import FittedModel, Matrix
+from automl_explain.explainers._pattern_tables import pair_weights
 from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Table
+from automl_explain.explainers._tree_paths import Bools, as_weights
 
 BYTE_BUDGET = 64 * 2**20
 """Upper bound on the memory of the outputs of one batch of coalitions."""
+OUTPUTS_AT_ONCE = 1 << 19
+"""Outputs of mixed rows that are held together."""
+MOST_ENUMERATED = 20
+"""Players that matter to a pair of rows up to which all coalitions of them can be looked at."""
 
 
 class Game:
@@ -39,11 +48,11 @@ class Game:
         share: Matrix | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._model = model
         self._background = background
         self._players = np.arange(background.n_columns) if players is None else players
+        self._n_players = int(self._players.max()) + 1
         self._evaluator = evaluator(model, background, self._players, n_jobs)
-        self._share = share
+        self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
         self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
 
     def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
@@ -65,3 +74,55 @@ class Game:
             part = slice(start, start + step)
             values[:, part] = self._evaluator.means(rows, coalitions[part], self._share)
         return np.asarray(values - self.base_values)
+
+    def n_coalitions(self, rows: Table) -> Matrix:
+        """Return how many coalitions of the players that matter there are, for each row the mean over the background, (n,).
+
+        Infinite where a background row has more of such players than can be enumerated.
+        """
+        step = max(1, BYTE_BUDGET // (len(self._background) * self._n_players))
+        parts = []
+        for start in range(0, len(rows), step):
+            some = rows.take(np.arange(start, min(start + step, len(rows))))
+            n_players = self._evaluator.matters(some, self._n_players).sum(axis=2)
+            mean = np.exp2(n_players).mean(axis=1)
+            parts.append(np.where(n_players.max(axis=1) <= MOST_ENUMERATED, mean, np.inf))
+        return np.concatenate(parts)
+
+    def shapley_values(self, rows: Table, n_players: int) -> Matrix:
+        """Return the Shapley values of rows, (K, n, P), from all coalitions of the players that matter.
+
+        The game is a mean over background rows, and so are its Shapley values; with each of them, only players that differ
+        and that the model reads matter, and so few coalitions of them may be all.
+        """
+        matters = self._evaluator.matters(rows, self._n_players)
+        phi = np.zeros((len(rows), len(self.base_values), n_players))
+        for others in self._parts(matters):
+            players = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, self._n_players)
+            asked = MixedRows(rows, others, players)
+            self._add_shapley_values(asked, self._evaluator.every_output(self._evaluator.outputs(asked)), phi)
+        return phi.transpose(1, 0, 2)
+
+    def _parts(self, matters: Bools) -> list[range]:
+        """Cut the background so that the outputs of each part with all rows take little memory."""
+        n_outputs = np.exp2(matters.sum(axis=2)).sum(axis=0)
+        parts, start, size = [], 0, 0.0
+        for other in range(0, len(n_outputs), LANES):
+            more = float(n_outputs[other : other + LANES].sum())
+            if size and size + more > OUTPUTS_AT_ONCE:
+                parts.append(range(start, other))
+                start, size = other, 0.0
+            size += more
+        return [*parts, range(start, len(n_outputs))]
+
+    def _add_shapley_values(self, asked: MixedRows, outputs: Matrix, phi: Matrix) -> None:
+        outputs, share = np.ascontiguousarray(outputs), self._share[asked.others.start : asked.others.stop]
+        most = int(asked.n_players.max())
+        gain, loss = pair_weights(most)
+
+        def add(row: int) -> int:
+            space = np.empty(1 << most)
+            add_shapley_values(outputs, asked.first, asked.players, share, row, gain, loss, space, phi[row])
+            return 1
+
+        run_blocks(add, range(len(phi)), self._n_jobs)

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from automl_explain.explainers._background import SUMMARIES
-from automl_explain.explainers._design import Design, coalition_bytes, make_design
+from automl_explain.explainers._design import coalition_bytes, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._final_model import FinalModel
-from automl_explain.explainers._game import Game
+from automl_explain.explainers._game import OUTPUTS_AT_ONCE, Game
 from automl_explain.explainers._model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._row_blocks import Clock, RowBlock
@@ -20,8 +19,6 @@ from automl_explain.explainers._table import Table
 from automl_explain.explainers._tree_paths import as_weights
 from automl_explain.explainers._trees import Trees
 
-OUTPUTS_AT_ONCE = 1 << 17
-"""Outputs of mixed rows that are computed together: few enough for the cache."""
 FIRST_STAGE = 256
 """Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
 LAST_STAGE = 1 << 15
@@ -39,7 +36,8 @@ class Effort:
     background : int
         Background rows; the cost is proportional to them.
     all_up_to : int
-        Players up to which every coalition is evaluated, so that values are exact.
+        Every coalition of the players that matter is evaluated, so that values are exact, where there are no more than
+        of so many players.
     evaluations : int
         Outputs of mixed rows computed in a call; with many rows, fewer coalitions are used for each.
     """
@@ -93,52 +91,87 @@ class KernelEngine:
         settings = self._settings
         clock = Clock(settings.time_budget)
         sizes = self._stages(len(rows))
-        parts = [RowBlock(rows.take(part)) for part in self._blocks(len(rows), sizes[-1])]
-        total = len(rows) * self._n_background * sizes[-1]
+        limits = self._all_within(len(rows), sizes)
+        parts = self._blocks(rows, sizes, limits)
+        total = sum(self._n_outputs(part, sizes[-1], limits[-1]) for part in parts)
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, settings.progress) as advance:
-            for size in sizes:
-                design = make_design(self._n_players, size, settings.random_state)
-                if not self._refine(parts, design, clock, advance) or self._good_enough(parts):
+            for size, limit in zip(sizes, limits, strict=True):
+                if not self._refine(parts, size, limit, clock, advance) or self._good_enough(parts):
                     break
-        exact = all(part.exact for part in parts)
-        errors = None if exact else np.concatenate([part.errors for part in parts], axis=1)
-        values = np.concatenate([part.values for part in parts], axis=1)
-        return Attribution(values, errors, self._told(parts, clock, sizes[-1]))
-
-    def _refine(self, parts: list[RowBlock], design: Design, clock: Clock, advance: Callable[[int], object]) -> bool:
-        """Look at the coalitions of a design that were not looked at yet; False when the time is over."""
+        shape = *parts[0].values.shape[::2], len(rows)
+        values, errors = np.empty((2, shape[0], shape[2], shape[1]))
         for part in parts:
-            if part.design is not None and clock.over(part.seconds_for(len(design.coalitions))):
+            values[:, part.numbers], errors[:, part.numbers] = part.values, part.errors
+        exact = all(part.exact for part in parts)
+        return Attribution(values, None if exact else errors, self._told(parts, clock, sizes[-1]))
+
+    def _refine(
+        self, parts: list[RowBlock], size: int, limit: int, clock: Clock, advance: Callable[[int], object]
+    ) -> bool:
+        """Look at coalitions that were not looked at yet; False when the time is over.
+
+        That is at all of them where they are within the limit, else at those of a design of that size.
+        """
+        for part in parts:
+            everything, before = part.all_within(limit), self._n_outputs(part, part.n_coalitions, 0)
+            if part.exact:
+                continue
+            if part.n_coalitions and clock.over(part.seconds_for(int(part.n_all) if everything else size)):
                 return False
-            before = part.n_coalitions
-            part.look(self._game, design)
-            advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
+            if everything:
+                part.look_at_all(self._game, self._n_players)
+            else:
+                part.look(self._game, make_design(self._n_players, size, self._settings.random_state))
+            advance(self._n_outputs(part, part.n_coalitions, 0) - before)
         return True
+
+    def _n_outputs(self, part: RowBlock, size: int, limit: int) -> int:
+        """Outputs of so many coalitions of the rows of a block, or of all that there are, within the limit."""
+        n_coalitions = part.n_all if part.all_within(limit) else size
+        return int(n_coalitions * len(part.rows)) * self._n_background
 
     def _good_enough(self, parts: list[RowBlock]) -> bool:
         tolerance = self._settings.tolerance
         return tolerance is not None and max(part.error for part in parts) <= tolerance
 
     def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
-        """What became of a tolerance or a time budget."""
+        """Which rows are exact where some are, and what became of a tolerance or a time budget."""
         settings = self._settings
+        told = []
+        n_rows = sum(len(part.rows) for part in parts)
+        n_exact = sum(len(part.rows) for part in parts if part.exact)
+        if 0 < n_exact < n_rows:
+            told.append(
+                f"the values of {n_exact} of {n_rows} rows have no sampling error: all coalitions of the columns in which "
+                "they differ from the background were looked at"
+            )
         if settings.tolerance is None and settings.time_budget is None:
-            return ()
+            return tuple(told)
         fewest, error = min(part.n_coalitions for part in parts), max(part.error for part in parts)
         note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
         if settings.tolerance is not None and error > settings.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
             note += f", above the tolerance {settings.tolerance:g}: raise {limit} to go on"
-        return (note,)
+        return (*told, note)
 
-    def _blocks(self, n_rows: int, size: int) -> list[npt.NDArray[np.intp]]:
-        step = max(1, OUTPUTS_AT_ONCE // max(1, min(size, 2**self._n_players) * self._n_background))
-        return [np.arange(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+    def _blocks(self, rows: Table, sizes: list[int], limits: list[int]) -> list[RowBlock]:
+        """Group rows of which all coalitions are looked at in the same stage, or never, into blocks."""
+        n_all = self._game.n_coalitions(rows)
+        stage = np.searchsorted(limits, n_all - 2)
+        blocks = []
+        for number in np.unique(stage):
+            group = np.flatnonzero(stage == number)
+            most = n_all[group].max() if number < len(sizes) else sizes[-1]
+            step = max(1, int(OUTPUTS_AT_ONCE / (most * self._n_background)))
+            for start in range(0, len(group), step):
+                part = group[start : start + step]
+                blocks.append(RowBlock(rows.take(part), part, float(n_all[part].max())))
+        return blocks
 
     def _stages(self, n_rows: int) -> list[int]:
-        """Coalitions of each row, stage by stage."""
-        settings, every = self._settings, 2**self._n_players
+        """Coalitions of each row that are sampled, stage by stage."""
+        settings = self._settings
         most = self._n_coalitions(n_rows)
         if settings.tolerance is None and settings.time_budget is None:
             return [most]
@@ -146,20 +179,26 @@ class KernelEngine:
             budget = settings.max_evaluations
             most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
             most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
-        most = max(4 * self._n_players, min(most, every))
+        most = max(4 * self._n_players, min(most, 2**self._n_players))
         first = min(most, max(FIRST_STAGE, 4 * self._n_players))
         doubled = [first * 2**i for i in range(64) if first * 2**i < most]
         return [*doubled, most]
 
     def _n_coalitions(self, n_rows: int) -> int:
-        if self._settings.nsamples is not None:
-            return self._settings.nsamples
-        n_players, effort = self._n_players, self._effort
-        budget = self._settings.max_evaluations or effort.evaluations
-        affordable = max(4 * n_players, budget // (n_rows * self._n_background))
-        if n_players <= effort.all_up_to and 2**n_players <= affordable:
-            return 1 << n_players
-        return min(2 * n_players + 2048, affordable)
+        """Coalitions of each row that are sampled where they are not looked at in stages."""
+        most = self._settings.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
+        return max(most, 4 * self._n_players)
+
+    def _affordable(self, n_rows: int) -> int:
+        budget = self._settings.max_evaluations or self._effort.evaluations
+        return budget // (n_rows * self._n_background)
+
+    def _all_within(self, n_rows: int, sizes: list[int]) -> list[int]:
+        """Coalitions of each row up to which all are looked at in a stage: those sampled, or more if nobody says how many."""
+        settings = self._settings
+        if settings.nsamples or settings.tolerance is not None or settings.time_budget is not None:
+            return sizes
+        return [max(sizes[0], min(2**self._effort.all_up_to, self._affordable(n_rows)))]
 
 
 def predicts_mixed_rows(structure: Structure) -> bool:

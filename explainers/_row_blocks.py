@@ -38,11 +38,17 @@ class RowBlock:
     ----------
     rows : Table
         n rows in the model's engineered format.
+    numbers : ndarray of int, shape (n,)
+        Which rows of the call they are.
+    n_all : float
+        All coalitions of the players that matter, of each row the mean over the background; of the row with most.
     """
 
-    def __init__(self, rows: Table) -> None:
-        self.rows = rows
+    def __init__(self, rows: Table, numbers: npt.NDArray[np.intp], n_all: float) -> None:
+        self.rows, self.numbers, self.n_all = rows, numbers, n_all
         self.design: Design | None = None
+        self.exact = False
+        """Whether every coalition has been looked at."""
         self.values: Values = np.empty((0, len(rows), 0))
         """Shapley values (K, n, P)."""
         self.errors: Values = self.values
@@ -52,11 +58,6 @@ class RowBlock:
         self._full = self.values
 
     @property
-    def exact(self) -> bool:
-        """Whether every coalition has been looked at."""
-        return self.design is not None and self.design.exact
-
-    @property
     def error(self) -> float:
         """The largest standard error."""
         return float(self.errors.max(initial=0.0))
@@ -64,11 +65,20 @@ class RowBlock:
     @property
     def n_coalitions(self) -> int:
         """Coalitions looked at for each row."""
-        return 0 if self.design is None else len(self.design.coalitions)
+        return int(self.n_all) if self.exact else 0 if self.design is None else len(self.design.coalitions)
+
+    def all_within(self, n_coalitions: int) -> bool:
+        """Say whether all coalitions besides the empty and the grand one are no more than that."""
+        return self.n_all - 2 <= n_coalitions
 
     def seconds_for(self, n_coalitions: int) -> float:
         """Estimate the time of a design of that many coalitions from those looked at so far."""
         return self._seconds * max(0, n_coalitions - self.n_coalitions) / max(1, self.n_coalitions)
+
+    def look_at_all(self, game: Game, n_players: int) -> None:
+        """Evaluate all coalitions of the players that matter: the values are exact."""
+        self.values = game.shapley_values(self.rows, n_players)
+        self.errors, self.exact = np.zeros_like(self.values), True
 
     def look(self, game: Game, design: Design) -> None:
         """Evaluate the coalitions of a design that are not known yet, and solve for the values."""
@@ -96,9 +106,6 @@ class RowBlock:
             return np.asarray((estimate @ known).transpose(0, 2, 1) + share * self._full)
 
         self.values = attribution(design.estimate, design.share)
-        if design.exact:
-            self.errors = np.zeros_like(self.values)
-            return
         left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
         n_blocks = len(left_out)
         self.errors = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))

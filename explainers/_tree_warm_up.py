@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from automl_explain.explainers._cubes import CoalitionGame
+from automl_explain.explainers._mixed_rows import MixedRows
+from automl_explain.explainers._table import Table
 from automl_explain.explainers._tree_shap import Interventional, PathDependent
 from automl_explain.explainers._trees import MISSING_LEFT, ZERO_IS_MISSING, Trees
 
@@ -28,11 +30,12 @@ def warm_up(*, interactions: bool = False) -> None:
         explainer.shap_values(rows, n_jobs=1)
         if interactions:
             explainer.interaction_values(rows, n_jobs=1)
-    few = np.arange(trees.n_features) % players
-    game = CoalitionGame(trees, rows, few)
-    game.values(rows[0], n_jobs=1)
-    game.values(rows[0], np.ones((1, players), np.bool_), n_jobs=1)
-    game.shap_values(rows[0])
+    game, table = CoalitionGame(trees, rows, np.arange(trees.n_features) % players), Table(rows)
+    for asked in (
+        MixedRows(table, range(2), np.ones((4, players), np.bool_)),
+        MixedRows.of_coalitions(table, 2, np.ones((1, players), np.bool_)),
+    ):
+        game.outputs(rows, asked, n_jobs=1)
 
 
 def _sample(depth: int = 17) -> Trees:

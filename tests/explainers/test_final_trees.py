@@ -27,6 +27,7 @@ from automl_explain.explainers import _final_trees
 from automl_explain.explainers._evaluators import evaluator
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._final_trees import FinalTrees
+from automl_explain.explainers._mixed_rows import MixedRows
 from automl_explain.explainers._model import Composite
 from automl_explain.explainers._registry import describe
 from automl_explain.explainers._table import Mixer, as_table
@@ -81,6 +82,13 @@ def by_mixing(model, rows, background, coalitions, players):
     return model.predict(mixed).reshape(len(rows), len(background), len(coalitions), -1)
 
 
+def outputs_of(model, background, players, rows, coalitions):
+    """The outputs of every mixed row, (n, B, m, K)."""
+    found = evaluator(model, background, players)
+    outputs = found.every_output(found.outputs(MixedRows.of_coalitions(rows, len(background), coalitions)))
+    return outputs.T.reshape(len(rows), len(background), len(coalitions), -1)
+
+
 def coalitions_of(n_players, n=40):
     drawn = np.random.default_rng(0).random((n, n_players)) < 0.5
     return np.vstack([np.zeros(n_players, bool), np.ones(n_players, bool), drawn])
@@ -101,8 +109,7 @@ def test_outputs_are_those_of_the_mixed_rows(stack, fresh):
     fitted, X = make(*given)
     model, players = describe(fitted), np.arange(6)
     rows, background, coalitions = as_table(X[:3]), as_table(X[50:70]), coalitions_of(6)
-    found = evaluator(model, background, players)
-    outputs = found.every_output(found.outputs(rows, coalitions))
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-6, atol=2e-6)
     assert not fresh
 
@@ -111,8 +118,7 @@ def test_columns_of_one_player_join_and_leave_together():
     fitted, X = classification(CLASSIFIERS["lightgbm"], 2, True)
     model, players = describe(fitted), np.array([0, 1, 1, 2, 0, 2])
     rows, background, coalitions = as_table(X[:2]), as_table(X[50:60]), coalitions_of(3, 8)
-    found = evaluator(model, background, players)
-    outputs = found.every_output(found.outputs(rows, coalitions))
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), atol=1e-12)
 
 
@@ -123,8 +129,7 @@ def test_more_players_than_are_joined_at_once_and_missing_values_passed_through(
     fitted = StackingClassifier(members, lightgbm.LGBMClassifier(**QUIET), cv=2, passthrough=True).fit(X, y)
     model, players = describe(fitted), np.arange(15)
     rows, background, coalitions = as_table(X[:3]), as_table(X[49:60]), coalitions_of(15)
-    found = evaluator(model, background, players)
-    outputs = found.every_output(found.outputs(rows, coalitions))
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), atol=1e-12)
 
 
@@ -134,8 +139,7 @@ def test_frames_are_read_as_the_stack_reads_them():
     fitted.fit(frame, fitted.predict(X))
     model, players = describe(fitted), np.arange(6)
     rows, background, coalitions = as_table(frame[:3]), as_table(frame[50:60]), coalitions_of(6)
-    found = evaluator(model, background, players)
-    outputs = found.every_output(found.outputs(rows, coalitions))
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-6, atol=2e-6)
 
 
@@ -148,7 +152,7 @@ def test_mixed_rows_are_predicted_where_the_library_says_otherwise(fresh):
     wrong = replace(final, model=replace(final.model, structure=replace(trees, values=trees.values * 1.01)))
     model = replace(model, structure=replace(model.structure, combine=wrong))
     rows, background, coalitions = as_table(X[:3]), as_table(X[50:60]), coalitions_of(6)
-    outputs = evaluator(model, background, players).outputs(rows, coalitions)
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-12)
     assert len(fresh) == 1
 
@@ -159,7 +163,7 @@ def test_final_models_too_large_for_their_sets_predict_mixed_rows(fresh, monkeyp
     model, players = describe(fitted), np.arange(6)
     assert not FinalTrees.can_read(model.structure.combine, as_table(X[50:60]), 6)
     rows, background, coalitions = as_table(X[:3]), as_table(X[50:60]), coalitions_of(6)
-    outputs = evaluator(model, background, players).outputs(rows, coalitions)
+    outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-12)
     assert fresh
 
