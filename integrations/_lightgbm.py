@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers._model import FittedModel, Matrix, OutputSpace, Predict
+from automl_explain.explainers._model import FittedModel, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers._trees import MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, ZERO_THRESHOLD, Trees
 from automl_explain.integrations._fitted import require_classes, require_fitted
 from automl_explain.integrations._matrix import category_columns, real_names, to_matrix
@@ -96,8 +96,12 @@ def read_trees(booster: Any) -> Trees:
     UnsupportedModelError
         If leaves hold linear models.
     """
-    header, lines = _parse(booster)
-    return _assemble(header, lines)
+    structure = _read(*_parse(booster))
+    if isinstance(structure, Opaque):
+        raise UnsupportedModelError(
+            f"Cannot read a LightGBM model as trees: {structure.why}. Train with linear_tree=False."
+        )
+    return structure
 
 
 # ---------------------------------------------------------------------------------------------------- description
@@ -106,12 +110,12 @@ def read_trees(booster: Any) -> Trees:
 def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> FittedModel:
     require_classes(name, classes)
     header, lines = _parse(booster)
-    structure = _assemble(header, lines)
+    structure = _read(header, lines)
     if classes is None and (header.objective in CLASSIFIES or header.n_outputs > 1):
         classes = tuple(range(max(2, header.n_outputs)))
     space: OutputSpace = "margin" if classes and header.space == "response" else header.space
     return FittedModel(
-        outputs=_outputs(booster, header, structure.n_trees // header.n_outputs, space, bool(classes)),
+        outputs=_outputs(booster, header, len(lines["num_leaves"]) // header.n_outputs, space, bool(classes)),
         output_space=space,
         task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
         structure=structure,
@@ -185,17 +189,14 @@ def _parse(booster: Any) -> tuple[_Header, Lines]:
     for line in body.partition("\nend of trees")[0].splitlines():
         key, _, value = line.partition("=")
         lines.setdefault(key, []).append(value)
-    if "1" in lines.get("is_linear", ()):
-        raise UnsupportedModelError(
-            "LightGBM models with linear_tree=True have linear models in their leaves and cannot be read as trees. "
-            "Train with linear_tree=False."
-        )
+    if not lines:
+        raise UnsupportedModelError("This LightGBM model has no trees. Train it for at least one iteration.")
     return header, lines
 
 
-def _assemble(header: _Header, lines: Lines) -> Trees:
-    if not lines:
-        raise UnsupportedModelError("This LightGBM model has no trees. Train it for at least one iteration.")
+def _read(header: _Header, lines: Lines) -> Trees | Opaque:
+    if "1" in lines.get("is_linear", ()):
+        return Opaque("trained with linear_tree=True, it has linear models in its leaves")
     n_leaves = _numbers(lines["num_leaves"], np.int64)
     size = 2 * n_leaves - 1
     root = np.cumsum(size) - size

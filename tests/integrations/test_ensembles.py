@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, LGBMRegressor
 from scipy import sparse
 from scipy.special import logit
 from sklearn.calibration import CalibratedClassifierCV
@@ -117,3 +117,13 @@ def test_a_number_of_threads_that_is_none_is_refused(n_jobs):
     model = StackingClassifier([("l", LogisticRegression()), ("b", GaussianNB())], cv=2).fit(data, labels)
     with pytest.raises(InvalidInputError, match="'n_jobs' parameter must be None or at least 1"):
         TabularExplainer(model, data[:20], n_jobs=n_jobs)
+
+
+def test_boosters_with_linear_models_in_their_leaves_are_explained_from_predictions():
+    booster = LGBMRegressor(n_estimators=5, linear_tree=True, verbose=-1, n_jobs=1)
+    for model in (
+        booster,
+        StackingRegressor([("r", Ridge()), ("l", LinearRegression())], booster, passthrough=True, cv=2),
+    ):
+        read = held_against_predictions(model.fit(X, Y), model.predict, X)
+        assert read.additivity_error < 1e-9

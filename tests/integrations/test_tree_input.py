@@ -73,7 +73,7 @@ Attempt = Callable[[], object]
 REFUSED: dict[str, tuple[Attempt, type[Exception], str]] = {
     "a variant that is not read": (
         lambda: TreeExplainer(lightgbm.LGBMRegressor(**QUIET, linear_tree=True).fit(numbers(), y())),
-        UnsupportedModelError, "linear_tree=True have linear models in their leaves",
+        UnsupportedModelError, r"Opaque \(trained with linear_tree=True, it has linear models in its leaves",
     ),
     "a model that is no sum of trees": (
         lambda: TreeExplainer(ensemble.AdaBoostRegressor(n_estimators=2).fit(numbers(), y())),

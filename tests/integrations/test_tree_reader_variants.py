@@ -95,11 +95,6 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
         "one class only",
     ),
     "embedding": (ensemble.RandomTreesEmbedding(2), lambda: None, "predicts nothing"),
-    "lightgbm, linear trees": (
-        lightgbm.LGBMRegressor(**LIGHTGBM_SMALL, linear_tree=True),
-        target,
-        "linear_tree=True have linear models in their leaves",
-    ),
     "xgboost of two targets": (xgboost.XGBRegressor(**XGBOOST_SMALL), _two_targets, "2 targets at once"),
     "xgboost of two labels": (xgboost.XGBClassifier(**XGBOOST_SMALL), _two_labels, "2 targets at once"),
     "catboost with uncertainty": (
@@ -140,6 +135,11 @@ OPAQUE: dict[str, tuple[Any, Any, str]] = {
         "its members are RidgeClassifier models",
     ),
     "gradient boosting from a model": (_regression_init(), target, "its initial estimator"),
+    "lightgbm, linear trees": (
+        lightgbm.LGBMRegressor(**LIGHTGBM_SMALL, linear_tree=True),
+        target,
+        "linear models in its leaves",
+    ),
 }
 
 
