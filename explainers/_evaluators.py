@@ -18,9 +18,11 @@ from automl_explain.explainers._design import Coalitions
 from automl_explain.explainers._engine import pool_players
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._final_trees import FinalTrees
+from automl_explain.explainers._jit import run_blocks
 from automl_explain.explainers._links import LinkFunction
 from automl_explain.explainers._mixed_rows import (
     MixedRows,
+    add_products,
     add_steps,
     differences,
     players_that_differ,
@@ -35,6 +37,7 @@ from automl_explain.explainers._model import (
     Opaque,
     OwnValues,
     Prepared,
+    RadialBasis,
 )
 from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._predictions import predict_finite
@@ -53,6 +56,8 @@ Players = npt.NDArray[np.intp]
 
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
+CENTRES_AT_ONCE = 64
+"""Kernels whose factors for mixed rows are computed together."""
 ENOUGH_TO_COMPARE = 16
 """Background rows from which their mixtures say how far a stack's members are from their libraries."""
 
@@ -154,6 +159,45 @@ class _LinearOutputs(Evaluator):
         out = np.empty((len(steps), len(asked)))
         add_steps(base, steps, asked.players, asked.first, out)
         return out
+
+
+class _RadialOutputs(Evaluator):
+    """A sum of Gaussian kernels: products of one factor for each player, at some centres at a time."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, RadialBasis)
+        self._structure, self._theirs = model.structure, model.encode(background.data)
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        different = differences(self._model.encode(rows.data), self._theirs)
+        return players_that_differ(different, self._players, n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        matrix, n_players = self._model.encode(asked.rows.data), asked.players.shape[1]
+        others = self._theirs[asked.others.start : asked.others.stop]
+        out = np.repeat(self._structure.intercept[:, None], len(asked), axis=1)
+        for start in range(0, len(self._structure.centres), CENTRES_AT_ONCE):
+            part = self._structure.some(slice(start, start + CENTRES_AT_ONCE))
+            mine, theirs = (part.distances(table, self._players, n_players) for table in (matrix, others))
+            if asked.coalitions is None:
+                self._add_lattices(part, np.exp(-mine), np.exp(-theirs), asked, out)
+            else:
+                by_row = out.reshape(len(out), len(mine), len(theirs), -1)
+                for row, other in np.ndindex(len(mine), len(theirs)):
+                    far = asked.coalitions @ (mine[row] - theirs[other]) + theirs[other].sum(axis=0)
+                    by_row[:, row, other] += (np.exp(-far) @ part.weights).T
+        return out
+
+    def _add_lattices(self, part: RadialBasis, mine: Matrix, theirs: Matrix, asked: MixedRows, out: Outputs) -> None:
+        most = 1 << int(asked.n_players.max())
+
+        def add(row: int) -> int:
+            first = row * len(theirs)
+            add_products(mine[row], theirs, part.weights, asked.players, asked.first, first, np.empty(most), out)
+            return 1
+
+        run_blocks(add, range(len(mine)), self._n_jobs)
 
 
 class _TreeOutputs(Evaluator):
@@ -280,6 +324,7 @@ class _PreparedOutputs(Evaluator):
 EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evaluator]] = {
     Trees: _TreeOutputs,
     Linear: _LinearOutputs,
+    RadialBasis: _RadialOutputs,
     Mixture: _MixtureOutputs,
     Composite: _CompositeOutputs,
     Prepared: _PreparedOutputs,

@@ -29,6 +29,7 @@ from automl_explain.explainers._model import (
     Opaque,
     OutputSpace,
     Prepared,
+    RadialBasis,
 )
 from automl_explain.explainers._table import Rows, Table
 from automl_explain.explainers._trees import Trees
@@ -42,6 +43,7 @@ EXAMPLES = 64
 ONE_MODEL: dict[type, str] = {
     Trees: "its trees are explained as one model",
     Linear: "a linear model",
+    RadialBasis: "a sum of kernels is explained as one model",
     Prepared: "a pipeline within an ensemble",
 }
 """Structure -> why a model of it has no members."""

@@ -116,6 +116,33 @@ def add_steps(base: Floats, steps: Floats, players: Bools, first: Longs, out: Fl
 
 
 @kernel
+def add_products(
+    mine: Floats, theirs: Floats, weights: Floats, players: Bools, first: Longs, pair: int, space: Floats, out: Floats
+) -> None:
+    """Add to `out` (K, mixed rows) weighted sums of products, for all coalitions with one row and b background rows.
+
+    `mine` (P, c) and `theirs` (b, P, c) are the factors of present and absent players in c products, `weights` (c, K)
+    those of the products. `pair` is that of the first background row. Working space: `space` (2^d,).
+    """
+    for other in range(len(theirs)):
+        for c in range(mine.shape[1]):
+            space[0], size = 1.0, 1
+            for player in range(players.shape[1]):
+                absent = theirs[other, player, c]
+                if players[pair + other, player]:
+                    for s in range(size):
+                        space[size + s] = space[s] * mine[player, c]
+                        space[s] *= absent
+                    size *= 2
+                else:
+                    for s in range(size):
+                        space[s] *= absent
+            for k in range(len(out)):
+                for s in range(size):
+                    out[k, first[pair + other] + s] += weights[c, k] * space[s]
+
+
+@kernel
 def add_shapley_values(
     values: Floats, first: Longs, players: Bools, share: Floats, row: int, gain: Floats, loss: Floats, space: Floats,
     phi: Floats,

@@ -44,6 +44,37 @@ class Linear:
 
 
 @dataclass(frozen=True, eq=False)
+class RadialBasis:
+    """Outputs that are weighted sums of Gaussian kernels around centres, ``exp(-sum_j gamma_j (x_j - c_j)^2)``.
+
+    Parameters
+    ----------
+    centres : ndarray of shape (c, f)
+        Such as support vectors.
+    gamma : ndarray of shape (f,)
+    weights : ndarray of shape (c, k)
+    intercept : ndarray of shape (k,)
+    """
+
+    centres: Matrix
+    gamma: Matrix
+    weights: Matrix
+    intercept: Matrix
+
+    def some(self, part: slice) -> RadialBasis:
+        """Return some of the centres, and their weights, without an intercept."""
+        weights = np.ascontiguousarray(self.weights[part])
+        return RadialBasis(self.centres[part], self.gamma, weights, np.zeros_like(self.intercept))
+
+    def distances(self, matrix: Matrix, players: npt.NDArray[np.intp], n_players: int) -> Matrix:
+        """Return gamma times the squared distance of rows from centres, summed over each player's columns, (n, P, c)."""
+        found = np.zeros((len(matrix), n_players, len(self.centres)))
+        for column, (player, gamma) in enumerate(zip(players, self.gamma, strict=True)):
+            found[:, player] += gamma * (matrix[:, column, None] - self.centres[:, column]) ** 2
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Mixture:
     """A linear combination of models over the same table; exact by linearity of the Shapley value.
 
@@ -183,7 +214,7 @@ class OwnValues(Opaque):
     caution: str = ""
 
 
-Structure: TypeAlias = Trees | Linear | Mixture | Composite | Prepared | Opaque
+Structure: TypeAlias = Trees | Linear | RadialBasis | Mixture | Composite | Prepared | Opaque
 
 
 def _as_it_is(table: Any) -> Any:

@@ -10,9 +10,10 @@ from automl_explain.explainers._engine import Engine, Question
 from automl_explain.explainers._kernel import KernelEngine
 from automl_explain.explainers._linear import LinearEngine
 from automl_explain.explainers._mixture import MixtureEngine
-from automl_explain.explainers._model import Composite, Linear, Mixture, Opaque, OwnValues, Prepared
+from automl_explain.explainers._model import Composite, Linear, Mixture, Opaque, OwnValues, Prepared, RadialBasis
 from automl_explain.explainers._own_values import OwnValuesEngine
 from automl_explain.explainers._prepared import PreparedEngine
+from automl_explain.explainers._radial import RadialEngine
 from automl_explain.explainers._tree import TreeEngine
 from automl_explain.explainers._trees import Trees
 
@@ -48,6 +49,7 @@ def _library(question: Question) -> Engine:
 RULES: tuple[Rule, ...] = (
     Rule(Trees, TreeEngine, "a tree ensemble is explained exactly from its trees"),
     Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
+    Rule(RadialBasis, RadialEngine, "a sum of Gaussian kernels is explained exactly, kernel by kernel"),
     Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
     Rule(Composite, KernelEngine, "a function of other models is explained from coalitions of their outputs"),
     Rule(Prepared, _prepared, "a pipeline within an ensemble is explained behind its preprocessing"),

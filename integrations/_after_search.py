@@ -19,7 +19,7 @@ from automl_explain.explainers._explainer import TabularExplainer
 from automl_explain.explainers._explanation import Explanation
 from automl_explain.explainers._kernel import predicts_mixed_rows
 from automl_explain.explainers._members import has_members
-from automl_explain.explainers._model import Composite, FittedModel, Opaque
+from automl_explain.explainers._model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._registry import load
 from automl_explain.explainers._table import Table
@@ -259,7 +259,10 @@ def explain_within(
     rows, options = job.tables.rows, job.options
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
-    slow = isinstance(model.structure, Opaque | Composite) or options.output not in ("auto", model.output_space)
+    slow = isinstance(model.structure, Opaque | Composite | RadialBasis) or options.output not in (
+        "auto",
+        model.output_space,
+    )
     explainer = TabularExplainer(
         model,
         job.tables.background,

@@ -26,6 +26,12 @@ READERS: dict[str, str] = {
     # scikit-learn: linear models
     "sklearn.LinearModel": f"{_PLACE}._sklearn:describe_linear_regressor",
     "sklearn.LinearClassifierMixin": f"{_PLACE}._sklearn:describe_linear_classifier",
+    # scikit-learn: kernel machines
+    "sklearn.BaseSVC": f"{_PLACE}._sklearn_kernels:describe_svc",
+    "sklearn.SVR": f"{_PLACE}._sklearn_kernels:describe_svr",
+    "sklearn.NuSVR": f"{_PLACE}._sklearn_kernels:describe_svr",
+    "sklearn.KernelRidge": f"{_PLACE}._sklearn_kernels:describe_kernel_ridge",
+    "sklearn.GaussianProcessRegressor": f"{_PLACE}._sklearn_kernels:describe_gaussian_process",
     # scikit-learn: ensembles of whole models
     "sklearn._BaseVoting": f"{_PLACE}._ensembles:describe_voting",
     "sklearn._BaseStacking": f"{_PLACE}._ensembles:describe_stacking",

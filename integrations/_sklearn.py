@@ -34,7 +34,7 @@ def describe(model: Any) -> FittedModel:
 def describe_linear_regressor(model: Any) -> FittedModel:
     """Describe a regression that is linear in its columns."""
     check_fitted(model)
-    coef = np.atleast_2d(_dense(model.coef_))
+    coef = np.atleast_2d(dense(model.coef_))
     if coef.shape[0] > 1:
         raise UnsupportedModelError(
             f"Cannot explain {type(model).__name__} with {coef.shape[0]} targets; explain one target at a time, with a "
@@ -46,7 +46,7 @@ def describe_linear_regressor(model: Any) -> FittedModel:
 def describe_linear_classifier(model: Any) -> FittedModel:
     """Describe a classifier whose decision function is linear: log-odds where it is a logistic model, else as it is."""
     check_fitted(model)
-    coef = np.atleast_2d(_dense(model.coef_))
+    coef = np.atleast_2d(dense(model.coef_))
     intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
     margins = as_columns(lambda table: two_sided(model.decision_function(table)), type(model).__name__)
     logistic = is_logistic(model)
@@ -129,5 +129,6 @@ def check_fitted(model: Any) -> None:
         return  # not a scikit-learn estimator: its own predict will say
 
 
-def _dense(coef: Any) -> Matrix:
+def dense(coef: Any) -> Matrix:
+    """Return a matrix of floats, whether it was sparse or not."""
     return np.asarray(coef.todense() if sparse.issparse(coef) else coef, dtype=np.float64)

@@ -23,6 +23,9 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -117,7 +120,14 @@ FAMILIES = [
     Family("pipeline-forest", _pipe(RandomForestRegressor(**FOREST)), "regression", "tree", "response", "mixed"),
     Family("search", GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2), "regression", "linear", "response", "frame"),
     Family("svc", SVC(), "multiclass", "kernel", "margin"),
-    Family("svr", SVR(), "regression", "kernel", "response"),
+    Family("svc-binary", SVC(), "binary", "rbf", "margin", "frame"),
+    Family("svc-linear", SVC(kernel="linear"), "binary", "linear", "margin"),
+    Family("svc-polynomial", SVC(kernel="poly"), "binary", "kernel", "margin"),
+    Family("svr", SVR(), "regression", "rbf", "response"),
+    Family("kernel-ridge", KernelRidge(kernel="rbf"), "regression", "rbf", "response"),
+    Family("gaussian-process", GaussianProcessRegressor(2.0 * RBF(np.arange(1.0, 6.0)) + WhiteKernel(), normalize_y=True), "regression", "rbf", "response"),
+    Family("pipeline-svc", _pipe(SVC()), "binary", "rbf", "margin", "mixed"),
+    Family("stack-kernel-machines", StackingRegressor([("a", SVR()), ("b", KernelRidge(kernel="rbf"))], LGBMR, cv=3), "regression", "ensemble", "response"),
     Family("knn-binary", KNeighborsClassifier(), "binary", "kernel", "probability", "frame"),
     Family("knn-regression", KNeighborsRegressor(), "regression", "kernel", "response"),
     Family("naive-bayes", GaussianNB(), "multiclass", "kernel", "probability"),

@@ -23,7 +23,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 from automl_explain import KernelExplainer, TabularExplainer
 
@@ -62,6 +62,7 @@ CASES = [
     ("regression stack, ridge, p=10", ridge_stack(), 10, 100, 1022, 200),
     ("LightGBM, KernelSHAP semantics, p=20", lightgbm.LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=2), 20, 50, 2088, 30),
     ("SVC rbf, p=10", SVC(), 10, 100, 1022, 2.5),
+    ("SVR rbf, regression, p=10", SVR(), 10, 100, 1022, 2.5),
     ("MLP, p=10", MLPClassifier((32,), max_iter=100, random_state=0), 10, 100, 1022, 2.5),
 ]  # fmt: skip
 

@@ -91,10 +91,11 @@ def test_values_are_those_by_definition_whatever_is_held_at_once(described, monk
     monkeypatch.setattr(_game, "OUTPUTS_AT_ONCE", 40)
     monkeypatch.setattr(_game, "LANES", 2)
     in_parts = game.shapley_values(rows.take(some), N_PLAYERS)
-    for i, row in enumerate(some):
-        one = rows.take(np.array([row])).data
-        plain = [model_game(model.predict, one, background.take(np.array([b])).data, players) for b in range(8)]
-        expected = sum(w * shapley_values(game, N_PLAYERS) for w, game in zip(share, plain, strict=True))
+    asked = MixedRows.of_coalitions(rows.take(some), 8, all_coalitions(N_PLAYERS))
+    outputs = predicted(model, rows.take(some), background, asked, players).reshape(-1, 2, 8, 1 << N_PLAYERS)
+    for i in range(2):
+        means = np.einsum("kbm,b->km", outputs[:, i], share)
+        expected = shapley_values(lambda present, v=means: v[:, sum(1 << p for p in present)], N_PLAYERS)
         for values in (at_once, in_parts):
             np.testing.assert_allclose(values[:, i], expected, rtol=1e-5, atol=max(2e-6, family.atol))
 
