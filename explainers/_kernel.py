@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl_explain.explainers._background import SUMMARIES
-from automl_explain.explainers._design import coalition_bytes, make_design
+from automl_explain.explainers._design import Design, coalition_bytes, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._game import OUTPUTS_AT_ONCE, Game
@@ -40,16 +40,19 @@ class Effort:
         of so many players.
     evaluations : int
         Outputs of mixed rows computed in a call; with many rows, fewer coalitions are used for each.
+    at_once : int
+        Outputs computed together, between two looks at the clock.
     """
 
     background: int
     all_up_to: int
     evaluations: int
+    at_once: int
 
 
-PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000)
+PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1 << 16)
 """A black box: each mixed row is a prediction."""
-STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000)
+STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
 """Members whose outputs for mixed rows come from their structure."""
 
 
@@ -93,7 +96,8 @@ class KernelEngine:
         sizes = self._stages(len(rows))
         limits = self._all_within(len(rows), sizes)
         parts = self._blocks(rows, sizes, limits)
-        total = sum(self._n_outputs(part, sizes[-1], limits[-1]) for part in parts)
+        n_coalitions = (part.n_all if part.all_within(limits[-1]) else sizes[-1] for part in parts)
+        total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, settings.progress) as advance:
             for size, limit in zip(sizes, limits, strict=True):
@@ -113,23 +117,20 @@ class KernelEngine:
 
         That is at all of them where they are within the limit, else at those of a design of that size.
         """
+        design: Design | None = None
         for part in parts:
-            everything, before = part.all_within(limit), self._n_outputs(part, part.n_coalitions, 0)
             if part.exact:
                 continue
-            if part.n_coalitions and clock.over(part.seconds_for(int(part.n_all) if everything else size)):
+            everything, before = part.all_within(limit), part.n_coalitions
+            if before and clock.over(part.seconds_for(part.n_all if everything else size - before)):
                 return False
             if everything:
                 part.look_at_all(self._game, self._n_players)
             else:
-                part.look(self._game, make_design(self._n_players, size, self._settings.random_state))
-            advance(self._n_outputs(part, part.n_coalitions, 0) - before)
+                design = design or make_design(self._n_players, size, self._settings.random_state)
+                part.look(self._game, design)
+            advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
         return True
-
-    def _n_outputs(self, part: RowBlock, size: int, limit: int) -> int:
-        """Outputs of so many coalitions of the rows of a block, or of all that there are, within the limit."""
-        n_coalitions = part.n_all if part.all_within(limit) else size
-        return int(n_coalitions * len(part.rows)) * self._n_background
 
     def _good_enough(self, parts: list[RowBlock]) -> bool:
         tolerance = self._settings.tolerance
@@ -163,7 +164,7 @@ class KernelEngine:
         for number in np.unique(stage):
             group = np.flatnonzero(stage == number)
             most = n_all[group].max() if number < len(sizes) else sizes[-1]
-            step = max(1, int(OUTPUTS_AT_ONCE / (most * self._n_background)))
+            step = max(1, int(self._effort.at_once / (most * self._n_background)))
             for start in range(0, len(group), step):
                 part = group[start : start + step]
                 blocks.append(RowBlock(rows.take(part), part, float(n_all[part].max())))

@@ -71,9 +71,9 @@ class RowBlock:
         """Say whether all coalitions besides the empty and the grand one are no more than that."""
         return self.n_all - 2 <= n_coalitions
 
-    def seconds_for(self, n_coalitions: int) -> float:
-        """Estimate the time of a design of that many coalitions from those looked at so far."""
-        return self._seconds * max(0, n_coalitions - self.n_coalitions) / max(1, self.n_coalitions)
+    def seconds_for(self, n_more: float) -> float:
+        """Estimate the time of that many more coalitions from those looked at so far."""
+        return self._seconds * n_more / max(1, self.n_coalitions)
 
     def look_at_all(self, game: Game, n_players: int) -> None:
         """Evaluate all coalitions of the players that matter: the values are exact."""
