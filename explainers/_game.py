@@ -11,6 +11,7 @@ from automl_explain.explainers._jit import run_blocks
 from automl_explain.explainers._lanes import LANES
 from automl_explain.explainers._mixed_rows import MixedRows, add_shapley_values
 from automl_explain.explainers._model import FittedModel, Matrix
+from automl_explain.explainers._outputs import all_outputs
 from automl_explain.explainers._pattern_tables import pair_weights
 from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Table
@@ -48,7 +49,7 @@ class Game:
         share: Matrix | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._background = background
+        self._model, self._background = model, background
         self._players = np.arange(background.n_columns) if players is None else players
         self._n_players = int(self._players.max()) + 1
         self._evaluator = evaluator(model, background, self._players, n_jobs)
@@ -96,12 +97,11 @@ class Game:
         and that the model reads matter, and so few coalitions of them may be all.
         """
         matters = self._evaluator.matters(rows, self._n_players)
-        phi = np.zeros((len(rows), len(self.base_values), n_players))
+        parts = []
         for others in self._parts(matters):
             players = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, self._n_players)
-            asked = MixedRows(rows, others, players)
-            self._add_shapley_values(asked, self._evaluator.every_output(self._evaluator.outputs(asked)), phi)
-        return phi.transpose(1, 0, 2)
+            parts.append(self._part_of_values(MixedRows(rows, others, players), n_players))
+        return all_outputs(np.sum(parts, axis=0), self._model, centred=True)
 
     def _parts(self, matters: Bools) -> list[range]:
         """Cut the background so that the outputs of each part with all rows take little memory."""
@@ -115,8 +115,11 @@ class Game:
             size += more
         return [*parts, range(start, len(n_outputs))]
 
-    def _add_shapley_values(self, asked: MixedRows, outputs: Matrix, phi: Matrix) -> None:
-        outputs, share = np.ascontiguousarray(outputs), self._share[asked.others.start : asked.others.stop]
+    def _part_of_values(self, asked: MixedRows, n_players: int) -> Matrix:
+        """Return what some background rows contribute to the values, (S, n, P)."""
+        outputs = np.ascontiguousarray(self._evaluator.outputs(asked))
+        phi = np.zeros((len(asked.rows), len(outputs), n_players))
+        share = self._share[asked.others.start : asked.others.stop]
         most = int(asked.n_players.max())
         gain, loss = pair_weights(most)
 
@@ -126,3 +129,4 @@ class Game:
             return 1
 
         run_blocks(add, range(len(phi)), self._n_jobs)
+        return phi.transpose(1, 0, 2)
