@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
+from automl_explain.explainers._pattern_tables import pair_weights
 from automl_explain.explainers._third_order import ThirdOrderFit
 
 Coalitions = npt.NDArray[np.bool_]
@@ -45,6 +46,11 @@ class Design:
     share: Map
     blocks: tuple[tuple[Map, Map], ...] = ()
 
+    @property
+    def exact(self) -> bool:
+        """Whether every coalition is there, so that the values have no sampling error."""
+        return not self.blocks
+
 
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
@@ -70,6 +76,21 @@ def coalition_bytes(n_players: int) -> int:
 
 @lru_cache(maxsize=4)
 def _make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
+    if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
+        return _full_design(n_players)
+    return _sampled_design(n_players, n_coalitions, random_state)
+
+
+def _full_design(n_players: int) -> Design:
+    numbers = np.arange(1, 2**n_players - 1, dtype=np.int64)
+    coalitions = (numbers[:, None] >> np.arange(n_players)) & 1 == 1
+    size, (gain, loss) = coalitions.sum(axis=1), pair_weights(n_players)
+    joined, left = gain[size, n_players - size], loss[size, n_players - size]
+    estimate = np.where(coalitions, joined[:, None], -left[:, None]).T
+    return Design(coalitions, np.ascontiguousarray(estimate), np.full(n_players, 1.0 / n_players))
+
+
+def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     halves: list[Coalitions] = []
     weights: list[Map] = []
     sampled: list[npt.NDArray[np.bool_]] = []
@@ -99,7 +120,7 @@ def _make_design(n_players: int, n_coalitions: int, random_state: int) -> Design
         fit = ThirdOrderFit(half)
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
-    return Design(np.vstack([half, ~half]), estimate, share_full, blocks if is_sampled.any() else ())
+    return Design(np.vstack([half, ~half]), estimate, share_full, blocks)
 
 
 @lru_cache(maxsize=1)

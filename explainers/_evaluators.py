@@ -272,8 +272,9 @@ class _CompositeOutputs(Evaluator):
         combine, parts = self._structure.combine, [member.outputs(asked) for member in self._members]
         if isinstance(combine, LinkFunction) and combine.elementwise:
             return combine.link(parts[0])
-        if self._final is not None:
-            found = self._final(parts, asked)
+        final = self._final
+        if final is not None:
+            found = final(parts, asked)
             if found is not None:
                 return found
             self._final = None  # its library rounds otherwise: mixed rows are predicted
@@ -292,11 +293,8 @@ class _CompositeOutputs(Evaluator):
         """Return the mixed rows themselves, where the function of the members' outputs reads them."""
         if not self._structure.passthrough:
             return None
-        mixer = Mixer(asked.rows, self._background)
-        if asked.coalitions is not None and len(asked.others) == len(self._background):
-            return mixer.mix_all(asked.coalitions[:, self._players])
         row, other, present = asked.present(np.arange(len(asked)))
-        return mixer.mix(row, other, present[:, self._players])
+        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
 
 
 class _PreparedOutputs(Evaluator):

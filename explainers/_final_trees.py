@@ -280,12 +280,15 @@ def _add_outputs(
                         joined[without, word] &= theirs[other, player, word_0 + word]
                 d += 1
         n_groups = max(min(len(index), 1), -(-d // JOINED))
+        last = (
+            1 << (d - (n_groups - 1) * JOINED)
+        ) - 1  # coalitions may have further players, whose columns are not read
         for coalition in range(first[pair + 1] - first[pair]):
             mixed = first[pair] + coalition
             for word in range(n_words):
                 left[word] = everything
             for group in range(n_groups):
-                at = (group << JOINED) + index[group, coalition]
+                at = (group << JOINED) + (index[group, coalition] & (last if group == n_groups - 1 else ~0))
                 for word in range(n_words):
                     left[word] &= joined[at, word]
             for column in range(len(given)):

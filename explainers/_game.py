@@ -19,8 +19,8 @@ from automl_explain.explainers._tree_paths import Bools, as_weights
 
 BYTE_BUDGET = 64 * 2**20
 """Upper bound on the memory of the outputs of one batch of coalitions."""
-OUTPUTS_AT_ONCE = 1 << 19
-"""Outputs of mixed rows that are held together."""
+OUTPUTS_AT_ONCE = 1 << 20
+"""Outputs of mixed rows, of all classes, that are held together."""
 MOST_ENUMERATED = 20
 """Players that matter to a pair of rows up to which all coalitions of them can be looked at."""
 
@@ -86,7 +86,7 @@ class Game:
         for start in range(0, len(rows), step):
             some = rows.take(np.arange(start, min(start + step, len(rows))))
             n_players = self._evaluator.matters(some, self._n_players).sum(axis=2)
-            mean = np.exp2(n_players).mean(axis=1)
+            mean = np.exp2(np.minimum(n_players, MOST_ENUMERATED)).mean(axis=1)
             parts.append(np.where(n_players.max(axis=1) <= MOST_ENUMERATED, mean, np.inf))
         return np.concatenate(parts)
 
@@ -105,7 +105,7 @@ class Game:
 
     def _parts(self, matters: Bools) -> list[range]:
         """Cut the background so that the outputs of each part with all rows take little memory."""
-        n_outputs = np.exp2(matters.sum(axis=2)).sum(axis=0)
+        n_outputs = len(self.base_values) * np.exp2(matters.sum(axis=2)).sum(axis=0)
         parts, start, size = [], 0, 0.0
         for other in range(0, len(n_outputs), LANES):
             more = float(n_outputs[other : other + LANES].sum())

@@ -23,6 +23,12 @@ FIRST_STAGE = 256
 """Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
 LAST_STAGE = 1 << 15
 """Most coalitions of each row there, unless the caller says."""
+CELLS_AT_ONCE = 1 << 22
+"""Cells of pairs of rows, for each class, that are held together."""
+SOME_EXACT = (
+    "rows whose standard errors are 0 have no sampling error: all coalitions of the columns in which they differ from the "
+    "background were looked at"
+)
 DESIGN_BYTES = 512 * 2**20
 """Upper bound on the memory of the largest design there, whose size grows with the players as well."""
 
@@ -41,7 +47,7 @@ class Effort:
     evaluations : int
         Outputs of mixed rows computed in a call; with many rows, fewer coalitions are used for each.
     at_once : int
-        Outputs computed together, between two looks at the clock.
+        Outputs computed together, of all classes, between two looks at the clock.
     """
 
     background: int
@@ -101,7 +107,7 @@ class KernelEngine:
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, settings.progress) as advance:
             for size, limit in zip(sizes, limits, strict=True):
-                if not self._refine(parts, size, limit, clock, advance) or self._good_enough(parts):
+                if not self._refine(parts, size, limit, limits[-1], clock, advance) or self._good_enough(parts):
                     break
         shape = *parts[0].values.shape[::2], len(rows)
         values, errors = np.empty((2, shape[0], shape[2], shape[1]))
@@ -111,17 +117,19 @@ class KernelEngine:
         return Attribution(values, None if exact else errors, self._told(parts, clock, sizes[-1]))
 
     def _refine(
-        self, parts: list[RowBlock], size: int, limit: int, clock: Clock, advance: Callable[[int], object]
+        self, parts: list[RowBlock], size: int, limit: int, most: int, clock: Clock, advance: Callable[[int], object]
     ) -> bool:
         """Look at coalitions that were not looked at yet; False when the time is over.
 
-        That is at all of them where they are within the limit, else at those of a design of that size.
+        That is at all those of the players that matter where they are within the limit, and with what was looked at before
+        no more than `most`; else at those of a design of that size.
         """
         design: Design | None = None
         for part in parts:
             if part.exact:
                 continue
-            everything, before = part.all_within(limit), part.n_coalitions
+            before = part.n_coalitions
+            everything = part.all_within(limit) and part.all_within(most - before)
             if before and clock.over(part.seconds_for(part.n_all if everything else size - before)):
                 return False
             if everything:
@@ -139,17 +147,11 @@ class KernelEngine:
     def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
         """Which rows are exact where some are, and what became of a tolerance or a time budget."""
         settings = self._settings
-        told = []
-        n_rows = sum(len(part.rows) for part in parts)
-        n_exact = sum(len(part.rows) for part in parts if part.exact)
-        if 0 < n_exact < n_rows:
-            told.append(
-                f"the values of {n_exact} of {n_rows} rows have no sampling error: all coalitions of the columns in which "
-                "they differ from the background were looked at"
-            )
+        sampled = [part for part in parts if not part.exact] or parts
+        told = [SOME_EXACT] if len(sampled) < len(parts) else []
         if settings.tolerance is None and settings.time_budget is None:
             return tuple(told)
-        fewest, error = min(part.n_coalitions for part in parts), max(part.error for part in parts)
+        fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
         note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
         if settings.tolerance is not None and error > settings.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
@@ -164,7 +166,8 @@ class KernelEngine:
         for number in np.unique(stage):
             group = np.flatnonzero(stage == number)
             most = n_all[group].max() if number < len(sizes) else sizes[-1]
-            step = max(1, int(self._effort.at_once / (most * self._n_background)))
+            width = len(self.base_values) * self._n_background
+            step = max(1, int(min(self._effort.at_once / (most * width), CELLS_AT_ONCE / (rows.n_columns * width))))
             for start in range(0, len(group), step):
                 part = group[start : start + step]
                 blocks.append(RowBlock(rows.take(part), part, float(n_all[part].max())))

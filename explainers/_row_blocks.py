@@ -49,6 +49,8 @@ class RowBlock:
         self.design: Design | None = None
         self.exact = False
         """Whether every coalition has been looked at."""
+        self.n_coalitions = 0
+        """Coalitions looked at for each row."""
         self.values: Values = np.empty((0, len(rows), 0))
         """Shapley values (K, n, P)."""
         self.errors: Values = self.values
@@ -62,11 +64,6 @@ class RowBlock:
         """The largest standard error."""
         return float(self.errors.max(initial=0.0))
 
-    @property
-    def n_coalitions(self) -> int:
-        """Coalitions looked at for each row."""
-        return int(self.n_all) if self.exact else 0 if self.design is None else len(self.design.coalitions)
-
     def all_within(self, n_coalitions: int) -> bool:
         """Say whether all coalitions besides the empty and the grand one are no more than that."""
         return self.n_all - 2 <= n_coalitions
@@ -78,7 +75,7 @@ class RowBlock:
     def look_at_all(self, game: Game, n_players: int) -> None:
         """Evaluate all coalitions of the players that matter: the values are exact."""
         self.values = game.shapley_values(self.rows, n_players)
-        self.errors, self.exact = np.zeros_like(self.values), True
+        self.errors, self.exact, self.n_coalitions = np.zeros_like(self.values), True, int(self.n_all)
 
     def look(self, game: Game, design: Design) -> None:
         """Evaluate the coalitions of a design that are not known yet, and solve for the values."""
@@ -94,7 +91,7 @@ class RowBlock:
             known = np.empty((len(self.rows), len(place), values.shape[2]))
             known[:, fresh], known[:, ~fresh] = values, self._known[:, place[~fresh]]
             values = known
-        self._known, self.design = values, design
+        self._known, self.design, self.exact, self.n_coalitions = values, design, design.exact, len(design.coalitions)
         self._solve(design)
         self._seconds += time.monotonic() - started
 
@@ -106,6 +103,9 @@ class RowBlock:
             return np.asarray((estimate @ known).transpose(0, 2, 1) + share * self._full)
 
         self.values = attribution(design.estimate, design.share)
+        if design.exact:
+            self.errors = np.zeros_like(self.values)
+            return
         left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
         n_blocks = len(left_out)
         self.errors = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))

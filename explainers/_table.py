@@ -278,16 +278,6 @@ class Mixer:
         mine, theirs = codes[: self._n_rows, None, :], codes[None, self._n_rows :, :]
         return np.asarray(~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs))))
 
-    def mix_all(self, present: npt.NDArray[np.bool_]) -> Any:
-        """Return every row mixed with every background row as each line of `present` says, (m, f), the last fastest."""
-        n_rows, n_background = self._n_rows, len(self._stacked) - self._n_rows
-        if self._stacked.is_frame or self._sparse:
-            row, other, which = np.indices((n_rows, n_background, len(present))).reshape(3, -1)
-            return self.mix(row, other, present[which])
-        cells = self._stacked.data
-        mixed = np.where(present, cells[:n_rows, None, None], cells[None, n_rows:, None])
-        return mixed.reshape(-1, present.shape[1])
-
     def mix(self, row: Rows, background: Rows, present: npt.NDArray[np.bool_]) -> Any:
         """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
 

@@ -91,6 +91,11 @@ def _pipe(model):
     return make_pipeline(encode, model)
 
 
+def _first(model):
+    """A model over the first three columns alone."""
+    return make_pipeline(ColumnTransformer([("number", StandardScaler(), [0, 1, 2])]), model)
+
+
 LGBM = {"n_estimators": 12, "num_leaves": 7, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
 XGB = {"n_estimators": 12, "max_depth": 3, "n_jobs": 1}
 FOREST = {"n_estimators": 8, "max_depth": 4, "random_state": 0}
@@ -152,6 +157,8 @@ FAMILIES = [
     Family("transformed-target", TransformedTargetRegressor(LGBMR, func=np.arcsinh, inverse_func=np.sinh), "regression", "ensemble", "response"),
     Family("scaled-target", TransformedTargetRegressor(LGBMR, transformer=StandardScaler()), "regression", "mixture", "response"),
     Family("plain-target", TransformedTargetRegressor(Ridge()), "regression", "mixture", "response"),
+    Family("stack-over-first-columns", StackingRegressor([("a", _first(StackingRegressor([("a", LGBMR), ("b", Ridge())], LGBMR, cv=3, passthrough=True))), ("b", RandomForestRegressor(**FOREST))], LGBMR, cv=3, passthrough=True), "regression", "ensemble", "response"),
+    Family("stack-over-first-columns-multiclass", StackingClassifier([("a", _first(StackingClassifier([("a", LGBMC), ("b", RF)], LGBMC, cv=3, passthrough=True))), ("b", RF)], LGBMC, cv=3), "multiclass", "ensemble", "probability"),
     Family("one-vs-rest", OneVsRestClassifier(LGBMC), "multiclass", "ensemble", "probability"),
     Family("nested", VotingRegressor([("a", StackingRegressor([("a", LGBMR), ("b", Ridge())], Ridge(), cv=3)), ("b", RandomForestRegressor(**FOREST))]), "regression", "mixture", "response"),
 ]  # fmt: skip

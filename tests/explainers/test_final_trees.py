@@ -78,7 +78,9 @@ def stacks():
 
 def by_mixing(model, rows, background, coalitions, players):
     """Every mixed row predicted by the stack itself."""
-    mixed = Mixer(rows, background).mix_all(coalitions[:, players])
+    asked = MixedRows.of_coalitions(rows, len(background), coalitions)
+    row, other, present = asked.present(np.arange(len(asked)))
+    mixed = Mixer(rows, background).mix(row, other, present[:, players])
     return model.predict(mixed).reshape(len(rows), len(background), len(coalitions), -1)
 
 

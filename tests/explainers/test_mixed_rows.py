@@ -17,6 +17,8 @@ from tests.families import FAMILIES
 from tests.oracles import model_game, shapley_values
 
 N_PLAYERS = 5
+N_OTHERS = 17
+"""Background rows: enough for a stack to be held against its library as it is described, and not again."""
 
 
 def all_coalitions(n):
@@ -29,7 +31,12 @@ def described(request):
     fitted, X = request.param.fitted()
     model = describe(fitted)
     table = as_table(model.transform(X))
-    return model, table.take(np.array([3, 3, 40])), table.take(np.array([3, 7, 40, 12, 90, 41, 8, 60])), request.param
+    return (
+        model,
+        table.take(np.array([3, 3, 40])),
+        table.take(np.array([3, 7, 40, *range(60, 57 + N_OTHERS)])),
+        request.param,
+    )
 
 
 def engineered_players(model, table):
@@ -47,7 +54,7 @@ def test_all_coalitions_of_the_players_that_matter_have_the_outputs_of_mixed_row
     players = engineered_players(model, rows)
     found = evaluator(model, background, players)
     matters = found.matters(rows, N_PLAYERS)
-    for others in (range(8), range(2, 5)):
+    for others in (range(N_OTHERS), range(2, 5)):
         those = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, N_PLAYERS)
         asked = MixedRows(rows, others, those)
         expected = predicted(model, rows, background, asked, players)
@@ -77,22 +84,22 @@ def test_given_coalitions_have_the_outputs_of_mixed_rows(described, coalitions):
     expected = predicted(model, rows, background, asked, players)
     outputs = found.every_output(found.outputs(asked))
     np.testing.assert_allclose(outputs, expected, rtol=1e-6, atol=max(2e-6, family.atol))
-    share = np.random.default_rng(0).dirichlet(np.ones(8))
-    means = np.einsum("knbm,b->nmk", expected.reshape(-1, 3, 8, len(coalitions)), share)
+    share = np.random.default_rng(0).dirichlet(np.ones(N_OTHERS))
+    means = np.einsum("knbm,b->nmk", expected.reshape(-1, 3, N_OTHERS, len(coalitions)), share)
     np.testing.assert_allclose(found.means(rows, coalitions, share), means, rtol=1e-6, atol=max(2e-6, family.atol))
 
 
 def test_values_are_those_by_definition_whatever_is_held_at_once(described, monkeypatch):
     model, rows, background, family = described
     players = engineered_players(model, rows)
-    share = np.random.default_rng(1).dirichlet(np.ones(8))
+    share = np.random.default_rng(1).dirichlet(np.ones(N_OTHERS))
     game, some = Game(model, background, players, share), np.array([1, 2])
     at_once = game.shapley_values(rows.take(some), N_PLAYERS)
     monkeypatch.setattr(_game, "OUTPUTS_AT_ONCE", 40)
     monkeypatch.setattr(_game, "LANES", 2)
     in_parts = game.shapley_values(rows.take(some), N_PLAYERS)
-    asked = MixedRows.of_coalitions(rows.take(some), 8, all_coalitions(N_PLAYERS))
-    outputs = predicted(model, rows.take(some), background, asked, players).reshape(-1, 2, 8, 1 << N_PLAYERS)
+    asked = MixedRows.of_coalitions(rows.take(some), N_OTHERS, all_coalitions(N_PLAYERS))
+    outputs = predicted(model, rows.take(some), background, asked, players).reshape(-1, 2, N_OTHERS, 1 << N_PLAYERS)
     for i in range(2):
         means = np.einsum("kbm,b->km", outputs[:, i], share)
         expected = shapley_values(lambda present, v=means: v[:, sum(1 << p for p in present)], N_PLAYERS)
@@ -175,7 +182,7 @@ def test_rows_with_many_coalitions_are_sampled_beside_exact_ones_and_that_is_sai
     explainer = KernelExplainer(predict_product, X[:8], background_size=8, progress=False, nsamples=200)
     together = explainer.explain_local(X[8:])
     assert np.array_equal(together.standard_errors.any(axis=1), [False] * 4 + [True])
-    assert any("4 of 5 rows" in note for note in together.notes)
+    assert any("rows whose standard errors are 0 have no sampling error" in note for note in together.notes)
     alone = [explainer.explain_local(row) for row in X[8:]]
     assert [one.standard_errors is None for one in alone] == [True] * 4 + [False]
     values = np.vstack([one.local_importance_values for one in alone])

@@ -1,6 +1,7 @@
 """How a tolerance, a time budget and a number of evaluations decide how many coalitions are looked at."""
 
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 
 from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer
+from automl_explain.explainers import _kernel
 
 X, Y = make_classification(600, 14, n_informative=10, random_state=0)
 TARGET = X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3] * X[:, 4] + X[:, 5]
@@ -117,3 +119,60 @@ def test_a_final_booster_predicts_from_its_trees_what_the_library_predicts():
     theirs = by_library.explain_local(columns[-2:])
     assert ours.method == "ensemble"
     np.testing.assert_allclose(ours.local_importance_values, theirs.local_importance_values, atol=1e-10)
+
+
+def test_no_more_outputs_than_allowed_are_computed_in_stages():
+    seen = []
+
+    def predict(rows):
+        seen.append(len(rows))
+        return rows[:, 0] * rows[:, 1] * rows[:, 2] + np.tanh(rows).sum(axis=1) ** 3
+
+    rows = X[:, :11]
+    explainer = KernelExplainer(predict, rows[:8], tolerance=1e-15, max_evaluations=8 * 2**11, progress=False)
+    seen.clear()
+    explanation = explainer.explain_local(rows[-1:])
+    assert explanation.standard_errors is None
+    assert sum(seen) <= 8 * 2**11 + 1
+
+
+def test_a_large_design_is_made_once_for_all_rows(monkeypatch):
+    made = []
+    make = _kernel.make_design
+    monkeypatch.setattr(_kernel, "make_design", lambda *given: made.append(given) or make(*given))
+    monkeypatch.setattr(_kernel, "CELLS_AT_ONCE", 1)
+    KernelExplainer(lambda rows: rows.prod(axis=1), X[:5], nsamples=300, progress=False).explain_local(X[-4:])
+    assert len(made) == 1
+
+
+def test_notes_speak_of_the_rows_that_are_sampled():
+    few = X[:5].copy()
+    few[:, 2:] = 0.0
+    settings = {"tolerance": 1e-12, "nsamples": 300, "progress": False}
+    explainer = KernelExplainer(lambda rows: np.exp(rows[:, :6].sum(axis=1) / 6), few, **settings)
+    explanation = explainer.explain_local(np.vstack([few[:2], X[-1:]]))
+    assert np.array_equal(explanation.standard_errors.any(axis=1), [False, False, True])
+    assert any(
+        note.startswith("300 coalitions") and "raise max_evaluations or nsamples" in note for note in explanation.notes
+    )
+
+
+def test_many_players_are_no_reason_for_a_warning():
+    wide = np.random.default_rng(0).normal(size=(6, 1500))
+    explainer = KernelExplainer(lambda rows: rows[:, 0], wide[:4], nsamples=1, progress=False)
+    assert explainer.explain_local(wide[5:]).standard_errors is not None
+
+
+def test_progress_is_counted_to_its_end(model, monkeypatch):
+    bars = []
+
+    @contextmanager
+    def bar(total, *_):
+        bars.append([total, 0])
+        yield lambda n: bars[-1].__setitem__(1, bars[-1][1] + n)
+
+    monkeypatch.setattr(_kernel, "progress_bar", bar)
+    for background, rows in ((X[:1], X[:1]), (X[:1], X[:1] + np.eye(14)[:1]), (X[:3], X[-2:])):
+        KernelExplainer(model, background, nsamples=300, progress=True).explain_local(rows)
+        total, done = bars[-1]
+        assert total * 0.98 <= done <= total
