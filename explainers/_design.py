@@ -12,7 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers._pattern_tables import pair_weights
-from automl_explain.explainers._third_order import ThirdOrderFit
+from automl_explain.explainers._third_order import MOST_FITTED, ThirdOrderFit
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
@@ -117,7 +117,7 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
     with _thread_pools().limit(limits=1, user_api="blas"):  # matrices this small are slower on several threads
-        fit = ThirdOrderFit(half)
+        fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
     return Design(np.vstack([half, ~half]), estimate, share_full, blocks)
@@ -138,7 +138,7 @@ def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number:
     return np.asarray(kept * scale[size])
 
 
-def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit) -> tuple[Map, Map]:
+def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit | None) -> tuple[Map, Map]:
     """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
 
     Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
@@ -150,7 +150,12 @@ def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit) -> tuple[Map, Map]
     free = 2.0 * gram_inverse @ weighted.T
     ones = gram_inverse.sum(axis=1)
     ones /= ones.sum()
-    odd, grand = fit.adjusted(free - np.outer(ones, free.sum(axis=0)), 2.0 * ones, weight == 0.0)
+    odd, grand = free - np.outer(ones, free.sum(axis=0)), 2.0 * ones
+    if fit is not None:  # which has to see more pairs than there are players, whose own part is free
+        odd, grand = fit.adjusted(odd, grand, weight == 0.0)
+    # With many players, rounding leaves sums that miss the grand coalition's value.
+    odd -= odd.mean(axis=0)
+    grand += (2.0 - grand.sum()) / len(grand)
     return np.hstack([odd, -odd]) / 2.0, grand / 2.0
 
 

@@ -119,7 +119,7 @@ def test_a_larger_design_holds_the_coalitions_of_a_smaller_one(n_players):
     assert {row.tobytes() for row in small} < {row.tobytes() for row in large}
 
 
-@pytest.mark.parametrize("n_players", [60, 200])
+@pytest.mark.parametrize("n_players", [60, 200, 1000])
 def test_many_players_and_many_pairs_are_solved(n_players):
     budget = 4 * n_players
     weights = np.random.default_rng(0).normal(size=n_players)
@@ -132,3 +132,11 @@ def test_large_designs_are_not_kept(monkeypatch):
     assert small is again
     monkeypatch.setattr(_design, "KEPT_BYTES", 1000)
     assert make_design(13, 300, 41) is not small
+
+
+@pytest.mark.parametrize("n_players", [10, 300, 800])
+def test_values_add_up_whatever_the_number_of_players(n_players):
+    design = make_design(n_players, 4 * n_players, 0)
+    for estimate, share in ((design.estimate, design.share), *design.blocks):
+        np.testing.assert_allclose(estimate.sum(axis=0), 0.0, atol=1e-12)
+        assert share.sum() == pytest.approx(1.0, abs=1e-12)
