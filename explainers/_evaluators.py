@@ -56,8 +56,6 @@ Players = npt.NDArray[np.intp]
 
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
-CENTRES_AT_ONCE = 64
-"""Kernels whose factors for mixed rows are computed together."""
 ENOUGH_TO_COMPARE = 16
 """Background rows from which their mixtures say how far a stack's members are from their libraries."""
 
@@ -177,8 +175,7 @@ class _RadialOutputs(Evaluator):
         matrix, n_players = self._model.encode(asked.rows.data), asked.players.shape[1]
         others = self._theirs[asked.others.start : asked.others.stop]
         out = np.repeat(self._structure.intercept[:, None], len(asked), axis=1)
-        for start in range(0, len(self._structure.centres), CENTRES_AT_ONCE):
-            part = self._structure.some(slice(start, start + CENTRES_AT_ONCE))
+        for part in self._structure.parts():
             mine, theirs = (part.distances(table, self._players, n_players) for table in (matrix, others))
             if asked.coalitions is None:
                 self._add_lattices(part, np.exp(-mine), np.exp(-theirs), asked, out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -25,6 +25,8 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Predict: TypeAlias = Callable[[Any], Matrix]
 """A function from a table to one output column per class, or one for a regression: (n, k) float64."""
 
+CENTRES_AT_ONCE = 64
+"""Centres of kernels whose factors are computed together: few enough for the cache."""
 PASSTHROUGH = "passthrough"
 """What the columns that a stack's final estimator reads itself are called among its members."""
 
@@ -61,10 +63,12 @@ class RadialBasis:
     weights: Matrix
     intercept: Matrix
 
-    def some(self, part: slice) -> RadialBasis:
-        """Return some of the centres, and their weights, without an intercept."""
-        weights = np.ascontiguousarray(self.weights[part])
-        return RadialBasis(self.centres[part], self.gamma, weights, np.zeros_like(self.intercept))
+    def parts(self) -> Iterator[RadialBasis]:
+        """Yield a few centres at a time, without the intercept."""
+        for start in range(0, len(self.centres), CENTRES_AT_ONCE):
+            part = slice(start, start + CENTRES_AT_ONCE)
+            weights = np.ascontiguousarray(self.weights[part])
+            yield RadialBasis(self.centres[part], self.gamma, weights, np.zeros_like(self.intercept))
 
     def distances(self, matrix: Matrix, players: npt.NDArray[np.intp], n_players: int) -> Matrix:
         """Return gamma times the squared distance of rows from centres, summed over each player's columns, (n, P, c)."""

@@ -27,8 +27,6 @@ from automl_explain.explainers._tree_paths import Floats, as_weights
 
 BACKGROUND = 200
 """Background rows unless the caller says: the cost is proportional to them."""
-CENTRES_AT_ONCE = 64
-"""Centres whose factors are computed together: few enough for the cache."""
 ROWS_AT_ONCE = 16
 """Rows that a thread takes at a time."""
 LEAST = 1e-300
@@ -63,13 +61,14 @@ class RadialEngine:
         question, structure = self._question, self._structure
         matrix = question.model.encode(rows.data)
         players = np.arange(matrix.shape[1]) if question.players is None else question.players
-        n_players, n_centres = question.n_players or matrix.shape[1], len(structure.centres)
+        n_players = question.n_players or matrix.shape[1]
         nodes, weights = np.polynomial.legendre.leggauss(-(-n_players // 2))
         values = np.zeros((len(matrix), structure.weights.shape[1], n_players))
         row_parts = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(matrix), ROWS_AT_ONCE)]
-        with progress_bar(len(matrix) * n_centres, "explaining rows", question.settings.progress) as advance:
-            for start in range(0, n_centres, CENTRES_AT_ONCE):
-                part = structure.some(slice(start, start + CENTRES_AT_ONCE))
+        with progress_bar(
+            len(matrix) * len(structure.centres), "explaining rows", question.settings.progress
+        ) as advance:
+            for part in structure.parts():
                 theirs = np.exp(-part.distances(self._background, players, n_players))
 
                 def explain(some: slice, part: RadialBasis = part, theirs: Floats = theirs) -> int:

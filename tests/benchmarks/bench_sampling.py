@@ -2,8 +2,9 @@
 
 Five rows, one background, ten seeds, two for the slower peers; every explainer with the same numbers of coalitions, same
 process, interleaved. Errors are root mean squares over features against enumeration of all 2^14 coalitions. The last column
-is how many seconds the peer needs for the error that ours has there, read off its own curve (log-log), over our seconds; the
-line behind compares the time of all coalitions, which has no error, with the peer's largest sample.
+is how many seconds the peer needs for the error that ours has there, read off its own curve (log-log), over our seconds, and
+inf where ours has none, since all coalitions that matter were fewer than those asked for; the line behind compares the time
+of all coalitions, which has no error, with the peer's largest sample.
 """
 
 import importlib.util
