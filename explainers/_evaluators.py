@@ -6,7 +6,7 @@ present players take the row's columns and absent ones the background row's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,12 @@ class Evaluator:
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         self._model, self._background, self._players, self._n_jobs = model, background, players, n_jobs
+        self.members: Sequence[Evaluator] = ()
+
+    @property
+    def unsteady(self) -> float:
+        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        return max((member.unsteady for member in self.members), default=0.0)
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         """Return which players may change the output of n rows with each background row, (n, B, P)."""
@@ -104,6 +110,16 @@ def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: i
 class _Predicted(Evaluator):
     """Any model: each distinct mixed row of a pair is predicted once."""
 
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        self._theirs: Outputs | None = None
+        self._unsteady = 0.0
+
+    @property
+    def unsteady(self) -> float:
+        """As of any evaluator: what was found so far."""
+        return self._unsteady
+
     def outputs(self, asked: MixedRows) -> Outputs:
         mixer, columns = Mixer(asked.rows, self._background), self._players
         if asked.coalitions is None:
@@ -116,7 +132,32 @@ class _Predicted(Evaluator):
             row, other, present = asked.present(which[start : start + per_batch])
             parts.append(predict_finite(self._model, mixer.mix(row, other, present[:, columns])))
         found = np.concatenate(parts)
-        return np.ascontiguousarray((found if inverse is None else found[inverse]).T)
+        out = np.ascontiguousarray((found if inverse is None else found[inverse]).T)
+        self._keep_known(out, mixer, asked)
+        return out
+
+    def _keep_known(self, out: Outputs, mixer: Mixer, asked: MixedRows) -> None:
+        """Put the outputs of rows as they are in the place of those of the same rows among mixed ones.
+
+        They differ where a model's answer depends on the other rows of a table: that of nearest neighbours does, where
+        several are equally far. Whether it is that is seen by asking again for as many rows.
+        """
+        if self._theirs is None:
+            self._theirs = predict_finite(self._model, self._background.data).T
+        theirs, n_others = self._theirs[:, asked.others.start : asked.others.stop], len(asked.others)
+        mine = predict_finite(self._model, asked.rows.data).T
+        empty, whole = asked.ends()
+        for places, known, step in (
+            (empty, np.tile(theirs, len(asked.rows)), slice(n_others)),
+            (whole, np.repeat(mine, n_others, axis=1), slice(None, None, n_others)),
+        ):
+            if not len(places) or np.allclose(out[:, places], known, rtol=1e-6, atol=1e-9):
+                continue
+            row, other, present = asked.present(places[step])
+            again = predict_finite(self._model, mixer.mix(row, other, present[:, self._players])).T
+            if np.allclose(again, known[:, step], rtol=1e-9, atol=1e-12):
+                self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
+                out[:, places] = known
 
     def _distinct(self, mixer: Mixer, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
         """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
@@ -219,18 +260,18 @@ class _MixtureOutputs(Evaluator):
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Mixture)
         self._structure = model.structure
-        self._members = [evaluator(member, background, players, n_jobs) for member in model.structure.members]
+        self.members = [evaluator(member, background, players, n_jobs) for member in model.structure.members]
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        return np.asarray(np.logical_or.reduce([member.matters(rows, n_players) for member in self._members]))
+        return np.asarray(np.logical_or.reduce([member.matters(rows, n_players) for member in self.members]))
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        parts = [member.every_output(member.outputs(asked)) for member in self._members]
+        parts = [member.every_output(member.outputs(asked)) for member in self.members]
         return np.ascontiguousarray(self._combine([part.T for part in parts]).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the combination of the members' means."""
-        return self._combine([member.means(rows, coalitions, share) for member in self._members])
+        return self._combine([member.means(rows, coalitions, share) for member in self.members])
 
     def _combine(self, parts: list[Outputs]) -> Outputs:
         weighted = [part @ weights for part, weights in zip(parts, self._structure.weights, strict=True)]
@@ -247,7 +288,7 @@ class _CompositeOutputs(Evaluator):
         self._structure = model.structure
         examples = background.take(np.arange(min(64, len(background)))).data
         members = [member.in_space(space, examples) for member, space in model.structure.members]
-        self._members = [evaluator(member, background, players, n_jobs) for member in members]
+        self.members = [evaluator(member, background, players, n_jobs) for member in members]
         final = model.structure.combine
         self._final: FinalTrees | None = None
         if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
@@ -258,7 +299,7 @@ class _CompositeOutputs(Evaluator):
                 self.outputs(MixedRows.of_coalitions(background.take(np.arange(1)), len(background), both))
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        found = [member.matters(rows, n_players) for member in self._members]
+        found = [member.matters(rows, n_players) for member in self.members]
         if self._final is not None:
             found.append(self._final.matters(rows, n_players))
         elif self._structure.passthrough:
@@ -266,7 +307,7 @@ class _CompositeOutputs(Evaluator):
         return np.asarray(np.logical_or.reduce(found))
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        combine, parts = self._structure.combine, [member.outputs(asked) for member in self._members]
+        combine, parts = self._structure.combine, [member.outputs(asked) for member in self.members]
         if isinstance(combine, LinkFunction) and combine.elementwise:
             return combine.link(parts[0])
         final = self._final
@@ -275,14 +316,14 @@ class _CompositeOutputs(Evaluator):
             if found is not None:
                 return found
             self._final = None  # its library rounds otherwise: mixed rows are predicted
-        columns = np.concatenate([member.every_output(part) for member, part in zip(self._members, parts, strict=True)])
+        columns = np.concatenate([member.every_output(part) for member, part in zip(self.members, parts, strict=True)])
         return np.ascontiguousarray(combine(columns.T, self._passed_through(asked)).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator; of a weighted sum, the weighted sum of the members' means."""
         if self._structure.weights is None:
             return super().means(rows, coalitions, share)
-        columns = np.concatenate([member.means(rows, coalitions, share) for member in self._members], axis=-1)
+        columns = np.concatenate([member.means(rows, coalitions, share) for member in self.members], axis=-1)
         flat = columns.reshape(len(rows) * len(coalitions), -1)
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
@@ -301,19 +342,19 @@ class _PreparedOutputs(Evaluator):
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Prepared)
         self._table = model.structure.table
-        self._inner = evaluator(
-            model.structure.model, self._table(background), model.structure.players(players), n_jobs
-        )
+        self.members = [
+            evaluator(model.structure.model, self._table(background), model.structure.players(players), n_jobs)
+        ]
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        return self._inner.matters(self._table(rows), n_players)
+        return self.members[0].matters(self._table(rows), n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        return self._inner.outputs(replace(asked, rows=self._table(asked.rows)))
+        return self.members[0].outputs(replace(asked, rows=self._table(asked.rows)))
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
         """As of any evaluator: the means of the model behind the preprocessing."""
-        return self._inner.means(self._table(rows), coalitions, share)
+        return self.members[0].means(self._table(rows), coalitions, share)
 
 
 EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evaluator]] = {

@@ -56,6 +56,11 @@ class Game:
         self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
         self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
 
+    @property
+    def unsteady(self) -> float:
+        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        return self._evaluator.unsteady
+
     def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
         """Return the values of coalitions for each row, minus that of the empty coalition.
 

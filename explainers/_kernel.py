@@ -29,6 +29,10 @@ SOME_EXACT = (
     "rows whose standard errors are 0 have no sampling error: all coalitions of the columns in which they differ from the "
     "background were looked at"
 )
+UNSTEADY = (
+    "the model's predictions of a row differ by up to {:.2g} with the number of rows that it is asked for at once, as those of "
+    "nearest neighbours do where several are equally far; the values add up to the predictions of the rows alone"
+)
 DESIGN_BYTES = 512 * 2**20
 """Upper bound on the memory of the largest design there, whose size grows with the players as well."""
 
@@ -149,6 +153,8 @@ class KernelEngine:
         settings = self._settings
         sampled = [part for part in parts if not part.exact] or parts
         told = [SOME_EXACT] if len(sampled) < len(parts) else []
+        if self._game.unsteady:
+            told.append(UNSTEADY.format(self._game.unsteady))
         if settings.tolerance is None and settings.time_budget is None:
             return tuple(told)
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)

@@ -67,6 +67,14 @@ class MixedRows:
         bits = coalition[:, None] >> self._place[pair]
         return row, other + self.others.start, self.players[pair] & (bits & 1 == 1)
 
+    def ends(self) -> tuple[Rows, Rows]:
+        """Return the mixed rows of each pair's empty and grand coalition, where they are asked for."""
+        if self.coalitions is None:
+            return self.first[:-1], self.first[1:] - 1
+        sizes = self.coalitions.sum(axis=1)
+        none, whole = (np.flatnonzero(sizes == size)[:1] for size in (0, self.coalitions.shape[1]))
+        return (self.first[:-1, None] + none).ravel(), (self.first[:-1, None] + whole).ravel()
+
     @cached_property
     def _place(self) -> Longs:
         """The bit of each of a pair's players, (n * b, P)."""

@@ -1,11 +1,13 @@
 """Outputs and Shapley values from all coalitions of the players that matter, for every structure, against predictions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
 
-from automl_explain import KernelExplainer, TabularExplainer
+from automl_explain import AdditivityError, KernelExplainer, TabularExplainer
 from automl_explain.explainers import _game
 from automl_explain.explainers._evaluators import evaluator
 from automl_explain.explainers._game import Game
@@ -199,7 +201,7 @@ def test_no_more_outputs_are_computed_than_asked_for():
     explainer = KernelExplainer(predict, X[:8], background_size=8, progress=False, nsamples=130)
     seen.clear()
     explainer.explain_local(X[8:])
-    assert sum(seen) <= 4 * 8 * 132 + 4
+    assert sum(seen) <= 4 * 8 * 132 + 2 * 4 + 8, "the rows and the background themselves are no mixed rows"
 
 
 def test_columns_that_no_tree_tests_make_no_coalitions():
@@ -209,3 +211,47 @@ def test_columns_that_no_tree_tests_make_no_coalitions():
     explained = TabularExplainer(model, X[:20], output="probability", progress=False).explain_local(X[20:23])
     assert explained.method == "ensemble"
     assert explained.standard_errors is None
+
+
+class DependsOnOtherRows:
+    """Answers otherwise for many rows at once, as nearest neighbours do where several are equally far."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, rows):
+        self.seen.append(len(rows))
+        return rows[:, 0] * rows[:, 1] + rows[:, 2] + (0.05 if len(rows) > 60 else 0.0)
+
+
+@pytest.mark.parametrize("settings", [{}, {"nsamples": 40}, {"tolerance": 1e-3, "nsamples": 64}])
+def test_models_whose_answers_depend_on_the_other_rows_add_up_and_that_is_said(settings):
+    X = np.random.default_rng(0).normal(size=(40, 8))
+    explainer = KernelExplainer(DependsOnOtherRows(), X[:20], background_size=20, progress=False, **settings)
+    explanation = explainer.explain_local(X[20:25])
+    assert explanation.additivity_error < 1e-12
+    assert any("predictions of a row differ by up to 0.05" in note for note in explanation.notes)
+
+
+def test_nearest_neighbours_with_ties_add_up():
+    rng = np.random.default_rng(3)
+    X = rng.integers(0, 3, size=(1500, 18)).astype(float)
+    model = KNeighborsClassifier(9, algorithm="brute").fit(X, rng.random(1500) < 0.3 + 0.4 * (X[:, 0] == X[:, 1]))
+    explanation = KernelExplainer(model, X[:60], nsamples=200, progress=False).explain_local(X[60:64])
+    assert explanation.additivity_error < 1e-9
+
+
+def test_cells_that_only_the_model_tells_apart_are_refused_and_not_smoothed_over():
+    def is_none(frame):
+        return np.array([float(cell is None) for cell in frame["word"]]) + frame["x"].to_numpy()
+
+    frame = pd.DataFrame({"word": pd.Series([None, np.nan, np.nan, "a"], dtype=object), "x": [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(AdditivityError):
+        KernelExplainer(is_none, frame[1:], progress=False).explain_local(frame[:1])
+
+
+def test_rounding_is_no_reason_to_ask_again():
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    weights = np.random.default_rng(1).normal(size=6)
+    explainer = KernelExplainer(lambda rows: np.tanh(rows @ weights), X[:20], progress=False)
+    assert not any("predictions of a row differ" in note for note in explainer.explain_local(X[20:23]).notes)
