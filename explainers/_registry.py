@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from automl_explain.explainers._model import FittedModel
 
+OUTPUTS = ("predict", "predict_proba", "decision_function")
+"""Methods that say what a model predicts."""
 ENTRY_POINT_GROUP = "automl_explain.models"
 
 _readers: dict[str, str] = {}
@@ -74,11 +76,12 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
         raise UnsupportedModelError(f"Cannot explain the class {model.__name__}: pass a fitted instance of it.")
     if is_predict_function(model):
         return describe_function(model, examples)
-    for name in class_names(model):
-        for readers in (_readers, _third_party()):
-            if name in readers:
-                reader: Callable[[Any], FittedModel] = load(readers[name])
-                return reader(model)
+    for cls in type(model).__mro__:
+        for name in _names_of(cls):
+            for readers in (_readers, _third_party()):
+                if name in readers and not _has_other_outputs(model, cls):
+                    reader: Callable[[Any], FittedModel] = load(readers[name])
+                    return reader(model)
     raise UnsupportedModelError(
         f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
         "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
@@ -88,9 +91,26 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
 def class_names(thing: Any) -> Iterator[str]:
     """Yield the names under which a table may list an object's class, then its base classes, nearest first."""
     for cls in type(thing).__mro__:
-        package = cls.__module__.partition(".")[0]
-        yield f"{cls.__module__}.{cls.__qualname__}"
-        yield f"{package}.{cls.__qualname__}"
+        yield from _names_of(cls)
+
+
+def package_of(thing: Any, methods: tuple[str, ...]) -> str | None:
+    """Return the top-level package of the class that defines the first found of an object's methods; None if none does."""
+    for cls in type(thing).__mro__:
+        if any(method in vars(cls) for method in methods):
+            return cls.__module__.partition(".")[0]
+    return None
+
+
+def _names_of(cls: type) -> Iterator[str]:
+    yield f"{cls.__module__}.{cls.__qualname__}"
+    yield f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+
+
+def _has_other_outputs(model: Any, base: type) -> bool:
+    """Whether a class of another package redefines what a listed base class predicts: of it, the listing says nothing."""
+    known = base.__module__.partition(".")[0], __name__.partition(".")[0], None
+    return base is not object and package_of(model, OUTPUTS) not in known
 
 
 def load(target: str) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._column_list import positions_of
+from automl_explain.explainers._registry import package_of
 
 Parents = npt.NDArray[np.intp]
 """For each output column of a transformer, the position of the one input column it comes of."""
@@ -47,10 +48,11 @@ def trace(transformer: Any, n_inputs: int) -> Parents:
     """
     if transformer in (None, "passthrough"):
         return np.arange(n_inputs)
-    for cls in type(transformer).__mro__:
-        rule = TRACES.get(cls.__name__)
-        if rule is not None and cls.__module__.partition(".")[0] in ("sklearn", "automl_explain"):
-            return rule(transformer, n_inputs)
+    if package_of(transformer, ("transform",)) in ("sklearn", "automl_explain"):  # else a subclass may do anything
+        for cls in type(transformer).__mro__:
+            rule = TRACES.get(cls.__name__)
+            if rule is not None and cls.__module__.partition(".")[0] in ("sklearn", "automl_explain"):
+                return rule(transformer, n_inputs)
     if n_inputs == 1 and hasattr(transformer, "transform"):
         return _all_of_one(transformer)
     raise MixesColumnsError(f"{type(transformer).__name__} may mix columns")
