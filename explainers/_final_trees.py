@@ -29,7 +29,7 @@ from automl_explain.explainers._leaf_sets import (
 from automl_explain.explainers._links import Link, LinkFunction, find_link
 from automl_explain.explainers._mixed_rows import MixedRows, differences, players_that_differ
 from automl_explain.explainers._model import FittedModel
-from automl_explain.explainers._outputs import every_output
+from automl_explain.explainers._outputs import all_outputs, every_output
 from automl_explain.explainers._predictions import predict_finite
 from automl_explain.explainers._table import Mixer, Rows, Table
 from automl_explain.explainers._tree_paths import (
@@ -129,7 +129,7 @@ class FinalTrees:
         may put them on the other side are asked of that library. What is found first is held against the library on
         some of the mixed rows: None if it says otherwise.
         """
-        read = np.stack([parts[member][output] for member, output in self._sources])
+        read = np.stack([self._member_output(parts[member], member, output) for member, output in self._sources])
         some = np.unique(np.linspace(0, len(asked) - 1, COMPARED).astype(np.intp))
         if self._near is None:
             self._near = self._nearness(some, read, asked)
@@ -144,6 +144,11 @@ class FinalTrees:
         if len(which):
             outputs[:, which] = self._settled(which, read[:, which], doubts[:, which], asked).T[-len(outputs) :]
         return outputs
+
+    def _member_output(self, part: Floats, member: int, output: int) -> Floats:
+        """Return one output of a member, counted from its last; of two classes it may have given the second alone."""
+        known = part if -output <= len(part) else all_outputs(part, self._members[member])
+        return np.asarray(known[output])
 
     def _sums(self, read: Floats, asked: MixedRows) -> tuple[Floats, Bools]:
         """Return the sums of the trees' leaves, (mixed rows, K), and which outputs that are read lie near a threshold."""
@@ -216,7 +221,7 @@ class FinalTrees:
 
 
 def _sources(final: FinalModel, members: Sequence[FittedModel]) -> list[tuple[int, int]]:
-    """Return whose output each one that is read is, and which, counted from the member's last: it may have given only that."""
+    """Return whose output each one that is read is, and which, counted from the member's last."""
     ends = np.cumsum([member.n_outputs for member in members])
     owners = np.searchsorted(ends, final.reads, side="right").tolist()
     return [(owner, int(read - ends[owner])) for owner, read in zip(owners, final.reads, strict=True)]

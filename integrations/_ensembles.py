@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._feature_space import over_raw
 from automl_explain.explainers._final_model import FinalModel
 from automl_explain.explainers._model import (
@@ -214,7 +214,14 @@ def _is_affine(transformer: Any) -> bool:
 def describe_one_vs_rest(model: Any) -> FittedModel:
     """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
     check_fitted(model)
+    if model.multilabel_:
+        raise UnsupportedModelError(
+            f"Cannot explain {type(model).__name__} with {len(model.classes_)} targets at once; explain one target at a time, "
+            "with a function that predicts it."
+        )
     outputs, space = classifier_outputs(model)
+    if any(not hasattr(member, "classes_") for member in model.estimators_):
+        return classifier(model, outputs, space, Opaque("one-versus-rest with a class that all rows or none had"))
     members = [_member(member) for member in model.estimators_]
     if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
         return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
@@ -278,9 +285,8 @@ def describe_stacking(model: Any) -> FittedModel:
     space = described.output_space if described.output_space in final.outputs else "probability"
     if scores is not None and space == final.output_space:
         return _in_scores(model, described, final, scores)
-    combine = FinalModel(
-        final, space, _columns_read([member for member, _ in members]), to_matrix if model.passthrough else None
-    )
+    reads = np.concatenate(_columns_read(model, [member for member, _ in members]))
+    combine = FinalModel(final, space, reads, to_matrix if model.passthrough else None)
     stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
     if scores is None:
         return replace(described, output_space=space, structure=stack)
@@ -288,14 +294,18 @@ def describe_stacking(model: Any) -> FittedModel:
     return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
 
 
-def _columns_read(members: Sequence[FittedModel]) -> npt.NDArray[np.intp]:
-    """Which of the members' outputs scikit-learn gives the final estimator: of a binary member only the second class's."""
-    ends = np.cumsum([member.n_outputs for member in members])
-    parts = [
-        np.arange(end - 1 if member.n_outputs == 2 else end - member.n_outputs, end)
-        for member, end in zip(members, ends, strict=True)
-    ]
-    return np.concatenate(parts)
+def _columns_read(model: Any, members: Sequence[FittedModel]) -> list[npt.NDArray[np.intp]]:
+    """Which of its members' outputs, side by side, scikit-learn gives the final estimator, member by member.
+
+    All probabilities but, where the stack has two classes, the first one; of a decision function of two classes one.
+    """
+    two = len(getattr(model, "classes_", ())) == 2
+    parts, end = [], 0
+    for member, how in zip(members, model.stack_method_, strict=True):
+        start, end = end, end + member.n_outputs
+        one_less = two if how == "predict_proba" else member.n_outputs == 2
+        parts.append(np.arange(start + one_less, end))
+    return parts
 
 
 def _scores(
@@ -315,11 +325,11 @@ def _scores(
     if described.classes is not None and len(coef) == 1:
         coef, intercept = np.vstack([-coef, coef]), np.concatenate([-intercept, intercept])
     weights, start, parts, names = [], 0, list(members), _names(model)
-    for member, _ in members:
-        width = 1 if member.n_outputs <= 2 else member.n_outputs
-        block = coef[:, start : start + width].T
-        weights.append(np.vstack([np.zeros_like(block), block]) if member.n_outputs == 2 else block)
-        start += width
+    for (member, _), read in zip(members, _columns_read(model, [member for member, _ in members]), strict=True):
+        block = np.zeros((member.n_outputs, len(coef)))
+        block[member.n_outputs - len(read) :] = coef[:, start : start + len(read)].T
+        weights.append(block)
+        start += len(read)
     if model.passthrough:
         direct = coef[:, start:]
         structure = Linear(direct, np.zeros(len(direct)))
