@@ -39,12 +39,16 @@ class Design:
     share : ndarray, shape (P,)
     blocks : tuple of (estimate, share)
         The same maps with one group of sampled pairs left out, for standard errors; empty when exact.
+    inflation : float
+        What the spread of those is multiplied by: of n pairs, the fit uses up as many as it has unknowns, one less than
+        there are players, and what is left varies less than it should.
     """
 
     coalitions: Coalitions
     estimate: Map
     share: Map
     blocks: tuple[tuple[Map, Map], ...] = ()
+    inflation: float = 1.0
 
     @property
     def exact(self) -> bool:
@@ -120,7 +124,9 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
         fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
-    return Design(np.vstack([half, ~half]), estimate, share_full, blocks)
+    return Design(
+        np.vstack([half, ~half]), estimate, share_full, blocks, np.sqrt(len(half) / (len(half) - n_players + 1))
+    )
 
 
 @lru_cache(maxsize=1)

@@ -108,7 +108,8 @@ class RowBlock:
             return
         left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
         n_blocks = len(left_out)
-        self.errors = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+        spread = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+        self.errors = design.inflation * spread
 
 
 def _places(old: Design, new: Design) -> npt.NDArray[np.intp]:
