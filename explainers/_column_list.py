@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._table import Table
 
 Positions = npt.NDArray[np.intp]
 """Column positions."""
@@ -33,10 +34,19 @@ class ColumnList:
     def __init__(
         self, parts: Sequence[tuple[Any, Any]], names: Sequence[Any] | None = None, n_columns: int | None = None
     ) -> None:
+        if not parts:
+            raise InvalidInputError(
+                "The 'transformations' list must hold at least one tuple (columns, fitted transformer)."
+            )
         for part in parts:
-            if not isinstance(part, tuple) or len(part) < 2:
+            if (
+                not isinstance(part, tuple)
+                or len(part) < 2
+                or not all(hasattr(s, "transform") for s in _steps(part[1]))
+            ):
                 raise InvalidInputError(
-                    f"The 'transformations' list must hold tuples (columns, fitted transformer). Got {part!r}."
+                    "The 'transformations' list must hold tuples (columns, fitted transformer), where None in place of the "
+                    f"transformer passes columns through. Got {part!r}."
                 )
         self._parts = [(part[0], _steps(part[1])) for part in parts]
         if names is None and n_columns is None:
@@ -56,7 +66,13 @@ class ColumnList:
         for columns, steps in self._parts:
             block = _choose(table, columns)
             for step in steps:
-                block = step.transform(block)
+                try:
+                    block = step.transform(block)
+                except (ValueError, TypeError) as error:  # scikit-learn's NotFittedError is a ValueError
+                    raise InvalidInputError(
+                        f"{type(step).__name__} for {columns!r} in the 'transformations' cannot transform its columns: {error} "
+                        "Pass it fitted; the name of a column gives it a Series, a list of names a frame."
+                    ) from error
             blocks.append(block if sparse.issparse(block) else np.asarray(block).reshape(table.shape[0], -1))
         if any(sparse.issparse(block) for block in blocks):
             return sparse.hstack(blocks, format="csr")
@@ -67,6 +83,24 @@ class ColumnList:
         names = () if self.feature_names_in_ is None else self.feature_names_in_
         by_name = {name: position for position, name in enumerate(names)}
         return [(positions_of(columns, by_name, self.n_features_in_ or 0), steps) for columns, steps in self._parts]
+
+
+def as_transformer(given: Any, examples: Table) -> Any:
+    """Return the 'transformations' of a user as one transformer of tables with the columns of `examples`.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no transformer, or no list of columns and transformers.
+    """
+    if isinstance(given, list | tuple):
+        return ColumnList(given, examples.data.columns if examples.is_frame else None, examples.n_columns)
+    if not hasattr(given, "transform"):
+        raise InvalidInputError(
+            "The 'transformations' parameter must be a fitted transformer, or a list of tuples (columns, fitted transformer). "
+            f"Got {given!r}."
+        )
+    return given
 
 
 def positions_of(columns: Any, by_name: dict[Any, int], n_inputs: int) -> Positions:

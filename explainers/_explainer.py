@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from automl_explain.explainers._additivity import check_additivity
 from automl_explain.explainers._background import read_weighted
-from automl_explain.explainers._column_list import ColumnList
+from automl_explain.explainers._column_list import as_transformer
 from automl_explain.explainers._engine import Engine, Question, Settings
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
@@ -162,12 +162,9 @@ class TabularExplainer:
             raise InvalidInputError(
                 "The 'is_function' parameter goes without 'transformations': pass a function that transforms as well."
             )
-        if isinstance(transformations, list | tuple):
-            examples = as_table(initialization_examples, "initialization_examples")
-            columns = examples.data.columns if examples.is_frame else None
-            transformations = ColumnList(transformations, columns, examples.n_columns)
         if transformations is not None:
-            model = Pipeline([("transformations", transformations), ("model", model)])
+            transformer = as_transformer(transformations, as_table(initialization_examples, "initialization_examples"))
+            model = Pipeline([("transformations", transformer), ("model", model)])
         space = feature_space or ("engineered" if transformations is None else "raw")
         initialization_examples, weights = read_weighted(initialization_examples)
         described = (describe_function if is_function else describe)(model, initialization_examples)
@@ -393,7 +390,14 @@ class TabularExplainer:
         return values if values is None or self.model.classes is not None else values.take(0, axis)
 
     def _engineer(self, raw: Table) -> Table:
-        return raw if self.model.preprocessing is None else as_table(self.model.transform(raw.data))
+        if self.model.preprocessing is None:
+            return raw
+        table, n_read = as_table(self.model.transform(raw.data)), self.model.n_features
+        if n_read not in (None, table.n_columns):
+            raise InvalidInputError(
+                f"The preprocessing makes {table.n_columns} columns of the table; {self.model.name} reads {n_read}."
+            )
+        return table
 
 
 class LinearExplainer(TabularExplainer):

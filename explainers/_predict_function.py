@@ -69,7 +69,14 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
 
     def predict(table: Any) -> Matrix:
         nonlocal seen
-        outputs = np.asarray(function(table), dtype=np.float64)
+        answer = function(table)
+        try:
+            outputs = np.asarray(answer, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(
+                f"{name} must return numbers. Got {np.asarray(answer).ravel()[:1].tolist()}: pass the model itself, or its "
+                "predict_proba, in place of a function that predicts labels."
+            ) from error
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         if outputs.ndim != 2 or len(outputs) != table.shape[0]:
             raise InvalidInputError(

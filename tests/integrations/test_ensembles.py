@@ -15,16 +15,18 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     StackingClassifier,
     StackingRegressor,
+    VotingRegressor,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBRegressor
 
-from automl_explain import InvalidInputError, MimicExplainer, TabularExplainer, UnsupportedModelError
+from automl_explain import InvalidInputError, KernelExplainer, MimicExplainer, TabularExplainer, UnsupportedModelError
 from automl_explain.explainers._surrogates import LGBMExplainableModel
 
 X, Y = make_regression(400, 5, noise=5.0, random_state=0)
@@ -127,3 +129,54 @@ def test_boosters_with_linear_models_in_their_leaves_are_explained_from_predicti
     ):
         read = held_against_predictions(model.fit(X, Y), model.predict, X)
         assert read.additivity_error < 1e-9
+
+
+@pytest.mark.parametrize(
+    "final", [LogisticRegression(max_iter=2000), DecisionTreeClassifier(max_depth=4, random_state=0)]
+)
+@pytest.mark.parametrize("output", ["auto", "probability"])
+def test_stacks_of_members_that_know_other_classes(final, output):
+    data, three = LABELS[3]
+    two, known = (three > 0).astype(int), three != 2
+    by_three = RandomForestClassifier(6, max_depth=4, random_state=0).fit(data, three)
+    by_two = LogisticRegression().fit(data[known], three[known])
+    for labels in (three, two):
+        model = StackingClassifier([("three", by_three), ("two", by_two)], final, cv="prefit").fit(data, labels)
+        read = TabularExplainer(model, data[50:62], output=output).explain_local(data[:3])
+        assert read.additivity_error < 1e-9
+        if read.output_space == "probability":
+            asked = TabularExplainer(model.predict_proba, data[50:62]).explain_local(data[:3])
+            np.testing.assert_allclose(read.local_importance_values, asked.local_importance_values, atol=1e-9)
+
+
+class Exponential(SVR):
+    def predict(self, X):
+        return np.exp(super().predict(X))
+
+
+class Doubled(LinearRegression):
+    def predict(self, X):
+        return 2.0 * super().predict(X)
+
+
+@pytest.mark.parametrize("model", [Exponential(), Doubled(), VotingRegressor([("e", Exponential()), ("r", Ridge())])])
+def test_subclasses_with_outputs_of_their_own_are_not_read_as_their_base_class(model):
+    held_against_predictions(model.fit(X, Y / 100), model.predict, X)
+
+
+def test_one_versus_rest_with_several_labels_is_refused_and_with_a_constant_one_a_black_box():
+    data, labels = LABELS[3]
+    several = OneVsRestClassifier(LogisticRegression()).fit(data, np.column_stack([labels > 0, labels > 1]).astype(int))
+    with pytest.raises(UnsupportedModelError, match="2 targets at once"):
+        TabularExplainer(several, data[:10])
+    with pytest.warns(UserWarning, match="Label"):
+        constant = OneVsRestClassifier(LogisticRegression()).fit(data, np.eye(3)[labels][:, [0, 1, 1]] * [1, 0, 1])
+    with pytest.raises(UnsupportedModelError, match="3 targets at once"):
+        TabularExplainer(constant, data[:10])
+
+
+def test_a_function_that_predicts_labels_is_refused_in_words():
+    data, labels = LABELS[2]
+    model = LogisticRegression().fit(data, np.array(["no", "yes"])[labels])
+    with pytest.raises(InvalidInputError, match=r"must return numbers. Got \['(no|yes)'\].*predict_proba"):
+        KernelExplainer(model.predict, data[:10])

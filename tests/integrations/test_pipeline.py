@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestRegressor
@@ -187,3 +188,62 @@ def test_numeric_pipelines_over_arrays():
     explained = explain_model(fitted, X, X[:3])
     assert set(explained.overall_imp) == {f"x{j}" for j in range(5)}
     assert isinstance(explained.to_frame(), pd.DataFrame)
+
+
+class RowCentre(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Names its outputs as its inputs, and yet mixes them."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def transform(self, X):
+        X = np.asarray(X, dtype=float)
+        return X - X.mean(axis=1, keepdims=True)
+
+
+class ScalesAndCentres(StandardScaler):
+    """Inherits from a transformer of single columns."""
+
+    def transform(self, X, copy=None):
+        X = super().transform(X, copy)
+        return X - X.mean(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("step", [RowCentre(), ScalesAndCentres()])
+def test_transformers_of_others_are_not_taken_for_what_they_inherit_from(step):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    model = make_pipeline(step, Ridge()).fit(X, X @ [1.0, -2.0, 0.5, 3.0])
+    with pytest.raises(
+        InvalidInputError, match=rf"{type(step).__name__} may mix columns.*allow_all_transformations=True"
+    ):
+        TabularExplainer(model, X[:6], feature_space="raw")
+    explained = TabularExplainer(model, X[:6], feature_space="raw", allow_all_transformations=True).explain_local(
+        X[10:11]
+    )
+    game = model_game(lambda table: model.predict(table)[:, None], X[10:11], X[:6])
+    np.testing.assert_allclose(explained.local_importance_values, shapley_values(game, 4), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("transformations", "message"),
+    [
+        ([], "must hold at least one tuple"),
+        (object(), "must be a fitted transformer, or a list"),
+        ("abc", "must be a fitted transformer, or a list"),
+        ([StandardScaler()], "must hold tuples"),
+        ([("a", print)], "must hold tuples"),
+        ([(["a", "b"], StandardScaler())], r"StandardScaler for \['a', 'b'\].*not fitted"),
+        (
+            [("a", StandardScaler().fit([[1.0], [2.0]]))],
+            "StandardScaler for 'a' in the 'transformations' cannot transform",
+        ),
+        ([(["a"], None)], "makes 1 columns of the table; Ridge reads 2|makes 1 columns.*reads 2"),
+    ],
+)
+def test_transformations_that_cannot_be_used_are_refused_in_words(transformations, message):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [0.0, 1.0, 5.0]})
+    model = Ridge().fit(frame.to_numpy(), [1.0, 2.0, 3.0])
+    with pytest.raises(InvalidInputError, match=message):
+        TabularExplainer(model, frame, transformations=transformations)
