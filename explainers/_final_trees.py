@@ -138,12 +138,11 @@ class FinalTrees:
             self._link = self._compared(some[~doubts[:, some].any(axis=0)], sums, read, asked)
         if self._link is None:
             return None
-        one_by_one = LinkFunction(self._link).elementwise
-        outputs = self._link(sums if one_by_one else every_output(sums, self._final.model)).T
         which = np.flatnonzero(doubts.any(axis=0))
         if len(which):
-            outputs[:, which] = self._settled(which, read[:, which], doubts[:, which], asked).T[-len(outputs) :]
-        return outputs
+            sums[which] = self._settled(which, read[:, which], doubts[:, which], asked)
+        one_by_one = LinkFunction(self._link).elementwise
+        return self._link(sums if one_by_one else every_output(sums, self._final.model)).T
 
     def _member_output(self, part: Floats, member: int, output: int) -> Floats:
         """Return one output of a member, counted from its last; of two classes it may have given the second alone."""
@@ -189,7 +188,7 @@ class FinalTrees:
         return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
 
     def _settled(self, which: Rows, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
-        """Return the outputs (len(which), K) of some mixed rows, with what is in doubt as the members' libraries say it."""
+        """Return the sums (len(which), K) for some mixed rows, with what is in doubt as the members' libraries say it."""
         read, mixed = read.copy(), Table(self._mixed(which, asked))
         for number, member in enumerate(self._members):
             columns = [column for column, (owner, _) in enumerate(self._sources) if owner == number]
@@ -198,7 +197,8 @@ class FinalTrees:
                 said = predict_finite(member, mixed.take(unsure).data)
                 for column in columns:
                     read[column, unsure] = said[:, self._sources[column][1]]
-        return self._final.predict(read.T, mixed.data)
+        inputs = self._final.inputs(read.T, mixed.data)
+        return self._trees.predict(self._final.model.encode(inputs), n_jobs=self._n_jobs)
 
     def _nearness(self, which: Rows, read: Floats, asked: MixedRows) -> Floats:
         """Return how near to a threshold each output that is read is doubtful, (c,).
