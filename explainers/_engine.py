@@ -13,6 +13,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._jit import count_threads
 from automl_explain.explainers._model import FittedModel
 from automl_explain.explainers._table import Table, check_seed
+from automl_explain.explainers._tree_paths import as_weights
 
 Values = npt.NDArray[np.float64]
 
@@ -91,6 +92,14 @@ class Question:
     n_players: int | None = None
     settings: Settings = field(default_factory=Settings)
     weights: Values | None = None
+
+    def fewer_rows(self, size: int) -> tuple[Table, Values | None, tuple[str, ...]]:
+        """Return the background for an engine whose cost grows with its rows: at most `size`, their weights, and a note."""
+        assert self.background is not None
+        share = None if self.weights is None else as_weights(self.weights, len(self.background))
+        summarise = SUMMARIES[self.settings.background_summary]
+        background, share, note = summarise(self.model, self.background, self.settings.background_size or size, share)
+        return background, share, () if note is None else (note,)
 
 
 class Engine(Protocol):

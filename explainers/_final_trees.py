@@ -285,9 +285,8 @@ def _add_outputs(
                         joined[without, word] &= theirs[other, player, word_0 + word]
                 d += 1
         n_groups = max(min(len(index), 1), -(-d // JOINED))
-        last = (
-            1 << (d - (n_groups - 1) * JOINED)
-        ) - 1  # coalitions may have further players, whose columns are not read
+        # Coalitions may have further players, whose columns are not read.
+        last = (1 << (d - (n_groups - 1) * JOINED)) - 1
         for coalition in range(first[pair + 1] - first[pair]):
             mixed = first[pair] + coalition
             for word in range(n_words):

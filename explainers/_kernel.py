@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._design import Design, coalition_bytes, make_design
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._final_model import FinalModel
@@ -16,7 +15,6 @@ from automl_explain.explainers._model import Composite, Mixture, Opaque, OwnValu
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._row_blocks import Clock, RowBlock
 from automl_explain.explainers._table import Table
-from automl_explain.explainers._tree_paths import as_weights
 from automl_explain.explainers._trees import Trees
 
 FIRST_STAGE = 256
@@ -77,21 +75,16 @@ class KernelEngine:
     """
 
     def __init__(self, question: Question) -> None:
-        assert question.background is not None
         model, settings = question.model, question.settings
         structure = model.structure
         self._effort = PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
-        size = settings.background_size or self._effort.background
-        share = None if question.weights is None else as_weights(question.weights, len(question.background))
-        summarise = SUMMARIES[settings.background_summary]
-        background, share, note = summarise(model, question.background, size, share)
+        background, share, self.notes = question.fewer_rows(self._effort.background)
         self._game = Game(model, background, question.players, share, settings.n_jobs)
         self.background, self.share = background, share
         self._n_background = len(background)
         self._settings = settings
         self._n_players = question.n_players or background.n_columns
         self.base_values = self._game.base_values
-        self.notes: tuple[str, ...] = () if note is None else (note,)
         self.method = "ensemble" if isinstance(structure, Composite) else "kernel"
         self.reason = _reason(structure)
 

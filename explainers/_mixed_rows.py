@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,11 +78,6 @@ class MixedRows:
     def _place(self) -> Longs:
         """The bit of each of a pair's players, (n * b, P)."""
         return np.asarray(np.maximum(np.cumsum(self.players, axis=1) - 1, 0))
-
-    def parts(self, n_rows: int) -> Iterator[Rows]:
-        """Cut the numbers of all mixed rows into pieces of at most that many."""
-        for start in range(0, len(self), n_rows):
-            yield np.arange(start, min(start + n_rows, len(self)))
 
 
 def players_that_differ(different: Bools, players: Rows, n_players: int) -> Bools:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl_explain.explainers._background import SUMMARIES
 from automl_explain.explainers._engine import Attribution, Question
 from automl_explain.explainers._jit import kernel, run_blocks
 from automl_explain.explainers._model import RadialBasis
@@ -39,14 +38,9 @@ class RadialEngine:
     method = "rbf"
 
     def __init__(self, question: Question) -> None:
-        model, settings = question.model, question.settings
-        structure, given = model.structure, question.background
+        model, structure = question.model, question.model.structure
         assert isinstance(structure, RadialBasis)
-        assert given is not None
-        share = None if question.weights is None else as_weights(question.weights, len(given))
-        summarise = SUMMARIES[settings.background_summary]
-        background, share, note = summarise(model, given, settings.background_size or BACKGROUND, share)
-        self.notes: tuple[str, ...] = () if note is None else (note,)
+        background, share, self.notes = question.fewer_rows(BACKGROUND)
         self.reason = (
             f"a sum of Gaussian kernels around {len(structure.centres)} centres, each a product over the columns, so the "
             f"values are exact; absent features come from {len(background)} background rows"
