@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._views import check_top_k, explanation_of, ranking
+from automl_explain.display._class_view import check_top_k, explanation_of, ranking
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
-from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import nearest
-from automl_explain.integrations._history import RunHistory
-from automl_explain.integrations._run import Run, StoredExplanation
-from automl_explain.integrations._stored_runs import find_run
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.tables._table import nearest
+from automl_explain.integrations.history._run import Run, StoredExplanation
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.history._run_lookup import find_run
 
 MOST_LISTED = 8
 """Explanations that an error lists."""

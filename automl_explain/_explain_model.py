@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
-from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._member_explanation import MemberExplanation
-from automl_explain.explainers._registry import describe
-from automl_explain.explainers._table import as_table
-from automl_explain.integrations._history import RunHistory
-from automl_explain.integrations._run import Run
-from automl_explain.integrations._stored_runs import find_run
+from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.history._run_lookup import find_run
 
 Values = npt.NDArray[np.float64]
 

@@ -212,7 +212,7 @@ def _share(text: str) -> float:
 def _demo(options: argparse.Namespace) -> None:
     from sklearn.datasets import load_breast_cancer
 
-    from automl_explain._automl_config import AutoMLConfig
+    from automl_explain.search._config import AutoMLConfig
 
     bunch = load_breast_cancer(as_frame=True)
     labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist()))).rename("diagnosis")
@@ -221,7 +221,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from automl_explain._automl_config import AutoMLConfig
+    from automl_explain.search._config import AutoMLConfig
 
     if options.config:
         _search(_read_config(options), options)
@@ -241,7 +241,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def _read_config(options: argparse.Namespace) -> Any:
     """The configuration of a file; what the file says cannot be said on the command line as well."""
-    from automl_explain._automl_config import AutoMLConfig
+    from automl_explain.search._config import AutoMLConfig
 
     twice = [name for name, usual in options.usual.items() if getattr(options, name) != usual]
     if twice:
@@ -253,7 +253,7 @@ def _read_config(options: argparse.Namespace) -> Any:
 
 
 def _search(config: Any, options: argparse.Namespace) -> None:
-    from automl_explain._search_job import run_search
+    from automl_explain.search._job import run_search
 
     for line in config.said:
         print(line, file=sys.stderr)
@@ -278,14 +278,14 @@ def _runs(options: argparse.Namespace) -> None:
     elif not runs:
         print(f"no runs yet in {history.directory}; make some with: automl-explain demo")
     else:
-        from automl_explain._tables import runs_table
+        from automl_explain.display._text_tables import runs_table
 
         print(runs_table(runs))
 
 
 def _insight(history: Any, options: argparse.Namespace) -> None:
-    from automl_explain._search_explanation import SearchExplanation
-    from automl_explain._search_html import search_text
+    from automl_explain.analysis._search_explanation import SearchExplanation
+    from automl_explain.display._search_tables import search_text
 
     search = options.search or _newest(history)
     taught = SearchExplanation.from_runs(history.runs(search), tolerance=options.tolerance)
@@ -302,14 +302,14 @@ def _newest(history: Any) -> str:
 
 def _show(options: argparse.Namespace) -> None:
     from automl_explain._explain_model import retrieve_model_explanation
-    from automl_explain._search_job import explanation_as_dict
+    from automl_explain.search._job import explanation_as_dict
 
     run = _history(options).run(options.run)
     explained = retrieve_model_explanation(run)
     if options.json:
         print(json.dumps({"run": run.as_dict(), **explanation_as_dict(explained)}))
     else:
-        from automl_explain._tables import members_table, runs_table, six_values_tables
+        from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
 
         print(runs_table([run]))
         print()
@@ -320,7 +320,7 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from automl_explain._diff import ExplanationDiff
+    from automl_explain.analysis._diff import ExplanationDiff
 
     diff = ExplanationDiff.between(_explanation(options.before, options), _explanation(options.after, options))
     exceeded = diff.exceeds(options.min_correlation, options.max_change)
@@ -336,14 +336,14 @@ def _diff(options: argparse.Namespace) -> int:
 def _explanation(name: str, options: argparse.Namespace) -> Any:
     """An explanation from a file, or that of a run."""
     if Path(name).is_file():
-        from automl_explain.explainers._explanation import Explanation
+        from automl_explain.explainers.explanation._explanation import Explanation
 
         return Explanation.load(name)
     return _history(options).run(name).explanation
 
 
 def _report(options: argparse.Namespace) -> None:
-    from automl_explain._report import write_report
+    from automl_explain.report._write import write_report
 
     history = _history(options)
     search = options.search or _newest(history)
@@ -356,7 +356,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _history(options: argparse.Namespace) -> Any:
-    from automl_explain.integrations._history import RunHistory
+    from automl_explain.integrations.history._run_history import RunHistory
 
     return RunHistory(options.history)
 

@@ -6,36 +6,36 @@ from automl_explain.explainers._lazy import lazy_names
 
 if TYPE_CHECKING:
     from automl_explain.explainers._errors import *
-    from automl_explain.explainers._explainer import (
+    from automl_explain.explainers._tabular_explainer import (
         KernelExplainer,
         LinearExplainer,
         TabularExplainer,
     )
-    from automl_explain.explainers._explanation import Explanation
-    from automl_explain.explainers._feature_map import FeatureMap
-    from automl_explain.explainers._fidelity import Fidelity
-    from automl_explain.explainers._global_importance import GlobalImportance
-    from automl_explain.explainers._lime import LIMEExplainer
-    from automl_explain.explainers._member_explanation import MemberExplanation
-    from automl_explain.explainers._mimic import MimicExplainer
-    from automl_explain.explainers._model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
-    from automl_explain.explainers._permutation import PFIExplainer
-    from automl_explain.explainers._registry import describe, register
-    from automl_explain.explainers._rules import describe_rules
-    from automl_explain.explainers._sampling import SamplingPolicy
-    from automl_explain.explainers._surrogates import (
+    from automl_explain.explainers._tree_explainer import TreeExplainer
+    from automl_explain.explainers.explanation._explanation import Explanation
+    from automl_explain.explainers.explanation._fidelity import Fidelity
+    from automl_explain.explainers.explanation._global_importance import GlobalImportance
+    from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+    from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
+    from automl_explain.explainers.lime._explainer import LIMEExplainer
+    from automl_explain.explainers.methods._rules import describe_rules
+    from automl_explain.explainers.model._feature_map import FeatureMap
+    from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
+    from automl_explain.explainers.model._registry import describe, register
+    from automl_explain.explainers.permutation._explainer import PFIExplainer
+    from automl_explain.explainers.surrogate._explainer import MimicExplainer
+    from automl_explain.explainers.surrogate._models import (
         DecisionTreeExplainableModel,
         ExplainableModel,
         LGBMExplainableModel,
         LinearExplainableModel,
         SGDExplainableModel,
     )
-    from automl_explain.explainers._tree_explainer import TreeExplainer
-    from automl_explain.explainers._trees import Trees
+    from automl_explain.explainers.trees._tree_ensemble import Trees
 
 _PLACE = "automl_explain.explainers"
 _MODULES = {
-    **dict.fromkeys(("KernelExplainer", "LinearExplainer", "TabularExplainer"), f"{_PLACE}._explainer"),
+    **dict.fromkeys(("KernelExplainer", "LinearExplainer", "TabularExplainer"), f"{_PLACE}._tabular_explainer"),
     **dict.fromkeys(
         (
             "AdditivityError",
@@ -55,9 +55,11 @@ _MODULES = {
         ),
         f"{_PLACE}._errors",
     ),
-    **dict.fromkeys(("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}._model"),
-    **dict.fromkeys(("describe", "register"), f"{_PLACE}._registry"),
-    "Explanation": f"{_PLACE}._explanation",
+    **dict.fromkeys(
+        ("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}.model._fitted_model"
+    ),
+    **dict.fromkeys(("describe", "register"), f"{_PLACE}.model._registry"),
+    "Explanation": f"{_PLACE}.explanation._explanation",
     **dict.fromkeys(
         (
             "DecisionTreeExplainableModel",
@@ -66,19 +68,19 @@ _MODULES = {
             "LinearExplainableModel",
             "SGDExplainableModel",
         ),
-        f"{_PLACE}._surrogates",
+        f"{_PLACE}.surrogate._models",
     ),
-    "FeatureMap": f"{_PLACE}._feature_map",
-    "GlobalImportance": f"{_PLACE}._global_importance",
-    "LIMEExplainer": f"{_PLACE}._lime",
-    "PFIExplainer": f"{_PLACE}._permutation",
-    "Fidelity": f"{_PLACE}._fidelity",
-    "MemberExplanation": f"{_PLACE}._member_explanation",
-    "MimicExplainer": f"{_PLACE}._mimic",
-    "SamplingPolicy": f"{_PLACE}._sampling",
+    "FeatureMap": f"{_PLACE}.model._feature_map",
+    "GlobalImportance": f"{_PLACE}.explanation._global_importance",
+    "LIMEExplainer": f"{_PLACE}.lime._explainer",
+    "PFIExplainer": f"{_PLACE}.permutation._explainer",
+    "Fidelity": f"{_PLACE}.explanation._fidelity",
+    "MemberExplanation": f"{_PLACE}.explanation._member_explanation",
+    "MimicExplainer": f"{_PLACE}.surrogate._explainer",
+    "SamplingPolicy": f"{_PLACE}.explanation._row_sampling",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
-    "Trees": f"{_PLACE}._trees",
-    "describe_rules": f"{_PLACE}._rules",
+    "Trees": f"{_PLACE}.trees._tree_ensemble",
+    "describe_rules": f"{_PLACE}.methods._rules",
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._engine import Engine, Question
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers._explainer import FeatureSpace, TabularExplainer
-from automl_explain.explainers._model import Composite, FittedModel, OwnValues
-from automl_explain.explainers._outputs import all_outputs
-from automl_explain.explainers._rules import build_engine
-from automl_explain.explainers._table import as_table, check_same_columns
-from automl_explain.explainers._tree import TreeEngine
-from automl_explain.explainers._tree_paths import as_weights
-from automl_explain.explainers._trees import Trees
+from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._rules import build_engine
+from automl_explain.explainers.methods._tree import TreeEngine
+from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
+from automl_explain.explainers.tables._table import as_table, check_same_columns
+from automl_explain.explainers.trees._paths import as_weights
+from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
 class TreeExplainer(TabularExplainer):

@@ -25,8 +25,8 @@ from automl_explain.explainers._errors import (
     MissingExtraError,
     RunNotFoundError,
 )
-from automl_explain.explainers._explanation import Explanation
-from automl_explain.integrations._run import Run, StoredExplanation
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.history._run import Run, StoredExplanation
 
 try:
     import mlflow
@@ -35,7 +35,7 @@ except ImportError as error:
     raise MissingExtraError("MLflow runs need mlflow: pip install 'automl-explain[mlflow]'") from error
 
 if TYPE_CHECKING:
-    from automl_explain.integrations._history import RunHistory
+    from automl_explain.integrations.history._run_history import RunHistory
 
 FOLDER = "automl_explain"
 """Folder of a run's artifacts."""

@@ -16,14 +16,20 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_explain.explainers._table import Table, as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, explain_runs, in_order, last_step
-from automl_explain.integrations._history import RunHistory, new_id
-from automl_explain.integrations._model_size import keep_within_memory
-from automl_explain.integrations._options import ExplainabilityOptions, made_with
-from automl_explain.integrations._optuna_runs import ATTRIBUTE, USED, name_of
-from automl_explain.integrations._optuna_trial import TrialCapture
-from automl_explain.integrations._run import Run, best_trial
+from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.integrations.history._run import Run, best_trial
+from automl_explain.integrations.history._run_history import RunHistory, new_id
+from automl_explain.integrations.searches._explain_runs import (
+    CapturedRun,
+    Explaining,
+    explain_runs,
+    in_order,
+    last_step,
+)
+from automl_explain.integrations.searches._memory import keep_within_memory
+from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
+from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE, USED, name_of
+from automl_explain.integrations.searches._optuna_trial import TrialCapture
 
 
 class TrialExplainer:

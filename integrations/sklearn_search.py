@@ -21,10 +21,15 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
-from automl_explain.explainers._registry import describe
-from automl_explain.explainers._table import Table, as_table
-from automl_explain.integrations._after_search import CapturedRun, Explaining, Tables, explain_runs
-from automl_explain.integrations._candidates import (
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.integrations.history._run import Run, best_trial, final_of
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._cv_folds import stack_rows
+from automl_explain.integrations.searches._explain_runs import CapturedRun, Explaining, Tables, explain_runs
+from automl_explain.integrations.searches._memory import keep_within_memory
+from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
+from automl_explain.integrations.searches._sklearn_candidates import (
     Capture,
     as_runs,
     candidate_key,
@@ -33,12 +38,7 @@ from automl_explain.integrations._candidates import (
     metric_of,
     scores_by_name,
 )
-from automl_explain.integrations._folds import stack_rows
-from automl_explain.integrations._history import RunHistory
-from automl_explain.integrations._model_size import keep_within_memory
-from automl_explain.integrations._options import ExplainabilityOptions, made_with
-from automl_explain.integrations._run import Run, best_trial, final_of
-from automl_explain.integrations._spool import Spool, Spooled, rows_key
+from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 
 class ExplainingScorer:

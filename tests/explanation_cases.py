@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from automl_explain.explainers._explanation import Explanation
-from automl_explain.explainers._table import as_table
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.tables._table import as_table
 
 N_ROWS = 60
 

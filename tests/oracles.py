@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers import _trees as fmt
-from automl_explain.explainers._trees import Trees
+from automl_explain.explainers.trees import _tree_ensemble as fmt
+from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Floats = npt.NDArray[np.float64]
 Game = Callable[[frozenset[int]], Floats]

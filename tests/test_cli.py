@@ -19,7 +19,7 @@ from sklearn.datasets import load_diabetes
 from automl_explain import AutoMLExplainError, RunHistory, __version__
 from automl_explain.cli import main
 from automl_explain.integrations.flaml import AutoML
-from tests.integrations.test_history import trial
+from tests.integrations.history.test_run_history import trial
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--estimators", "lgbm", "--max-iter", "3", "--time-budget", "60")
@@ -47,7 +47,7 @@ def csv(tmp_path):
 def patient():
     """Time enough to explain every run, however busy the machine is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("automl_explain.integrations._options.SHORTEST_BUDGET", 600.0)
+        patch.setattr("automl_explain.integrations.searches._options.SHORTEST_BUDGET", 600.0)
         yield
 
 
@@ -387,7 +387,7 @@ def test_what_the_engine_does_not_know_is_refused_before_the_search(fails, csv, 
 
 
 def test_a_learner_whose_library_is_missing_says_the_command(fails, csv, monkeypatch):
-    monkeypatch.setattr("automl_explain.engines._flaml.find_spec", lambda name: None)
+    monkeypatch.setattr("automl_explain.search.engines._flaml.find_spec", lambda name: None)
     message = fails("run", csv, "--target", "bought", "--estimators", "catboost")
     assert message == "The catboost learner needs catboost: pip install 'automl-explain[catboost]'"
 

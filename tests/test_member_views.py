@@ -22,10 +22,10 @@ from automl_explain import (
     retrieve_model_explanation,
     write_report,
 )
-from automl_explain._tables import members_table
 from automl_explain.cli import main
+from automl_explain.display._text_tables import members_table
 from tests.families import LGBMC, LGBMR, RF, _pipe, table, target
-from tests.test_report import EVIL, Page, read
+from tests.report.test_report import EVIL, Page, read
 
 SHARES = ("local_importance_values", "local_member_values", "member_expected_values", "standard_errors")
 

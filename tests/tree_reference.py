@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._trees import (
+from automl_explain.explainers.trees._tree_ensemble import (
     MISSING_LEFT,
     NAN_IS_ZERO,
     UNSEEN_LEFT,

@@ -28,9 +28,9 @@ import xgboost
 from sklearn.ensemble import RandomForestRegressor
 
 import automl_explain
-from automl_explain.explainers._registry import describe
-from automl_explain.explainers._tree_shap import Interventional, PathDependent
-from automl_explain.explainers._trees import Trees
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 from tests.benchmarks.tree_growth import growth
 
 assert automl_explain.__version__  # registers the readers

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automl_explain import Explanation
-from automl_explain.explainers._table import Table
+from automl_explain.explainers.tables._table import Table
 
 BAR = 0.2
 pytestmark = pytest.mark.benchmark

@@ -8,8 +8,8 @@ import flaml
 import pytest
 from sklearn.model_selection import train_test_split
 
-from automl_explain.integrations import _flaml_tap
 from automl_explain.integrations.flaml import AutoML
+from automl_explain.integrations.searches import _flaml_tap
 from tests.benchmarks.adult import adult
 
 BUDGET = 60

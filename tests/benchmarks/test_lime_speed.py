@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 from automl_explain import LIMEExplainer
-from automl_explain.explainers._table import Table
+from automl_explain.explainers.tables._table import Table
 
 lime_tabular = pytest.importorskip("lime.lime_tabular")
 N_ROWS, N_COLUMNS, N_SAMPLES, TURNS = 100, 20, 5000, 3

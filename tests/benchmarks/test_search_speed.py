@@ -15,7 +15,7 @@ from automl_explain import RunHistory, retrieve_model_explanation
 from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.benchmarks.adult import adult
-from tests.integrations.test_history import explanation, trial
+from tests.integrations.history.test_run_history import explanation, trial
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
@@ -98,7 +98,9 @@ def test_noting_candidates_costs_little(data, where, monkeypatch):
         return call
 
     monkeypatch.setattr(ExplainingScorer, "_note", timed(ExplainingScorer._note, spent))
-    monkeypatch.setattr("automl_explain.integrations._spool.cloudpickle.dumps", timed(cloudpickle.dumps, pickling))
+    monkeypatch.setattr(
+        "automl_explain.integrations.searches._spool.cloudpickle.dumps", timed(cloudpickle.dumps, pickling)
+    )
     scorer = ExplainingScorer("roc_auc", X_train)
     if where == "through files":
         scorer._process = -1  # as in a worker

@@ -11,9 +11,9 @@ import lightgbm
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from automl_explain.explainers._registry import describe
-from automl_explain.explainers._tree_shap import Interventional, PathDependent
-from automl_explain.explainers._trees import Trees
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 
 N_JOBS = 2
 BASE = {"rows": 4000, "background": 100, "trees": 100, "depth": 6, "columns": 16, "classes": 1}

@@ -19,9 +19,9 @@ from automl_explain import (
     explain_model,
     retrieve_model_explanation,
 )
-from automl_explain.integrations._flaml_tap import MetricTap
-from automl_explain.integrations._spool import Spool
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
+from automl_explain.integrations.searches._flaml_tap import MetricTap
+from automl_explain.integrations.searches._spool import Spool
 from tests.oracles import model_game, shapley_values
 
 CLASSIFIERS = [
@@ -373,7 +373,7 @@ def test_what_workers_write_to_files_is_what_this_process_would_have_held(how, m
     settings = {"task": "classification", "estimator_list": ["lgbm", "rf"], "max_iter": 4, "seed": 1, "verbose": 0}
     found = []
     for in_worker in (False, True):
-        monkeypatch.setattr("automl_explain.integrations._flaml_tap.MetricTap._in_worker", in_worker)
+        monkeypatch.setattr("automl_explain.integrations.searches._flaml_tap.MetricTap._in_worker", in_worker)
         automl = AutoML(model_explainability=True)
         automl.fit(X, y, eval_method=how, n_splits=3, n_jobs=1, **settings)
         found.append(automl)
@@ -392,8 +392,8 @@ def test_what_workers_write_to_files_is_what_this_process_would_have_held(how, m
 
 
 def test_trials_of_workers_that_wrote_nothing_are_counted(monkeypatch):
-    monkeypatch.setattr("automl_explain.integrations._flaml_tap.MetricTap._in_worker", True)
-    monkeypatch.setattr("automl_explain.integrations._spool.Spool._put", lambda *parts, **name: None)
+    monkeypatch.setattr("automl_explain.integrations.searches._flaml_tap.MetricTap._in_worker", True)
+    monkeypatch.setattr("automl_explain.integrations.searches._spool.Spool._put", lambda *parts, **name: None)
     X, y = make_classification(160, 4, random_state=0)
     automl = AutoML(model_explainability=True)
     monkeypatch.setattr(AutoML, "_search_sequential", in_parallel(AutoML._search_sequential))

@@ -28,8 +28,8 @@ from automl_explain import (
     explain_model,
     retrieve_model_explanation,
 )
-from automl_explain.integrations._optuna_runs import ATTRIBUTE
 from automl_explain.integrations.optuna import TrialExplainer
+from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 X, Y = make_classification(200, 5, n_informative=3, random_state=0)
@@ -152,7 +152,7 @@ def test_a_history_elsewhere_is_found_by_its_process_and_by_the_study(tmp_path, 
     with TrialExplainer(X_TRAIN, history=tmp_path / "runs") as explainer:
         study.optimize(explained_objective(explainer), n_trials=2)
     assert retrieve_model_explanation(study.best_trial).run_id == explainer.best_run.id
-    monkeypatch.setattr("automl_explain.integrations._optuna_runs.USED", {})  # as in another process
+    monkeypatch.setattr("automl_explain.integrations.searches._optuna_lookup.USED", {})  # as in another process
     with pytest.raises(ExplanationNotFoundError, match="pass the study"):
         retrieve_model_explanation(study.best_trial)
     assert retrieve_model_explanation(study).run_id == explainer.best_run.id
@@ -172,7 +172,7 @@ import sys
 import optuna
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
-from automl_explain.integrations._optuna_runs import ATTRIBUTE
+from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE
 from automl_explain.integrations.optuna import TrialExplainer
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 X, y = load_diabetes(return_X_y=True)
@@ -464,7 +464,9 @@ def test_trials_that_cannot_be_told_apart_are_listed(monkeypatch):
     for study in studies:
         with TrialExplainer(X_TRAIN) as explainer:
             study.optimize(explained_objective(explainer), n_trials=1)
-    monkeypatch.setattr("automl_explain.integrations._optuna_runs.name_of", lambda trial: f"at {trial.number}")
+    monkeypatch.setattr(
+        "automl_explain.integrations.searches._optuna_lookup.name_of", lambda trial: f"at {trial.number}"
+    )
     with pytest.raises(ExplanationNotFoundError, match=f"may be any of .*{explainer.runs[0].id}"):
         retrieve_model_explanation(studies[0].best_trial)
     assert retrieve_model_explanation(studies[1]).run_id == explainer.runs[0].id

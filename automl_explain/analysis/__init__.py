@@ -1,0 +1,1 @@
+"""What the runs of a search teach together, and what differs between two explanations."""

@@ -1,0 +1,206 @@
+"""`ExplanationDiff`: what moved between two explanations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl_explain.analysis._search_explanation import normalised, number_or_none, rank_correlation
+from automl_explain.display._class_view import check_top_k, explanation_of, minus, one_line, shortened
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._explanation import Explanation
+
+SHOWN = 15
+"""Features of a table."""
+WIDTH = 32
+"""Letters of a feature's name in a terminal."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExplanationDiff:
+    """Importance of two explanations side by side; made by `between`.
+
+    Each explanation's importance is divided by its sum, so that models in different output spaces compare. Columns that
+    only one of them has count as 0 in the other.
+
+    Parameters
+    ----------
+    before, after : Explanation
+        Over the same kind of columns.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Lasso, Ridge
+    >>> from automl_explain import ExplanationDiff, explain_model
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> ridge, lasso = (explain_model(model.fit(X, y), X, X) for model in (Ridge(), Lasso(alpha=0.5)))
+    >>> moved = ExplanationDiff.between(ridge, lasso)
+    >>> moved.table.index[0], float(round(moved.table["change"].iloc[0], 2))
+    ('bmi', 0.2)
+    >>> moved.exceeds(min_correlation=0.5, max_change=0.1)
+    ['the share of “bmi” changed by 0.203, more than 0.1']
+    """
+
+    before: Explanation
+    after: Explanation
+
+    @classmethod
+    def between(cls, before: Any, after: Any) -> ExplanationDiff:
+        """Compare two explanations, over raw columns where their engineered ones differ and both know the raw ones.
+
+        Parameters
+        ----------
+        before, after : Explanation, ModelExplanation or Run
+
+        Raises
+        ------
+        InvalidInputError
+            If one is no explanation, or they have no column in common.
+        """
+        before, after = explanation_of(before), explanation_of(after)
+        if set(before.feature_labels) != set(after.feature_labels):
+            raw = [_raw(before), _raw(after)]
+            if set(raw[0].feature_labels) & set(raw[1].feature_labels):
+                before, after = raw
+        if not set(before.feature_labels) & set(after.feature_labels):
+            raise InvalidInputError(
+                "The two explanations have no column in common: "
+                f"{list(before.feature_labels[:4])} and {list(after.feature_labels[:4])}."
+            )
+        return cls(before, after)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row per feature, what changed most first: shares and ranks `before` and `after`, and the `change` of share."""
+        shares = pd.DataFrame({"before": _shares(self.before), "after": _shares(self.after)}).fillna(0.0)
+        shares["change"] = shares["after"] - shares["before"]
+        shares["rank_before"] = shares["before"].rank(ascending=False, method="min").astype(int)
+        shares["rank_after"] = shares["after"].rank(ascending=False, method="min").astype(int)
+        order = np.argsort(-shares["change"].abs().to_numpy(), kind="stable")
+        return shares.iloc[order].rename_axis("feature")
+
+    @cached_property
+    def rank_correlation(self) -> float:
+        """Spearman's correlation of importance over all columns; NaN where one explanation ranks none above another."""
+        return float(rank_correlation(self.table[["before", "after"]].to_numpy().T)[0, 1])
+
+    @property
+    def moved(self) -> float:
+        """Part of all importance that lies on other features than before, from 0 to 1."""
+        return float(self.table["change"].abs().sum() / 2)
+
+    @property
+    def only_before(self) -> tuple[str, ...]:
+        """Columns that only the first has."""
+        return tuple(name for name in self.before.feature_labels if name not in self.after.feature_labels)
+
+    @property
+    def only_after(self) -> tuple[str, ...]:
+        """Columns that only the second has."""
+        return tuple(name for name in self.after.feature_labels if name not in self.before.feature_labels)
+
+    def exceeds(self, min_correlation: float | None = None, max_change: float | None = None) -> list[str]:
+        """Return in words which limits the difference exceeds; an empty list when none.
+
+        Parameters
+        ----------
+        min_correlation : float, optional
+            Least rank correlation; one that cannot be computed is below any.
+        max_change : float, optional
+            Largest change of a feature's share of importance.
+        """
+        said = []
+        if min_correlation is not None and not self.rank_correlation >= min_correlation:
+            said.append(f"the rank correlation is {self.rank_correlation:.3f}, less than {min_correlation:g}")
+        if max_change is not None:
+            change, name = float(self.table["change"].iloc[0]), one_line(self.table.index[0])
+            if abs(change) > max_change:
+                said.append(f"the share of “{name}” changed by {minus(f'{change:.3f}')}, more than {max_change:g}")
+        return said
+
+    def remarks(self) -> list[str]:
+        """Return what else differs, in sentences."""
+        said = []
+        for what in ("output_space", "method", "classes", "is_raw"):
+            one, other = getattr(self.before, what), getattr(self.after, what)
+            if one != other:
+                said.append(f"{what.replace('_', ' ')} differs: {one} and {other}")
+        for names, which in ((self.only_before, "first"), (self.only_after, "second")):
+            if names:
+                more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+                said.append(f"only the {which} has {', '.join(map(one_line, names[:5]))}{more}")
+        return said
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-serialisable values."""
+        rows = [{"feature": name} | row.to_dict() for name, row in self.table.iterrows()]
+        return {
+            "rank_correlation": number_or_none(self.rank_correlation),
+            "moved": self.moved,
+            "features": [
+                row | {name: int(row[name]) for name in ("rank_before", "rank_after")}  # pandas makes floats of them
+                for row in rows
+            ],
+            "only_before": list(self.only_before),
+            "only_after": list(self.only_after),
+            "remarks": self.remarks(),
+        }
+
+    def as_text(self, top_k: int = SHOWN) -> str:
+        """Return a table for a terminal.
+
+        Parameters
+        ----------
+        top_k : int, default 15
+            Features shown, what changed most first.
+        """
+        rows = [("feature", "before", "after", "change", "rank"), *self._rows(check_top_k(top_k))]
+        widths = [max(len(row[j]) for row in rows) for j in range(5)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5))]).rstrip()
+            for row in rows
+        ]
+        return "\n".join([self._headline(), *(f"note: {remark}" for remark in self.remarks()), "", *lines])
+
+    def __repr__(self) -> str:
+        return f"ExplanationDiff(rank correlation {self.rank_correlation:.3f}, {self.moved:.1%} moved)"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("feature", "before", "after", "change", "rank"))
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows(SHOWN)
+        )
+        said = "".join(f"<li>{escape(line)}</li>" for line in (self._headline(), *self.remarks()))
+        return f"<ul>{said}</ul><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _headline(self) -> str:
+        return f"rank correlation {minus(f'{self.rank_correlation:.3f}')}; {self.moved:.1%} of all importance moved"
+
+    def _rows(self, top_k: int) -> list[tuple[str, ...]]:
+        return [
+            (
+                shortened(name, WIDTH),
+                f"{row['before']:.1%}",
+                f"{row['after']:.1%}",
+                minus(f"{row['change']:+.1%}"),
+                f"{int(row['rank_before'])} → {int(row['rank_after'])}",
+            )
+            for name, row in self.table.head(top_k).iterrows()
+        ]
+
+
+def _shares(explanation: Explanation) -> pd.Series:
+    return pd.Series(
+        normalised(explanation.global_importance_values), index=list(explanation.feature_labels), dtype=float
+    )
+
+
+def _raw(explanation: Explanation) -> Explanation:
+    known = explanation.is_raw or explanation.feature_map is not None
+    return explanation.get_raw_explanation() if known else explanation

@@ -1,0 +1,372 @@
+"""`SearchExplanation`: what the runs of a search teach together that no single one of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+from automl_explain.display._class_view import check_top_k, one_line
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.history._run import Run
+
+Values = npt.NDArray[np.float64]
+
+LEAST_RANGE = 0.05
+"""Share of all importance by which two interchangeable features must each vary."""
+STEADY = 0.5
+"""Their sum varies by at most this part of what the steadier of them does."""
+FEWEST_RUNS = 4
+"""Near-best runs below which nothing is said of interchangeable features."""
+
+
+@dataclass(frozen=True, eq=False)
+class SearchExplanation:
+    """Importance over the runs of one search; made by `from_runs`.
+
+    Each run's importance is divided by its sum, so that runs in different output spaces compare: a feature's share is its
+    part of all that moves the model. A run is near-best when its loss is at most the lowest one plus `tolerance` times
+    that loss's absolute value. Over such a set of good models, the range of a feature's importance says more of the data
+    than any one model's [1]_.
+
+    Parameters
+    ----------
+    runs : tuple of Run
+        The trials that have a loss and an explanation, in the order of the search.
+    features : tuple of str
+        Columns: those that the learners read where all runs have the same, the user's own otherwise.
+    shares : ndarray of shape (r, f)
+        Each run's importance, summing to 1.
+    tolerance : float
+        Relative loss within which a run is near-best.
+    top_k : int
+        Features that count as a run's most important.
+    left_out : tuple of (str, str)
+        Ids of explained runs that could not be compared, and why.
+
+    References
+    ----------
+    .. [1] Fisher, Rudin and Dominici, "All Models are Wrong, but Many are Useful", JMLR 20 (2019), arXiv:1801.01489.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from automl_explain import SearchExplanation
+    >>> from automl_explain.integrations.sklearn_search import ExplainingScorer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = ExplainingScorer("r2", X, history=tempfile.mkdtemp())
+    >>> search = GridSearchCV(Ridge(), {"alpha": [0.01, 0.1, 1, 50]}, scoring=scorer, cv=3).fit(X, y)
+    >>> taught = SearchExplanation.from_runs(scorer.explain(search))
+    >>> int(taught.near_best.sum())
+    2
+    >>> taught.importance.index[0]
+    'bmi'
+    """
+
+    runs: tuple[Run, ...]
+    features: tuple[str, ...]
+    shares: Values
+    tolerance: float = 0.05
+    top_k: int = 5
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_runs(
+        cls, runs: Any, *, tolerance: float = 0.05, top_k: int = 5, progress: bool | None = None
+    ) -> SearchExplanation:
+        """Read the explanations of a search's runs.
+
+        Parameters
+        ----------
+        runs : iterable of Run, or object with `runs`
+            The runs of one search, or what has them, such as an AutoML object.
+        tolerance : float, default 0.05
+            Relative loss within which a run is near-best.
+        top_k : int, default 5
+            Features that count as a run's most important.
+        progress : bool, optional
+            True: a progress bar; False: none; default: one that appears after two seconds.
+
+        Raises
+        ------
+        InvalidInputError
+            If the runs are of several searches, none has both a loss and an explanation, or an option cannot be used.
+        """
+        runs = tuple(getattr(runs, "runs", runs))
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < np.inf:
+            raise InvalidInputError(f"The 'tolerance' parameter must be 0 or more. Got {tolerance!r}.")
+        top_k = check_top_k(top_k)
+        if len({run.search for run in runs}) > 1:
+            raise InvalidInputError(
+                "The 'runs' parameter must be the runs of one search; losses of several do not compare."
+            )
+        usable = sorted(
+            (run for run in runs if run.status == "explained" and run.loss is not None), key=lambda run: run.number
+        )
+        read, left_out = _read(usable, progress)
+        named, outside = _in_common_columns(read)
+        if not named:
+            raise InvalidInputError(
+                f"None of the {len(runs)} runs has both a loss and an explanation, so that there is nothing to compare."
+            )
+        found = [run for run, _ in named]
+        shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
+        return cls(tuple(found), named[0][1].feature_labels, shares, tolerance, top_k, (*left_out, *outside))
+
+    # ---------------------------------------------------------------- near-best
+
+    @cached_property
+    def losses(self) -> Values:
+        """Loss of each run, (r,)."""
+        return np.array([run.loss for run in self.runs], dtype=np.float64)
+
+    @cached_property
+    def near_best(self) -> npt.NDArray[np.bool_]:
+        """Which runs are near-best, (r,)."""
+        lowest = self.losses.min()
+        return np.asarray(self.losses <= lowest + self.tolerance * abs(lowest))
+
+    @property
+    def best(self) -> Run:
+        """The run with the lowest loss."""
+        return self.runs[int(np.argmin(self.losses))]
+
+    @cached_property
+    def in_top(self) -> npt.NDArray[np.bool_]:
+        """Whether a feature is among a run's `top_k` most important, and matters at all, (r, f)."""
+        ranks = np.argsort(np.argsort(-self.shares, axis=1, kind="stable"), axis=1, kind="stable")
+        return np.asarray((ranks < self.top_k) & (self.shares > 0))
+
+    @cached_property
+    def importance(self) -> pd.DataFrame:
+        """A row per feature, most important first.
+
+        Columns `mean`, `low` and `high`: share of all importance over the near-best runs, with its range; `in_top`: part
+        of those runs in which it is among the `top_k` most important; `with_loss`: rank correlation of its share with the
+        loss over all runs, negative where better runs use it more (NaN for fewer than three runs).
+        """
+        good = self.shares[self.near_best]
+        table = pd.DataFrame(
+            {
+                "mean": good.mean(axis=0),
+                "low": good.min(axis=0),
+                "high": good.max(axis=0),
+                "in_top": self.in_top[self.near_best].mean(axis=0),
+                "with_loss": self._with_loss(),
+            },
+            index=pd.Index(self.features, name="feature"),
+        )
+        return table.sort_values("mean", ascending=False, kind="stable")
+
+    @cached_property
+    def agreement(self) -> float:
+        """Mean rank correlation (Spearman) of importance between two near-best runs; NaN where there is one only."""
+        matrix = rank_correlation(self.shares[self.near_best])
+        pairs = matrix[np.triu_indices(len(matrix), 1)]
+        return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
+
+    @cached_property
+    def learners(self) -> pd.DataFrame:
+        """A row per learner, best first: `runs`, `loss` (its lowest), and its mean share of each feature."""
+        names = np.array([run.learner for run in self.runs])
+        rows = []
+        for name in dict.fromkeys(names.tolist()):
+            own = names == name
+            means = dict(zip(self.features, self.shares[own].mean(axis=0), strict=True))
+            rows.append({"learner": name, "runs": int(own.sum()), "loss": float(self.losses[own].min())} | means)
+        return pd.DataFrame(rows).set_index("learner").sort_values("loss", kind="stable")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Features among the `top_k` of every near-best run, most important first."""
+        table = self.importance
+        return tuple(table.index[table["in_top"] == 1.0])
+
+    @cached_property
+    def interchangeable(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of features of which near-best runs use one or the other: each varies, their sum hardly does."""
+        good = self.shares[self.near_best]
+        if len(good) < FEWEST_RUNS:
+            return ()
+        vary = np.flatnonzero(np.ptp(good, axis=0) >= LEAST_RANGE)
+        spread = good.std(axis=0)
+        found = []
+        for a, b in combinations(vary.tolist(), 2):
+            together = float((good[:, a] + good[:, b]).std())
+            if together <= STEADY * min(spread[a], spread[b]):
+                found.append((together, self.features[a], self.features[b]))
+        return tuple((a, b) for _, a, b in sorted(found))
+
+    # -------------------------------------------------------------------- forms
+
+    def sentences(self) -> list[str]:
+        """Return the findings in words."""
+        good, best = int(self.near_best.sum()), self.best
+        runs = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''}"
+        said = [
+            f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self.tolerance:.3g} times the lowest, "
+            f"{best.loss:.5g} ({best.id}, {best.learner})."
+        ]
+        if good > 1:
+            said.append(
+                f"Every near-best run has {_listed(self.needed)} among its {self.top_k} most important features."
+                if self.needed
+                else f"No feature is among the {self.top_k} most important of every near-best run."
+            )
+            said.append(
+                f"Near-best runs agree on the order of features with a mean rank correlation of {self.agreement:.2f}."
+            )
+        for a, b in self.interchangeable[:3]:
+            said.append(
+                f"{_quoted(a)} and {_quoted(b)} are interchangeable: one's importance grows as the other's falls."
+            )
+        return [*said, *self._on_loss(), *self._on_learners(), *self._on_left_out()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-serialisable values."""
+        table = self.importance
+        return {
+            "runs": [run.id for run in self.runs],
+            "near_best": [run.id for run, good in zip(self.runs, self.near_best, strict=True) if good],
+            "tolerance": self.tolerance,
+            "top_k": self.top_k,
+            "importance": [
+                {"feature": name} | {key: number_or_none(value) for key, value in row.items()} for name, row in table.iterrows()
+            ],
+            "agreement": number_or_none(self.agreement),
+            "needed": list(self.needed),
+            "interchangeable": [list(pair) for pair in self.interchangeable],
+            "learners": [
+                {"learner": name, "runs": int(row["runs"]), "loss": number_or_none(row["loss"]),
+                 "importance": {feature: number_or_none(row[feature]) for feature in self.features}}
+                for name, row in self.learners.iterrows()
+            ],
+            "left_out": [list(pair) for pair in self.left_out],
+            "sentences": self.sentences(),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"SearchExplanation({len(self.runs)} runs, {int(self.near_best.sum())} near-best, {len(self.features)} features)"
+
+    def _repr_html_(self) -> str:
+        from automl_explain.display._search_tables import search_html
+
+        return search_html(self)
+
+    # ------------------------------------------------------------------ private
+
+    def _with_loss(self) -> Values:
+        if len(self.runs) < 3:
+            return np.full(len(self.features), np.nan)
+        return rank_correlation(np.vstack([self.losses, self.shares.T]))[0, 1:]
+
+    def _on_loss(self) -> list[str]:
+        top = self.importance[self.importance["in_top"] > 0]
+        strong = top[top["with_loss"].abs() >= 0.5]
+        if len(self.runs) < 8 or strong.empty:
+            return []
+        name = strong["with_loss"].abs().idxmax()
+        value = strong.loc[name, "with_loss"]
+        return [
+            f"The better a run, the {'more' if value < 0 else 'less'} it relies on {_quoted(name)} (rank correlation of its "
+            f"importance with the loss: {value:+.2f})."
+        ]
+
+    def _on_learners(self) -> list[str]:
+        table = self.learners
+        if len(table) < 2:
+            return []
+        shares = table[list(self.features)]
+        gap = shares.max() - shares.min()
+        name = gap.idxmax()
+        most, least = shares[name].idxmax(), shares[name].idxmin()
+        if gap[name] < LEAST_RANGE:
+            return ["Learners differ little in what they rely on."]
+        return [
+            f"Learners differ most in {_quoted(name)}: {shares[name][most]:.0%} of all importance for {most}, "
+            f"{shares[name][least]:.0%} for {least}."
+        ]
+
+    def _on_left_out(self) -> list[str]:
+        if not self.left_out:
+            return []
+        return [
+            f"{len(self.left_out)} explained run(s) could not be compared, such as {self.left_out[0][0]}: {self.left_out[0][1]}"
+        ]
+
+
+def _read(runs: Sequence[Run], progress: bool | None) -> tuple[list[tuple[Run, Explanation]], list[tuple[str, str]]]:
+    read, left_out = [], []
+    with progress_bar(len(runs), "reading explanations", progress) as advance:
+        for run in runs:
+            try:
+                read.append((run, run.explanation))
+            except AutoMLExplainError as error:
+                left_out.append((run.id, str(error)))
+            advance(1)
+    return read, left_out
+
+
+def _in_common_columns(
+    read: list[tuple[Run, Explanation]],
+) -> tuple[list[tuple[Run, Explanation]], list[tuple[str, str]]]:
+    """The runs over the same columns: as they are, else over raw ones; and those that cannot be brought there."""
+    if len({explanation.feature_labels for _, explanation in read}) <= 1:
+        return read, []
+    raw, left_out = [], []
+    for run, explanation in read:
+        try:
+            raw.append((run, explanation.get_raw_explanation()))
+        except InvalidInputError as error:
+            left_out.append((run.id, str(error)))
+    best = min(raw, key=lambda pair: pair[0].loss or 0.0, default=None)
+    if best is None:
+        return [], left_out
+    wanted = best[1].feature_labels
+    same = [(run, explanation) for run, explanation in raw if explanation.feature_labels == wanted]
+    left_out += [
+        (run.id, "its columns are not those of the best run") for run, one in raw if one.feature_labels != wanted
+    ]
+    return same, left_out
+
+
+def normalised(importance: Values) -> Values:
+    """Importance as shares of its sum; a permutation importance below zero counts as none."""
+    positive = np.maximum(importance, 0.0)
+    total = positive.sum()
+    return positive / total if total > 0 else positive
+
+
+def rank_correlation(rows: Values) -> Values:
+    """Spearman's correlation between every two rows; NaN where a row is constant."""
+    ranks = rankdata(rows, axis=1)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    norms = np.sqrt((centred**2).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(centred @ centred.T / np.outer(norms, norms))
+
+
+def _quoted(name: Any) -> str:
+    return f"“{one_line(name)}”"
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = [_quoted(name) for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def number_or_none(value: Any) -> float | None:
+    """Return a number as JSON can hold it."""
+    return float(value) if np.isfinite(value) else None

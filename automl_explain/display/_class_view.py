@@ -1,0 +1,339 @@
+"""What plots, tables and the report share: one class of an explanation, and numbers, names and cells in words."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.tables._table import Table, nearest
+
+Values = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
+"""Numbers of rows, features or classes."""
+
+STEP_WIDTH = 36
+"""Letters of "feature = value"."""
+
+UNITS = {"probability": "probability", "log_odds": "log-odds", "response": "response"}
+"""Output space -> the word for it in labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassView:
+    """The local values of one class, or of a regression.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    values : ndarray, shape (n, f)
+    expected : float
+    position : int or None
+        Number of the class; None for a regression.
+    """
+
+    explanation: Explanation
+    values: Values
+    expected: float
+    position: int | None
+
+    @property
+    def outputs(self) -> Values:
+        """The model's output for each row as the values add it up, (n,)."""
+        rest = self.left_out
+        return np.asarray(self.values.sum(axis=1) + self.expected + (0.0 if rest is None else rest))
+
+    @property
+    def left_out(self) -> Values | None:
+        """Sum of the values that `explain_subset` left out of each row, (n,); None where all are there."""
+        rest = self.explanation.left_out
+        return rest if rest is None or self.position is None else rest[self.position]
+
+    @property
+    def standard_errors(self) -> Values | None:
+        """Standard error of each value, (n, f); None where values are exact."""
+        errors = self.explanation.standard_errors
+        return errors if errors is None or self.position is None else errors[self.position]
+
+    @property
+    def label(self) -> str:
+        """The class as text; empty for a regression."""
+        return class_text(self.explanation, self.position)
+
+    @property
+    def unit(self) -> str:
+        """What the values are parts of, such as "log-odds of class yes"."""
+        return output_text(self.explanation, self.position)
+
+
+def explanation_of(source: Any) -> Explanation:
+    """Return the Explanation in what a user passes: an Explanation, a ModelExplanation or a Run.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none of these.
+    ExplanationNotFoundError
+        If it is a run without an explanation.
+    """
+    found = source if isinstance(source, Explanation) else getattr(source, "explanation", None)
+    if not isinstance(found, Explanation):
+        raise InvalidInputError(
+            "Expected a ModelExplanation, an Explanation or an explained Run. "
+            f"Got {type(source).__module__}.{type(source).__qualname__}; make an explanation with explain_model."
+        )
+    return found
+
+
+def members_of(source: Any) -> MemberExplanation:
+    """Return what a user passes, or what is in it, of an ensemble's members.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing of the kind.
+    ExplanationNotFoundError
+        If it is a run without an explanation.
+    """
+    members = source if isinstance(source, MemberExplanation) else explanation_of(source).members
+    if members is None:
+        raise InvalidInputError(
+            "This explanation does not say what an ensemble's members bring. Explain the ensemble with explain_model(..., "
+            "members=True), or with TabularExplainer(ensemble, X_train).explain_members(X)."
+        )
+    return members
+
+
+def check_top_k(top_k: Any) -> int:
+    """Return `top_k` as an int.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not an integer of 1 or more.
+    """
+    if not isinstance(top_k, numbers.Integral) or isinstance(top_k, bool) or top_k < 1:
+        raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {top_k!r}.")
+    return int(top_k)
+
+
+def check_row(explanation: Explanation, row: Any) -> int:
+    """Return the row's number from 0; negative numbers count from the end.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such row.
+    """
+    n_rows = explanation.num_examples
+    integer = isinstance(row, numbers.Integral) and not isinstance(row, bool)
+    if not integer or not -n_rows <= row < n_rows:
+        raise InvalidInputError(
+            f"The 'row' parameter must be a row number from 0 to {n_rows - 1} ({n_rows} rows were explained). Got {row!r}."
+            if n_rows
+            else "This explanation has no rows: local values are needed."
+        )
+    return int(row) % n_rows
+
+
+def class_position(explanation: Explanation | MemberExplanation, class_: Any) -> int:
+    """Return the number of a class from its label; a label's text will do.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such class; the message lists those there are.
+    """
+    if explanation.classes is None:
+        raise InvalidInputError(f"The 'class_' parameter must be left out for a regression. Got {class_!r}.")
+    labels = list(explanation.classes)
+    exact = [j for j, label in enumerate(labels) if type(label) is type(class_) and label == class_]
+    alike = [
+        j for j, label in enumerate(labels) if np.ndim(class_) == 0 and (label == class_ or str(label) == str(class_))
+    ]
+    if exact or alike:
+        return (exact or alike)[0]
+    guess = nearest(str(class_), [str(label) for label in labels])
+    hint = f" Did you mean {guess!r}?" if guess else ""
+    raise InvalidInputError(
+        f"There is no class {class_!r}. The classes are {[_item(label) for label in labels]}.{hint}"
+    )
+
+
+def default_class(explanation: Explanation, row: int | None = None) -> int | None:
+    """Return the class shown when the user names none.
+
+    Binary: the second, positive class. Several classes: that with the highest output for `row`, or, without a row, the
+    one whose output the features move most.
+    """
+    if explanation.classes is None:
+        return None
+    n_classes = len(explanation.classes)
+    if n_classes <= 2:
+        return n_classes - 1
+    if row is not None:
+        return int(np.argmax(all_outputs(explanation)[row]))
+    return int(np.argmax(explanation.per_class_values.sum(axis=1)))
+
+
+def all_outputs(explanation: Explanation) -> Values:
+    """Return the model's outputs, (n, C) or (n, 1): stored ones, else what the values add up to."""
+    if explanation.predictions is not None:
+        return explanation.predictions
+    local = local_values(explanation)
+    sums = local.sum(axis=-1) + (0.0 if explanation.left_out is None else explanation.left_out)
+    return np.asarray((sums.T if explanation.is_classification else sums[:, None]) + explanation.expected_values)
+
+
+def local_values(explanation: Explanation) -> Values:
+    """Return the local values.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none.
+    """
+    values = explanation.local_importance_values
+    if values is None or not explanation.num_examples:
+        raise InvalidInputError(
+            f"This explanation by {explanation.method} has no local values, only global ones: "
+            "explain rows with explain_local or explain_model."
+            if values is None
+            else "This explanation has no rows; explain at least one."
+        )
+    return values
+
+
+def view_class(explanation: Explanation, position: int | None) -> ClassView:
+    """Return one class of an explanation with local values; position None for a regression."""
+    values = local_values(explanation)
+    if position is None:
+        return ClassView(explanation, values, float(explanation.expected_values[0]), None)
+    return ClassView(explanation, values[position], float(explanation.expected_values[position]), position)
+
+
+def ranking(values: Values) -> Positions:
+    """Return positions by descending value; equal values keep their order."""
+    return np.argsort(-values, kind="stable")
+
+
+def data_of(explanation: Explanation) -> Table | None:
+    """Return the explained rows, where they are stored and have a column per feature."""
+    data = explanation.data
+    return data if data is not None and data.n_columns == explanation.num_features else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One contribution to one row's output: what it is of, how much, and its standard error, 0 where it is exact."""
+
+    label: str
+    value: float
+    error: float = 0.0
+
+
+def local_steps(view: ClassView, row: int, top_k: int) -> list[Step]:
+    """Return the contributions to one row, the largest first and those beyond `top_k` together."""
+    values, explanation = view.values[row], view.explanation
+    order = ranking(np.abs(values))
+    shown, rest = order[:top_k], order[top_k:]
+    data, names, errors = data_of(explanation), explanation.feature_labels, view.standard_errors
+    error = np.zeros(len(values)) if errors is None else errors[row]
+    steps = []
+    for j in shown:
+        cell = "" if data is None else cell_text(data.column(int(j))[row])
+        label = f"{shortened(names[j], STEP_WIDTH - 3 - len(cell))} = {cell}" if cell else names[j]
+        steps.append(Step(label, float(values[j]), float(error[j])))
+    if len(rest):
+        name = "1 other feature" if len(rest) == 1 else f"{len(rest):,} other features"
+        steps.append(Step(name, float(values[rest].sum()), float(np.sqrt((error[rest] ** 2).sum()))))
+    if view.left_out is not None:
+        steps.append(Step("features left out", float(view.left_out[row])))
+    return steps
+
+
+# ------------------------------------------------------------------------------------------------------------- words
+
+
+def class_text(explanation: Explanation | MemberExplanation, position: int | None) -> str:
+    """Return the label of a class as text; empty for None."""
+    return "" if position is None or explanation.classes is None else one_line(explanation.classes[position])
+
+
+def output_text(explanation: Explanation | MemberExplanation, position: int | None = None) -> str:
+    """Return what the values are parts of: "log-odds of class yes", or "log-odds" without a class."""
+    unit = UNITS.get(explanation.output_space, explanation.output_space)
+    return unit if position is None else f"{unit} of class {shortened(class_text(explanation, position), 24)}"
+
+
+def one_line(value: Any) -> str:
+    """Return a value's text without line breaks and tabs."""
+    return " ".join(str(value).split()) or "(empty)"
+
+
+def shortened(text: Any, width: int, *, keep_end: bool = True) -> str:
+    """Return text of at most `width` characters, an ellipsis in what was longer: in the middle, or at the end."""
+    line = one_line(text)
+    if len(line) <= width:
+        return line
+    tail = (width - 1) // 3 if keep_end else 0
+    return f"{line[: width - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
+
+
+def number_text(value: float, *, signed: bool = False) -> str:
+    """Return a number with about three significant digits, and a plus sign where asked for."""
+    value = float(value)
+    if not np.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 0.5e-4 or size >= 1e7:
+        text = f"{size:.1e}"
+    elif size >= 999.5:
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:#.3g}" if size >= 0.001 else f"{size:.1e}"
+    return f"{'-' if value < 0 else '+' if signed else ''}{text.removesuffix('.')}"
+
+
+def minus(text: str) -> str:
+    """Return text with a typographic minus sign in place of a leading hyphen."""
+    return f"−{text[1:]}" if text.startswith("-") else text  # noqa: RUF001 - the minus sign is meant
+
+
+def cell_text(value: Any, width: int = 16) -> str:
+    """Return a table's cell as a reader expects it: dates without midnight, numbers short, "missing" for none."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "missing"
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, np.datetime64 | pd.Timestamp) or hasattr(value, "isoformat"):
+        return _date_text(value)
+    if isinstance(value, numbers.Integral):
+        return shortened(int(value), width)
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        whole = abs(number) < 1e7 and (number == int(number) or abs(number) >= 9999.5)
+        return f"{number:.0f}" if whole else f"{number:.4g}"
+    return shortened(value, width)
+
+
+def _date_text(value: Any) -> str:
+    try:
+        moment = pd.Timestamp(value)
+    except (TypeError, ValueError):
+        return str(value)
+    midnight = moment == moment.normalize()
+    return str(moment.date()) if midnight else moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _item(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label

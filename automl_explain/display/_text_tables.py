@@ -1,0 +1,316 @@
+"""Plain-text tables for a terminal of about 120 columns: the runs of a search, and the six values of an explanation."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain.display._class_view import (
+    Values,
+    check_top_k,
+    class_text,
+    explanation_of,
+    local_values,
+    number_text,
+    one_line,
+    output_text,
+    ranking,
+    shortened,
+)
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.integrations.history._run import Run, best_trial
+from automl_explain.report._facts import unexplained
+
+WIDTH = 116
+"""Columns of the terminal that a table fits into."""
+LEARNER_WIDTH = 20
+MOST_MEMBERS = 5
+"""Members of an ensemble that have a column of their own, the most important ones."""
+SHORTEST_NAME = 10
+GAP = "  "
+
+
+def runs_table(runs: Sequence[Run], top: int = 3) -> str:
+    """Return a line per run: id, learner, loss, status, seconds, and its most important features or why there are none.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Of one search or several; the best of each search is marked with an asterisk.
+    top : int, default 3
+        Features named of each run; the history keeps five.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from automl_explain.display._text_tables import runs_table
+    >>> runs_table([])
+    'no runs'
+    """
+    top = check_top_k(top)
+    if not runs:
+        return "no runs"
+    best = {found.id for search in {run.search for run in runs} if (found := best_trial(_of(runs, search)))}
+    heads = ("", "run", "learner", "loss", "status", "seconds")
+    cells = [
+        (
+            "*" if run.id in best else "",
+            run.id,
+            shortened(run.learner, LEARNER_WIDTH, keep_end=False),
+            "-" if run.loss is None else f"{run.loss:.5g}",
+            run.status,
+            "-" if run.seconds is None else f"{run.seconds:.2f}",
+        )
+        for run in runs
+    ]
+    used = sum(max(len(row[j]) for row in (heads, *cells)) + len(GAP) for j in range(len(heads)))
+    room = max(WIDTH - used, 3 * SHORTEST_NAME)
+    rows = [(*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True)]
+    table = _layout((*heads, shortened("most important features, or why none", room)), rows, right={3, 5})
+    return "\n".join([table, _summary(runs, best), *_reasons(runs)])
+
+
+def _summary(runs: Sequence[Run], best: set[str]) -> str:
+    counts = [f"{number} {status}" for status in _STATUSES if (number := sum(run.status == status for run in runs))]
+    metrics = sorted({run.metric for run in runs})
+    of = "" if len({run.search for run in runs}) == 1 else " of its search"
+    legend = f"; * lowest loss{of} (metric {', '.join(metrics)})" if best else ""
+    return _wrapped(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}{legend}")
+
+
+def _reasons(runs: Sequence[Run]) -> list[str]:
+    """Why runs were not explained, whole, a line per reason."""
+    return [_wrapped(f"{len(group.runs)} {group.status}: {one_line(group.why)}") for group in unexplained(runs)]
+
+
+_STATUSES = ("explained", "captured", "skipped", "failed")
+
+
+def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> str:
+    """Return the six values as tables, under the names under which they unpack.
+
+    Parameters
+    ----------
+    model_explanation : ModelExplanation, Explanation or Run
+    rows : int, default 5
+        Rows shown of shap_values.
+    top : int, default 10
+        Features shown of each ranking, and at most of shap_values.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model
+    >>> from automl_explain.display._text_tables import six_values_tables
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> tables = six_values_tables(explain_model(Ridge().fit(X, y), X, X.iloc[:10]))
+    >>> tables.splitlines()[0]
+    '1 shap_values: (10, 10) array, in response'
+    """
+    explanation = explanation_of(model_explanation)
+    rows, top = check_top_k(rows), check_top_k(top)
+    parts = [
+        _shap_values(explanation, rows, top),
+        _expected_values(explanation),
+        _overall(explanation, top),
+        _per_class(explanation, top),
+        _facts(explanation),
+    ]
+    return "\n\n".join(parts)
+
+
+def members_table(shares: MemberExplanation, top: int = 10) -> str:
+    """Return what each member of an ensemble brings, and its part of each feature's importance where features are split."""
+    importance = shares.get_member_importance_dict()
+    largest = max(importance.values(), default=0.0) or 1.0
+    rows = [
+        (shortened(name, 40), number_text(value), "#" * round(30 * value / largest))
+        for name, value in importance.items()
+    ]
+    mean = "mean over classes of " if shares.classes is not None else ""
+    head = f"members: {mean}mean |contribution|, in {output_text(shares)}"
+    parts = [f"{head}\n{_layout(('member', 'overall', ''), rows, right={1})}"]
+    if shares.local_importance_values is not None:
+        frame = shares.to_frame()[list(importance)[:MOST_MEMBERS]]
+        lines = [
+            (shortened(feature, 40), *(number_text(value) for value in values))
+            for feature, values in zip(frame.index[:top], frame.to_numpy()[:top], strict=True)
+        ]
+        heads = ("feature", *(shortened(name, 12) for name in frame.columns))
+        said = "each member's part of a feature's importance"
+        parts.append(f"{said}\n{_layout(heads, lines, right=set(range(1, len(heads))))}")
+    parts.append(_wrapped(f"why: {one_line(shares.reason)}"))
+    return "\n\n".join(parts)
+
+
+# --------------------------------------------------------------------------------------------------- the six values
+
+
+def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
+    if explanation.local_importance_values is None or not explanation.num_examples:
+        return "1 shap_values: none, only global importance was computed"
+    values = local_values(explanation)
+    shape = f"({explanation.num_examples}, {explanation.num_features})"
+    unit = output_text(explanation)
+    if explanation.classes is None:
+        return f"1 shap_values: {shape} array, in {unit}\n{_block(explanation, values, rows, top)}"
+    blocks = "\n".join(
+        f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, block, rows, top)}"
+        for j, block in enumerate(values)
+    )
+    return f"1 shap_values: list of {len(values)} arrays {shape}, one for each class, in {unit}\n{blocks}"
+
+
+def _block(explanation: Explanation, values: Values, rows: int, top: int) -> str:
+    """The first rows of one class; of the columns, the most important overall that fit, in the order of the table."""
+    n_shown = min(len(values), rows)
+    order = ranking(explanation.global_importance_values)
+    names = [shortened(name, 16) for name in explanation.feature_labels]
+    wide = [max(len(names[j]), 9) + len(GAP) for j in order]
+    n_fit = max(1, min(top, int(np.searchsorted(np.cumsum(wide), WIDTH - 8, side="right"))))
+    chosen = sorted(order[:n_fit].tolist())
+    lines = [(str(i), *(number_text(values[i, j], signed=True) for j in chosen)) for i in range(n_shown)]
+    table = _layout(("row", *(names[j] for j in chosen)), lines, right=set(range(len(chosen) + 1)))
+    missing = []
+    if len(values) > n_shown:
+        missing.append(f"{len(values) - n_shown:,} more rows")
+    if explanation.num_features > len(chosen):
+        missing.append(f"{explanation.num_features - len(chosen):,} less important columns")
+    return f"{table}\n  ... and {', '.join(missing)}" if missing else table
+
+
+def _expected_values(explanation: Explanation) -> str:
+    values = explanation.expected_values
+    head = f"2 expected_values: ({len(values)},) array, the mean output over the background"
+    if explanation.classes is None:
+        return f"{head}\n  {number_text(values[0])}"
+    rows = [(shortened(class_text(explanation, j), 40), number_text(value)) for j, value in enumerate(values)]
+    return f"{head}\n{_layout(('class', 'expected value'), rows, right={1})}"
+
+
+def _overall(explanation: Explanation, top: int) -> str:
+    names, values = explanation.get_ranked_global_names(top), explanation.get_ranked_global_values(top)
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    rows = [
+        (str(i), shortened(name, 48), number_text(value), "#" * round(30 * abs(float(value)) / largest))
+        for i, (name, value) in enumerate(zip(names, values, strict=True), start=1)
+    ]
+    table = _layout(("", "overall_imp", "overall_summary", ""), rows, right={0, 2})
+    mean = "mean over classes of " if explanation.is_classification else ""
+    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |shap value|"
+    return f"3 overall_summary, 4 overall_imp: {what}, most important first\n{table}{_more(explanation, len(rows))}"
+
+
+def _per_class(explanation: Explanation, top: int) -> str:
+    head = "5 per_class_summary, 6 per_class_imp"
+    if explanation.classes is None:
+        return f"{head}: None for a regression"
+    if explanation.local_importance_values is None and explanation.class_values is None:
+        return f"{head}: none, {explanation.method} gives no importance per class"
+    names, values = explanation.get_ranked_per_class_names(top), explanation.get_ranked_per_class_values(top)
+    columns = []
+    for j in range(len(values)):
+        cells = [shortened(name, 22) for name in names[j]]
+        numbers = [number_text(value) for value in values[j]]
+        columns.append(_side_by_side(f"class {shortened(class_text(explanation, j), 24)}", cells, numbers))
+    blocks = [_join_columns(group) for group in _groups(columns)]
+    more = _more(explanation, values.shape[1])
+    return f"{head}: mean |shap value| of each class, most important first\n" + "\n\n".join(blocks) + more
+
+
+def _facts(explanation: Explanation) -> str:
+    lines = [f"method: {one_line(explanation.method)}: {one_line(explanation.reason)}".removesuffix(": (empty)")]
+    if explanation.additivity_error is not None:
+        lines.append(
+            f"additivity: expected value plus shap values meet the output within {explanation.additivity_error:.1e}"
+        )
+    lines += [f"note: {one_line(note)}" for note in explanation.notes]
+    return "\n".join(_wrapped(line) for line in lines)
+
+
+# -------------------------------------------------------------------------------------------------------------- text
+
+
+def _top_or_why(run: Run, top: int, room: int) -> str:
+    if run.status != "explained":
+        return shortened(run.why, room, keep_end=False) if run.why else ""
+    return _names_within([name for name, _ in run.top[:top]], room)
+
+
+def _names_within(names: Sequence[str], room: int) -> str:
+    """Names with commas; where they do not fit, each takes what it needs as far as the next ones keep a few letters."""
+    shown = []
+    for place, name in enumerate(names, start=1):
+        kept_back = (len(names) - place) * (SHORTEST_NAME + 2)
+        shown.append(shortened(name, max(room - kept_back, SHORTEST_NAME)))
+        room -= len(shown[-1]) + 2
+    return ", ".join(shown)
+
+
+def _of(runs: Sequence[Run], search: str) -> list[Run]:
+    return [run for run in runs if run.search == search]
+
+
+def _layout(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
+    """Aligned columns below their heads; a last column that goes too far is shortened."""
+    cells = [tuple(heads), *(tuple(one_line(cell) if cell else "" for cell in row) for row in rows)]
+    widths = [max(len(row[j]) for row in cells) for j in range(len(heads))]
+    room = WIDTH - sum(widths[:-1]) - len(GAP) * (len(heads) - 1)
+    widths[-1] = min(widths[-1], max(room, 12))
+    lines = []
+    for row in cells:
+        shown = [shortened(cell, width) if cell else "" for cell, width in zip(row, widths, strict=True)]
+        padded = [
+            cell.rjust(w) if j in right else cell.ljust(w)
+            for j, (cell, w) in enumerate(zip(shown, widths, strict=True))
+        ]
+        lines.append(GAP.join(padded).rstrip())
+    lines.insert(1, GAP.join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _side_by_side(head: str, cells: Sequence[str], numbers: Sequence[str]) -> list[str]:
+    """A column of names and their numbers under one head, all lines of one width."""
+    left, right = max(map(len, cells)), max(map(len, numbers))
+    lines = [f"{cell.ljust(left)}  {number.rjust(right)}" for cell, number in zip(cells, numbers, strict=True)]
+    width = max(len(head), len(lines[0]))
+    return [line.ljust(width) for line in (head, "-" * width, *lines)]
+
+
+def _groups(columns: Sequence[list[str]]) -> list[list[list[str]]]:
+    """Columns that fit beside each other."""
+    groups: list[list[list[str]]] = []
+    used = WIDTH
+    for column in columns:
+        width = len(column[0]) + 3
+        if used + width > WIDTH:
+            groups.append([])
+            used = 0
+        groups[-1].append(column)
+        used += width
+    return groups
+
+
+def _join_columns(columns: Sequence[list[str]]) -> str:
+    return "\n".join("   ".join(parts).rstrip() for parts in zip(*columns, strict=True))
+
+
+def _more(explanation: Explanation, shown: int) -> str:
+    left = explanation.num_features - shown
+    return f"\n  ... and {left:,} more feature{'' if left == 1 else 's'}" if left > 0 else ""
+
+
+def _wrapped(line: str) -> str:
+    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent="  "))

@@ -1,0 +1,118 @@
+"""The geometry and the colours of a beeswarm: arrays in, arrays out; nothing here draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_explain.explainers.tables._table import Table
+
+Values = npt.NDArray[np.float64]
+
+HALF_HEIGHT = 0.4
+"""Farthest that a point may lie from the middle of its row; rows are 1 apart."""
+STEP = 0.075
+"""Distance between points of one bin while there is room."""
+BINS = 110
+"""Bins over the width of the plot: about one per width of a point."""
+
+
+def offsets(values: Values, low: float, high: float) -> Values:
+    """Return where each point of a row lies above or below its middle so that equal values lie side by side.
+
+    Values are put into bins of equal width; the points of a bin go alternately above and below, closer together the
+    more there are.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    low, high : float
+        Ends of the axis, the same for all rows.
+    """
+    n = len(values)
+    width = high - low
+    scaled = (values - low) / width * BINS if width > 0 else np.zeros(n)
+    bins = np.clip(scaled.astype(np.int64), 0, BINS)
+    order = np.argsort(bins, kind="stable")
+    in_order = bins[order]
+    starts = np.searchsorted(in_order, in_order, side="left")
+    rank = np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n) - starts
+    counts = np.bincount(bins, minlength=BINS + 1)
+    steps = (rank + 1) // 2 * np.where(rank % 2, 1.0, -1.0)
+    # one distance for the whole row, so that the crowd's height shows how many points there are
+    tallest = max(int(counts.max(initial=1)) // 2, 1)
+    return np.asarray(steps * min(STEP, HALF_HEIGHT / tallest))
+
+
+@dataclass(frozen=True, eq=False)
+class Shade:
+    """How the points of one feature are coloured.
+
+    Parameters
+    ----------
+    ranks : ndarray, shape (n,)
+        0 for the lowest value to 1 for the highest; NaN where a point stays grey.
+    grey : str
+        What grey stands for in this feature; empty without grey points.
+    """
+
+    ranks: Values
+    grey: str
+
+
+def shades(table: Table, position: int) -> Shade:
+    """Return the shade of each cell of a column: its rank among the column's values.
+
+    Categories and text have no order, so they stay grey; so do missing values and a column with one value only.
+    """
+    numbers = _ordered(table, position)
+    if numbers is None:
+        return Shade(np.full(len(table), np.nan), "categories")
+    known = np.isfinite(numbers)
+    ranks = np.full(len(numbers), np.nan)
+    ranks[known] = _ranks(numbers[known])
+    if not known.all():
+        return Shade(ranks, "missing values")
+    return Shade(ranks, "" if np.isfinite(ranks).all() else "constants")
+
+
+def _ordered(table: Table, position: int) -> Values | None:
+    """The column as numbers whose order means something; None for categories and text."""
+    if table.is_sparse:
+        return np.asarray(table.column(position), dtype=np.float64)
+    series = table.data.iloc[:, position] if table.is_frame else pd.Series(table.data[:, position])
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        if not dtype.ordered:
+            return None
+        codes = series.cat.codes.to_numpy().astype(np.float64)
+        return np.where(codes < 0, np.nan, codes)
+    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        return np.where(series.isna(), np.nan, series.astype("int64").to_numpy(dtype=np.float64))
+    if pd.api.types.is_object_dtype(dtype):
+        series = _read_objects(series)
+    if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
+        return None
+    return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _read_objects(series: Any) -> Any:
+    """A column of Python objects as numbers where all that is not missing is one."""
+    kind = pd.api.types.infer_dtype(series, skipna=True)
+    numeric = kind in {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
+    return pd.to_numeric(series.astype("Float64") if kind == "boolean" else series) if numeric else series
+
+
+def _ranks(numbers: Values) -> Values:
+    """Ranks from 0 to 1, ties sharing the mean rank; NaN where there is one value only."""
+    _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        return np.full(len(numbers), np.nan)
+    middle = np.cumsum(counts) - (counts - 1) / 2.0
+    scaled = (middle - middle[0]) / (middle[-1] - middle[0])
+    return np.asarray(scaled[inverse])

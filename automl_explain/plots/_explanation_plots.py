@@ -1,0 +1,361 @@
+"""Plots of an explanation: what matters overall, how each feature acts, and how one prediction came about.
+
+Every function takes an Axes, or makes a pyplot figure of its own, and returns the Axes. The caller's rcParams are
+followed, never changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl_explain.display._class_view import (
+    STEP_WIDTH,
+    ClassView,
+    Positions,
+    Step,
+    Values,
+    check_row,
+    check_top_k,
+    class_position,
+    class_text,
+    data_of,
+    default_class,
+    explanation_of,
+    local_steps,
+    local_values,
+    minus,
+    number_text,
+    output_text,
+    ranking,
+    shortened,
+    view_class,
+)
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.plots._beeswarm import offsets, shades
+from automl_explain.plots._style import (
+    BAR_HEIGHT,
+    add_color_bar,
+    color_map,
+    finish,
+    label_bars,
+    label_room,
+    legend_rows,
+    name_rows,
+    new_axes,
+    stack_bars,
+    write_beside,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_POINTS = 4000
+"""Rows that a beeswarm draws; of more, that many are taken at equal distances."""
+
+
+def plot_global_importance(
+    explanation: Any,
+    *,
+    ax: Axes | None = None,
+    class_: Any = None,
+    top_k: int = 15,
+    stacked: bool | None = None,
+    confidence: float | None = None,
+) -> Axes:
+    """Draw the importance of the most important features as horizontal bars.
+
+    Over the bars of a permutation importance, a line spans one standard deviation of the repeats to either side.
+
+    Parameters
+    ----------
+    explanation : ModelExplanation, Explanation or Run
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new pyplot figure.
+    class_ : object, optional
+        Label of a class whose importance is shown; default: the mean over classes.
+    top_k : int, default 15
+        Features shown.
+    stacked : bool, optional
+        Divide each bar by class: a bar's length stays the mean over classes, each part being the class's share of it.
+        Default: for three classes and more, whose parts differ, unless intervals are drawn.
+    confidence : float, optional
+        Draw the bootstrap interval of each bar at this level, such as 0.95: see `Explanation.global_importance`.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the class is unknown, `top_k` is less than 1, or this is no explanation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from automl_explain import explain_model, plot_global_importance
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> explained = explain_model(LogisticRegression(max_iter=1000).fit(X, y), X, X)
+    >>> ax = plot_global_importance(explained, top_k=3)
+    >>> len(ax.get_yticks())
+    3
+    """
+    explanation = explanation_of(explanation)
+    top_k = check_top_k(top_k)
+    position = None if class_ is None else class_position(explanation, class_)
+    values = explanation.global_importance_values if position is None else explanation.per_class_values[position]
+    order = ranking(values)[:top_k]
+    if stacked and confidence is not None:
+        raise InvalidInputError("Intervals belong to whole bars: pass 'confidence' or stacked=True, not both.")
+    parts = _class_parts(explanation, False if confidence is not None else stacked) if position is None else None
+    ax = ax or new_axes(rows_needed(explanation, top_k) if parts is not None else len(order))
+    if parts is None:
+        ax.barh(np.arange(len(order)), values[order], height=BAR_HEIGHT, color=BAR_COLOR, zorder=2)
+        spread = _spread(explanation, position, confidence)
+        ends = None if spread is None else (spread[0][order], spread[1][order])
+        if ends is not None:
+            ax.hlines(np.arange(len(order)), *ends, color=NEUTRAL_COLOR, linewidth=1.6, zorder=3)
+        label_bars(ax, values[order], ends=ends)
+    else:
+        labels = [class_text(explanation, c) for c in range(len(parts))]
+        room, _ = stack_bars(ax, parts[:, order], labels, ("class", "classes"))
+        label_bars(ax, values[order], room)
+    name_rows(ax, [explanation.feature_labels[j] for j in order])
+    finish(ax, *_importance_words(explanation, position, len(order), confidence))
+    return ax
+
+
+def plot_summary(
+    explanation: Any,
+    *,
+    ax: Axes | None = None,
+    class_: Any = None,
+    top_k: int = 15,
+) -> Axes:
+    """Draw every row's contributions: a point per row and feature, coloured by the feature's value from low to high.
+
+    Parameters
+    ----------
+    explanation : ModelExplanation, Explanation or Run
+        With local values. Without stored data the points have one colour.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new pyplot figure.
+    class_ : object, optional
+        Label of the class; default: the second, positive class of two; of several, the one whose output the features
+        move most. The title names it.
+    top_k : int, default 15
+        Features shown, the class's most important first.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the class is unknown, `top_k` is less than 1, there are no local values, or this is no explanation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model, plot_summary
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> plot_summary(explain_model(Ridge().fit(X, y), X, X)).get_xlabel()
+    'contribution to the response'
+    """
+    explanation = explanation_of(explanation)
+    top_k = check_top_k(top_k)
+    view = _view(explanation, class_)
+    order = ranking(np.abs(view.values).mean(axis=0))[:top_k]
+    n_rows = len(view.values)
+    rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_POINTS)).astype(np.intp))
+    ax = ax or new_axes(len(order), row_inches=0.36)
+    ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
+    grey = _points(ax, view, order, rows)
+    name_rows(ax, [explanation.feature_labels[j] for j in order])
+    of = f" for class {shortened(view.label, 24)}" if view.label else ""
+    count = f"{n_rows:,} rows" if len(rows) == n_rows else f"{len(rows):,} of {n_rows:,} rows"
+    note = f"\ngrey: {grey}" if grey else ""
+    finish(ax, f"Contributions{of}", count, f"contribution to the {view.unit}{note}")
+    return ax
+
+
+def plot_local(
+    explanation: Any,
+    row: int = 0,
+    *,
+    ax: Axes | None = None,
+    class_: Any = None,
+    top_k: int = 10,
+) -> Axes:
+    """Draw how one prediction came about, from the expected value, feature by feature, to the output.
+
+    Parameters
+    ----------
+    explanation : ModelExplanation, Explanation or Run
+        With local values.
+    row : int, default 0
+        Number of the explained row, from 0; negative numbers count from the end.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new pyplot figure.
+    class_ : object, optional
+        Label of the class; default: the second, positive class of two; of several, the one with the highest output for
+        this row. The title names it.
+    top_k : int, default 10
+        Features shown, the largest contributions first; the rest is put together in one bar.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the row or class is unknown, `top_k` is less than 1, there are no local values, or this is no explanation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model, plot_local
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> plot_local(explain_model(Ridge().fit(X, y), X, X), row=3).get_xlabel()
+    'response'
+    """
+    explanation = explanation_of(explanation)
+    if explanation.local_fidelity is not None:
+        raise InvalidInputError(
+            f"The weights of {explanation.method}'s local models do not add up to a prediction, and cannot be drawn as its "
+            "parts. See get_ranked_local_names and get_ranked_local_values, or explain with TabularExplainer."
+        )
+    top_k = check_top_k(top_k)
+    position = None if class_ is None else class_position(explanation, class_)
+    row = check_row(explanation, row)
+    view = view_class(explanation, default_class(explanation, row) if position is None else position)
+    steps = local_steps(view, row, top_k)
+    ax = ax or new_axes(len(steps) + 2)
+    _waterfall(ax, view.expected, steps)
+    output = view.expected + sum(step.value for step in steps)
+    change = f"expected {minus(number_text(view.expected))}, predicted {minus(number_text(output))}"
+    of = f", class {shortened(view.label, 24)}" if view.label else ""
+    finish(ax, f"Row {row}{of}", change, view.unit)
+    return ax
+
+
+# ----------------------------------------------------------------------------------------------------------- private
+
+
+def _view(explanation: Explanation, class_: Any) -> ClassView:
+    """The class asked for; a wrong label is reported before missing values."""
+    if class_ is not None:
+        return view_class(explanation, class_position(explanation, class_))
+    local_values(explanation)
+    return view_class(explanation, default_class(explanation))
+
+
+def _spread(explanation: Explanation, position: int | None, confidence: float | None) -> tuple[Values, Values] | None:
+    """Ends of the line over each bar: the interval asked for, or one deviation over the repeats of a permutation."""
+    if confidence is not None:
+        found = explanation.global_importance(confidence=confidence)
+        if position is None:
+            return found.low, found.high
+        assert found.class_low is not None
+        assert found.class_high is not None
+        return found.class_low[position], found.class_high[position]
+    deviation = explanation.importances_std
+    if deviation is None:
+        return None
+    return explanation.global_importance_values - deviation, explanation.global_importance_values + deviation
+
+
+def _importance_words(
+    explanation: Explanation, position: int | None, n_shown: int, confidence: float | None
+) -> tuple[str, str, str]:
+    """Title, its detail, and the axis's label."""
+    of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
+    shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
+    mean = "mean over classes of " if position is None and explanation.is_classification else ""
+    if explanation.importances is not None:
+        label = f"decrease of {explanation.output_space} when shuffled; line: one standard deviation"
+        return f"Feature importance{of}", shown, label
+    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
+    line = "" if confidence is None else f"; line: {confidence:.0%} interval"
+    return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)}){line}"
+
+
+def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | None:
+    """What each class adds to the mean over classes, (C, f); None for bars of one piece."""
+    n_classes = len(explanation.classes or ())
+    known = explanation.local_importance_values is not None or explanation.class_values is not None
+    if stacked and not (n_classes and known):
+        raise InvalidInputError("The 'stacked' parameter needs importance per class, and this explanation has none.")
+    wanted = n_classes > 2 and known if stacked is None else stacked
+    return explanation.per_class_values / n_classes if wanted else None
+
+
+def rows_needed(explanation: Explanation, top_k: int) -> int:
+    """Return how many rows a figure of the importance must be tall enough for: its bars, and the legend of classes."""
+    n_classes = len(explanation.classes or ())
+    legend = legend_rows(n_classes) if n_classes > 2 else 0
+    return max(min(top_k, explanation.num_features), legend)
+
+
+def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str:
+    """Draw one collection per feature and return what grey stands for."""
+    from matplotlib.colors import to_rgba
+
+    values = view.values[np.ix_(rows, order)]
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    margin = 0.04 * (high - low) or 1.0
+    data = data_of(view.explanation)
+    data = None if data is None else data.take(rows)
+    colors, grey, greys = color_map(), to_rgba(NEUTRAL_COLOR), set()
+    size = float(np.clip(16000 / len(rows), 7, 26))
+    colored = False
+    for place, j in enumerate(order):
+        face = np.tile(to_rgba(BAR_COLOR), (len(rows), 1))
+        if data is not None:
+            shade = shades(data, int(j))
+            greys.add(shade.grey)
+            known = np.isfinite(shade.ranks)
+            colored = colored or bool(known.any())
+            face = np.where(known[:, None], colors(np.where(known, shade.ranks, 0.0)), grey)
+        y = place + offsets(values[:, place], low - margin, high + margin)
+        ax.scatter(values[:, place], y, s=size, c=face, linewidths=0, alpha=0.85, zorder=2, rasterized=True)
+    ax.set_xlim(low - margin, high + margin)
+    if colored:
+        add_color_bar(ax)
+    return ", ".join(sorted(greys - {""}))
+
+
+def _waterfall(ax: Axes, expected: float, steps: list[Step]) -> None:
+    """Draw bars that begin where the one above ends, from the expected value at the top to the output at the bottom."""
+    values, errors = (np.array([getattr(step, name) for step in steps]) for name in ("value", "error"))
+    ends = expected + np.cumsum(values)
+    starts, rising, last = ends - values, values >= 0, len(steps) + 1
+    tips = ends + np.where(rising, errors, -errors)
+    low, high = min(expected, ends.min(), tips.min()), max(expected, ends.max(), tips.max())
+    width = (high - low) or 0.1 * max(abs(high), 1.0)
+    right, left = label_room(ax), 0.03 if rising.all() else label_room(ax)
+    unit = width / (1 - left - right)
+    ax.set_xlim(low - left * unit, high + right * unit)
+    rows = np.arange(1, last)
+    colors = np.where(rising, BAR_COLOR, LOWERING_COLOR)
+    ax.barh(rows, values, left=starts, height=BAR_HEIGHT, color=colors, zorder=2)
+    joints = np.concatenate([[expected], ends])
+    ax.vlines(joints, np.arange(last), np.arange(1, last + 1), color=RULE_COLOR, linewidth=1, zorder=1)
+    if errors.any():
+        ax.errorbar(ends, rows, xerr=errors, fmt="none", ecolor=NEUTRAL_COLOR, elinewidth=1, capsize=2.5, zorder=3)
+    for row, (value, tip, up) in enumerate(zip(values, tips, rising, strict=True), start=1):
+        shown = value if abs(value) > 1e-9 * width else 0.0
+        write_beside(ax, float(tip), row, number_text(shown, signed=True), to_right=bool(up))
+    for place, x in ((0, expected), (last, float(ends[-1]))):
+        ax.plot([x], [place], marker="D", markersize=5, color=NEUTRAL_COLOR, zorder=3)
+        write_beside(ax, x, place, number_text(x), to_right=True, gap=10, bold=True)
+    name_rows(ax, ["expected value", *(step.label for step in steps), "output"], width=STEP_WIDTH)

@@ -1,0 +1,56 @@
+"""Plots as PNG bytes, without pyplot: nothing is shown, nothing stays open, any thread may do it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from automl_explain.explainers.explanation._colors import INK_COLOR
+from automl_explain.plots._style import ROW_INCHES, figure_size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def png(
+    draw: Callable[[Axes], object],
+    n_rows: int,
+    *,
+    row_inches: float = ROW_INCHES,
+    dpi: int = 150,
+    background: str = "white",
+) -> bytes:
+    """Return a picture in dark ink, whatever style the caller has set.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws on the axes it is given.
+    n_rows : int
+        Rows the picture must have room for.
+    row_inches : float
+        Height of a row.
+    dpi : int, default 150
+    background : str, default "white"
+        Colour behind the axes; "none" for transparent.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    figure = Figure(figsize=figure_size(n_rows, row_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure.add_subplot())
+    for ax in figure.axes:
+        ax.set_facecolor("none")
+        ax.tick_params(labelcolor=INK_COLOR)
+    for text in figure.findobj(Text):
+        text.set_color(INK_COLOR)
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; the report's tables show it whole.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(stream, format="png", dpi=dpi, facecolor=background)
+    return stream.getvalue()

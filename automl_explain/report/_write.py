@@ -1,0 +1,193 @@
+"""`write_report` and `save_plots`: what was explained, as files to hand on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from automl_explain.display._class_view import check_top_k, class_text, explanation_of, ranking
+from automl_explain.explainers._errors import HistoryError, InvalidInputError
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.history._run import Run
+from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
+from automl_explain.plots._png import png
+from automl_explain.report._facts import ChosenRow, Story, choose_rows, tell
+from automl_explain.report._members import members_section
+from automl_explain.report._page import page
+from automl_explain.report._runs import how_section, runs_section, unexplained_section
+from automl_explain.report._search import search_section
+from automl_explain.report._sections import header, model_section, rows_section, text
+
+MOST_CLASS_FILES = 10
+"""Classes with a picture of their own."""
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    runs: Iterable[Run],
+    *,
+    title: str | None = None,
+    top_k: int = 15,
+    rows: int = 2,
+) -> Path:
+    """Write the report of a search: one HTML file that needs nothing else.
+
+    It shows the model that the search ends with and the best run in full, single rows of the former, every run with its
+    status, what was not explained and why, and how everything was computed.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; replaced if it exists, whole or not at all.
+    runs : iterable of Run
+        The runs of one search, such as ``automl.runs`` or ``history.runs(search)``.
+    title : str, optional
+        Heading; default: "Explanations of search" and its id.
+    top_k : int, default 15
+        Features shown of each model.
+    rows : int, default 2
+        Rows shown from either end: with the highest and the lowest output, or, for several classes, where the model is
+        most and least certain. At most 5.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no runs, they belong to several searches, or a parameter cannot be used.
+    HistoryError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from automl_explain import RunHistory, write_report
+    >>> history = RunHistory(tempfile.mkdtemp())
+    >>> search = history.start_search("flaml", "binary", {"metric": "log_loss"})
+    >>> run = {"number": 0, "learner": "lgbm", "config": {}, "loss": 0.2, "metric": "log_loss", "kind": "trial"}
+    >>> _ = history.add_runs(search, [run | {"status": "skipped", "why": "not asked for", "sample_size": None}])
+    >>> write_report(Path(tempfile.mkdtemp()) / "report.html", history.runs(search)).name
+    'report.html'
+    """
+    top_k = check_top_k(top_k)
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
+        raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
+    target = Path(path)
+    _write_whole(target, _document(tell(list(runs)), title, top_k, rows).encode())
+    return target
+
+
+def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: int = 15) -> list[Path]:
+    """Write an explanation's plots as PNG files.
+
+    Parameters
+    ----------
+    directory : path-like
+        Made when missing; files of the same names are replaced.
+    explanation : ModelExplanation, Explanation or Run
+        Without local values only the importance is drawn.
+    top_k : int, default 15
+        Features shown.
+
+    Returns
+    -------
+    list of Path
+        ``importance.png``; ``summary.png``, or one for each class where there are more than two; ``row-<number>.png``
+        for the rows with the highest and the lowest output, or, for several classes, those where the model is most and
+        least certain.
+
+    Raises
+    ------
+    InvalidInputError
+        If this is no explanation or `top_k` is less than 1.
+    HistoryError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model, save_plots
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> explained = explain_model(Ridge().fit(X, y), X, X.iloc[:50])
+    >>> [path.name for path in save_plots(tempfile.mkdtemp(), explained)][:2]
+    ['importance.png', 'summary.png']
+    """
+    explanation = explanation_of(explanation)
+    top_k = check_top_k(top_k)
+    folder = Path(directory)
+    shown = min(top_k, explanation.num_features)
+    tall = rows_needed(explanation, top_k)
+    files = {"importance.png": png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=top_k), tall)}
+    if explanation.local_importance_values is not None and explanation.num_examples:
+        files |= _summaries(explanation, top_k, shown) | _rows(explanation, top_k, shown)
+    for name, picture in files.items():
+        _write_whole(folder / name, picture)
+    return [folder / name for name in files]
+
+
+def _document(story: Story, title: str | None, top_k: int, rows: int) -> str:
+    title = title or f"Explanations of search {story.search['id']}"
+    sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
+    sections[1:1] = [
+        members_section(model, top_k) + rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]
+    ]
+    main = "".join(
+        [*sections, search_section(story), runs_section(story), unexplained_section(story), how_section(story)]
+    )
+    version = story.facts.get("versions", {}).get("automl-explain", "")
+    footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
+    return page(title, header(story, title, main), main, footer)
+
+
+def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
+    classes = explanation.classes or ()
+    if len(classes) <= 2:
+        return {"summary.png": _summary(explanation, None, top_k, shown)}
+    moved = sorted(ranking(explanation.per_class_values.sum(axis=1))[:MOST_CLASS_FILES].tolist())
+    return {
+        f"summary-{j}-{_slug(class_text(explanation, j))}.png": _summary(explanation, classes[j], top_k, shown)
+        for j in moved
+    }
+
+
+def _summary(explanation: Explanation, label: Any, top_k: int, shown: int) -> bytes:
+    return png(lambda ax: plot_summary(explanation, ax=ax, class_=label, top_k=top_k), shown, row_inches=0.36)
+
+
+def _rows(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:
+    return {f"row-{row.row}.png": _row(explanation, row, top_k, shown) for row in choose_rows(explanation, 1)[1]}
+
+
+def _row(explanation: Explanation, chosen: ChosenRow, top_k: int, shown: int) -> bytes:
+    label = None if chosen.position is None else (explanation.classes or ())[chosen.position]
+    return png(lambda ax: plot_local(explanation, chosen.row, ax=ax, class_=label, top_k=top_k), shown + 3)
+
+
+def _slug(label: str) -> str:
+    """A label as part of a file's name on any system."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", label)[:30].strip("-").lower() or "class"
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise HistoryError(f"The file {target} cannot be written: {error}. Name another place.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

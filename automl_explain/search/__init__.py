@@ -1,0 +1,1 @@
+"""Searches as configurations: data, settings, engines, experiments."""

@@ -1,0 +1,319 @@
+"""`AutoMLConfig`: everything that a search needs, checked before it begins, from Python or from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy import sparse
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import nearest
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.search._dataset import Dataset, Features, Task, given_dataset, read_dataset
+from automl_explain.search.engines._base import find_engine
+
+LARGEST_SEED = 2**32 - 1
+"""Of the seeds that NumPy's older generators take, which learners use."""
+TASKS = ("classification", "regression")
+DATA_KEYS = ("data", "target", "validation", "drop")
+"""Of a configuration file: what stands there for `X`, `y`, `X_valid` and `y_valid`."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AutoMLConfig:
+    """A search: its data, its settings, and whether its runs are explained.
+
+    Parameters
+    ----------
+    X : DataFrame, ndarray or sparse matrix of shape (n, f)
+        Training rows; without validation rows, and without `cv`, a fifth of them is kept for validation.
+    y : Series or array of shape (n,)
+        Target.
+    X_valid, y_valid : as X and y, optional
+        Validation rows: models are scored, and explained, on them. Give both or neither.
+    task : {"classification", "regression"}, optional
+        Default: inferred from `y`.
+    model_explainability : bool, default True
+        Explain every run. False: only the search.
+    engine : {"flaml", "optuna"} or str, default "flaml"
+        What searches: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or an
+        `objective` of one's own; or an engine that an installed package adds, see `SearchEngine`.
+    time_budget : float, default 60
+        Seconds of search. Optuna finishes the trial that runs when they are over; the last fit on all rows, or of the
+        ensemble, comes after them.
+    max_iter : int, optional
+        Most trials, 2 or more.
+    metric : str, default "auto"
+        What the search optimises, as FLAML names it; "auto" is "roc_auc" of two classes, "log_loss" of several, and "r2".
+    estimators : sequence of str, optional
+        Learners tried; default: all that the engine would try. With optuna of "lgbm", "xgboost", "rf", and "lrl2" for a
+        classification or "ridge" for a regression; FLAML has these and more.
+    cv : int, optional
+        Folds of a cross-validation by which models are scored, in place of validation rows. A run's explanation is then
+        that of the mean of its folds' models.
+    ensemble : bool, default False
+        Stack the best learners at the end. Without it the model returned is the best configuration, fitted again on all
+        rows.
+    objective : callable, optional
+        With the optuna engine: from an `optuna.Trial` and a `TrialLoss` to the loss of the trial, lower being better.
+    seed : int, default 0
+        Of the split and of the search, at most 2**32 - 1. With `max_iter` and time enough the search of the engine
+        ``"optuna"`` is the same each time; FLAML also goes by the seconds that its learners take.
+    explainability_options : ExplainabilityOptions or mapping, optional
+        Which runs are explained, over which rows, how long.
+    history : RunHistory or path-like, optional
+        Where runs are kept; default: the user's run history.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Training and validation rows.
+    said : tuple of str
+        What was inferred and split, in words.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value cannot be used; raised when the configuration is made, not when it is searched.
+    MissingExtraError
+        If an engine or learner is named whose library is not installed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl_explain import AutoMLConfig
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> config = AutoMLConfig(task="classification", X=X, y=y, time_budget=10)
+    >>> config.said
+    ('validation: 30 of 150 rows, drawn with the classes in proportion (seed 0)',)
+    """
+
+    X: Any = field(repr=False)
+    y: Any = field(repr=False)
+    X_valid: Any = field(default=None, repr=False)
+    y_valid: Any = field(default=None, repr=False)
+    task: Task | None = None
+    model_explainability: bool = True
+    engine: str = "flaml"
+    time_budget: float = 60.0
+    max_iter: int | None = None
+    metric: str = "auto"
+    estimators: Sequence[str] | None = None
+    cv: int | None = None
+    ensemble: bool = False
+    objective: Callable[..., float] | None = field(default=None, repr=False)
+    seed: int = 0
+    explainability_options: ExplainabilityOptions | Mapping[str, Any] | None = None
+    history: RunHistory | str | os.PathLike[str] | None = None
+    dataset: Dataset = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_settings(self)
+        options = ExplainabilityOptions.read(self.explainability_options)
+        object.__setattr__(self, "explainability_options", options)
+        X, y = _features(self.X, "X"), _series(self.y, "y")
+        if (self.X_valid is None) != (self.y_valid is None):
+            raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
+        valid = None if self.X_valid is None else (_features(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
+        dataset = given_dataset(X, y, valid, task=self.task, cv=self.cv, random_state=self.seed)
+        object.__setattr__(self, "dataset", dataset)
+        object.__setattr__(self, "task", dataset.task)
+        find_engine(self.engine).check(self)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was inferred and split, in words."""
+        return self.dataset.said
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:
+        """Read a configuration from a TOML, YAML or JSON file; its data as `from_data` does.
+
+        Parameters
+        ----------
+        path : path-like
+            ``.toml``, ``.yaml``, ``.yml`` or ``.json``: `data` and `target`, optionally `validation` and `drop`, and any
+            setting of `AutoMLConfig` but the tables. Paths are relative to the file.
+        **changes
+            Settings that replace those of the file.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read, has a key that there is not, or a value that cannot be used.
+        """
+        path = Path(path)
+        read = _read_file(path)
+        if "objective" in read:
+            raise InvalidInputError(
+                f"{path} has an objective, which must be a Python function: leave it out, and pass it in Python, "
+                "AutoMLConfig.from_file(path, objective=function)."
+            )
+        settings = {**read, **changes}
+        known = [*DATA_KEYS, *(one.name for one in fields(cls) if one.init and one.name[:1] not in "Xy")]
+        for name in settings:
+            if name not in known:
+                guess = nearest(name, known)
+                hint = f"Did you mean {guess!r}?" if guess else f"There are: {', '.join(known)}."
+                raise InvalidInputError(f"{path} has the key {name!r}, which a configuration has not. {hint}")
+        for name in DATA_KEYS[:2]:
+            if not isinstance(settings.get(name), str):
+                raise InvalidInputError(f"{path} must have {name!r}, a text. Got {settings.get(name)!r}.")
+        data, target, validation, drop = (settings.pop(name, None) for name in DATA_KEYS)
+        drop = [] if drop is None else drop
+        if not (isinstance(drop, list) and all(isinstance(name, str) for name in drop)):
+            raise InvalidInputError(f"'drop' of {path} must be a list of column names. Got {drop!r}.")
+        if validation is not None and not isinstance(validation, str):
+            raise InvalidInputError(f"'validation' of {path} must be the name of a file. Got {validation!r}.")
+        if isinstance(settings.get("history"), str) and "history" not in changes:
+            settings["history"] = path.parent / settings["history"]
+        validation = None if validation is None else path.parent / validation
+        return cls.from_data(path.parent / data, target, validation=validation, drop=drop, **settings)
+
+    @classmethod
+    def from_data(
+        cls,
+        data: str | os.PathLike[str],
+        target: str,
+        *,
+        validation: str | os.PathLike[str] | None = None,
+        drop: Sequence[str] = (),
+        **settings: Any,
+    ) -> AutoMLConfig:
+        """Make a configuration whose rows are read from files.
+
+        Parameters
+        ----------
+        data : path-like
+            A CSV, TSV (also compressed) or Parquet file.
+        target : str
+            The column to predict.
+        validation : path-like, optional
+            Another such file; default: a fifth of the rows.
+        drop : sequence of str
+            Columns left out.
+        **settings
+            Settings of `AutoMLConfig`.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file or a setting cannot be used.
+        """
+        seed, task, cv = settings.get("seed", 0), settings.get("task"), settings.get("cv")
+        _check_seed(seed)
+        _check_task(task)
+        _check_folds(cv, validation is not None)
+        given = None if validation is None else Path(validation)
+        dataset = read_dataset(
+            Path(data), target, task=task, validation=given, drop=tuple(drop), cv=cv, random_state=seed
+        )
+        tables = {"X": dataset.X_train, "y": dataset.y_train, "X_valid": dataset.X_valid, "y_valid": dataset.y_valid}
+        config = cls(**tables, **{**settings, "task": dataset.task})
+        object.__setattr__(config, "dataset", dataset)  # what was said while reading is kept
+        return config
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    readers = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load, ".json": json.loads}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInputError(f"A configuration must be a file of {', '.join(readers)}. Got {path}.")
+    try:
+        read = reader(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:  # the decoders' errors are ValueErrors
+        raise InvalidInputError(f"The configuration {path} cannot be read: {error}.") from error
+    if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
+        raise InvalidInputError(f"The configuration {path} must hold names and values. Got {type(read).__name__}.")
+    return read
+
+
+def _check_settings(config: AutoMLConfig) -> None:
+    _check_task(config.task)
+    for name in ("model_explainability", "ensemble"):
+        if not isinstance(getattr(config, name), bool):
+            raise InvalidInputError(f"{name!r} must be True or False. Got {getattr(config, name)!r}.")
+    if not (_is_number(config.time_budget, Real) and 0 < config.time_budget < float("inf")):
+        raise InvalidInputError(f"'time_budget' must be seconds greater than 0. Got {config.time_budget!r}.")
+    _check_folds(config.cv, config.X_valid is not None)
+    if config.objective is not None and not callable(config.objective):
+        raise InvalidInputError(f"'objective' must be a function. Got {type(config.objective).__name__}.")
+    if config.max_iter is not None:
+        _check_number("max_iter", config.max_iter, Integral, 2)
+    _check_seed(config.seed)
+    if config.history is not None and not isinstance(config.history, str | os.PathLike | RunHistory):
+        raise InvalidInputError(f"'history' must be a folder or a RunHistory. Got {config.history!r}.")
+    if not isinstance(config.metric, str):
+        raise InvalidInputError(f"'metric' must be the name of a metric. Got {config.metric!r}.")
+    names = config.estimators
+    listed = isinstance(names, list | tuple) and len(names) > 0 and all(isinstance(name, str) for name in names)
+    if names is not None and not listed:
+        raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")
+
+
+def _check_folds(cv: Any, validated: bool) -> None:
+    if cv is not None:
+        _check_number("cv", cv, Integral, 2)
+        if validated:
+            raise InvalidInputError("Models are scored by validation rows or by cv: leave one of them out.")
+
+
+def _check_seed(seed: Any) -> None:
+    _check_number("seed", seed, Integral, 0)
+    if seed > LARGEST_SEED:
+        raise InvalidInputError(f"'seed' must be at most {LARGEST_SEED}. Got {seed}.")
+
+
+def _check_task(task: Any) -> None:
+    if task is not None and task not in TASKS:
+        raise InvalidInputError(f"'task' must be one of {TASKS}, or left out. Got {task!r}.")
+
+
+def _check_number(name: str, value: Any, kind: type, smallest: int) -> None:
+    if not (_is_number(value, kind) and value >= smallest):
+        raise InvalidInputError(f"{name!r} must be a whole number, {smallest} or more. Got {value!r}.")
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _features(table: Any, name: str) -> Features:
+    if isinstance(table, pd.DataFrame):
+        repeated = table.columns[table.columns.duplicated()].unique().tolist()
+        if repeated:
+            raise InvalidInputError(f"{name} must have one column per name. Repeated: {repeated[:5]}.")
+        return table
+    if sparse.issparse(table) and table.ndim == 2 and table.dtype.kind in "biuf":
+        return sparse.csr_matrix(table)  # csr arrays are unknown to LightGBM
+    if isinstance(table, np.ndarray) and table.ndim == 2:
+        return pd.DataFrame(table).infer_objects()
+    shape = f" of shape {table.shape}" if hasattr(table, "shape") else ""
+    raise InvalidInputError(
+        f"{name} must be a DataFrame, an array or a sparse matrix of numbers (rows, columns). Got "
+        f"{type(table).__name__}{shape}."
+    )
+
+
+def _series(target: Any, name: str) -> pd.Series:
+    if isinstance(target, pd.DataFrame) and target.shape[1] == 1:
+        return target.iloc[:, 0]
+    if isinstance(target, pd.Series):
+        return target
+    values = np.asarray(target)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise InvalidInputError(f"{name} must be a Series or an array (rows,). Got {type(target).__name__}.")
+    return pd.Series(values, name=name)

@@ -1,0 +1,128 @@
+"""One search from a data set to its files: what ``automl-explain demo`` and ``run`` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
+from automl_explain.display._text_tables import runs_table, six_values_tables
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.report._write import save_plots, write_report
+from automl_explain.search._config import AutoMLConfig
+from automl_explain.search.engines._base import run_engine
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """A finished search: its runs, the best one's explanation, and the files written."""
+
+    runs: list[Run]
+    best_run: Run
+    final_run: Run
+    explained: ModelExplanation | None
+    report: Path
+    plots: list[Path]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-serialisable values."""
+        return {
+            "search": self.best_run.search,
+            "best_run": self.best_run.id,
+            "final_run": self.final_run.id,
+            "runs": [run.as_dict() for run in self.runs],
+            "explanation": None if self.explained is None else explanation_as_dict(self.explained),
+            "report": str(self.report),
+            "plots": [str(path) for path in self.plots],
+        }
+
+    def as_text(self, history_flag: str = "") -> str:
+        """Return the tables that the command line prints, and what to do next."""
+        parts = [runs_table(self.runs), ""]
+        if self.explained is None:
+            parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
+        else:
+            parts += [f"best run {self.best_run.id} ({self.best_run.learner})", six_values_tables(self.explained)]
+        plots = ", ".join(path.name for path in self.plots)
+        parts += [
+            "",
+            f"report: {self.report}",
+            f"plots:  {self.report.parent}/ {plots}",
+            "",
+            "next:",
+            f"  automl-explain runs{history_flag} --search {self.best_run.search}    every run of this search",
+            f"  automl-explain show{history_flag} {self.best_run.id}    the best run's explanation again",
+            f"  automl-explain show{history_flag} {self.final_run.id}    that of the model you would deploy",
+            f"  automl-explain report{history_flag} {self.best_run.search}    the report again, as report.html",
+        ]
+        return "\n".join(parts)
+
+
+def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
+    """Search as a configuration says, explain every run, write the report and the plots.
+
+    Parameters
+    ----------
+    config : AutoMLConfig
+        Its runs are explained, with a progress bar unless its options say otherwise.
+    out : Path
+        Directory of the report and the plots; made when missing.
+    """
+    options = ExplainabilityOptions.read(config.explainability_options)
+    options = replace(options, progress=True) if options.progress is None else options
+    config = replace(config, history=RunHistory.read(config.history), explainability_options=options)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"The directory {out} cannot be made: {error}. Name another with --out DIR.") from error
+    found = run_engine(config)
+    best, final = found.best_run, found.final_run
+    assert best is not None
+    assert final is not None
+    explained = retrieve_model_explanation(best) if best.status == "explained" else None
+    report = out / "report.html"
+    write_report(report, found.runs)
+    plots = [] if explained is None else save_plots(out, explained.explanation)
+    return SearchResult(found.runs, best, final, explained, report, plots)
+
+
+def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:
+    """Return the six values and what stands behind them as JSON-serialisable values."""
+    names = ("expected_values", "overall_summary", "overall_imp", "per_class_summary", "per_class_imp")
+    values = {name: _plain(getattr(explained, name)) for name in names}
+    return {
+        "shap_values": _plain(explained.shap_values),
+        **values,
+        "classes": _plain(explained.classes),
+        "output_space": explained.output_space,
+        "method": explained.method,
+        "reason": explained.reason,
+        "notes": list(explained.explanation.notes),
+        "additivity_error": explained.additivity_error,
+        "model_kind": explained.model_kind,
+        "members": None if explained.members is None else _members_as_dict(explained.members),
+    }
+
+
+def _members_as_dict(shares: MemberExplanation) -> dict[str, Any]:
+    split = shares.local_importance_values is not None
+    return {
+        "overall": shares.get_member_importance_dict(),
+        "features": shares.to_frame().to_dict("index") if split else None,
+        "reason": shares.reason,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,166 @@
+"""A search under an active MLflow run: each explained run becomes a child run with its values and its figure.
+
+Where FLAML, or Optuna's MLflowCallback, has logged a child run for a trial, that one is used. The report goes to the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+from mlflow.entities import Metric, Param
+
+from automl_explain.explainers._errors import AutoMLExplainWarning, HistoryError
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.mlflow import FOLDER, RUN_TAG, MlflowStore
+
+if TYPE_CHECKING:
+    from automl_explain.integrations.history._run import Run
+    from automl_explain.integrations.history._run_history import RunHistory
+    from automl_explain.integrations.searches._options import ExplainabilityOptions
+
+SHOWN = 15
+"""Features in the figure."""
+PARAMS_AT_ONCE = 100
+"""Parameters that MLflow takes in one request."""
+FLAML_ITERATION, FLAML_LEARNER = "flaml.iteration_number", "flaml.learner"
+"""Tags of the child runs that FLAML makes itself."""
+FLAML_LOSS = "validation_loss"
+"""Their metric."""
+OPTUNA_NUMBER, OPTUNA_BEGAN = "number", "datetime_start"
+"""Tags of the child runs of Optuna's MLflowCallback."""
+SAME_LOSS = 1e-9
+"""Relative difference of equal losses, which MLflow keeps as text."""
+
+
+def log_runs(history: RunHistory, ids: Sequence[str], options: ExplainabilityOptions) -> None:
+    """Log the explained ones of some runs as children of the active MLflow run; without one, do nothing.
+
+    If MLflow fails, that is said in one warning: the run history has everything.
+    """
+    parent = mlflow.active_run()
+    if parent is None or not ids:
+        return
+    try:
+        store = MlflowStore()
+        runs = [history.run(one) for one in ids]
+        theirs = _children(store, parent, history, runs)
+        explained = [run for run in runs if run.status == "explained"]
+        with progress_bar(len(explained), "logging to MLflow", options.progress) as advance:
+            for run in explained:
+                _log(store, parent, run, theirs.get(run.id))
+                advance(1)
+        if explained:
+            _log_report(store, parent, history, explained[0].search)
+    except HistoryError as error:
+        message = f"{error} Explanations that were not logged are in {history}."
+        warnings.warn(message, AutoMLExplainWarning, stacklevel=2)
+
+
+def _log(store: MlflowStore, parent: Any, run: Run, child: str | None) -> None:
+    explanation = run.explanation
+    with store.talking():
+        own = child is None
+        child = child or _new_child(store, parent, run)
+        for name, value in _facts(run):
+            store.client.set_tag(child, name, value)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "importance.png").write_bytes(_picture(explanation))
+            (Path(folder) / "importance.json").write_text(json.dumps(_importance(explanation)), encoding="utf-8")
+            store.client.log_artifacts(child, folder, FOLDER)
+        store.store(child, explanation, comment=f"run {run.id}", seconds=run.seconds)
+        if own:
+            store.client.update_run(child, status="FINISHED")  # set_terminated would print to stdout
+
+
+def _log_report(store: MlflowStore, parent: Any, history: RunHistory, search: str) -> None:
+    from automl_explain.report._write import write_report  # as for the figures
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_report(Path(folder) / f"report-{search}.html", history.runs(search))
+        with store.talking():
+            store.client.log_artifact(parent.info.run_id, str(path), FOLDER)
+
+
+def _new_child(store: MlflowStore, parent: Any, run: Run) -> str:
+    tags = {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": run.id}
+    child: str = store.client.create_run(parent.info.experiment_id, tags=tags, run_name=run.id).info.run_id
+    params = [Param(re.sub(r"[^\w\-./ ]", "_", name), str(value)) for name, value in run.config.items()]
+    for start in range(0, len(params), PARAMS_AT_ONCE):
+        store.client.log_batch(child, params=params[start : start + PARAMS_AT_ONCE])
+    if run.loss is not None:
+        store.client.log_batch(child, metrics=[Metric("loss", run.loss, parent.info.start_time, 0)])
+    return child
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    yield RUN_TAG, run.id
+    yield "automl_explain.learner", run.learner
+    yield "automl_explain.metric", run.metric
+    yield "automl_explain.kind", run.kind
+
+
+def _picture(explanation: Explanation) -> bytes:
+    # Imported here: this module is loaded after every search of a program that uses MLflow, most log nothing.
+    from automl_explain.plots._explanation_plots import plot_global_importance
+    from automl_explain.plots._png import png
+
+    n_bars = min(SHOWN, explanation.num_features)
+    return png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=SHOWN), n_bars)
+
+
+def _importance(explanation: Explanation) -> dict[str, float]:
+    names, values = explanation.get_ranked_global_names(), explanation.get_ranked_global_values()
+    return {str(name): float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _children(store: MlflowStore, parent: Any, history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
+    """The MLflow run of each trial for which its search has logged one."""
+    query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    with store.talking():
+        places = {parent.info.experiment_id}
+        study = history.search(runs[0].search)["facts"].get("study")
+        if study is not None:  # the callback makes an experiment of the study's name
+            experiment = store.client.get_experiment_by_name(study)
+            places |= {experiment.experiment_id} if experiment is not None else set()
+        found: list[Any] = []
+        page = None
+        while page is None or page.token:
+            page = store.client.search_runs(sorted(places), query, page_token=page.token if page else None)
+            found += [run for run in page if RUN_TAG not in run.data.tags]
+    return _of_flaml(found, runs) | _of_optuna(found, history, runs)
+
+
+def _of_flaml(children: Sequence[Any], runs: Sequence[Run]) -> dict[str, str]:
+    """FLAML logs trials in the order of the search; those of workers, in the order in which they ended."""
+    theirs = [child for child in children if FLAML_ITERATION in child.data.tags]
+    theirs.sort(key=lambda child: int(child.data.tags[FLAML_ITERATION]))
+    found: dict[str, str] = {}
+    for child in theirs:
+        learner, loss = child.data.tags.get(FLAML_LEARNER), child.data.metrics.get(FLAML_LOSS)
+        for run in sorted(runs, key=lambda run: run.number):
+            same = run.kind == "trial" and run.learner == learner and run.id not in found
+            if same and None not in (loss, run.loss) and math.isclose(loss, run.loss or 0.0, rel_tol=SAME_LOSS):
+                found[run.id] = child.info.run_id
+                break
+    return found
+
+
+def _of_optuna(children: Sequence[Any], history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
+    from automl_explain.integrations.searches._optuna_lookup import trial_name  # Optuna is loaded where it is used
+
+    found: dict[str, str] = {}
+    for child in children:
+        number, began = (child.data.tags.get(name) for name in (OPTUNA_NUMBER, OPTUNA_BEGAN))
+        if number is not None and began is not None:
+            named = {run.id for run in history.named(trial_name(number, began))}
+            found |= {run.id: child.info.run_id for run in runs if run.id in named}
+    return found

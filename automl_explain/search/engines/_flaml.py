@@ -1,0 +1,90 @@
+"""The engine "flaml": FLAML's search over its learners."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
+from automl_explain.search.engines._base import FinishedSearch
+from automl_explain.search.engines._metrics import check_known, check_metric
+
+if TYPE_CHECKING:
+    from automl_explain.search._config import AutoMLConfig
+
+LEARNERS = {
+    "classification": ("lrl1", "lrl2", "svc"),
+    "regression": ("enet", "lassolars"),
+    "both": ("lgbm", "xgboost", "xgb_limitdepth", "rf", "extra_tree", "histgb", "catboost", "sgd", "kneighbor"),
+}
+"""Task -> FLAML's names for its learners."""
+
+
+def check(config: AutoMLConfig) -> None:
+    """Refuse a metric or learner that FLAML has not, or not for this task; it would ignore or fail on it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a name is not one of FLAML's for the task; the message names the nearest.
+    MissingExtraError
+        If the catboost learner is named and catboost is not installed.
+    """
+    dataset, names = config.dataset, list(config.estimators or [])
+    if config.objective is not None:
+        raise InvalidInputError("FLAML takes no objective of one's own: leave it out, or search with engine='optuna'.")
+    if sparse.issparse(dataset.X_train) and dataset.task == "classification":
+        labels = np.unique(dataset.y_train.to_numpy())
+        if not np.array_equal(labels, np.arange(len(labels))):
+            raise InvalidInputError(
+                f"With sparse rows FLAML takes the labels 0, 1, ... alone. Got {labels[:3].tolist()}: encode y with "
+                "sklearn.preprocessing.LabelEncoder, or search with engine='optuna'."
+            )
+    check_metric(config.metric, dataset)
+    check_known("estimators", names, [*LEARNERS["both"], *LEARNERS[dataset.task]], dataset.kind)
+    if "catboost" in names and find_spec("catboost") is None:
+        raise MissingExtraError("The catboost learner needs catboost: pip install 'automl-explain[catboost]'")
+
+
+def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+    """Search with FLAML, on validation rows of their own or in folds, and explain the runs.
+
+    Raises
+    ------
+    AutoMLExplainError
+        If no model could be trained or scored.
+    """
+    from automl_explain.integrations.flaml import AutoML
+
+    data, explain = config.dataset, config.model_explainability
+    automl = AutoML(
+        model_explainability=explain,
+        history=config.history,
+        explainability_options=config.explainability_options,
+        experiment=experiment,
+    )
+    settings: dict[str, Any] = {"time_budget": config.time_budget, "metric": config.metric, "seed": config.seed}
+    settings |= {"estimator_list": list(config.estimators)} if config.estimators else {}
+    settings |= {"max_iter": config.max_iter} if config.max_iter else {}
+    settings |= {"eval_method": "cv", "n_splits": config.cv} if config.cv else {}
+    automl.fit(
+        data.X_train,
+        data.y_train,
+        task=data.task,
+        X_val=data.X_valid,
+        y_val=data.y_valid,
+        ensemble=config.ensemble,
+        verbose=0,
+        **settings,
+    )
+    if automl.best_run is None if explain else automl.model is None:
+        tried = len(automl.runs)
+        raise AutoMLExplainError(
+            f"None of the {tried} models could be scored by {config.metric}: try another metric."
+            if tried
+            else f"No trial finished within {config.time_budget:g} seconds: give the search a longer time_budget."
+        )
+    return FinishedSearch(automl, automl.runs)

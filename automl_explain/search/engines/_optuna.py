@@ -1,0 +1,369 @@
+"""The engine "optuna": a study over a space of four learners, or over an objective of the user's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import StackingClassifier, StackingRegressor
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._progress import search_bar
+from automl_explain.integrations.optuna import TrialCapture, TrialExplainer
+from automl_explain.integrations.searches._explain_runs import learner_name
+from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.search.engines._base import FinishedSearch
+from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, metric_loss
+from automl_explain.search.engines._space import first_trials, learners_of, suggest
+
+if TYPE_CHECKING:
+    from automl_explain.search._config import AutoMLConfig
+    from automl_explain.search._dataset import Dataset
+
+STACKED = 3
+"""Models that an ensemble is made of: the best of each learner first."""
+STACK_FOLDS = 5
+"""Folds on whose predictions the ensemble's final model is trained."""
+LOGGERS = ("optuna.storages._in_memory", "optuna.study.study", "optuna.study._optimize", "optuna.study._tell")
+"""Where Optuna says a line or more of each trial, which the progress bar and the run history have."""
+
+
+def check(config: AutoMLConfig) -> None:
+    """Refuse a metric or learner that the engine has not, or not for this kind of prediction.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting cannot be used; the message names the nearest that can.
+    """
+    names = list(config.estimators or [])
+    check_metric(config.metric, config.dataset)
+    check_known("estimators", names, learners_of(config.dataset.task), config.dataset.kind)
+    if config.objective is not None and names:
+        raise InvalidInputError("An objective of one's own makes its models itself: leave 'estimators' out.")
+
+
+def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+    """Search with Optuna's TPE sampler and explain the trials.
+
+    Raises
+    ------
+    AutoMLExplainError
+        If no model could be trained or scored.
+    """
+    work = _Search(config)
+    explainer = _explainer(config, work.metric, experiment) if config.model_explainability else None
+    with _quiet():
+        study = optuna.create_study(
+            study_name=experiment or "automl-explain", sampler=optuna.samplers.TPESampler(seed=config.seed)
+        )
+        with explainer or nullcontext():
+            work.optimize(study, explainer)
+            model = work.final_model(study, explainer)
+    return FinishedSearch(model, [] if explainer is None else explainer.runs)
+
+
+def _explainer(config: AutoMLConfig, metric: str, experiment: str | None) -> TrialExplainer:
+    data, own = config.dataset, config.objective
+    facts = {
+        # What an objective of the user's returns need not be the metric.
+        "metric": metric if own is None else getattr(own, "__name__", type(own).__name__),
+        "evaluation": f"cross-validation, {config.cv} folds" if config.cv else "holdout",
+        "training_rows": len(data.y_train),
+    }
+    facts |= {} if data.y_valid is None else {"validation_rows": len(data.y_valid)}
+    facts |= {} if experiment is None else {"experiment": experiment}
+    # One set of names for all trials: a pipeline would make these up, a model without one none.
+    names = [f"x{j}" for j in range(data.X_train.shape[1])] if sparse.issparse(data.X_train) else None
+    options = ExplainabilityOptions.read(config.explainability_options)
+    return TrialExplainer(
+        data.X_train,
+        data.X_valid,
+        explainability_options=options,
+        history=config.history,
+        features=names,
+        facts=facts,
+    )
+
+
+class TrialLoss:
+    """What an objective of one's own is given beside the trial: called with a model, it returns the loss.
+
+    A trial has one model, which is what the search may end with: a second one in the same trial, called with or captured, is
+    refused, and ends the search. Let the trial choose between models, such as by `trial.suggest_categorical`.
+
+    Parameters
+    ----------
+    work : object
+        The search, which makes one of these for each trial.
+    number : int
+        The trial's number.
+    seen : TrialCapture or None
+        Where the trial's models are noted; None without explanations.
+
+    Attributes
+    ----------
+    data : Dataset
+        The rows: `X_train`, `y_train`, and `X_valid`, `y_valid`, which are None with ``cv``.
+
+    Examples
+    --------
+    >>> from lightgbm import LGBMClassifier
+    >>> from sklearn.datasets import load_iris
+    >>> from automl_explain import AutoMLConfig, Experiment
+    >>> def objective(trial, loss_of):
+    ...     leaves = trial.suggest_int("num_leaves", 2, 15)
+    ...     return loss_of(LGBMClassifier(n_estimators=10, num_leaves=leaves, verbose=-1))
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> config = AutoMLConfig(X=X, y=y, engine="optuna", objective=objective, max_iter=3)
+    >>> best_run, fitted_model = Experiment("iris").submit(config).get_output()
+    >>> best_run.learner, fitted_model.predict(X[:2]).tolist()
+    ('LGBMClassifier', [0, 0])
+    """
+
+    def __init__(self, work: _Search, number: int, seen: TrialCapture | None) -> None:
+        self.data: Dataset = work.data
+        self._work, self._number, self._seen = work, number, seen
+        self._has_model = False
+
+    def __call__(self, model: Any) -> float:
+        """Fit copies of a model, on the training rows or in folds, and return the loss by the configured metric.
+
+        Parameters
+        ----------
+        model : estimator
+            Unfitted. The best one is fitted again on all rows in the end, and stacked with ``ensemble=True``.
+
+        Returns
+        -------
+        float
+            As FLAML defines it: 1 minus a score such as roc_auc, or an error.
+
+        Raises
+        ------
+        InvalidInputError
+            If the trial has a model already.
+        """
+        self._take_place()
+        losses = []
+        for train, X_valid, y_valid in self._work.splits():
+            fitted = clone(model).fit(*train)
+            losses.append(metric_loss(self._work.metric, fitted, X_valid, y_valid))
+            self._note(fitted, X_valid)
+        self._work.recipes[self._number] = model
+        return float(np.mean(losses))
+
+    def capture(self, model: Any, X_valid: Any = None) -> None:
+        """Note a model that the objective has fitted and scores itself; the best one is the search's fitted model.
+
+        Parameters
+        ----------
+        model : object
+            Fitted: anything that `explain_model` takes.
+        X_valid : table, optional
+            The rows explained; default: the validation rows, or with ``cv`` the training rows.
+
+        Raises
+        ------
+        InvalidInputError
+            With ``ensemble=True``, which needs models that this object fits; or if the trial has a model already.
+        """
+        if self._work.config.ensemble:
+            raise InvalidInputError(
+                "ensemble=True stacks models that the search fits itself: return loss_of(unfitted_model), or leave it out."
+            )
+        self._take_place()
+        self._work.fitted[self._number] = model
+        default = self.data.X_train if self.data.X_valid is None else self.data.X_valid
+        self._note(model, default if X_valid is None else X_valid)
+
+    def _take_place(self) -> None:
+        if self._has_model:
+            raise InvalidInputError(
+                f"Trial {self._number} has a model already, and a second one came. Call loss_of(model) or "
+                "loss_of.capture(model) once in a trial: let the trial choose between models, such as by "
+                "trial.suggest_categorical, and leave folds to AutoMLConfig(cv=...)."
+            )
+        self._has_model = True
+
+    def _note(self, model: Any, X_valid: Any) -> None:
+        if self._seen is not None:
+            self._seen.capture(model, X_valid)
+
+
+class _Search:
+    """A search under way: its settings, and the models that it may end with."""
+
+    def __init__(self, config: AutoMLConfig) -> None:
+        self.config, self.data = config, config.dataset
+        self.metric = USUAL[self.data.kind] if config.metric == "auto" else config.metric
+        self.names = list(config.estimators or learners_of(self.data.task))
+        self.recipes: dict[int, Any] = {}
+        """Trial -> unfitted model."""
+        self.fitted: dict[int, Any] = {}
+        """Trial -> model that the objective fitted itself; of the best trial so far."""
+        self._y = _labels(self.data.y_train)
+        self._y_valid = None if self.data.y_valid is None else _labels(self.data.y_valid)
+
+    def splits(self) -> Iterator[tuple[tuple[Any, Any], Any, Any]]:
+        """Yield training rows with their labels, validation rows, and their labels: once, or once for each fold."""
+        X, y = self.data.X_train, self._y
+        if self.data.X_valid is not None:
+            yield (X, y), self.data.X_valid, self._y_valid
+            return
+        assert self.config.cv is not None
+        for train, valid in self._folds(self.config.cv).split(X, y):
+            yield (_rows(X, train), y[train]), _rows(X, valid), y[valid]
+
+    def optimize(self, study: optuna.Study, explainer: TrialExplainer | None) -> None:
+        """Run trials until the time or their number is over."""
+        config = self.config
+        if config.objective is None:
+            for trial in first_trials(self.names):
+                study.enqueue_trial(trial)
+
+        def objective(trial: optuna.Trial) -> float:
+            with explainer.trial(trial) if explainer else nullcontext() as seen:
+                return self._loss(trial, seen)
+
+        def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            self._keep_best(study)
+            if trial.values:
+                tell(trial.values[0])
+
+        progress = ExplainabilityOptions.read(config.explainability_options).progress
+        with search_bar(config.time_budget, config.max_iter, progress) as tell:
+            study.optimize(
+                objective,
+                n_trials=config.max_iter,
+                timeout=config.time_budget,
+                # A learner that fails on the data is a failed run; what a user's function raises is the user's to see.
+                catch=(Exception,) if config.objective is None else (),
+                callbacks=[told],
+            )
+        done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        if not done:
+            why = {reason for trial in study.trials if (reason := trial.user_attrs.get("why"))}
+            said = f" Among the reasons: {sorted(why)[0]}" if why else ""
+            raise AutoMLExplainError(f"None of the {len(study.trials)} trials came to a loss by {self.metric}.{said}")
+
+    def _loss(self, trial: optuna.Trial, seen: TrialCapture | None) -> float:
+        loss_of = TrialLoss(self, trial.number, seen)
+        if self.config.objective is not None:
+            return self.config.objective(trial, loss_of)
+        name, model = suggest(trial, self.names, self.data, self.config.seed)
+        try:
+            return loss_of(model)
+        except Exception as error:
+            trial.set_user_attr("why", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            if seen is not None:
+                seen.learner = name
+
+    def _keep_best(self, study: optuna.Study) -> None:
+        """Let go of models that the search cannot end with any more."""
+        if len(self.fitted) > 1:
+            best = min(self.fitted, key=lambda number: _loss_of(study.trials[number]))
+            self.fitted = {best: self.fitted[best]}
+
+    def final_model(self, study: optuna.Study, explainer: TrialExplainer | None) -> Any:
+        """Return the model that the search ends with, and have it explained unless it is the best trial's own."""
+        best = study.best_trial.number
+        if best in self.fitted:
+            return self.fitted[best]
+        if best not in self.recipes:
+            raise AutoMLExplainError(
+                f"The best trial, {best}, has no model: the objective must return loss_of(model), or call "
+                "loss_of.capture(model)."
+            )
+        chosen = self._to_stack(study) if self.config.ensemble else []
+        X, y = self._all_rows()
+        if len(chosen) > 1:
+            names = [self._learner(study.trials[number]) for number in chosen]
+            model = self._stack([self.recipes[number] for number in chosen], names, y).fit(X, y)
+            about: dict[str, Any] = {"kind": "ensemble", "learner": f"stack of {', '.join(names)}"}
+        else:
+            model = clone(self.recipes[best]).fit(X, y)
+            about = {"learner": self._learner(study.best_trial), "config": study.best_trial.params}
+        if explainer is not None:
+            explainer.capture_final(study, model, self.data.X_valid if self.data.X_valid is not None else X, **about)
+        return model
+
+    def _learner(self, trial: optuna.trial.FrozenTrial) -> str:
+        return (
+            str(trial.params["learner"]) if self.config.objective is None else learner_name(self.recipes[trial.number])
+        )
+
+    def _to_stack(self, study: optuna.Study) -> list[int]:
+        """Trials whose models make the ensemble: the best of each learner, then the next best."""
+        ranked = sorted(self.recipes, key=lambda number: (_loss_of(study.trials[number]), number))
+        ranked = [number for number in ranked if _loss_of(study.trials[number]) < np.inf]
+        place: dict[int, int] = {}
+        of_learner: dict[str, int] = {}
+        for number in ranked:
+            learner = self._learner(study.trials[number])
+            place[number] = of_learner[learner] = of_learner.get(learner, -1) + 1
+        return sorted(ranked, key=lambda number: (place[number], ranked.index(number)))[:STACKED]
+
+    def _stack(self, models: list[Any], names: list[str], y: Any) -> Any:
+        members = [
+            (f"{name}_{position}", clone(model))
+            for position, (name, model) in enumerate(zip(names, models, strict=True))
+        ]
+        if self.data.task == "regression":
+            return StackingRegressor(members, cv=self._folds(STACK_FOLDS))
+        fewest = int(np.unique(y, return_counts=True)[1].min())
+        return StackingClassifier(members, cv=self._folds(min(STACK_FOLDS, fewest)))
+
+    def _all_rows(self) -> tuple[Any, Any]:
+        if self.data.X_valid is None:
+            return self.data.X_train, self._y
+        parts, y = [self.data.X_train, self.data.X_valid], np.concatenate([self._y, self._y_valid])
+        return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else pd.concat(parts), y
+
+    def _folds(self, n_splits: int) -> Any:
+        splitter = KFold if self.data.task == "regression" else StratifiedKFold
+        return splitter(n_splits, shuffle=True, random_state=self.config.seed)
+
+
+def _loss_of(trial: optuna.trial.FrozenTrial) -> float:
+    return float("inf") if trial.state != optuna.trial.TrialState.COMPLETE else float(trial.values[0])
+
+
+def _labels(y: pd.Series) -> Any:
+    """A target as scikit-learn takes it: nullable and category types become plain ones."""
+    if pd.api.types.is_float_dtype(y.dtype) or pd.api.types.is_integer_dtype(y.dtype):
+        return y.to_numpy()
+    return y.astype(object).infer_objects().to_numpy()
+
+
+def _rows(X: Any, rows: Any) -> Any:
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what this thread's searches would log out of Optuna's log."""
+    thread = threading.get_ident()
+
+    def other_thread(record: logging.LogRecord) -> bool:
+        return record.thread != thread or record.levelno >= logging.ERROR
+
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addFilter(other_thread)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(other_thread)

@@ -1,0 +1,63 @@
+"""Compiling the tree kernels ahead of the first request."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl_explain.explainers.coalitions._masked_rows import MixedRows
+from automl_explain.explainers.coalitions._tree_game import CoalitionGame
+from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, ZERO_IS_MISSING, Trees
+from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
+
+
+def warm_up(*, interactions: bool = False) -> None:
+    """Compile every kernel of the tree explainers, or load it from the disk where an earlier process has done so.
+
+    A service calls this as it starts: the first compilation takes seconds, loading a fraction of one.
+
+    Parameters
+    ----------
+    interactions : bool, default False
+        Also compile the kernels of interaction values.
+    """
+    trees = _sample()
+    rows, players = np.zeros((2, trees.n_features)), 2
+    trees.predict(rows, n_jobs=1)
+    trees.leaves(rows, n_jobs=1)
+    explainers = PathDependent(trees), Interventional(trees, rows)
+    for explainer in explainers:
+        explainer.shap_values(rows, n_jobs=1)
+        if interactions:
+            explainer.interaction_values(rows, n_jobs=1)
+    game, table = CoalitionGame(trees, rows, np.arange(trees.n_features) % players), Table(rows)
+    for asked in (
+        MixedRows(table, range(2), np.ones((4, players), np.bool_)),
+        MixedRows.of_coalitions(table, 2, np.ones((1, players), np.bool_)),
+    ):
+        game.outputs(rows, asked, n_jobs=1)
+
+
+def _sample(depth: int = 17) -> Trees:
+    """Return a tree that needs every kernel: a chain with a new player at each split, one of them of a general kind."""
+    n_nodes = 2 * depth + 1
+    nodes = np.arange(n_nodes, dtype=np.int32)
+    inner = (nodes % 2 == 0) & (nodes < n_nodes - 1)
+    flags = np.where(inner, MISSING_LEFT, 0).astype(np.uint8)
+    flags[0] |= ZERO_IS_MISSING
+    return Trees(
+        roots=np.zeros(1, np.int32),
+        left=np.where(inner, nodes + 1, -1).astype(np.int32),
+        right=np.where(inner, nodes + 2, -1).astype(np.int32),
+        feature=np.where(inner, nodes // 2, -1).astype(np.int32),
+        threshold=np.zeros(n_nodes),
+        flags=flags,
+        category_start=np.full(n_nodes, -1, np.int32),
+        category_size=np.zeros(n_nodes, np.int32),
+        categories=np.zeros(0, np.uint32),
+        cover=(depth - nodes // 2).astype(np.float64) + inner,
+        values=np.where(inner, 0.0, 1.0 + nodes)[:, None],
+        output=np.zeros(1, np.int32),
+        base=np.zeros(1),
+        n_features=depth,
+    )

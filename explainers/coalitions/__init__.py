@@ -1,0 +1,1 @@
+"""The game that a model plays: which coalitions are evaluated, and what each is worth."""

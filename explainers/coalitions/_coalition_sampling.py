@@ -1,0 +1,186 @@
+"""Which coalitions a model-agnostic Shapley estimate looks at, and the linear map from their values to attributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
+
+from automl_explain.explainers.coalitions._control_variate import MOST_FITTED, ThirdOrderFit
+from automl_explain.explainers.trees.interventional._pattern_tables import pair_weights
+
+Coalitions = npt.NDArray[np.bool_]
+"""(m, P): one coalition per row, True where a player is present."""
+Map = npt.NDArray[np.float64]
+
+KEPT_BYTES = 64 * 2**20
+"""Memory up to which a design is kept for the next explanation with as many players."""
+N_BLOCKS = 8
+"""Groups of coalition pairs of the delete-a-group jackknife."""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Coalitions shared by all rows and outputs, and how their values become Shapley values.
+
+    With ``v`` the values of the coalitions minus the value of the empty one, and ``full`` that of the grand coalition
+    minus the empty one, the attribution is ``estimate @ v + share * full``.
+
+    Parameters
+    ----------
+    coalitions : ndarray of bool, shape (m, P)
+        Neither the empty nor the grand coalition.
+    estimate : ndarray, shape (P, m)
+    share : ndarray, shape (P,)
+    blocks : tuple of (estimate, share)
+        The same maps with one group of sampled pairs left out, for standard errors; empty when exact.
+    inflation : float
+        What the spread of those is multiplied by: of n pairs, the fit uses up as many as it has unknowns, one less than
+        there are players, and what is left varies less than it should.
+    """
+
+    coalitions: Coalitions
+    estimate: Map
+    share: Map
+    blocks: tuple[tuple[Map, Map], ...] = ()
+    inflation: float = 1.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether every coalition is there, so that the values have no sampling error."""
+        return not self.blocks
+
+
+def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
+    """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
+
+    All of them when they are few enough: the values are exact then. Else sizes 1 and P-1, 2 and P-2, ... share the
+    budget equally, which is sampling by leverage score; sizes that fit are enumerated, the rest sampled without
+    replacement, each coalition together with its complement.
+
+    References
+    ----------
+    Covert and Lee, "Improving KernelSHAP", arXiv 2012.01536 (pairs); Musco and Witter, "Provably accurate Shapley value
+    estimation via leverage score sampling", arXiv 2410.01917.
+    """
+    n_coalitions = max(n_coalitions, 4 * n_players)  # with fewer, the jackknife has too little to leave out
+    make = _make_design if coalition_bytes(n_players) * n_coalitions <= KEPT_BYTES else _make_design.__wrapped__
+    return make(n_players, n_coalitions, random_state)
+
+
+def coalition_bytes(n_players: int) -> int:
+    """Return about how much memory a coalition takes in a design: in its map, and in that of each block left out."""
+    return 8 * n_players * (1 + N_BLOCKS)
+
+
+@lru_cache(maxsize=4)
+def _make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
+    if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
+        return _full_design(n_players)
+    return _sampled_design(n_players, n_coalitions, random_state)
+
+
+def _full_design(n_players: int) -> Design:
+    numbers = np.arange(1, 2**n_players - 1, dtype=np.int64)
+    coalitions = (numbers[:, None] >> np.arange(n_players)) & 1 == 1
+    size, (gain, loss) = coalitions.sum(axis=1), pair_weights(n_players)
+    joined, left = gain[size, n_players - size], loss[size, n_players - size]
+    estimate = np.where(coalitions, joined[:, None], -left[:, None]).T
+    return Design(coalitions, np.ascontiguousarray(estimate), np.full(n_players, 1.0 / n_players))
+
+
+def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
+    halves: list[Coalitions] = []
+    weights: list[Map] = []
+    sampled: list[npt.NDArray[np.bool_]] = []
+    n_pairs = n_coalitions // 2
+    sizes = list(range(1, n_players // 2 + 1))
+    for position, size in enumerate(sizes):
+        n_subsets = comb(n_players, size)
+        middle = 2 * size == n_players
+        n_available = n_subsets // 2 if middle else n_subsets
+        share = max(1, (n_pairs - sum(len(half) for half in halves)) // (len(sizes) - position))
+        if position == 0:
+            share = max(share, n_players)
+        enumerate_all = n_available <= share
+        # A stream for each size: a larger design holds the coalitions of a smaller one.
+        rng = np.random.default_rng([random_state, size])
+        half = _all_subsets(n_players, size) if enumerate_all else _draw_subsets(n_players, size, share, rng)
+        half = half[: len(half) // 2] if enumerate_all and middle else half
+        # Shapley kernel mass of one size, (P-1)/(s(P-s)); a pair stands for two sizes, but for one at the middle.
+        mass = (n_players - 1) / (size * (n_players - size)) / (2.0 if middle else 1.0)
+        halves.append(half)
+        weights.append(np.full(len(half), mass / len(half)))
+        sampled.append(np.full(len(half), not enumerate_all))
+    half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
+    block = np.full(len(half), -1)
+    block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
+    with _thread_pools().limit(limits=1, user_api="blas"):  # matrices this small are slower on several threads
+        fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
+        estimate, share_full = _solve(half, weight, fit)
+        blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
+    return Design(
+        np.vstack([half, ~half]), estimate, share_full, blocks, np.sqrt(len(half) / (len(half) - n_players + 1))
+    )
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    """Looked for once: that takes longer than a small design."""
+    return ThreadpoolController()
+
+
+def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Map:
+    """Weights with one block left out, the remaining ones of each size scaled up to the size's mass."""
+    kept = np.where(block == number, 0.0, weight)
+    size = half.sum(axis=1)
+    mass, kept_mass = np.bincount(size, weight), np.bincount(size, kept)
+    scale = np.divide(mass, kept_mass, out=np.zeros_like(mass), where=kept_mass > 0)
+    return np.asarray(kept * scale[size])
+
+
+def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit | None) -> tuple[Map, Map]:
+    """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
+
+    Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
+    are coded +1 and -1, so that only the odd part of the game matters.
+    """
+    signs = 2.0 * half - 1.0
+    weighted = signs * weight[:, None]
+    gram_inverse = np.linalg.pinv(signs.T @ weighted, hermitian=True)
+    free = 2.0 * gram_inverse @ weighted.T
+    ones = gram_inverse.sum(axis=1)
+    ones /= ones.sum()
+    odd, grand = free - np.outer(ones, free.sum(axis=0)), 2.0 * ones
+    if fit is not None:  # which has to see more pairs than there are players, whose own part is free
+        odd, grand = fit.adjusted(odd, grand, weight == 0.0)
+    # With many players, rounding leaves sums that miss the grand coalition's value.
+    odd -= odd.mean(axis=0)
+    grand += (2.0 - grand.sum()) / len(grand)
+    return np.hstack([odd, -odd]) / 2.0, grand / 2.0
+
+
+def _all_subsets(n_players: int, size: int) -> Coalitions:
+    chosen = np.array(list(combinations(range(n_players), size)), dtype=np.intp)
+    subsets = np.zeros((len(chosen), n_players), dtype=bool)
+    subsets[np.arange(len(chosen))[:, None], chosen] = True
+    return subsets
+
+
+def _draw_subsets(n_players: int, size: int, count: int, rng: np.random.Generator) -> Coalitions:
+    """Draw distinct subsets of one size; at half the players, none is the complement of another."""
+    found: dict[bytes, npt.NDArray[np.bool_]] = {}
+    while len(found) < count:
+        order = np.argsort(rng.random((2 * (count - len(found)) + 8, n_players)), axis=1)[:, :size]
+        drawn = np.zeros((len(order), n_players), dtype=bool)
+        drawn[np.arange(len(order))[:, None], order] = True
+        if 2 * size == n_players:
+            drawn[~drawn[:, 0]] = ~drawn[~drawn[:, 0]]
+        for subset in drawn:
+            found.setdefault(subset.tobytes(), subset)
+    return np.array(list(found.values())[:count])

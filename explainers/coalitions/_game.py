@@ -1,0 +1,137 @@
+"""The coalition game of a model: absent features take their values from background rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
+from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values
+from automl_explain.explainers.coalitions._value_functions import evaluator
+from automl_explain.explainers.compiled._jit import run_blocks
+from automl_explain.explainers.compiled._simd import LANES
+from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.trees._paths import Bools, as_weights
+from automl_explain.explainers.trees.interventional._pattern_tables import pair_weights
+
+BYTE_BUDGET = 64 * 2**20
+"""Upper bound on the memory of the outputs of one batch of coalitions."""
+OUTPUTS_AT_ONCE = 1 << 20
+"""Outputs of mixed rows, of all classes, that are held together."""
+MOST_ENUMERATED = 20
+"""Players that matter to a pair of rows up to which all coalitions of them can be looked at."""
+
+
+class Game:
+    """Values of coalitions: the mean output over the background when only some players take the row's values.
+
+    Parameters
+    ----------
+    model : FittedModel
+    background : Table
+        B rows in the model's engineered format.
+    players : ndarray of int, shape (f,), or None
+        Player of each column.
+    share : ndarray of shape (B,), optional
+        Weights of the background rows, adding up to 1; default: all alike.
+    n_jobs : int, optional
+        Threads; default: all cores.
+    """
+
+    def __init__(
+        self,
+        model: FittedModel,
+        background: Table,
+        players: npt.NDArray[np.intp] | None = None,
+        share: Matrix | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self._model, self._background = model, background
+        self._players = np.arange(background.n_columns) if players is None else players
+        self._n_players = int(self._players.max()) + 1
+        self._evaluator = evaluator(model, background, self._players, n_jobs)
+        self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
+        self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
+
+    @property
+    def unsteady(self) -> float:
+        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        return self._evaluator.unsteady
+
+    def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
+        """Return the values of coalitions for each row, minus that of the empty coalition.
+
+        Parameters
+        ----------
+        rows : Table
+            n rows in the model's engineered format.
+        coalitions : ndarray of bool, shape (m, P)
+
+        Returns
+        -------
+        ndarray, shape (n, m, K)
+        """
+        values = np.empty((len(rows), len(coalitions), len(self.base_values)))
+        step = max(1, BYTE_BUDGET // (8 * len(rows) * len(self._background) * (len(self.base_values) + 2)))
+        for start in range(0, len(coalitions), step):
+            part = slice(start, start + step)
+            values[:, part] = self._evaluator.means(rows, coalitions[part], self._share)
+        return np.asarray(values - self.base_values)
+
+    def n_coalitions(self, rows: Table) -> Matrix:
+        """Return how many coalitions of the players that matter there are, for each row the mean over the background, (n,).
+
+        Infinite where a background row has more of such players than can be enumerated.
+        """
+        step = max(1, BYTE_BUDGET // (len(self._background) * self._n_players))
+        parts = []
+        for start in range(0, len(rows), step):
+            some = rows.take(np.arange(start, min(start + step, len(rows))))
+            n_players = self._evaluator.matters(some, self._n_players).sum(axis=2)
+            mean = np.exp2(np.minimum(n_players, MOST_ENUMERATED)).mean(axis=1)
+            parts.append(np.where(n_players.max(axis=1) <= MOST_ENUMERATED, mean, np.inf))
+        return np.concatenate(parts)
+
+    def shapley_values(self, rows: Table, n_players: int) -> Matrix:
+        """Return the Shapley values of rows, (K, n, P), from all coalitions of the players that matter.
+
+        The game is a mean over background rows, and so are its Shapley values; with each of them, only players that differ
+        and that the model reads matter, and so few coalitions of them may be all.
+        """
+        matters = self._evaluator.matters(rows, self._n_players)
+        parts = []
+        for others in self._parts(matters):
+            players = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, self._n_players)
+            parts.append(self._part_of_values(MixedRows(rows, others, players), n_players))
+        return all_outputs(np.sum(parts, axis=0), self._model, centred=True)
+
+    def _parts(self, matters: Bools) -> list[range]:
+        """Cut the background so that the outputs of each part with all rows take little memory."""
+        n_outputs = len(self.base_values) * np.exp2(matters.sum(axis=2)).sum(axis=0)
+        parts, start, size = [], 0, 0.0
+        for other in range(0, len(n_outputs), LANES):
+            more = float(n_outputs[other : other + LANES].sum())
+            if size and size + more > OUTPUTS_AT_ONCE:
+                parts.append(range(start, other))
+                start, size = other, 0.0
+            size += more
+        return [*parts, range(start, len(n_outputs))]
+
+    def _part_of_values(self, asked: MixedRows, n_players: int) -> Matrix:
+        """Return what some background rows contribute to the values, (S, n, P)."""
+        outputs = np.ascontiguousarray(self._evaluator.outputs(asked))
+        phi = np.zeros((len(asked.rows), len(outputs), n_players))
+        share = self._share[asked.others.start : asked.others.stop]
+        most = int(asked.n_players.max())
+        gain, loss = pair_weights(most)
+
+        def add(row: int) -> int:
+            space = np.empty(1 << most)
+            add_shapley_values(outputs, asked.first, asked.players, share, row, gain, loss, space, phi[row])
+            return 1
+
+        run_blocks(add, range(len(phi)), self._n_jobs)
+        return phi.transpose(1, 0, 2)

@@ -1,0 +1,179 @@
+"""Which mixed rows are asked for: pairs of an explained row and a background row, mixed as coalitions of players say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from automl_explain.explainers.compiled._jit import kernel
+from automl_explain.explainers.compiled._simd import count_bits
+from automl_explain.explainers.tables._table import Mixer, Rows, Table
+from automl_explain.explainers.trees._paths import Bools, Floats, Longs
+
+
+@dataclass(frozen=True, eq=False)
+class MixedRows:
+    """Mixed rows of all pairs of n explained rows and b background rows: pair by pair, the background rows faster.
+
+    Parameters
+    ----------
+    rows : Table
+        The explained rows, in the model's engineered format.
+    others : range
+        Which rows of the background they are mixed with.
+    players : ndarray of bool, shape (n * b, P)
+        The players that a pair's coalitions are made of; the other ones make no difference to it.
+    coalitions : ndarray of bool, shape (m, P), or None
+        The coalitions of every pair; then all players are among `players`. None: all coalitions of each pair's players,
+        in binary order: the i-th of them is present in coalition s when bit i of s is set.
+    """
+
+    rows: Table
+    others: range
+    players: Bools
+    coalitions: Bools | None = None
+
+    @staticmethod
+    def of_coalitions(rows: Table, n_background: int, coalitions: Bools) -> MixedRows:
+        """Return every row mixed with every background row as each coalition says."""
+        n_pairs = len(rows) * n_background
+        return MixedRows(rows, range(n_background), np.ones((n_pairs, coalitions.shape[1]), np.bool_), coalitions)
+
+    @cached_property
+    def n_players(self) -> Longs:
+        """Number of players of each pair, (n * b,)."""
+        return np.asarray(self.players.sum(axis=1))
+
+    @cached_property
+    def first(self) -> Longs:
+        """First mixed row of each pair, and behind the last one, (n * b + 1,)."""
+        if self.coalitions is not None:
+            return np.arange(len(self.players) + 1) * len(self.coalitions)
+        return np.append(0, np.cumsum(np.int64(1) << self.n_players))
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def present(self, which: Rows) -> tuple[Rows, Rows, Bools]:
+        """Return of some mixed rows the explained row, the background row, and the players present, (len(which), P)."""
+        pair = np.searchsorted(self.first, which, side="right") - 1
+        row, other = np.divmod(pair, len(self.others))
+        coalition = which - self.first[pair]
+        if self.coalitions is not None:
+            return row, other + self.others.start, self.coalitions[coalition]
+        bits = coalition[:, None] >> self._place[pair]
+        return row, other + self.others.start, self.players[pair] & (bits & 1 == 1)
+
+    def ends(self) -> tuple[Rows, Rows]:
+        """Return the mixed rows of each pair's empty and grand coalition, where they are asked for."""
+        if self.coalitions is None:
+            return self.first[:-1], self.first[1:] - 1
+        sizes = self.coalitions.sum(axis=1)
+        none, whole = (np.flatnonzero(sizes == size)[:1] for size in (0, self.coalitions.shape[1]))
+        return (self.first[:-1, None] + none).ravel(), (self.first[:-1, None] + whole).ravel()
+
+    @cached_property
+    def _place(self) -> Longs:
+        """The bit of each of a pair's players, (n * b, P)."""
+        return np.asarray(np.maximum(np.cumsum(self.players, axis=1) - 1, 0))
+
+
+def players_that_differ(different: Bools, players: Rows, n_players: int) -> Bools:
+    """Return which players own a column that differs, (..., P), from which columns do, (..., f), and their players."""
+    found = np.zeros((*different.shape[:-1], n_players), np.bool_)
+    if np.array_equal(players, np.arange(len(players))):
+        found[..., : len(players)] = different
+        return found
+    order = np.argsort(players, kind="stable")
+    owners, start = np.unique(players[order], return_index=True)
+    found[..., owners] = np.logical_or.reduceat(different[..., order], start, axis=-1)
+    return found
+
+
+def differences(mine: Floats, theirs: Floats) -> Bools:
+    """Return which columns of rows (n, f) and background rows (B, f) differ, (n, B, f); missing values are equal."""
+    mine, theirs = mine[:, None, :], theirs[None, :, :]
+    return np.asarray((mine != theirs) & ~(np.isnan(mine) & np.isnan(theirs)))
+
+
+def tables_differ(rows: Table, background: Table, players: Rows, n_players: int) -> Bools:
+    """Return for which players the cells of rows and background rows differ, (n, B, P)."""
+    return players_that_differ(Mixer(rows, background).differences(), players, n_players)
+
+
+@kernel
+def add_steps(base: Floats, steps: Floats, players: Bools, first: Longs, out: Floats) -> None:
+    """Write the outputs (K, mixed rows) of all coalitions where each player adds a step (K, pairs, P) to a base (K, pairs)."""
+    for k in range(len(base)):
+        for pair in range(len(players)):
+            at, size = first[pair], 1
+            out[k, at] = base[k, pair]
+            for player in range(players.shape[1]):
+                if players[pair, player]:
+                    for coalition in range(at, at + size):
+                        out[k, coalition + size] = out[k, coalition] + steps[k, pair, player]
+                    size *= 2
+
+
+@kernel
+def add_products(
+    mine: Floats, theirs: Floats, weights: Floats, players: Bools, first: Longs, pair: int, space: Floats, out: Floats
+) -> None:
+    """Add to `out` (K, mixed rows) weighted sums of products, for all coalitions with one row and b background rows.
+
+    `mine` (P, c) and `theirs` (b, P, c) are the factors of present and absent players in c products, `weights` (c, K)
+    those of the products. `pair` is that of the first background row. Working space: `space` (2^d,).
+    """
+    for other in range(len(theirs)):
+        for c in range(mine.shape[1]):
+            space[0], size = 1.0, 1
+            for player in range(players.shape[1]):
+                absent = theirs[other, player, c]
+                if players[pair + other, player]:
+                    for s in range(size):
+                        space[size + s] = space[s] * mine[player, c]
+                        space[s] *= absent
+                    size *= 2
+                else:
+                    for s in range(size):
+                        space[s] *= absent
+            for k in range(len(out)):
+                for s in range(size):
+                    out[k, first[pair + other] + s] += weights[c, k] * space[s]
+
+
+@kernel
+def add_shapley_values(
+    values: Floats, first: Longs, players: Bools, share: Floats, row: int, gain: Floats, loss: Floats, space: Floats,
+    phi: Floats,
+) -> None:  # fmt: skip
+    """Add one row's Shapley values to `phi` (K, P): those of the game with each background row, weighted by `share` (b,).
+
+    `values` (K, mixed rows) are the outputs of all coalitions of each pair's players. Of d players, a coalition of size s
+    adds ``gain[s, d - s]`` of its value to those inside and takes ``loss[s, d - s]`` from those outside. Working space:
+    `space` (2^d,).
+    """
+    n_others = len(share)
+    for other in range(n_others):
+        pair, d = row * n_others + other, 0
+        for player in range(players.shape[1]):
+            d += players[pair, player]
+        at, size = first[pair], 1 << d
+        for k in range(len(values)):
+            outside = 0.0
+            for coalition in range(size):
+                s = count_bits(np.uint64(coalition))
+                v = values[k, at + coalition]
+                outside += v * loss[s, d - s]
+                space[coalition] = v * (gain[s, d - s] + loss[s, d - s])
+            half = size
+            for player in range(players.shape[1] - 1, -1, -1):  # the last player has the highest bit
+                if players[pair, player]:
+                    half //= 2
+                    inside = 0.0
+                    for coalition in range(half):
+                        inside += space[half + coalition]
+                        space[coalition] += space[half + coalition]
+                    phi[k, player] += share[other] * (inside - outside)

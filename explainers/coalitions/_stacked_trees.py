@@ -1,0 +1,305 @@
+"""The outputs of a stack's final trees for coalitions, without making the mixed rows.
+
+A split of the final model on a column that is passed through depends on whether the column's player is present and on
+the two rows; a split on a member's output, on that number alone. Each leaves some of a tree's leaves; a coalition reaches
+the one that all of them leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.coalitions._masked_rows import MixedRows, differences, players_that_differ
+from automl_explain.explainers.compiled._jit import kernel, run_blocks
+from automl_explain.explainers.model._class_outputs import all_outputs, every_output
+from automl_explain.explainers.model._final_estimator import FinalModel
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._links import Link, LinkFunction, find_link
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._table import Mixer, Rows, Table
+from automl_explain.explainers.trees._paths import (
+    GENERAL,
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+    as_matrix,
+    read_router,
+    read_rows,
+)
+from automl_explain.explainers.trees._quickscorer import (
+    WORD,
+    LeafSets,
+    Thresholds,
+    add_leaves,
+    is_near,
+    place_among,
+    read_leaf_sets,
+    read_thresholds,
+    sets_of_rows,
+)
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+JOINED = 6
+"""Players whose splits are joined beforehand, for all ways of being present or absent."""
+WORDS_AT_ONCE = 64
+"""Words of leaves that are looked at together: their sets stay in the cache."""
+PAIRS_AT_ONCE = 8
+"""Pairs of rows that a thread takes at a time."""
+MOST_BYTES = 256 * 2**20
+"""Upper bound on the memory of the background's sets; larger final models predict mixed rows."""
+COMPARED = 64
+"""Mixed rows on which the outputs are held against those of the final model's own library."""
+
+ROUNDING = 1e-12
+"""Share of an output's size by which it may differ from its library's because sums are rounded."""
+
+Players = npt.NDArray[np.intp]
+
+
+class FinalTrees:
+    """Outputs of a stack for coalitions of players.
+
+    Parameters
+    ----------
+    final : FinalModel
+        The model on top, one that `can_read` says yes to.
+    background : Table
+        B rows in the stack's engineered format.
+    players : ndarray of int, shape (f,)
+        The player of each column.
+    members : sequence of FittedModel
+        The stack's members, each in the space in which its outputs enter.
+    n_jobs : int, optional
+        Threads; default: all cores.
+    """
+
+    def __init__(
+        self,
+        final: FinalModel,
+        background: Table,
+        players: Players,
+        members: Sequence[FittedModel],
+        n_jobs: int | None = None,
+    ) -> None:
+        assert isinstance(final.model.structure, Trees)
+        self._final, self._background, self._players, self._n_jobs = final, background, players, n_jobs
+        self._members, self._sources = members, _sources(final, members)
+        self._trees = trees = final.model.structure.for_kernels()
+        self._leaves = leaves = read_leaf_sets(trees)
+        n_read = len(final.reads)
+        self._groups = [(part, read_thresholds(leaves, part, n_read)) for part in _groups(leaves.word)]
+        of_column = np.append(np.full(n_read, -1), players).astype(np.int32)
+        self._player = np.where(trees.feature >= 0, of_column[trees.feature], np.int32(-1))
+        self._n_players = 0 if final.matrix is None else int(players.max()) + 1
+        self._matrix = self._encoded(background)
+        self._theirs = self._sets(self._matrix)
+        self._output = trees.output_columns()
+        self._link: Link | None = None
+        self._near: Floats | None = None
+
+    @staticmethod
+    def can_read(final: FinalModel, background: Table, n_players: int) -> bool:
+        """Say whether a final model is made of trees that compare members' outputs with thresholds, and of how many."""
+        trees = final.model.structure
+        if not isinstance(trees, Trees) or background.is_sparse:
+            return False
+        on_member = (trees.left >= 0) & (trees.feature < len(final.reads))
+        n_words = trees.n_trees + len(trees.left) // (2 * WORD)
+        return (
+            not (read_router(trees).kind[on_member] == GENERAL).any()
+            and 8 * len(background) * n_players * n_words <= MOST_BYTES
+        )
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        """Return which players' columns the final trees read themselves and tell apart, (n, B, P)."""
+        tested = np.unique(self._trees.feature[self._player >= 0])
+        different = differences(self._encoded(rows)[:, tested], self._matrix[:, tested])
+        return players_that_differ(different, self._players[tested - len(self._final.reads)], n_players)
+
+    def __call__(self, parts: Sequence[Floats], asked: MixedRows) -> Floats | None:
+        """Return the stack's outputs, (S, mixed rows), from those of its members, each (K_member, mixed rows).
+
+        S is 1, for the second class, or the number of classes. Outputs so near a threshold that the member's own library
+        may put them on the other side are asked of that library. What is found first is held against the library on
+        some of the mixed rows: None if it says otherwise.
+        """
+        read = np.stack([self._member_output(parts[member], member, output) for member, output in self._sources])
+        some = np.unique(np.linspace(0, len(asked) - 1, COMPARED).astype(np.intp))
+        if self._near is None:
+            self._near = self._nearness(some, read, asked)
+        sums, doubts = self._sums(read, asked)
+        if self._link is None:
+            self._link = self._compared(some[~doubts[:, some].any(axis=0)], sums, read, asked)
+        if self._link is None:
+            return None
+        which = np.flatnonzero(doubts.any(axis=0))
+        if len(which):
+            sums[which] = self._settled(which, read[:, which], doubts[:, which], asked)
+        one_by_one = LinkFunction(self._link).elementwise
+        return self._link(sums if one_by_one else every_output(sums, self._final.model)).T
+
+    def _member_output(self, part: Floats, member: int, output: int) -> Floats:
+        """Return one output of a member, counted from its last; of two classes it may have given the second alone."""
+        known = part if -output <= len(part) else all_outputs(part, self._members[member])
+        return np.asarray(known[output])
+
+    def _sums(self, read: Floats, asked: MixedRows) -> tuple[Floats, Bools]:
+        """Return the sums of the trees' leaves, (mixed rows, K), and which outputs that are read lie near a threshold."""
+        sums, doubts = np.empty((len(asked), self._trees.n_outputs)), np.zeros(read.shape, np.bool_)
+        sums[:] = self._trees.base
+        mine, players = self._sets(self._encoded(asked.rows)), asked.players[:, : self._n_players]
+        index = _joined(asked, self._n_players)
+        others, near, flat = asked.others, self._near, sums.reshape(-1)
+        assert near is not None
+
+        def add(start: int) -> int:
+            pairs = start, min(start + PAIRS_AT_ONCE, len(players))
+            for trees, thresholds in self._groups:
+                n_words = thresholds.sets.shape[1]
+                space = np.empty((len(index) << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
+                _add_outputs(
+                    self._leaves, (trees.start, trees.stop), thresholds, self._output, mine, self._theirs,
+                    (others.start, len(others)), pairs, players, asked.first, index, read, self._trees.float32, near,
+                    *space, flat, doubts,
+                )  # fmt: skip
+            return pairs[1] - start
+
+        run_blocks(add, range(0, len(players), PAIRS_AT_ONCE), self._n_jobs)
+        return sums, doubts
+
+    def _encoded(self, rows: Table) -> Floats:
+        """Return rows as the trees read them, with zeros for the members' outputs."""
+        read = np.zeros((len(rows), len(self._final.reads)))
+        return as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
+
+    def _sets(self, matrix: Floats) -> Words:
+        """Return what the splits on columns passed through leave of each row, (n, P, W)."""
+        return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
+
+    def _mixed(self, which: Rows, asked: MixedRows) -> Any:
+        """Return some mixed rows in the stack's engineered format."""
+        row, other, present = asked.present(which)
+        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
+
+    def _settled(self, which: Rows, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
+        """Return the sums (len(which), K) for some mixed rows, with what is in doubt as the members' libraries say it."""
+        read, mixed = read.copy(), Table(self._mixed(which, asked))
+        for number, member in enumerate(self._members):
+            columns = [column for column, (owner, _) in enumerate(self._sources) if owner == number]
+            unsure = np.flatnonzero(doubts[columns].any(axis=0))
+            if len(unsure):
+                said = predict_finite(member, mixed.take(unsure).data)
+                for column in columns:
+                    read[column, unsure] = said[:, self._sources[column][1]]
+        inputs = self._final.inputs(read.T, mixed.data)
+        return self._trees.predict(self._final.model.encode(inputs), n_jobs=self._n_jobs)
+
+    def _nearness(self, which: Rows, read: Floats, asked: MixedRows) -> Floats:
+        """Return how near to a threshold each output that is read is doubtful, (c,).
+
+        That is by much more than the outputs were found to differ from those of the members' own libraries.
+        """
+        mixed = self._mixed(which, asked)
+        said = [predict_finite(member, mixed) for member in self._members]
+        library = np.stack([said[member][:, output] for member, output in self._sources])
+        gap = np.abs(read[:, which] - library).max(axis=1)
+        return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=1)))
+
+    def _compared(self, which: Rows, sums: Floats, read: Floats, asked: MixedRows) -> Link | None:
+        """Return the link that makes the library's outputs of some mixed rows of these sums."""
+        if not len(which):
+            return None
+        final = self._final
+        library = final.predict(read[:, which].T, self._mixed(which, asked))
+        return find_link(final.model.output_space, final.space, every_output(sums[which], final.model), library)
+
+
+def _sources(final: FinalModel, members: Sequence[FittedModel]) -> list[tuple[int, int]]:
+    """Return whose output each one that is read is, and which, counted from the member's last."""
+    ends = np.cumsum([member.n_outputs for member in members])
+    owners = np.searchsorted(ends, final.reads, side="right").tolist()
+    return [(owner, int(read - ends[owner])) for owner, read in zip(owners, final.reads, strict=True)]
+
+
+def _groups(word: Longs) -> list[range]:
+    """Cut trees into groups of at most WORDS_AT_ONCE words, or of one tree."""
+    groups, start = [], 0
+    for tree in range(1, len(word)):
+        if tree == len(word) - 1 or word[tree + 1] - word[start] > WORDS_AT_ONCE:
+            groups.append(range(start, tree))
+            start = tree
+    return groups
+
+
+def _joined(asked: MixedRows, n_players: int) -> Longs:
+    """Return which of a group's players are present in each coalition, for groups of JOINED players, (groups, m)."""
+    if not n_players:
+        return np.zeros((0, 0), np.int64)
+    if asked.coalitions is None:
+        most = int(asked.n_players.max())
+        coalition = np.arange(1 << most)
+        starts = range(0, max(most, 1), JOINED)
+        return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])
+    known = asked.coalitions[:, :n_players]  # further players have no column
+    parts = [known[:, start : start + JOINED] for start in range(0, n_players, JOINED)]
+    return np.stack([part @ (1 << np.arange(part.shape[1])) for part in parts])
+
+
+@kernel
+def _add_outputs(
+    leaves: LeafSets, trees: tuple[int, int], thresholds: Thresholds, output: Ints, mine: Words, theirs: Words,
+    others: tuple[int, int], pairs: tuple[int, int], players: Bools, first: Longs, index: Longs, given: Floats,
+    float32: bool, near: Floats, joined: Words, left: Words, out: Floats, doubts: Bools,
+) -> None:  # fmt: skip
+    """Add the outputs of some trees for some pairs to `out`, flat (mixed rows, K).
+
+    `mine` (n, P, W) and `theirs` (B, P, W) are what the splits of present and absent players leave; `others` the first of
+    the background rows, and their number; `players` (pairs, P) and `first` those of the mixed rows; `given` (c, mixed
+    rows) holds the members' outputs; in `doubts`, of the same shape, those as `near` to a threshold are marked.
+    Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
+    """
+    word_0, n_words, everything = leaves.word[trees[0]], thresholds.sets.shape[1], ~np.uint64(0)
+    n_outputs = len(out) // given.shape[1]
+    for pair in range(pairs[0], pairs[1]):
+        row, other = pair // others[1], others[0] + pair % others[1]
+        for group in range(len(index)):
+            for word in range(n_words):
+                joined[group << JOINED, word] = everything
+        d = 0
+        for player in range(players.shape[1]):
+            if not players[pair, player]:  # absent or present alike
+                for word in range(n_words):
+                    joined[0, word] &= theirs[other, player, word_0 + word]
+        for player in range(players.shape[1]):
+            if players[pair, player]:
+                at, size = (d // JOINED) << JOINED, 1 << (d % JOINED)
+                for without in range(at, at + size):
+                    for word in range(n_words):
+                        joined[without + size, word] = joined[without, word] & mine[row, player, word_0 + word]
+                        joined[without, word] &= theirs[other, player, word_0 + word]
+                d += 1
+        n_groups = max(min(len(index), 1), -(-d // JOINED))
+        # Coalitions may have further players, whose columns are not read.
+        last = (1 << (d - (n_groups - 1) * JOINED)) - 1
+        for coalition in range(first[pair + 1] - first[pair]):
+            mixed = first[pair] + coalition
+            for word in range(n_words):
+                left[word] = everything
+            for group in range(n_groups):
+                at = (group << JOINED) + (index[group, coalition] & (last if group == n_groups - 1 else ~0))
+                for word in range(n_words):
+                    left[word] &= joined[at, word]
+            for column in range(len(given)):
+                x = given[column, mixed]
+                at = place_among(thresholds, column, np.float64(np.float32(x)) if float32 else x)
+                if is_near(thresholds, column, at, x, near[column]):
+                    doubts[column, mixed] = True
+                for word in range(n_words):
+                    left[word] &= thresholds.sets[at, word]
+            add_leaves(leaves, trees, left, output, n_outputs, out, mixed * n_outputs)

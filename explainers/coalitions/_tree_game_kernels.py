@@ -1,0 +1,274 @@
+"""Kernels that compile a row and a background row into cubes, and evaluate coalitions by bit tests.
+
+Where the two rows part at a split, its player must be present on the row's side (set P) and absent on the other (set N).
+A coalition S reaches a leaf that both sides lead to when ``S & (P | N) == P``: the leaf is a *cube* of coalitions, and the
+model's output for S is the sum of the outputs of its cubes. Coalitions are bits in words of 64 players.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from automl_explain.explainers.compiled._jit import inlined, kernel
+from automl_explain.explainers.compiled._simd import LANES, add_where_equal, count_bits, first_bit
+from automl_explain.explainers.trees._paths import Bools, Floats, Ints, Longs, Paths, Rows, Words, rows_left
+
+LATTICE_TESTS = 16
+"""Coalitions of a pair that cost as much as a test of one coalition on all its cubes."""
+
+
+class Cubes(NamedTuple):
+    """Cubes of one row with each of B background rows, in order.
+
+    Parameters
+    ----------
+    first : ndarray, shape (B + 1,)
+        The cubes with background row b are those from ``first[b]`` to ``first[b + 1]``.
+    present, tested : ndarray of uint64, shape (cubes, words)
+        Players that must be present (P), and players that matter (P | N).
+    leaf : ndarray of int32, shape (cubes,)
+        Node of the leaf.
+    """
+
+    first: Longs
+    present: Words
+    tested: Words
+    leaf: Ints
+
+
+class Leaves(NamedTuple):
+    """What the leaves of an ensemble of K outputs add.
+
+    Parameters
+    ----------
+    values : ndarray, shape (M, V)
+        Outputs of the leaves; a single one is added to output ``column[leaf]``.
+    column : ndarray of int32, shape (M,)
+    base : ndarray, shape (K,)
+        Outputs before any leaf is added.
+    """
+
+    values: Floats
+    column: Ints
+    base: Floats
+
+
+@kernel
+def split_masks(paths: Paths, rows: Rows, block: int, masks: Words) -> None:
+    """Write the mask of the rows of a block that each split sends left, (M,)."""
+    for node in range(len(masks)):
+        if paths.router.left[node] >= 0:
+            masks[node] = rows_left(paths.router, rows, node, block)
+
+
+@kernel
+def find_cubes(
+    paths: Paths, row_masks: Words, row: np.uint64, other_masks: Words, others: tuple[int, int], cubes: Cubes,
+    branches: Longs, path: Words,
+) -> int:  # fmt: skip
+    """Write the cubes of a row with background rows, both counted within their blocks; return where it stopped.
+
+    That is before the end of `others` when the next one's cubes might not fit. Working space: `branches` (P, 3), `path`
+    (2, words).
+    """
+    n_cubes, n_leaves = 0, (len(row_masks) + len(paths.router.roots)) // 2
+    cubes.first[0] = 0
+    for other in range(others[0], others[1]):
+        if n_cubes + n_leaves > len(cubes.leaf):
+            return other
+        for tree in range(len(paths.router.roots)):
+            n_cubes = _find_in_tree(
+                paths, tree, row_masks, row, other_masks, np.uint64(other), cubes, n_cubes, branches, path
+            )
+        cubes.first[other - others[0] + 1] = n_cubes
+    return others[1]
+
+
+@inlined
+def _find_in_tree(
+    paths: Paths, tree: int, row_masks: Words, row: np.uint64, other_masks: Words, other: np.uint64, cubes: Cubes,
+    n_cubes: int, branches: Longs, path: Words,
+) -> int:  # fmt: skip
+    """Add the cubes of one tree; `branches` holds the open ones: player, node on the other side, 1 while present."""
+    left, right, one = paths.router.left, paths.router.right, np.uint64(1)
+    node, n_open = paths.router.roots[tree], 0
+    for word in range(path.shape[1]):
+        path[0, word] = path[1, word] = 0
+    while True:
+        while left[node] >= 0:
+            goes, other_goes = (row_masks[node] >> row) & one, (other_masks[node] >> other) & one
+            taken = left[node] if goes else right[node]
+            if goes != other_goes:
+                player = paths.player[taken]
+                word, bit = player >> 6, one << np.uint64(player & 63)
+                if path[1, word] & bit:
+                    taken = left[node] if other_goes else right[node]
+                elif not path[0, word] & bit:
+                    path[0, word] |= bit
+                    branches[n_open, 0], branches[n_open, 2] = player, 1
+                    branches[n_open, 1] = left[node] if other_goes else right[node]
+                    n_open += 1
+            node = taken
+        for word in range(path.shape[1]):
+            cubes.present[n_cubes, word] = path[0, word]
+            cubes.tested[n_cubes, word] = path[0, word] | path[1, word]
+        cubes.leaf[n_cubes] = node
+        n_cubes += 1
+        while n_open > 0 and branches[n_open - 1, 2] == 0:
+            n_open -= 1
+            player = branches[n_open, 0]
+            path[1, player >> 6] &= ~(one << np.uint64(player & 63))
+        if n_open == 0:
+            return n_cubes
+        player, node = branches[n_open - 1, 0], branches[n_open - 1, 1]
+        path[0, player >> 6] &= ~(one << np.uint64(player & 63))
+        path[1, player >> 6] |= one << np.uint64(player & 63)
+        branches[n_open - 1, 2] = 0
+
+
+@kernel
+def write_lattices(
+    cubes: Cubes, n_others: int, leaves: Leaves, pair: int, players: Bools, first: Longs, place: Longs, out: Floats
+) -> None:
+    """Write the outputs of all coalitions of each pair's players, from the pair of the first background row on.
+
+    `players` (pairs, P) are those of each pair, and its outputs begin at ``first[pair]`` of `out`, flat (K, mixed rows).
+    Working space: `place` (64 words,).
+    """
+    for other in range(n_others):
+        d = 0
+        for player in range(players.shape[1]):
+            if players[pair + other, player]:
+                place[player] = d
+                d += 1
+        _write_lattice(cubes, other, leaves, place, 1 << d, out, first[pair + other], len(out) // len(leaves.base))
+
+
+@kernel
+def write_coalitions(
+    cubes: Cubes, n_others: int, leaves: Leaves, pair: int, masks: Words, n: int, place: Longs, number: Longs,
+    lattice: Floats, sums: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Write the outputs of the same n coalitions for each pair, from the pair of the first background row on.
+
+    `masks` (words, n and some more, a multiple of LANES) are the coalitions; outputs of a pair begin at n * pair of `out`,
+    flat (K, mixed rows). Of few players that matter to a pair, all coalitions are cheaper than a test of each one asked
+    for. Working space: `place` (64 words,), `number` (n and some more,), `lattice` (K * largest lattice,), `sums` (as
+    many as `number`,).
+    """
+    n_outputs, n_words = len(leaves.base), len(masks)
+    stride = len(out) // n_outputs
+    for other in range(n_others):
+        d = _place_players(cubes, other, place)
+        at = (pair + other) * n
+        if d < 60 and (1 << d) <= min(LATTICE_TESTS * n, len(lattice) // n_outputs):
+            _write_lattice(cubes, other, leaves, place, 1 << d, lattice, 0, 1 << d)
+            number[:] = 0
+            for player in range(64 * n_words):
+                if place[player] >= 0:
+                    word, bit, to = player >> 6, np.uint64(player & 63), place[player]
+                    for s in range(n):
+                        number[s] |= np.int64((masks[word, s] >> bit) & np.uint64(1)) << to
+            for k in range(n_outputs):
+                for s in range(n):
+                    out[k * stride + at + s] = lattice[(k << d) + number[s]]
+        else:
+            for k in range(n_outputs):
+                sums[:] = leaves.base[k]
+                _add_cubes(cubes, other, leaves, k, masks, sums)
+                for s in range(n):
+                    out[k * stride + at + s] = sums[s]
+
+
+@inlined
+def _place_players(cubes: Cubes, other: int, place: Longs) -> int:
+    """Count the players that matter to a pair, and write the place of each among them, -1 for the other ones."""
+    d = 0
+    for word in range(cubes.tested.shape[1]):
+        tested = np.uint64(0)
+        for cube in range(cubes.first[other], cubes.first[other + 1]):
+            tested |= cubes.tested[cube, word]
+        for bit in range(64):
+            matters = (tested >> np.uint64(bit)) & np.uint64(1)
+            place[64 * word + bit] = d if matters else -1
+            d += int(matters)
+    return d
+
+
+@inlined
+def _write_lattice(
+    cubes: Cubes, other: int, leaves: Leaves, place: Longs, size: int, out: Floats, at: int, stride: int
+) -> None:
+    """Write the outputs of all coalitions of the placed players to flat `out`, output k from ``k * stride + at`` on.
+
+    A cube is the signed sum of the up-sets of P with each part of N (inclusion and exclusion); all up-sets are then
+    filled by one fast zeta transform.
+    """
+    n_outputs, n_columns = len(leaves.base), leaves.values.shape[1]
+    for k in range(n_outputs):
+        out[k * stride + at : k * stride + at + size] = 0.0
+        out[k * stride + at] = leaves.base[k]
+    for cube in range(cubes.first[other], cubes.first[other + 1]):
+        present, absent = np.uint64(0), np.uint64(0)
+        for word in range(cubes.tested.shape[1]):
+            tested, inside = cubes.tested[cube, word], cubes.present[cube, word]
+            while tested:
+                bit = first_bit(tested)
+                placed = np.uint64(1) << np.uint64(place[64 * word + bit])
+                if (inside >> np.uint64(bit)) & np.uint64(1):
+                    present |= placed
+                else:
+                    absent |= placed
+                tested &= tested - np.uint64(1)
+        leaf = cubes.leaf[cube]
+        for c in range(n_columns):
+            to, part = (c if n_columns > 1 else leaves.column[leaf]) * stride + at, absent
+            while True:
+                sign = 1.0 - 2.0 * (count_bits(part) & 1)
+                out[to + np.int64(present | part)] += leaves.values[leaf, c] * sign
+                if part == 0:
+                    break
+                part = (part - np.uint64(1)) & absent
+    for k in range(n_outputs):
+        _sum_subsets(out, k * stride + at, size)
+
+
+@inlined
+def _sum_subsets(out: Floats, at: int, size: int) -> None:
+    """Give each of `size` coalitions, in binary order, the sum over its subsets; the lowest players four at a time."""
+    bit = 1
+    if size >= 4:
+        for s in range(at, at + size, 4):
+            none, one, two = out[s], out[s + 1], out[s + 2]
+            out[s + 1], out[s + 2], out[s + 3] = none + one, none + two, none + one + two + out[s + 3]
+        bit = 4
+    while bit < size:
+        for start in range(at, at + size, 2 * bit):
+            for s in range(start, start + bit):
+                out[s + bit] += out[s]
+        bit *= 2
+
+
+@inlined
+def _add_cubes(cubes: Cubes, other: int, leaves: Leaves, k: int, masks: Words, sums: Floats) -> None:
+    """Add output k of the coalitions in `masks` to `sums`, by a test of each coalition on each cube."""
+    (n_words, n), n_columns, flat = masks.shape, leaves.values.shape[1], masks.reshape(-1)
+    step = 64 * LANES  # coalitions whose sums stay in the first cache
+    for start in range(0, n, step):
+        count = min(step, n - start)
+        for cube in range(cubes.first[other], cubes.first[other + 1]):
+            leaf = cubes.leaf[cube]
+            if n_columns == 1 and leaves.column[leaf] != k:
+                continue
+            v = leaves.values[leaf, k if n_columns > 1 else 0]
+            if n_words == 1:
+                present, tested = cubes.present[cube, 0], cubes.tested[cube, 0]
+                add_where_equal(flat, start, count, tested, present, v, sums, start)
+            else:
+                for s in range(start, start + count):
+                    fits = True
+                    for word in range(n_words):
+                        fits &= masks[word, s] & cubes.tested[cube, word] == cubes.present[cube, word]
+                    sums[s] += v if fits else 0.0

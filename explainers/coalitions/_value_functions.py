@@ -1,0 +1,384 @@
+"""How the outputs of mixed rows are computed: one way per structure, all of the same shape.
+
+An evaluator is made for a background; `MixedRows` say which explained rows, background rows and coalitions of players:
+present players take the row's columns and absent ones the background row's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
+from automl_explain.explainers.coalitions._masked_rows import (
+    MixedRows,
+    add_products,
+    add_steps,
+    differences,
+    players_that_differ,
+    tables_differ,
+)
+from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
+from automl_explain.explainers.coalitions._tree_game import CoalitionGame
+from automl_explain.explainers.compiled._jit import run_blocks
+from automl_explain.explainers.methods._base import pool_players
+from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._final_estimator import FinalModel
+from automl_explain.explainers.model._fitted_model import (
+    Composite,
+    FittedModel,
+    Linear,
+    Matrix,
+    Mixture,
+    Opaque,
+    OwnValues,
+    Prepared,
+    RadialBasis,
+)
+from automl_explain.explainers.model._links import LinkFunction
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._table import Mixer, Rows, Table
+from automl_explain.explainers.trees._paths import Bools
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+Outputs = npt.NDArray[np.float64]
+"""(S, mixed rows): one output, that of the second of two classes, or all of the model's."""
+
+Means = npt.NDArray[np.float64]
+"""(n, m, K): rows, coalitions, outputs; means over the background."""
+
+Players = npt.NDArray[np.intp]
+"""(f,): the player of each column."""
+
+BYTE_BUDGET = 8 * 2**20
+"""Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
+ENOUGH_TO_COMPARE = 16
+"""Background rows from which their mixtures say how far a stack's members are from their libraries."""
+
+
+class Evaluator:
+    """Outputs of mixed rows.
+
+    Parameters
+    ----------
+    model : FittedModel
+    background : Table
+        B rows in the model's engineered format.
+    players : ndarray of int, shape (f,)
+        The player of each column.
+    n_jobs : int, optional
+        Threads; default: all cores.
+    """
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        self._model, self._background, self._players, self._n_jobs = model, background, players, n_jobs
+        self.members: Sequence[Evaluator] = ()
+
+    @property
+    def unsteady(self) -> float:
+        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        return max((member.unsteady for member in self.members), default=0.0)
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        """Return which players may change the output of n rows with each background row, (n, B, P)."""
+        return tables_differ(rows, self._background, self._players, n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        """Return the outputs of mixed rows; where pairs have players of their own, at least those that matter."""
+        raise NotImplementedError
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """Return the means over the background of the outputs of coalitions, weighted by the share of each row, (B,)."""
+        asked = MixedRows.of_coalitions(rows, len(self._background), coalitions)
+        outputs = self.outputs(asked).reshape(-1, len(rows), len(self._background), len(coalitions))
+        return np.moveaxis(self.every_output(np.average(outputs, axis=2, weights=share)), 0, -1)
+
+    def every_output(self, outputs: Outputs) -> Outputs:
+        """Return outputs, first axis S, with one for each output of the model."""
+        return all_outputs(outputs, self._model)
+
+
+def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
+    """Return the evaluator that the model's structure asks for; `players` is the player of each column."""
+    return EVALUATORS[type(model.structure)](model, background, players, n_jobs)
+
+
+class _Predicted(Evaluator):
+    """Any model: each distinct mixed row of a pair is predicted once."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        self._theirs: Outputs | None = None
+        self._unsteady = 0.0
+
+    @property
+    def unsteady(self) -> float:
+        """As of any evaluator: what was found so far."""
+        return self._unsteady
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        mixer, columns = Mixer(asked.rows, self._background), self._players
+        if asked.coalitions is None:
+            which, inverse = np.arange(len(asked)), None
+        else:
+            which, inverse = self._distinct(mixer, asked, asked.coalitions)
+        per_batch = max(1, BYTE_BUDGET // (16 * max(1, len(columns))))
+        parts = []
+        for start in range(0, len(which), per_batch):
+            row, other, present = asked.present(which[start : start + per_batch])
+            parts.append(predict_finite(self._model, mixer.mix(row, other, present[:, columns])))
+        found = np.concatenate(parts)
+        out = np.ascontiguousarray((found if inverse is None else found[inverse]).T)
+        self._keep_known(out, mixer, asked)
+        return out
+
+    def _keep_known(self, out: Outputs, mixer: Mixer, asked: MixedRows) -> None:
+        """Put the outputs of rows as they are in the place of those of the same rows among mixed ones.
+
+        They differ where a model's answer depends on the other rows of a table: that of nearest neighbours does, where
+        several are equally far. Whether it is that is seen by asking again for as many rows.
+        """
+        if self._theirs is None:
+            self._theirs = predict_finite(self._model, self._background.data).T
+        theirs, n_others = self._theirs[:, asked.others.start : asked.others.stop], len(asked.others)
+        mine = predict_finite(self._model, asked.rows.data).T
+        empty, whole = asked.ends()
+        for places, known, step in (
+            (empty, np.tile(theirs, len(asked.rows)), slice(n_others)),
+            (whole, np.repeat(mine, n_others, axis=1), slice(None, None, n_others)),
+        ):
+            if not len(places) or np.allclose(out[:, places], known, rtol=1e-6, atol=1e-9):
+                continue
+            row, other, present = asked.present(places[step])
+            again = predict_finite(self._model, mixer.mix(row, other, present[:, self._players])).T
+            if np.allclose(again, known[:, step], rtol=1e-9, atol=1e-12):
+                self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
+                out[:, places] = known
+
+    def _distinct(self, mixer: Mixer, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
+        """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
+        columns = coalitions[:, self._players]
+        different = mixer.differences().reshape(len(asked.players), -1)
+        firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(columns))
+        for pair, differs in enumerate(different):
+            first, inverse = (everything, everything) if differs.all() else _distinct_rows(columns & differs)
+            firsts.append(first + pair * len(columns))
+            inverses.append(inverse + n_distinct)
+            n_distinct += len(first)
+        return np.concatenate(firsts), np.concatenate(inverses)
+
+
+class _LinearOutputs(Evaluator):
+    """A linear model: the background row's output plus the differences of the present columns."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Linear)
+        self._coef, self._theirs = model.structure.coef, model.encode(background.data)
+        self._base = self._theirs @ self._coef.T + model.structure.intercept
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        used = (self._coef != 0.0).any(axis=0)
+        different = differences(self._model.encode(rows.data), self._theirs) & used
+        return players_that_differ(different, self._players, n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        others = slice(asked.others.start, asked.others.stop)
+        mine, theirs = self._model.encode(asked.rows.data), self._theirs[others]
+        by_column = (mine[:, None] - theirs[None]).reshape(-1, mine.shape[1]) * self._coef[:, None]
+        steps = pool_players(by_column, self._players, asked.players.shape[1])
+        base = np.tile(self._base[others], (len(mine), 1)).T
+        if asked.coalitions is not None:
+            present = asked.coalitions.T.astype(np.float64)
+            return np.asarray((steps @ present + base[:, :, None]).reshape(len(steps), -1))
+        out = np.empty((len(steps), len(asked)))
+        add_steps(base, steps, asked.players, asked.first, out)
+        return out
+
+
+class _RadialOutputs(Evaluator):
+    """A sum of Gaussian kernels: products of one factor for each player, at some centres at a time."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, RadialBasis)
+        self._structure, self._theirs = model.structure, model.encode(background.data)
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        different = differences(self._model.encode(rows.data), self._theirs)
+        return players_that_differ(different, self._players, n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        matrix, n_players = self._model.encode(asked.rows.data), asked.players.shape[1]
+        others = self._theirs[asked.others.start : asked.others.stop]
+        out = np.repeat(self._structure.intercept[:, None], len(asked), axis=1)
+        for part in self._structure.parts():
+            mine, theirs = (part.distances(table, self._players, n_players) for table in (matrix, others))
+            if asked.coalitions is None:
+                self._add_lattices(part, np.exp(-mine), np.exp(-theirs), asked, out)
+            else:
+                by_row = out.reshape(len(out), len(mine), len(theirs), -1)
+                for row, other in np.ndindex(len(mine), len(theirs)):
+                    far = asked.coalitions @ (mine[row] - theirs[other]) + theirs[other].sum(axis=0)
+                    by_row[:, row, other] += (np.exp(-far) @ part.weights).T
+        return out
+
+    def _add_lattices(self, part: RadialBasis, mine: Matrix, theirs: Matrix, asked: MixedRows, out: Outputs) -> None:
+        most = 1 << int(asked.n_players.max())
+
+        def add(row: int) -> int:
+            first = row * len(theirs)
+            add_products(mine[row], theirs, part.weights, asked.players, asked.first, first, np.empty(most), out)
+            return 1
+
+        run_blocks(add, range(len(mine)), self._n_jobs)
+
+
+class _TreeOutputs(Evaluator):
+    """A tree ensemble: its trees walked once per pair of rows, for any number of coalitions."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Trees)
+        self._game = CoalitionGame(model.structure, model.encode(background.data), players)
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return self._game.matters(self._model.encode(rows.data), n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        return self._game.outputs(self._model.encode(asked.rows.data), asked, self._n_jobs)
+
+
+class _MixtureOutputs(Evaluator):
+    """A linear combination of its members' outputs."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Mixture)
+        self._structure = model.structure
+        self.members = [evaluator(member, background, players, n_jobs) for member in model.structure.members]
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return np.asarray(np.logical_or.reduce([member.matters(rows, n_players) for member in self.members]))
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        parts = [member.every_output(member.outputs(asked)) for member in self.members]
+        return np.ascontiguousarray(self._combine([part.T for part in parts]).T)
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """As of any evaluator: the combination of the members' means."""
+        return self._combine([member.means(rows, coalitions, share) for member in self.members])
+
+    def _combine(self, parts: list[Outputs]) -> Outputs:
+        weighted = [part @ weights for part, weights in zip(parts, self._structure.weights, strict=True)]
+        total: Outputs = self._structure.constant + np.sum(weighted, axis=0)
+        return total
+
+
+class _CompositeOutputs(Evaluator):
+    """A function of its members' outputs, and of the mixed rows themselves where they are passed through."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Composite)
+        self._structure = model.structure
+        examples = background.take(np.arange(min(64, len(background)))).data
+        members = [member.in_space(space, examples) for member, space in model.structure.members]
+        self.members = [evaluator(member, background, players, n_jobs) for member in members]
+        final = model.structure.combine
+        self._final: FinalTrees | None = None
+        if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
+            self._final = FinalTrees(final, background, players, members, n_jobs)
+            if len(background) >= ENOUGH_TO_COMPARE:  # held against the library here, not in the first explanation
+                alternating = np.arange(players.max() + 1) % 2 == 0
+                both = np.stack([alternating, ~alternating])
+                self.outputs(MixedRows.of_coalitions(background.take(np.arange(1)), len(background), both))
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        found = [member.matters(rows, n_players) for member in self.members]
+        if self._final is not None:
+            found.append(self._final.matters(rows, n_players))
+        elif self._structure.passthrough:
+            found.append(super().matters(rows, n_players))
+        return np.asarray(np.logical_or.reduce(found))
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        combine, parts = self._structure.combine, [member.outputs(asked) for member in self.members]
+        if isinstance(combine, LinkFunction) and combine.elementwise:
+            return combine.link(parts[0])
+        final = self._final
+        if final is not None:
+            found = final(parts, asked)
+            if found is not None:
+                return found
+            self._final = None  # its library rounds otherwise: mixed rows are predicted
+        columns = np.concatenate([member.every_output(part) for member, part in zip(self.members, parts, strict=True)])
+        return np.ascontiguousarray(combine(columns.T, self._passed_through(asked)).T)
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """As of any evaluator; of a weighted sum, the weighted sum of the members' means."""
+        if self._structure.weights is None:
+            return super().means(rows, coalitions, share)
+        columns = np.concatenate([member.means(rows, coalitions, share) for member in self.members], axis=-1)
+        flat = columns.reshape(len(rows) * len(coalitions), -1)
+        return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
+
+    def _passed_through(self, asked: MixedRows) -> Any:
+        """Return the mixed rows themselves, where the function of the members' outputs reads them."""
+        if not self._structure.passthrough:
+            return None
+        row, other, present = asked.present(np.arange(len(asked)))
+        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
+
+
+class _PreparedOutputs(Evaluator):
+    """A model behind a preprocessing of its own: both tables are preprocessed once, and columns mixed afterwards."""
+
+    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
+        super().__init__(model, background, players, n_jobs)
+        assert isinstance(model.structure, Prepared)
+        self._table = model.structure.table
+        self.members = [
+            evaluator(model.structure.model, self._table(background), model.structure.players(players), n_jobs)
+        ]
+
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        return self.members[0].matters(self._table(rows), n_players)
+
+    def outputs(self, asked: MixedRows) -> Outputs:
+        return self.members[0].outputs(replace(asked, rows=self._table(asked.rows)))
+
+    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
+        """As of any evaluator: the means of the model behind the preprocessing."""
+        return self.members[0].means(self._table(rows), coalitions, share)
+
+
+EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evaluator]] = {
+    Trees: _TreeOutputs,
+    Linear: _LinearOutputs,
+    RadialBasis: _RadialOutputs,
+    Mixture: _MixtureOutputs,
+    Composite: _CompositeOutputs,
+    Prepared: _PreparedOutputs,
+    OwnValues: _Predicted,
+    Opaque: _Predicted,
+}
+"""Structure -> how its outputs for mixed rows are computed."""
+
+
+def _distinct_rows(masks: Coalitions) -> tuple[Rows, Rows]:
+    """Return the first of equal lines, and which of those each line is equal to."""
+    packed = np.packbits(masks, axis=1)
+    width = packed.shape[1]
+    if width <= 8:
+        keys = np.zeros((len(packed), 8), dtype=np.uint8)
+        keys[:, :width] = packed
+        flat = keys.view(np.uint64).ravel()
+    else:
+        flat = np.ascontiguousarray(packed).view(f"V{width}").ravel()
+    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
+    return first, inverse.ravel()

@@ -1,0 +1,167 @@
+"""What an explanation says of a table as a whole: how important each feature is, how surely, and how two of them agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import ndcg_score
+
+from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers.tables._table import check_seed
+
+if TYPE_CHECKING:
+    from automl_explain.explainers.explanation._explanation import Explanation
+
+Values = npt.NDArray[np.float64]
+
+COUNT_BYTES = 16 * 2**20
+"""Memory that the counts of resampled rows may take at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalImportance:
+    """Importance of each feature over a table, with bootstrap intervals; f features, C classes.
+
+    Parameters
+    ----------
+    values, low, high : ndarray, shape (f,)
+        Mean absolute value over rows, and over classes, in column order, and the ends of its interval.
+    class_values, class_low, class_high : ndarray of shape (C, f), or None for a regression
+        The same for each class.
+    features : tuple of str
+        Names of the columns.
+    classes : tuple or None
+        Class labels.
+    confidence : float
+        Share of resampled tables between `low` and `high`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> found = TabularExplainer(Ridge().fit(X, y), X).explain_global(X).global_importance(confidence=0.9)
+    >>> found.to_frame(top_k=2).round(1).columns.tolist()
+    ['importance', 'low', 'high']
+    >>> bool((found.low <= found.values).all())
+    True
+    """
+
+    values: Values
+    low: Values
+    high: Values
+    class_values: Values | None
+    class_low: Values | None
+    class_high: Values | None
+    features: tuple[str, ...]
+    classes: tuple[Any, ...] | None
+    confidence: float
+
+    def to_frame(self, top_k: int | None = None) -> pd.DataFrame:
+        """Return importance, low and high by feature, most important first; ties keep the order of the columns."""
+        frame = pd.DataFrame(
+            {"importance": self.values, "low": self.low, "high": self.high},
+            index=pd.Index(self.features, name="feature"),
+        )
+        return frame.iloc[np.argsort(-self.values, kind="stable")[:top_k]]
+
+
+def measure_global_importance(
+    explanation: Explanation, sample_weight: Any, confidence: float, n_resamples: int, random_state: int
+) -> GlobalImportance:
+    """Return what `Explanation.global_importance` documents."""
+    values = explanation.local_importance_values
+    if values is None or not explanation.num_examples:
+        raise InvalidInputError(
+            f"Weighted importance and its intervals need values of rows, and this explanation by {explanation.method} has "
+            "none: explain with include_local=True."
+        )
+    _check(confidence, n_resamples)
+    blocks = np.abs(values if explanation.is_classification else values[None])  # (C, n, f)
+    n_blocks, n, f = blocks.shape
+    rows = np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(n, -1)
+    check_seed(random_state)
+    weights = _read_weights(sample_weight, n)
+    means = (weights @ rows / weights.sum()).reshape(n_blocks, f)
+    resampled = np.concatenate(list(_resample(rows, weights, n_resamples, random_state))).reshape(-1, n_blocks, f)
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.nanquantile(resampled.mean(axis=1), ends, axis=0)
+    class_low, class_high = np.nanquantile(resampled, ends, axis=0)
+    by_class = explanation.is_classification
+    return GlobalImportance(
+        means.mean(axis=0),
+        low,
+        high,
+        means if by_class else None,
+        class_low if by_class else None,
+        class_high if by_class else None,
+        explanation.feature_labels,
+        explanation.classes,
+        confidence,
+    )
+
+
+def compare_rankings(explanation: Explanation, reference: Explanation, top_k: int | None) -> float:
+    """Return what `Explanation.validate_against` documents."""
+    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1):
+        raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {top_k!r}.")
+    if explanation.num_features != reference.num_features:
+        raise ColumnMismatchError(
+            f"Explanations of the same features can be compared. Got {explanation.num_features} features and "
+            f"{reference.num_features}."
+        )
+    own, gains = explanation.global_importance_values, np.maximum(reference.global_importance_values, 0.0)
+    if explanation.features is not None and reference.features is not None:
+        place = {name: j for j, name in enumerate(reference.features)}
+        unknown = [name for name in explanation.features if name not in place]
+        if unknown:
+            raise ColumnMismatchError(f"The reference does not explain {unknown[:5]}; compare the same features.")
+        gains = gains[[place[name] for name in explanation.features]]
+    if not gains.any():
+        raise InvalidInputError("In the reference no feature matters, so that no ranking can be right or wrong.")
+    if len(own) == 1:
+        return 1.0
+    return float(ndcg_score([gains], [own], k=top_k))
+
+
+def _resample(rows: Values, weights: Values, n_resamples: int, random_state: int) -> Iterator[Values]:
+    """Yield weighted means over rows drawn with replacement, a few resamples at a time."""
+    n = len(rows)
+    rng = np.random.default_rng(random_state)
+    at_once = max(1, COUNT_BYTES // (8 * n))
+    for start in range(0, n_resamples, at_once):
+        size = min(at_once, n_resamples - start)
+        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n) * weights
+        total = counts.sum(axis=1, keepdims=True)
+        yield counts @ rows / np.where(total > 0, total, np.nan)
+
+
+def _check(confidence: Any, n_resamples: Any) -> None:
+    if isinstance(confidence, bool) or not isinstance(confidence, float) or not 0 < confidence < 1:
+        raise InvalidInputError(
+            f"The 'confidence' parameter must lie between 0 and 1, such as 0.95. Got {confidence!r}."
+        )
+    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int | np.integer) or n_resamples < 1:
+        raise InvalidInputError(f"The 'n_resamples' parameter must be an integer, 1 or more. Got {n_resamples!r}.")
+
+
+def _read_weights(sample_weight: Any, n: int) -> Values:
+    if sample_weight is None:
+        return np.ones(n)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The 'sample_weight' parameter must give a number for each row: {error}") from error
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise InvalidInputError(
+            f"The 'sample_weight' parameter must give a finite, non-negative number for each of the {n} rows, not all 0. "
+            f"Got shape {weights.shape}."
+        )
+    return weights

@@ -1,0 +1,113 @@
+"""How many rows of a table are explained, and explaining many without keeping their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.tables._table import Rows, Table, check_seed, draw_rows
+
+BATCH_ROWS = 4096
+"""Rows explained at a time where only global values are kept."""
+BATCH_BYTES = 64 * 2**20
+"""Memory for the values of these rows."""
+
+
+@dataclass(frozen=True)
+class SamplingPolicy:
+    """Which rows of a table a global explanation is made of.
+
+    Parameters
+    ----------
+    max_rows : int
+        Rows explained at most, drawn without replacement; a smaller table is explained whole.
+    random_state : int, default 0
+        Seed of the draw.
+
+    Raises
+    ------
+    InvalidInputError
+        If `max_rows` is no number of rows, or `random_state` no seed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from automl_explain import SamplingPolicy, TabularExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> explainer = TabularExplainer(LinearRegression().fit(X, y), X)
+    >>> explanation = explainer.explain_global(X, sampling_policy=SamplingPolicy(100))
+    >>> explanation.num_examples, explanation.notes
+    (100, ('rows: 100 of 442, drawn with seed 0',))
+    """
+
+    max_rows: int
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.max_rows, int | np.integer) and not isinstance(self.max_rows, bool)
+        if not whole or self.max_rows < 1:
+            raise InvalidInputError(
+                f"The 'sampling_policy' parameter must be a SamplingPolicy, or a number of rows, 1 or more. "
+                f"Got {self.max_rows!r}."
+            )
+        check_seed(self.random_state)
+
+    def choose(self, table: Table) -> tuple[Table, str | None]:
+        """Return the rows that are explained, and a note on those left out, if any are."""
+        rows = self.choose_rows(len(table))
+        if len(rows) == len(table):
+            return table, None
+        return table.take(rows), f"rows: {len(rows)} of {len(table)}, drawn with seed {self.random_state}"
+
+    def choose_rows(self, total: int) -> Rows:
+        """Return the positions of the rows that are explained, of so many, in their order."""
+        return draw_rows(total, int(self.max_rows), self.random_state)
+
+
+def as_policy(given: Any) -> SamplingPolicy:
+    """Return the policy that is given, or the one of a number of rows."""
+    return given if isinstance(given, SamplingPolicy) else SamplingPolicy(given)
+
+
+def batch_rows(n_values: int) -> int:
+    """Return how many rows of `n_values` values each are explained at a time."""
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // (8 * max(1, n_values))))
+
+
+def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_rows: int) -> Explanation:
+    """Return the global values of a table of which `n_rows` rows are explained at a time, and no row's values kept.
+
+    The notes are those of the rows with the largest standard error: a tolerance holds for a table where it holds for them.
+    """
+    if isinstance(n_rows, bool) or not isinstance(n_rows, int | np.integer) or n_rows < 1:
+        raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {n_rows!r}.")
+    totals: np.ndarray | None = None
+    kept: Explanation | None = None
+    largest = -1.0
+    for start in range(0, len(table), n_rows):
+        found = explain(table.take(np.arange(start, min(start + n_rows, len(table)))))
+        assert found.local_importance_values is not None
+        part = np.abs(found.local_importance_values).sum(axis=-2)
+        totals = part if totals is None else totals + part
+        error = 0.0 if found.standard_errors is None else float(found.standard_errors.max(initial=0.0))
+        if error > largest:
+            kept, largest = found, error
+    assert totals is not None
+    assert kept is not None
+    mean = totals / len(table)
+    return replace(
+        kept,
+        local_importance_values=None,
+        data=None,
+        predictions=None,
+        left_out=None,
+        standard_errors=None,
+        global_values=mean if kept.classes is None else mean.mean(axis=0),
+        class_values=None if kept.classes is None else mean,
+    )

@@ -1,0 +1,1 @@
+"""LIMEExplainer: a linear model of the predictions around each row."""

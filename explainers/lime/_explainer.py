@@ -1,0 +1,304 @@
+"""`LIMEExplainer`: a weighted linear model around each row, for all rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve
+
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features
+from automl_explain.explainers.explanation._row_sampling import as_policy
+from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
+from automl_explain.explainers.model._feature_space import in_feature_space
+from automl_explain.explainers.model._names import class_names, find_column, input_names
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._task import with_task
+from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, check_seed, conform
+
+Floats = npt.NDArray[np.float64]
+
+RIDGE = 1.0
+"""Penalty of the local models, that of the lime package."""
+ROWS_AT_ONCE = 200_000
+"""Rows predicted at a time where each explained row has samples of its own."""
+
+
+class LIMEExplainer:
+    """Explains rows by a linear model of the predictions around each: tabular LIME, all rows, classes and features at once.
+
+    The local models are those of the `lime` package: a ridge regression, weighted by an exponential kernel of the
+    distance, over whether a feature stays in the row's bin or category, or over standard deviations where numbers stay
+    continuous. The samples are drawn once for all rows and predicted once. Values are the weights of these models; they
+    do not add up to the prediction, and how well a local model fits is its `local_fidelity`.
+
+    Parameters
+    ----------
+    model : object
+        A fitted estimator, Pipeline, search, booster, or a function from a table to predictions.
+    initialization_examples : ndarray or DataFrame of shape (B, f)
+        Training rows, from whose columns samples are drawn, as the model takes them.
+    discretizer : {"quartile", "decile"} or None, default "quartile"
+        Bins of numeric columns; None keeps them continuous.
+    num_samples : int, default 5000
+        Samples around each row, itself included.
+    kernel_width : float, optional
+        Width of the kernel; default 0.75 times the square root of the number of features.
+    sample_around_instance : bool, default False
+        Draw continuous columns around each row rather than around the training mean; needs ``discretizer=None``, and
+        predictions of `num_samples` rows for each row.
+    categorical_features : sequence of str or int, optional
+        Columns of categories, beside those that hold no numbers.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence, optional
+        Class names in the model's order.
+    output : str, default "auto"
+        "auto" is the probability where the model has one; else as in `TabularExplainer`.
+    random_state : int, default 0
+        Seed of the samples; the global random state is never touched.
+    progress : bool, optional
+        True: a progress bar; False: none; default: one that appears after two seconds.
+    explain_subset : sequence of str or int, optional
+        Features, by name or position, whose weights are returned, in that order; all have one in the local models.
+    model_task : {"classification", "regression"}, optional
+        What the model is, if its predictions leave that open; as in `TabularExplainer`.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If nothing can be predicted with the model.
+    InvalidInputError
+        If a table or parameter does not fit the model, or the table is sparse.
+
+    References
+    ----------
+    Ribeiro, Singh and Guestrin, "Why Should I Trust You?", arXiv:1602.04938.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from automl_explain import LIMEExplainer
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = RandomForestClassifier(n_estimators=20, random_state=0).fit(X, y)
+    >>> explanation = LIMEExplainer(model, X, num_samples=1000).explain_local(X.iloc[:4])
+    >>> explanation.local_importance_values.shape, explanation.local_fidelity.shape
+    ((3, 4, 4), (3, 4))
+    >>> sorted(explanation.get_ranked_local_names(top_k=2)[0, 0].tolist())
+    ['petal length (cm)', 'petal width (cm)']
+    """
+
+    method = "lime"
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any,
+        *,
+        discretizer: str | None = "quartile",
+        num_samples: int = 5000,
+        kernel_width: float | None = None,
+        sample_around_instance: bool = False,
+        categorical_features: Sequence[Any] = (),
+        features: Sequence[str] | None = None,
+        classes: Sequence[Any] | None = None,
+        output: str = "auto",
+        random_state: int = 0,
+        progress: bool | None = None,
+        explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
+    ) -> None:
+        _check_settings(discretizer, num_samples, kernel_width, sample_around_instance)
+        check_seed(random_state)
+        training = _dense(as_table(initialization_examples, "initialization_examples"), "initialization_examples")
+        described = with_task(describe(model, initialization_examples), model_task)
+        described = in_feature_space(described, "raw", allow_all_transformations=True)
+        self._training = check_same_columns(
+            training, described.input_names, described.n_inputs, "initialization_examples"
+        )
+        space = "probability" if output == "auto" and "probability" in described.outputs else output
+        self.model = described.in_space(space)
+        self.features = input_names(features, self._training, described)
+        self.classes = class_names(classes, described)
+        n_columns = self._training.n_columns
+        categorical = [find_column(c, self.features, n_columns, "categorical_features") for c in categorical_features]
+        self._hood = Neighbourhood(self._training, discretizer, categorical, sample_around_instance)
+        self._n_samples, self._discretizer = int(num_samples), discretizer
+        self._width = float(kernel_width or 0.75 * np.sqrt(self._training.n_columns))
+        self._random_state, self._progress = random_state, progress
+        self._subset = find_subset(explain_subset, self.features, self._training.n_columns)
+
+    def explain_local(self, X: Any) -> Explanation:
+        """Fit a local model around each row.
+
+        Parameters
+        ----------
+        X : ndarray or DataFrame of shape (n, f)
+            Rows as the model takes them; a 1-D array or Series is one row.
+
+        Returns
+        -------
+        Explanation
+            `local_importance_values` are the weights of every feature for every class, `intercepts` and `local_fidelity`
+            (weighted R2) those of each local model, `expected_values` the mean output over the samples.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the columns are not those of the training rows.
+        """
+        table = arrange(as_table(X), self._training.names or self.features)
+        rows = _dense(check_same_columns(table, self._training.names, self._training.n_columns, "X"), "X")
+        rows = conform(rows, self._training)
+        drawn = self._hood.draw(self._n_samples - 1, np.random.default_rng(self._random_state))
+        seen, predictions = self._hood.see(rows), self._predict(rows)
+        fits, expected = self._fit(drawn, seen, predictions)
+        single = self.model.classes is None
+        weights = np.stack([fit.weights for fit in fits], axis=1)
+        fidelity = np.stack([fit.fidelity for fit in fits], axis=1)
+        intercepts = np.stack([fit.intercept for fit in fits], axis=1)
+        explanation = Explanation(
+            weights[0] if single else weights,
+            expected,
+            self.features,
+            self.classes,
+            self.model.output_space,
+            self.method,
+            f"a weighted linear model of {self._n_samples} samples around each row, kernel width {self._width:.3g}, "
+            + ("numbers continuous" if self._discretizer is None else f"numbers in {self._discretizer} bins"),
+            data=rows,
+            predictions=predictions,
+            is_raw=True,
+            model_kind=self.model.kind,
+            notes=(_say_fidelity(fidelity),),
+            local_fidelity=fidelity[0] if single else fidelity,
+            intercepts=intercepts[0] if single else intercepts,
+        )
+        return keep_features(explanation, self._subset)
+
+    def explain_global(self, X: Any, *, sampling_policy: Any = None) -> Explanation:
+        """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`.
+
+        Parameters
+        ----------
+        X : ndarray or DataFrame of shape (n, f)
+            Rows as the model takes them.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a draw of so many rows instead of all; the explanation's notes say so.
+        """
+        if sampling_policy is None:
+            return self.explain_local(X)
+        table, note = as_policy(sampling_policy).choose(as_table(X))
+        explanation = self.explain_local(table)
+        return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
+
+    def _predict(self, table: Table) -> Floats:
+        try:
+            return predict_finite(self.model, self.model.transform(table.data))
+        except AutoMLExplainError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"{self.model.name} cannot take the values of the rows: {error}") from error
+
+    def _fit(self, drawn: Drawn, seen: Floats, predictions: Floats) -> tuple[list[Fit], Floats]:
+        """Return the local model of each row and the mean output over all samples."""
+        shared = None if drawn.neighbourhood.around_row else self._predict(drawn.table())
+        fits, sums = [], np.zeros(predictions.shape[1])
+        at_once = max(1, ROWS_AT_ONCE // self._n_samples)
+        with progress_bar(len(seen), "explaining rows", self._progress) as advance:
+            for start in range(0, len(seen), at_once):
+                block = range(start, min(start + at_once, len(seen)))
+                outputs = [shared] * len(block) if shared is not None else self._predict_around(drawn, seen[block])
+                for row, around in zip(block, outputs, strict=True):
+                    fits.append(
+                        fit_around(drawn.seen_from(seen[row]), np.vstack([predictions[row], around]), self._width)
+                    )
+                    sums += around.mean(axis=0)
+                advance(len(block))
+        return fits, sums / len(seen)
+
+    def _predict_around(self, drawn: Drawn, seen: Floats) -> list[Floats]:
+        """Return the outputs of the samples around each row, predicted together."""
+        tables = [drawn.table_around(row) for row in seen]
+        if tables[0].is_frame:
+            import pandas as pd
+
+            together = Table(pd.concat([table.data for table in tables], ignore_index=True), tables[0].names)
+        else:
+            together = Table(np.concatenate([table.data for table in tables]))
+        return np.split(self._predict(together), len(tables))
+
+
+class Fit(NamedTuple):
+    """A local model: weights (K, f), intercept (K,) and weighted R2 (K,)."""
+
+    weights: Floats
+    intercept: Floats
+    fidelity: Floats
+
+
+def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
+    """Fit a ridge regression, weighted by the distance from the first row.
+
+    The weight of a sample at distance d is ``exp(-d^2 / (2 width^2))``; the intercept is not penalised.
+
+    Parameters
+    ----------
+    design : ndarray, shape (S, f)
+        The row explained, then its samples.
+    outputs : ndarray, shape (S, K)
+    kernel_width : float
+    """
+    squared = np.square(design - design[0]).sum(axis=1)
+    weight = np.exp(-squared / (2 * kernel_width**2))
+    share = weight / weight.sum()
+    centre, mean = share @ design, share @ outputs
+    root = np.sqrt(weight)[:, None]
+    columns, targets = (design - centre) * root, (outputs - mean) * root
+    gram = columns.T @ columns
+    gram[np.diag_indices_from(gram)] += RIDGE
+    coef = solve(gram, columns.T @ targets, assume_a="pos")
+    left, total = np.square(targets - columns @ coef).sum(axis=0), np.square(targets).sum(axis=0)
+    constant = total <= np.finfo(float).eps ** 2 * weight.sum() * np.maximum(1.0, mean**2)
+    fidelity = np.where(constant, 1.0, 1.0 - left / np.where(constant, 1.0, total))
+    return Fit(coef.T, mean - centre @ coef, fidelity)
+
+
+# ----------------------------------------------------------------------------------------------------------- private
+
+
+def _check_settings(discretizer: Any, num_samples: Any, kernel_width: Any, around: bool) -> None:
+    if discretizer is not None and (not isinstance(discretizer, str) or discretizer not in DISCRETIZERS):
+        raise InvalidInputError(
+            f"The 'discretizer' parameter must be one of {sorted(DISCRETIZERS)}, or None. Got {discretizer!r}."
+        )
+    if isinstance(num_samples, bool) or not isinstance(num_samples, int | np.integer) or num_samples < 2:
+        raise InvalidInputError(f"The 'num_samples' parameter must be an integer, 2 or more. Got {num_samples!r}.")
+    if kernel_width is not None and not (isinstance(kernel_width, int | float | np.number) and kernel_width > 0):
+        raise InvalidInputError(f"The 'kernel_width' parameter must be a number more than 0. Got {kernel_width!r}.")
+    if around and discretizer is not None:
+        raise InvalidInputError("sample_around_instance=True needs discretizer=None: bins are not drawn around a row.")
+
+
+def _dense(table: Table, what: str) -> Table:
+    if table.is_sparse:
+        raise InvalidInputError(
+            f"LIMEExplainer draws every cell anew and cannot take a sparse {what}. Pass {what}.toarray() if it is small "
+            "enough, or use TabularExplainer, which takes sparse tables."
+        )
+    return table
+
+
+def _say_fidelity(fidelity: Floats) -> str:
+    return (
+        f"weighted R2 of the local models: median {np.median(fidelity):.2f}, lowest {fidelity.min():.2f}; "
+        "where it is low, the weights say little"
+    )

@@ -1,0 +1,237 @@
+"""The rows that LIME draws around the rows it explains, once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import Table
+
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+
+DISCRETIZERS = {"quartile": (25, 50, 75), "decile": (10, 20, 30, 40, 50, 60, 70, 80, 90)}
+"""Percentiles of the training column between bins."""
+LEAST_SPREAD = 1e-11
+"""Added to a bin's standard deviation, as the lime package does."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins of a numeric column; the last one is that of missing cells.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (b - 1,)
+        A cell lies in bin ``searchsorted(edges, cell)``: the upper edge belongs to a bin.
+    low, high, mean, spread : ndarray, shape (b,)
+        Ends of each bin, and mean and standard deviation of the training cells in it.
+    """
+
+    edges: Floats
+    low: Floats
+    high: Floats
+    mean: Floats
+    spread: Floats
+
+    def find(self, cells: Floats) -> Longs:
+        """Return the bin of each cell; b for a missing one."""
+        found = np.searchsorted(self.edges, cells)
+        return np.where(np.isnan(cells), len(self.low), found).astype(np.int64)
+
+    def draw(self, bins: Longs, rng: np.random.Generator) -> Floats:
+        """Return a cell in each bin, from the normal distribution of the bin cut off at its ends."""
+        missing = bins == len(self.low)
+        which = np.where(missing, 0, bins)
+        mean, spread = self.mean[which], self.spread[which]
+        low, high = ndtr((self.low[which] - mean) / spread), ndtr((self.high[which] - mean) / spread)
+        cells = mean + spread * ndtri(low + (high - low) * rng.random(len(bins)))
+        cells = np.clip(cells, self.low[which], self.high[which])
+        return np.where(missing, np.nan, cells)
+
+
+def make_bins(cells: Floats, percentiles: Sequence[float]) -> Bins:
+    """Return the bins of a training column between its percentiles."""
+    known = cells[~np.isnan(cells)]
+    if not len(known):
+        nothing = np.zeros(1)
+        return Bins(np.empty(0), nothing, nothing, nothing, nothing + LEAST_SPREAD)
+    edges = np.unique(np.percentile(known, percentiles))
+    bins = np.searchsorted(edges, known)
+    parts = [known[bins == b] for b in range(len(edges) + 1)]
+    return Bins(
+        edges,
+        np.append(known.min(), edges),
+        np.append(edges, known.max()),
+        np.array([part.mean() if len(part) else 0.0 for part in parts]),
+        np.array([part.std() if len(part) else 0.0 for part in parts]) + LEAST_SPREAD,
+    )
+
+
+class Neighbourhood:
+    """Draws rows from the training data, column by column, and says how they look from a row that is explained.
+
+    Seen from a row, a column in bins, or of categories, is 1 where the drawn cell is in the same bin or category and else
+    0; a continuous column is the drawn cell in standard deviations from the training mean.
+
+    Parameters
+    ----------
+    training : Table
+        The training rows, not sparse.
+    discretizer : {"quartile", "decile"} or None
+        How numeric columns are put into bins; None keeps them continuous.
+    categorical : sequence of int
+        Columns of categories, beside those that hold no numbers.
+    around_row : bool
+        Continuous columns are drawn around the row rather than around the training mean.
+    """
+
+    def __init__(
+        self, training: Table, discretizer: str | None, categorical: Sequence[int], around_row: bool = False
+    ) -> None:
+        self._training, self.around_row = training, around_row
+        self._numeric = [j not in set(categorical) and _is_numeric(training, j) for j in range(training.n_columns)]
+        self.binary = np.array([discretizer is not None or not numeric for numeric in self._numeric])
+        self._bins: dict[int, Bins] = {}
+        self.mean, self.scale = np.zeros(training.n_columns), np.ones(training.n_columns)
+        for j in np.flatnonzero(self._numeric).tolist():
+            cells = _numbers(training, j)
+            if discretizer is not None:
+                self._bins[j] = make_bins(cells, DISCRETIZERS[discretizer])
+            else:
+                _refuse_missing(cells, training, j, "initialization_examples")
+                self.mean[j], self.scale[j] = cells.mean(), cells.std() or 1.0
+
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Drawn:
+        """Return `n_samples` rows, the same for every row that is explained."""
+        n, f = len(self._training), self._training.n_columns
+        source = rng.integers(n, size=(n_samples, f))
+        seen = np.empty((n_samples, f))
+        cells: list[Any] = []
+        for j in range(f):
+            if j in self._bins:
+                bins = self._bins[j].find(_numbers(self._training, j)[source[:, j]])
+                cells.append(self._bins[j].draw(bins, rng))
+                seen[:, j] = bins
+            elif self._numeric[j]:
+                seen[:, j] = rng.standard_normal(n_samples)
+                cells.append(seen[:, j] * self.scale[j] + self.mean[j])
+                if not self.around_row:
+                    seen[:, j] = (cells[-1] - self.mean[j]) / self.scale[j]
+            else:
+                cells.append(source[:, j])
+                seen[:, j] = self._categories(self._training, j)[source[:, j]]
+        return Drawn(self, seen, cells)
+
+    def see(self, rows: Table) -> Floats:
+        """Return what is compared with drawn rows: bins, categories, or numbers in standard deviations, (n, f)."""
+        seen = np.empty((len(rows), rows.n_columns))
+        for j in range(rows.n_columns):
+            if j in self._bins:
+                seen[:, j] = self._bins[j].find(_numbers(rows, j))
+            elif self._numeric[j]:
+                cells = _numbers(rows, j)
+                _refuse_missing(cells, rows, j, "X")
+                seen[:, j] = (cells - self.mean[j]) / self.scale[j]
+            else:
+                seen[:, j] = self._categories(rows, j)
+        return seen
+
+    def table(self, cells: list[Any]) -> Table:
+        """Return drawn cells as a table in the format of the training data."""
+        training = self._training
+        if training.is_frame:
+            columns = {
+                j: cells[j] if self._numeric[j] else training.data.iloc[:, j].array.take(cells[j])
+                for j in range(training.n_columns)
+            }
+            frame = pd.DataFrame(columns)
+            frame.columns = training.data.columns
+            return Table(frame, training.names)
+        if all(self._numeric):
+            return Table(np.column_stack(cells))
+        mixed = [cells[j] if self._numeric[j] else training.data[cells[j], j] for j in range(training.n_columns)]
+        kind = np.float64 if training.data.dtype.kind in "biuf" else object
+        return Table(np.column_stack([column.astype(kind) for column in mixed]))
+
+    def _categories(self, table: Table, j: int) -> Longs:
+        """Return numbers that are equal where cells of a column are; -1 for missing cells and -2 for unknown ones."""
+        known = pd.unique(pd.Series(self._training.column(j), dtype=object).dropna())
+        cells = pd.Series(table.column(j), dtype=object)
+        found = pd.Index(known, dtype=object).get_indexer(pd.Index(cells, dtype=object))
+        return np.where(cells.isna(), -1, np.where(found < 0, -2, found)).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Drawn rows.
+
+    Parameters
+    ----------
+    neighbourhood : Neighbourhood
+    seen : ndarray, shape (S, f)
+        Bins, categories or numbers in standard deviations, the last from 0 where they are drawn around each row.
+    cells : list of arrays of shape (S,)
+        The columns: numbers, or row numbers of the training data.
+    """
+
+    neighbourhood: Neighbourhood
+    seen: Floats
+    cells: list[Any]
+
+    def table(self) -> Table:
+        """Return the rows as the model takes them, where they are the same for every row explained."""
+        return self.neighbourhood.table(self.cells)
+
+    def table_around(self, row: Floats) -> Table:
+        """Return the rows as the model takes them, continuous columns around a row given by `see`."""
+        hood = self.neighbourhood
+        cells = [
+            column if hood.binary[j] else (self.seen[:, j] + row[j]) * hood.scale[j] + hood.mean[j]
+            for j, column in enumerate(self.cells)
+        ]
+        return hood.table(cells)
+
+    def seen_from(self, row: Floats) -> Floats:
+        """Return the design of a row given by `see`: the row itself, then the drawn rows, (S + 1, f)."""
+        hood = self.neighbourhood
+        design = np.empty((len(self.seen) + 1, len(row)))
+        design[0] = np.where(hood.binary, 1.0, row)
+        if hood.binary.all():
+            np.equal(self.seen, row, out=design[1:])
+        else:
+            numbers = self.seen + row if hood.around_row else self.seen
+            design[1:] = np.where(hood.binary, self.seen == row, numbers)
+        return design
+
+
+def _is_numeric(table: Table, j: int) -> bool:
+    if table.is_frame:
+        dtype = table.data.dtypes.iloc[j]
+        return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+    if table.data.dtype.kind in "iuf":
+        return True
+    kinds = ("integer", "floating", "mixed-integer-float")
+    return pd.api.types.infer_dtype(table.data[:, j], skipna=True) in kinds
+
+
+def _numbers(table: Table, j: int) -> Floats:
+    if table.is_frame:
+        return np.asarray(table.data.iloc[:, j].to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(table.data[:, j], dtype=np.float64)
+
+
+def _refuse_missing(cells: Floats, table: Table, j: int, what: str) -> None:
+    if np.isnan(cells).any():
+        name = j if table.names is None else repr(table.names[j])
+        raise InvalidInputError(
+            f"Column {name} of {what} has missing cells, which have no distance. Use discretizer='quartile', where missing "
+            "cells have a bin of their own."
+        )

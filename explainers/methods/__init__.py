@@ -1,0 +1,1 @@
+"""One file per way to compute Shapley values, and the table that chooses among them."""

@@ -1,0 +1,164 @@
+"""Fewer background rows that stand for many, for explainers whose cost grows with the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.cluster import KMeans
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._formats import row_weights
+from automl_explain.explainers.tables._table import Rows, Table, as_table
+from automl_explain.explainers.trees._paths import as_weights
+
+Share = npt.NDArray[np.float64]
+"""Weights of background rows, adding up to 1."""
+Summary: TypeAlias = tuple[Table, Share | None, str | None]
+"""Rows, their weights if there are any, and a note on what was left out, if any was."""
+MOST_LABELS = 20
+"""Values of a column without numbers that have a distance of their own; rarer ones are alike."""
+
+
+def read_weighted(examples: Any) -> tuple[Any, Share | None]:
+    """Return a background and, where it brings weights of its own as a result of `shap.kmeans` does, their shares."""
+    weights = row_weights(examples)
+    if weights is None:
+        return examples, None
+    plain = SimpleNamespace(data=examples.data, group_names=examples.group_names)
+    table = as_table(plain, "initialization_examples")
+    return table, as_weights(weights, len(table))
+
+
+def representative(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
+    """Choose background rows spread evenly over the model's predictions.
+
+    Rows are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
+    of `n_rows` equal stretches, so that the mean output over the chosen rows is close to that over all. No random
+    choice is made. Rows with weights are as long as these; one that several middles fall into gets more weight.
+
+    Parameters
+    ----------
+    model : FittedModel
+    background : Table
+        All background rows, in the model's engineered format.
+    n_rows : int
+        Rows wanted.
+    share : ndarray of shape (B,), optional
+        Weights of the rows, adding up to 1; default: all alike.
+
+    Returns
+    -------
+    Summary
+    """
+    total = len(background)
+    if total <= n_rows:
+        return background, share, None
+    outputs = predict_finite(model, background.data)
+    mean = outputs.mean(axis=0) if share is None else share @ outputs
+    centred = outputs - mean
+    axis = np.linalg.svd(centred.T @ centred)[0][:, 0] if outputs.shape[1] > 1 else np.ones(1)
+    order = np.argsort(centred @ axis, kind="stable")
+    stretches = (np.arange(n_rows) + 0.5) / n_rows
+    if share is None:
+        middles = (stretches * total).astype(np.intp)
+    else:
+        middles = np.minimum(np.searchsorted(np.cumsum(share[order]), stretches), total - 1)
+    chosen, times = np.unique(order[middles], return_counts=True)
+    kept = None if share is None else times / n_rows
+    gap = float(np.max(np.abs(np.average(outputs[chosen], axis=0, weights=kept) - mean)))
+    note = (
+        f"background: {len(chosen)} of {total} rows, spread evenly over the model's predictions; the mean output over them "
+        f"differs by {gap:.2g} from that over all"
+    )
+    return background.take(chosen), kept, note
+
+
+def means(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
+    """Put similar background rows together, and return one row for each group, weighted by the rows in it.
+
+    The groups are those of k-means over standardised columns, and the rows their means, each cell of which is the nearest
+    value that the column has; where a column holds no numbers, its most frequent value in the group. No cell is missing
+    unless half of the group's are. Parameters are those of `representative`.
+
+    References
+    ----------
+    Lloyd, "Least squares quantization in PCM", doi:10.1109/TIT.1982.1056489.
+    """
+    if background.is_sparse:
+        raise InvalidInputError(
+            "background_summary='kmeans' needs a dense background: means of sparse rows are not sparse. Leave it out."
+        )
+    if len(background) <= n_rows:
+        return background, share, None
+    codes, numeric = background.codes(), _numeric_columns(background)
+    points = np.hstack([_coordinates(codes[:, j], numeric[j]) for j in range(background.n_columns)])
+    n_groups = min(n_rows, len(np.unique(points, axis=0)))
+    group = KMeans(n_groups, random_state=0, n_init=1).fit(points, sample_weight=share).labels_
+    weights = np.ones(len(background)) if share is None else share
+    present, group = np.unique(group, return_inverse=True)
+    members = [np.flatnonzero(group == k) for k in range(len(present))]
+    source = np.array(
+        [[_cell(codes[:, j], rows, weights, numeric[j]) for j in range(len(numeric))] for rows in members]
+    )
+    kept = np.array([weights[rows].sum() for rows in members]) / weights.sum()
+    centres = _gather(background, source)
+    mean = np.average(predict_finite(model, background.data), axis=0, weights=share)
+    gap = float(np.max(np.abs(kept @ predict_finite(model, centres.data) - mean)))
+    note = (
+        f"background: {len(kept)} weighted means of {len(background)} rows, by k-means, with values that the columns have; "
+        f"the mean output over them differs by {gap:.2g} from that over all"
+    )
+    return centres, kept, note
+
+
+SUMMARIES: dict[str, Callable[[FittedModel, Table, int, Share | None], Summary]] = {
+    "representative": representative,
+    "kmeans": means,
+}
+"""Name in the settings -> how fewer background rows stand for many."""
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    frame = table.data if table.is_frame else pd.DataFrame(table.data).infer_objects()
+    return [
+        pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype) for dtype in frame.dtypes
+    ]
+
+
+def _coordinates(codes: Share, numeric: bool) -> Share:
+    """Place the cells of a column: standardised numbers, missing ones at the mean; labels at equal distances."""
+    missing = np.isnan(codes)
+    if numeric:
+        filled = np.where(missing, 0.0 if missing.all() else codes[~missing].mean(), codes)
+        return np.asarray((filled - filled.mean()) / (filled.std() or 1.0))[:, None]
+    labels, counts = np.unique(codes[~missing], return_counts=True)
+    frequent = labels[np.argsort(-counts, kind="stable")[:MOST_LABELS]]
+    return np.asarray((codes[:, None] == frequent) / np.sqrt(2.0))
+
+
+def _cell(codes: Share, rows: Rows, weights: Share, numeric: bool) -> int:
+    """Return the row of a column whose cell stands for those of the given rows."""
+    own, share, missing = codes[rows], weights[rows], np.isnan(codes[rows])
+    if share[missing].sum() >= share.sum() / 2 and missing.any():
+        return int(rows[missing][0])
+    if numeric and share[~missing].sum() > 0:
+        return int(np.nanargmin(np.abs(codes - np.average(own[~missing], weights=share[~missing]))))
+    labels, which = np.unique(own[~missing], return_inverse=True)
+    label = labels[np.argmax(np.bincount(which, share[~missing]))]
+    return int(rows[own == label][0])
+
+
+def _gather(table: Table, source: Rows) -> Table:
+    """Return the table whose cells come from the given rows of the same column, in the same format."""
+    if not table.is_frame:
+        return Table(table.data[source, np.arange(table.n_columns)], table.names)
+    frame = pd.DataFrame({j: table.data.iloc[:, j].array.take(source[:, j]) for j in range(table.n_columns)})
+    frame.columns = table.data.columns
+    return Table(frame, table.names)

@@ -1,0 +1,128 @@
+"""What every way of computing attributions has in common: an engine maps rows to an `Attribution`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.compiled._jit import count_threads
+from automl_explain.explainers.methods._background import SUMMARIES
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.tables._table import Table, check_seed
+from automl_explain.explainers.trees._paths import as_weights
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Values of n rows for K outputs and P players.
+
+    Parameters
+    ----------
+    values : ndarray, shape (K, n, P)
+    standard_errors : ndarray of the same shape, or None where the values are exact
+    notes : tuple of str
+        What a reader must know of these values.
+    """
+
+    values: Values
+    standard_errors: Values | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How an engine may compute, the same for every engine; see `Explainer` for the meaning of each."""
+
+    random_state: int = 0
+    n_jobs: int | None = None
+    progress: Any = None
+    nsamples: int | None = None
+    max_evaluations: int | None = None
+    background_size: int | None = None
+    tolerance: float | None = None
+    time_budget: float | None = None
+    background_summary: str = "representative"
+
+    def __post_init__(self) -> None:
+        check_seed(self.random_state)
+        count_threads(self.n_jobs)
+        if self.background_summary not in SUMMARIES:
+            raise InvalidInputError(
+                f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."
+            )
+        for name in ("nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            whole = name not in ("tolerance", "time_budget")
+            kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+                what = "a whole number, 1 or more" if whole else "a number above 0"
+                raise InvalidInputError(f"The {name!r} parameter must be {what}. Got {value!r}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is to be explained: a model, the background it is compared with, and the players.
+
+    Parameters
+    ----------
+    model : FittedModel
+        In the output and feature space asked for.
+    background : Table or None
+        Rows that stand for absent features, in the model's engineered format; None only for path-dependent trees.
+    players : ndarray of int, shape (f,), or None
+        Player of each engineered column; None: each column is its own.
+    n_players : int or None
+        Number of players P, when `players` is given.
+    settings : Settings
+    weights : ndarray of shape (B,), or None
+        Weights of the background rows; None: all alike.
+    """
+
+    model: FittedModel
+    background: Table | None
+    players: npt.NDArray[np.intp] | None = None
+    n_players: int | None = None
+    settings: Settings = field(default_factory=Settings)
+    weights: Values | None = None
+
+    def fewer_rows(self, size: int) -> tuple[Table, Values | None, tuple[str, ...]]:
+        """Return the background for an engine whose cost grows with its rows: at most `size`, their weights, and a note."""
+        assert self.background is not None
+        share = None if self.weights is None else as_weights(self.weights, len(self.background))
+        summarise = SUMMARIES[self.settings.background_summary]
+        background, share, note = summarise(self.model, self.background, self.settings.background_size or size, share)
+        return background, share, () if note is None else (note,)
+
+
+class Engine(Protocol):
+    """One way of computing attributions for one question."""
+
+    method: str
+    """Name shown to the user."""
+    reason: str
+    """Why these are the values, in words."""
+    notes: tuple[str, ...]
+    """What a reader must know."""
+    base_values: Values
+    """Output when every player is absent, (K,)."""
+
+    def attribute(self, rows: Table) -> Attribution:
+        """Return the attribution of engineered rows."""
+        ...
+
+
+def pool_players(values: Values, players: npt.NDArray[np.intp] | None, n_players: int | None) -> Values:
+    """Sum over the columns of each player; the last axis is the columns."""
+    if players is None or n_players is None:
+        return values
+    pooled = np.zeros((*values.shape[:-1], n_players))
+    np.add.at(np.moveaxis(pooled, -1, 0), players, np.moveaxis(values, -1, 0))
+    return pooled

@@ -1,0 +1,231 @@
+"""Shapley values from the outputs of coalitions: of any model, and of ensembles member by member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.coalitions._adaptive_sampling import Clock, RowBlock
+from automl_explain.explainers.coalitions._coalition_sampling import Design, coalition_bytes, make_design
+from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
+from automl_explain.explainers.methods._base import Attribution, Question
+from automl_explain.explainers.model._final_estimator import FinalModel
+from automl_explain.explainers.model._fitted_model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
+from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+FIRST_STAGE = 256
+"""Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
+LAST_STAGE = 1 << 15
+"""Most coalitions of each row there, unless the caller says."""
+CELLS_AT_ONCE = 1 << 22
+"""Cells of pairs of rows, for each class, that are held together."""
+SOME_EXACT = (
+    "rows whose standard errors are 0 have no sampling error: all coalitions of the columns in which they differ from the "
+    "background were looked at"
+)
+UNSTEADY = (
+    "the model's predictions of a row differ by up to {:.2g} with the number of rows that it is asked for at once, as those of "
+    "nearest neighbours do where several are equally far; the values add up to the predictions of the rows alone"
+)
+DESIGN_BYTES = 512 * 2**20
+"""Upper bound on the memory of the largest design there, whose size grows with the players as well."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work is done unless the caller says: it depends on what an output of a mixed row costs.
+
+    Parameters
+    ----------
+    background : int
+        Background rows; the cost is proportional to them.
+    all_up_to : int
+        Every coalition of the players that matter is evaluated, so that values are exact, where there are no more than
+        of so many players.
+    evaluations : int
+        Outputs of mixed rows computed in a call; with many rows, fewer coalitions are used for each.
+    at_once : int
+        Outputs computed together, of all classes, between two looks at the clock.
+    """
+
+    background: int
+    all_up_to: int
+    evaluations: int
+    at_once: int
+
+
+PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1 << 16)
+"""A black box: each mixed row is a prediction."""
+STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
+"""Members whose outputs for mixed rows come from their structure."""
+
+
+class KernelEngine:
+    """Shapley values by enumerating all coalitions, or by regression over pairs of them with standard errors.
+
+    `background` and `share` are the background rows in use and their weights, which may be fewer than those given.
+
+    References
+    ----------
+    Lundberg and Lee, "A unified approach to interpreting model predictions", arXiv 1705.07874.
+    """
+
+    def __init__(self, question: Question) -> None:
+        model, settings = question.model, question.settings
+        structure = model.structure
+        self._effort = PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
+        background, share, self.notes = question.fewer_rows(self._effort.background)
+        self._game = Game(model, background, question.players, share, settings.n_jobs)
+        self.background, self.share = background, share
+        self._n_background = len(background)
+        self._settings = settings
+        self._n_players = question.n_players or background.n_columns
+        self.base_values = self._game.base_values
+        self.method = "ensemble" if isinstance(structure, Composite) else "kernel"
+        self.reason = _reason(structure)
+
+    def attribute(self, rows: Table) -> Attribution:
+        """Return values and, where coalitions were sampled, their standard errors.
+
+        With a tolerance or a time budget, coalitions are added in stages, each twice as many, until every standard error
+        is small enough or the time is over; the best values so far are returned and a note says so.
+        """
+        settings = self._settings
+        clock = Clock(settings.time_budget)
+        sizes = self._stages(len(rows))
+        limits = self._all_within(len(rows), sizes)
+        parts = self._blocks(rows, sizes, limits)
+        n_coalitions = (part.n_all if part.all_within(limits[-1]) else sizes[-1] for part in parts)
+        total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
+        what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
+        with progress_bar(total, what, settings.progress) as advance:
+            for size, limit in zip(sizes, limits, strict=True):
+                if not self._refine(parts, size, limit, limits[-1], clock, advance) or self._good_enough(parts):
+                    break
+        shape = *parts[0].values.shape[::2], len(rows)
+        values, errors = np.empty((2, shape[0], shape[2], shape[1]))
+        for part in parts:
+            values[:, part.numbers], errors[:, part.numbers] = part.values, part.errors
+        exact = all(part.exact for part in parts)
+        return Attribution(values, None if exact else errors, self._told(parts, clock, sizes[-1]))
+
+    def _refine(
+        self, parts: list[RowBlock], size: int, limit: int, most: int, clock: Clock, advance: Callable[[int], object]
+    ) -> bool:
+        """Look at coalitions that were not looked at yet; False when the time is over.
+
+        That is at all those of the players that matter where they are within the limit, and with what was looked at before
+        no more than `most`; else at those of a design of that size.
+        """
+        design: Design | None = None
+        for part in parts:
+            if part.exact:
+                continue
+            before = part.n_coalitions
+            everything = part.all_within(limit) and part.all_within(most - before)
+            if before and clock.over(part.seconds_for(part.n_all if everything else size - before)):
+                return False
+            if everything:
+                part.look_at_all(self._game, self._n_players)
+            else:
+                design = design or make_design(self._n_players, size, self._settings.random_state)
+                part.look(self._game, design)
+            advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
+        return True
+
+    def _good_enough(self, parts: list[RowBlock]) -> bool:
+        tolerance = self._settings.tolerance
+        return tolerance is not None and max(part.error for part in parts) <= tolerance
+
+    def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
+        """Which rows are exact where some are, and what became of a tolerance or a time budget."""
+        settings = self._settings
+        sampled = [part for part in parts if not part.exact] or parts
+        told = [SOME_EXACT] if len(sampled) < len(parts) else []
+        if self._game.unsteady:
+            told.append(UNSTEADY.format(self._game.unsteady))
+        if settings.tolerance is None and settings.time_budget is None:
+            return tuple(told)
+        fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
+        note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
+        if settings.tolerance is not None and error > settings.tolerance:
+            limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
+            note += f", above the tolerance {settings.tolerance:g}: raise {limit} to go on"
+        return (*told, note)
+
+    def _blocks(self, rows: Table, sizes: list[int], limits: list[int]) -> list[RowBlock]:
+        """Group rows of which all coalitions are looked at in the same stage, or never, into blocks."""
+        n_all = self._game.n_coalitions(rows)
+        stage = np.searchsorted(limits, n_all - 2)
+        blocks = []
+        for number in np.unique(stage):
+            group = np.flatnonzero(stage == number)
+            most = n_all[group].max() if number < len(sizes) else sizes[-1]
+            width = len(self.base_values) * self._n_background
+            step = max(1, int(min(self._effort.at_once / (most * width), CELLS_AT_ONCE / (rows.n_columns * width))))
+            for start in range(0, len(group), step):
+                part = group[start : start + step]
+                blocks.append(RowBlock(rows.take(part), part, float(n_all[part].max())))
+        return blocks
+
+    def _stages(self, n_rows: int) -> list[int]:
+        """Coalitions of each row that are sampled, stage by stage."""
+        settings = self._settings
+        most = self._n_coalitions(n_rows)
+        if settings.tolerance is None and settings.time_budget is None:
+            return [most]
+        if settings.nsamples is None:
+            budget = settings.max_evaluations
+            most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
+            most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
+        most = max(4 * self._n_players, min(most, 2**self._n_players))
+        first = min(most, max(FIRST_STAGE, 4 * self._n_players))
+        doubled = [first * 2**i for i in range(64) if first * 2**i < most]
+        return [*doubled, most]
+
+    def _n_coalitions(self, n_rows: int) -> int:
+        """Coalitions of each row that are sampled where they are not looked at in stages."""
+        most = self._settings.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
+        return max(most, 4 * self._n_players)
+
+    def _affordable(self, n_rows: int) -> int:
+        budget = self._settings.max_evaluations or self._effort.evaluations
+        return budget // (n_rows * self._n_background)
+
+    def _all_within(self, n_rows: int, sizes: list[int]) -> list[int]:
+        """Coalitions of each row up to which all are looked at in a stage: those sampled, or more if nobody says how many."""
+        settings = self._settings
+        if settings.nsamples or settings.tolerance is not None or settings.time_budget is not None:
+            return sizes
+        return [max(sizes[0], min(2**self._effort.all_up_to, self._affordable(n_rows)))]
+
+
+def predicts_mixed_rows(structure: Structure) -> bool:
+    """Say whether an ensemble, or a part of it, answers for coalitions by predicting; else its structure does."""
+    if isinstance(structure, Prepared):
+        return predicts_mixed_rows(structure.model.structure)
+    if isinstance(structure, Composite):
+        final = structure.combine
+        read = isinstance(final, FinalModel) and isinstance(final.model.structure, Trees)
+        parts = [member.structure for member, _ in structure.members]
+        return (structure.passthrough and not read) or any(map(predicts_mixed_rows, parts))
+    if isinstance(structure, Mixture):
+        return any(predicts_mixed_rows(member.structure) for member in structure.members)
+    return isinstance(structure, Opaque)
+
+
+def _reason(structure: Structure) -> str:
+    if isinstance(structure, Composite):
+        return f"{structure.why}: values computed from coalitions of its members' outputs"
+    if isinstance(structure, OwnValues):
+        return (
+            f"{structure.why}: values computed from predictions, with absent features from the background; without a "
+            f"background TreeExplainer gives {structure.library}'s own"
+        )
+    if isinstance(structure, Opaque):
+        return f"{structure.why}: values computed from predictions alone"
+    return "asked for by name: values computed from coalitions"

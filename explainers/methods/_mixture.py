@@ -1,0 +1,78 @@
+"""Exact combination of members: Shapley values are linear in the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.methods._base import Attribution, Engine, Question
+from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._fitted_model import FittedModel, Mixture
+from automl_explain.explainers.tables._table import Table
+
+Values = npt.NDArray[np.float64]
+
+
+class MixtureEngine:
+    """Linear combination of the members' values, each member explained by the engine its own structure asks for."""
+
+    method = "mixture"
+
+    def __init__(self, question: Question, build: Callable[[Question], Engine]) -> None:
+        structure = question.model.structure
+        assert isinstance(structure, Mixture)
+        self._structure = structure
+        time_budget = question.settings.time_budget
+        share = None if time_budget is None else time_budget / len(structure.members)
+        settings = replace(question.settings, time_budget=share)
+        self._engines = [build(replace(question, model=member, settings=settings)) for member in structure.members]
+        self.base_parts = [
+            weigh(all_outputs(engine.base_values, member), weights)
+            for engine, member, weights in zip(self._engines, structure.members, structure.weights, strict=True)
+        ]
+        self.base_values = np.asarray(structure.constant + np.sum(self.base_parts, axis=0))
+        parts = [
+            f"{member.name} by {engine.method}" for member, engine in zip(structure.members, self._engines, strict=True)
+        ]
+        self.reason = (
+            f"the output is a weighted sum of {len(parts)} member{'s'[: len(parts) > 1]}, so their values add up exactly: "
+            + ", ".join(dict.fromkeys(parts))
+        )
+        self.notes = tuple(dict.fromkeys(note for engine in self._engines for note in engine.notes))
+
+    @property
+    def engines(self) -> list[Engine]:
+        """What explains each member."""
+        return self._engines
+
+    def attribute(self, rows: Table) -> Attribution:
+        """Return the weighted sum of the members' values."""
+        parts = self.parts(rows)
+        variances = [part.standard_errors**2 for part in parts if part.standard_errors is not None]
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        values = np.sum([part.values for part in parts], axis=0)
+        return Attribution(values, np.sqrt(np.sum(variances, axis=0)) if variances else None, notes)
+
+    def parts(self, rows: Table) -> list[Attribution]:
+        """Return what each member adds to the values: its own, times its weights."""
+        return [
+            self._part(engine.attribute(rows), member, weights)
+            for engine, member, weights in zip(
+                self._engines, self._structure.members, self._structure.weights, strict=True
+            )
+        ]
+
+    def _part(self, own: Attribution, member: FittedModel, weights: Values) -> Attribution:
+        errors = own.standard_errors
+        if errors is not None:
+            errors = np.sqrt(weigh(all_outputs(errors, member, centred=True) ** 2, weights**2))
+        values = weigh(all_outputs(own.values, member, centred=True), weights)
+        return Attribution(values, errors, tuple(f"{member.name}: {note}" for note in own.notes))
+
+
+def weigh(values: Values, weights: Values) -> Values:
+    """Return values of a member's outputs, (K_member, ...), as values of the ensemble's outputs, (K, ...)."""
+    return np.asarray(np.tensordot(weights.T, values, axes=1))

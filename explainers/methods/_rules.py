@@ -1,0 +1,74 @@
+"""Which engine explains which structure: the table that `TabularExplainer` follows, and nothing else decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._kernel import KernelEngine
+from automl_explain.explainers.methods._library import OwnValuesEngine
+from automl_explain.explainers.methods._linear import LinearEngine
+from automl_explain.explainers.methods._mixture import MixtureEngine
+from automl_explain.explainers.methods._pipeline_member import PreparedEngine
+from automl_explain.explainers.methods._rbf import RadialEngine
+from automl_explain.explainers.methods._tree import TreeEngine
+from automl_explain.explainers.model._fitted_model import (
+    Composite,
+    Linear,
+    Mixture,
+    Opaque,
+    OwnValues,
+    Prepared,
+    RadialBasis,
+)
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table: a structure, the engine for it, and what that means in words."""
+
+    structure: type
+    engine: Callable[[Question], Engine]
+    meaning: str
+
+
+def build_engine(question: Question) -> Engine:
+    """Return the engine that the model's structure asks for."""
+    rule = next(rule for rule in RULES if isinstance(question.model.structure, rule.structure))
+    return rule.engine(question)
+
+
+def _mixture(question: Question) -> Engine:
+    return MixtureEngine(question, build_engine)
+
+
+def _prepared(question: Question) -> Engine:
+    return PreparedEngine(question, build_engine)
+
+
+def _library(question: Question) -> Engine:
+    """The library's values stand for absent features by its trees' paths, which is no answer where rows are given."""
+    return OwnValuesEngine(question) if question.background is None else KernelEngine(question)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(Trees, TreeEngine, "a tree ensemble is explained exactly from its trees"),
+    Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
+    Rule(RadialBasis, RadialEngine, "a sum of Gaussian kernels is explained exactly, kernel by kernel"),
+    Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
+    Rule(Composite, KernelEngine, "a function of other models is explained from coalitions of their outputs"),
+    Rule(Prepared, _prepared, "a pipeline within an ensemble is explained behind its preprocessing"),
+    Rule(OwnValues, _library, "trees that cannot be read are explained by their own library, or from predictions"),
+    Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
+)
+
+
+def describe_rules() -> list[dict[str, Any]]:
+    """Return the rule table as rows of structure, explainer and meaning, in the order in which it is read."""
+    return [
+        {"structure": rule.structure.__name__, "explainer": rule.engine.__name__.strip("_"), "meaning": rule.meaning}
+        for rule in RULES
+    ]

@@ -1,0 +1,135 @@
+"""Preprocessing given as a list of (columns, fitted transformer), the form that sklearn-pandas made common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import Table
+
+Positions = npt.NDArray[np.intp]
+"""Column positions."""
+
+
+class ColumnList:
+    """A transformer made of fitted transformers, each on its own columns, their outputs side by side.
+
+    Parameters
+    ----------
+    parts : sequence of (columns, transformer)
+        Columns by name or position, one or a list; the transformer may be None, which passes the columns through, or a
+        list of transformers applied one after the other.
+    names : sequence or None
+        Columns of the table that is transformed; None: those that the parts name.
+    n_columns : int, optional
+        Their number, for tables without names.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Any, Any]], names: Sequence[Any] | None = None, n_columns: int | None = None
+    ) -> None:
+        if not parts:
+            raise InvalidInputError(
+                "The 'transformations' list must hold at least one tuple (columns, fitted transformer)."
+            )
+        for part in parts:
+            if (
+                not isinstance(part, tuple)
+                or len(part) < 2
+                or not all(hasattr(s, "transform") for s in _steps(part[1]))
+            ):
+                raise InvalidInputError(
+                    "The 'transformations' list must hold tuples (columns, fitted transformer), where None in place of the "
+                    f"transformer passes columns through. Got {part!r}."
+                )
+        self._parts = [(part[0], _steps(part[1])) for part in parts]
+        if names is None and n_columns is None:
+            names = list(dict.fromkeys(name for columns, _ in self._parts for name in _listed(columns)))
+        self.feature_names_in_ = None if names is None else np.asarray(names, dtype=object)
+        self.n_features_in_ = len(names) if names is not None else n_columns
+        known = () if names is None else tuple(names)
+        unknown = [
+            one for columns, _ in self._parts for one in _listed(columns) if isinstance(one, str) and one not in known
+        ]
+        if unknown:
+            raise InvalidInputError(f"The 'transformations' name columns that the data lacks: {unknown[:5]}.")
+
+    def transform(self, table: Any) -> Any:
+        """Return the outputs of all parts side by side."""
+        blocks = []
+        for columns, steps in self._parts:
+            block = _choose(table, columns)
+            for step in steps:
+                try:
+                    block = step.transform(block)
+                except (ValueError, TypeError) as error:  # scikit-learn's NotFittedError is a ValueError
+                    raise InvalidInputError(
+                        f"{type(step).__name__} for {columns!r} in the 'transformations' cannot transform its columns: {error} "
+                        "Pass it fitted; the name of a column gives it a Series, a list of names a frame."
+                    ) from error
+            blocks.append(block if sparse.issparse(block) else np.asarray(block).reshape(table.shape[0], -1))
+        if any(sparse.issparse(block) for block in blocks):
+            return sparse.hstack(blocks, format="csr")
+        return np.hstack(blocks)
+
+    def parts(self) -> list[tuple[Positions, list[Any]]]:
+        """Return the positions of each part's columns, and its transformers in the order in which they are applied."""
+        names = () if self.feature_names_in_ is None else self.feature_names_in_
+        by_name = {name: position for position, name in enumerate(names)}
+        return [(positions_of(columns, by_name, self.n_features_in_ or 0), steps) for columns, steps in self._parts]
+
+
+def as_transformer(given: Any, examples: Table) -> Any:
+    """Return the 'transformations' of a user as one transformer of tables with the columns of `examples`.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no transformer, or no list of columns and transformers.
+    """
+    if isinstance(given, list | tuple):
+        return ColumnList(given, examples.data.columns if examples.is_frame else None, examples.n_columns)
+    if not hasattr(given, "transform"):
+        raise InvalidInputError(
+            "The 'transformations' parameter must be a fitted transformer, or a list of tuples (columns, fitted transformer). "
+            f"Got {given!r}."
+        )
+    return given
+
+
+def positions_of(columns: Any, by_name: dict[Any, int], n_inputs: int) -> Positions:
+    """Return the positions of columns given as scikit-learn takes them: name, names, positions, slice or mask."""
+    if isinstance(columns, slice):
+        if isinstance(columns.start, str) or isinstance(columns.stop, str):
+            first = 0 if columns.start is None else by_name[columns.start]
+            last = n_inputs - 1 if columns.stop is None else by_name[columns.stop]
+            return np.arange(first, last + 1)
+        return np.arange(n_inputs)[columns]
+    listed = _listed(columns)
+    if listed and all(isinstance(one, bool | np.bool_) for one in listed):
+        return np.flatnonzero(listed)
+    found = [by_name[one] if isinstance(one, str) else int(one) for one in listed]
+    return np.array([one + n_inputs if one < 0 else one for one in found], dtype=np.intp)
+
+
+def _listed(columns: Any) -> list[Any]:
+    return [columns] if np.isscalar(columns) else list(columns)
+
+
+def _steps(transformer: Any) -> list[Any]:
+    if transformer is None:
+        return []
+    return list(transformer) if isinstance(transformer, list | tuple) else [transformer]
+
+
+def _choose(table: Any, columns: Any) -> Any:
+    if isinstance(table, pd.DataFrame):
+        by_position = not isinstance(columns, str) and not any(isinstance(one, str) for one in np.atleast_1d(columns))
+        return table.iloc[:, columns] if by_position else table[columns]
+    return table[:, np.atleast_1d(columns)]

@@ -1,0 +1,71 @@
+"""Raw or engineered columns: from a described model to the one whose columns are explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, Predict, Prepared, Structure
+
+FEATURE_SPACES = ("engineered", "raw")
+
+
+def in_feature_space(model: FittedModel, feature_space: str, allow_all_transformations: bool = True) -> FittedModel:
+    """Return the model seen over raw or engineered columns.
+
+    Where each engineered column comes of one raw column, raw columns are players over the engineered ones: taking a raw
+    column from another row and preprocessing it is the same as taking all of its engineered columns. Where the
+    preprocessing mixes columns, raw columns are masked before it.
+    """
+    if feature_space not in FEATURE_SPACES:
+        raise InvalidInputError(
+            f"The 'feature_space' parameter must be one of {FEATURE_SPACES}. Got {feature_space!r}."
+        )
+    if feature_space == "engineered" or model.preprocessing is None:
+        return model
+    if model.feature_map is not None:
+        return model
+    if not allow_all_transformations:
+        raise InvalidInputError(
+            f"Raw columns cannot be told apart after the preprocessing: {model.mixes}. allow_all_transformations=True masks "
+            "the raw columns before it instead, and explains the whole from its predictions."
+        )
+    return over_raw(model)
+
+
+def over_raw(model: FittedModel) -> FittedModel:
+    """Return the model as one of the raw table, whose preprocessing is a part of it: as a member of an ensemble has it."""
+    if model.preprocessing is None:
+        return model
+    structure: Structure = Prepared(model)
+    if isinstance(model.structure, Opaque):
+        structure = Opaque(model.structure.why)
+    elif model.feature_map is None:
+        structure = Opaque(f"its preprocessing mixes raw columns ({model.mixes})")
+    return replace(
+        model,
+        outputs={space: _after(model.transform, predict) for space, predict in model.outputs.items()},
+        structure=structure,
+        feature_names=model.raw_names,
+        n_features=model.n_raw,
+        preprocessing=None,
+        feature_map=None,
+    )
+
+
+def raw_players(model: FittedModel) -> tuple[npt.NDArray[np.intp] | None, int | None]:
+    """Return the raw column of each engineered one and the number of raw columns, or None twice where they are the same."""
+    if model.feature_map is None:
+        return None, None
+    return model.feature_map.parent, len(model.feature_map.raw_names)
+
+
+def _after(transform: Any, predict: Predict) -> Predict:
+    def predict_raw(table: Any) -> Matrix:
+        return predict(transform(table))
+
+    return predict_raw

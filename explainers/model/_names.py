@@ -1,0 +1,129 @@
+"""What features and classes are called: by the caller, by the table, or by the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.tables._table import Table, nearest
+
+
+def feature_names(
+    features: Sequence[str] | None, model: FittedModel, background: Table | None, n_inputs: int | None, *, raw: bool
+) -> tuple[str, ...] | None:
+    """Return the names of the features explained, in the order of their columns; None where there are none.
+
+    Parameters
+    ----------
+    features : sequence of str or None
+        The caller's names.
+    model : FittedModel
+    background : Table or None
+        In the model's engineered format.
+    n_inputs : int or None
+        Number of columns of the table that the caller passes.
+    raw : bool
+        Whether raw columns are explained.
+
+    Raises
+    ------
+    InvalidInputError
+        If the caller's names are of another number, no list, or not distinct.
+    """
+    names = given_names(features)
+    feature_map = model.feature_map
+    if raw and feature_map is not None:
+        known: tuple[str, ...] | None = feature_map.raw_names
+        n_features = len(feature_map.raw_names)
+    else:
+        n_features = background.n_columns if background is not None else model.n_features or 0
+        known = (None if background is None else background.names) or model.feature_names
+    if names is None:
+        return known
+    if known is not None and set(names) == set(known):
+        return known  # in the order of the columns, which preprocessing may have changed
+    if len(names) == n_inputs and model.preprocessing is not None and not raw:
+        return known  # names of raw columns, while engineered ones are explained
+    if len(names) == n_features:
+        return names
+    raise InvalidInputError(
+        f"The 'features' parameter must name {n_features} features. Got {len(names)}: {list(names[:5])}."
+    )
+
+
+def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
+    """Return the caller's class names, or the model's.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are names for a regression, or of another number.
+    """
+    if classes is None:
+        return model.classes
+    if model.classes is None:
+        raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
+    if len(classes) != len(model.classes):
+        raise InvalidInputError(
+            f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "
+            f"{len(model.classes)}). Got {len(classes)}: {list(classes)}."
+        )
+    return tuple(classes)
+
+
+def input_names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:
+    """Return the names of the columns that the caller passes: the table's, the caller's, or those the model knows."""
+    names = given_names(features)
+    if table.names is not None or names is None:
+        return table.names or model.input_names
+    if len(names) != table.n_columns:
+        raise InvalidInputError(
+            f"The 'features' parameter must name {table.n_columns} features. Got {len(names)}: {list(names[:5])}."
+        )
+    return names
+
+
+def given_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the caller's names of features as strings.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no list, or not distinct.
+    """
+    if features is None:
+        return None
+    if isinstance(features, str) or not np.iterable(features):
+        raise InvalidInputError(f"The 'features' parameter must be a list of names. Got {features!r}.")
+    names = tuple(map(str, features))
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InvalidInputError(
+            f"The 'features' parameter must name each feature once. Got {twice[0]!r} several times."
+        )
+    return names
+
+
+def find_column(column: Any, names: Sequence[str] | None, n_columns: int, parameter: str) -> int:
+    """Return the position of a column given by name or position; a number that is a column's name is that column.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such column.
+    """
+    known = list(names or ())
+    if str(column) in known:
+        return known.index(str(column))
+    if isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < n_columns:
+        return int(column)
+    guess = nearest(str(column), known)
+    raise InvalidInputError(
+        f"The '{parameter}' parameter must name features, or their positions from 0 to {n_columns - 1}. Got {column!r}."
+        + (f" Did you mean {guess!r}?" if guess else "")
+    )

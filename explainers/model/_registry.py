@@ -1,0 +1,124 @@
+"""`describe`: from any fitted object to a `FittedModel`, through a table of type names."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automl_explain.explainers.model._fitted_model import FittedModel
+
+OUTPUTS = ("predict", "predict_proba", "decision_function")
+"""Methods that say what a model predicts."""
+ENTRY_POINT_GROUP = "automl_explain.models"
+
+_readers: dict[str, str] = {}
+
+
+def register(type_name: str, reader: str) -> None:
+    """Name the reader of a type.
+
+    Parameters
+    ----------
+    type_name : str
+        Dotted name of the class: ``module.Class``, or ``package.Class`` with the top-level package alone, since
+        libraries move classes between private modules.
+    reader : str
+        ``"module:function"`` of a function from the fitted object to a `FittedModel`, imported when first needed.
+
+    Examples
+    --------
+    >>> from automl_explain.explainers import register
+    >>> register("mylibrary.MyForest", "mylibrary.explain:describe")
+    """
+    _readers[type_name] = reader
+
+
+def register_all(readers: Mapping[str, str]) -> None:
+    """Name the readers of many types at once, as `register` does for one."""
+    _readers.update(readers)
+
+
+def describe(model: Any, examples: Any = None) -> FittedModel:
+    """Describe a fitted model.
+
+    The classes along the model's method resolution order are looked up by name, nearest first, so that no library is
+    imported to test for its types.
+
+    Parameters
+    ----------
+    model : object
+        A fitted estimator, pipeline, search or booster, a predict function, or a `FittedModel` already.
+    examples : table, optional
+        Rows as the model takes them; a plain predict function is tried on some of them to learn its outputs.
+
+    Returns
+    -------
+    FittedModel
+
+    Raises
+    ------
+    UnsupportedModelError
+        If nothing can be predicted with the object.
+    NotFittedError
+        If the model was never fitted.
+    """
+    from automl_explain.explainers._errors import UnsupportedModelError
+    from automl_explain.explainers.model._fitted_model import FittedModel
+    from automl_explain.explainers.model._predict_function import describe_function, is_predict_function
+
+    if isinstance(model, FittedModel):
+        return model
+    if isinstance(model, type):
+        raise UnsupportedModelError(f"Cannot explain the class {model.__name__}: pass a fitted instance of it.")
+    if is_predict_function(model):
+        return describe_function(model, examples)
+    for cls in type(model).__mro__:
+        for name in _names_of(cls):
+            for readers in (_readers, _third_party()):
+                if name in readers and not _has_other_outputs(model, cls):
+                    reader: Callable[[Any], FittedModel] = load(readers[name])
+                    return reader(model)
+    raise UnsupportedModelError(
+        f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
+        "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
+    )
+
+
+def class_names(thing: Any) -> Iterator[str]:
+    """Yield the names under which a table may list an object's class, then its base classes, nearest first."""
+    for cls in type(thing).__mro__:
+        yield from _names_of(cls)
+
+
+def package_of(thing: Any, methods: tuple[str, ...]) -> str | None:
+    """Return the top-level package of the class that defines the first found of an object's methods; None if none does."""
+    for cls in type(thing).__mro__:
+        if any(method in vars(cls) for method in methods):
+            return cls.__module__.partition(".")[0]
+    return None
+
+
+def _names_of(cls: type) -> Iterator[str]:
+    yield f"{cls.__module__}.{cls.__qualname__}"
+    yield f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+
+
+def _has_other_outputs(model: Any, base: type) -> bool:
+    """Whether a class of another package redefines what a listed base class predicts: of it, the listing says nothing."""
+    known = base.__module__.partition(".")[0], __name__.partition(".")[0], None
+    return base is not object and package_of(model, OUTPUTS) not in known
+
+
+def load(target: str) -> Any:
+    """Import what ``"module:name"`` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def _third_party() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}

@@ -1,0 +1,1 @@
+"""PFIExplainer: how much worse a model scores when a column is shuffled."""

@@ -1,0 +1,1 @@
+"""MimicExplainer: an interpretable model trained on the predictions of another."""

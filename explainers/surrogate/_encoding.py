@@ -1,0 +1,163 @@
+"""From tables to the matrices that surrogate models read.
+
+`Encoding` makes numbers of a table, cell by cell: categories become codes. `Standardized` makes of that the columns that
+linear models need: centred and scaled, a column per category, and missing cells marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import Table, column_codes
+
+Matrix: TypeAlias = Any
+"""(n, f) float64: an ndarray in which NaN is a missing cell, or a csr matrix."""
+Categories: TypeAlias = Mapping[int, int]
+"""Number of categories of each column that holds codes 0, 1, ... of categories."""
+
+MOST_CATEGORIES = 255
+"""Categories of a column that get a column each; rarer ones share the rest's."""
+
+
+class Encoding:
+    """Cells as float64: numbers as they are, dates as nanoseconds, categories and text as codes, missing cells as NaN.
+
+    Parameters
+    ----------
+    table : Table
+        Rows whose categories are learnt; a value not among them is encoded as missing.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._labels = table.names or tuple(map(str, range(table.n_columns)))
+        self._known: dict[int, pd.Index] = {}
+        for j, series in _columns(table):
+            if isinstance(series.dtype, pd.CategoricalDtype):
+                self._known[j] = series.cat.categories
+            elif not _is_number(series):
+                self._known[j] = pd.Index(series.dropna().unique())
+
+    @property
+    def categories(self) -> Categories:
+        """Number of categories of each column that holds them."""
+        return {j: len(known) for j, known in self._known.items()}
+
+    def matrix(self, table: Table) -> Matrix:
+        """Return the table's cells, (n, f) float64; a csr matrix stays one.
+
+        Raises
+        ------
+        InvalidInputError
+            If a column that held numbers holds something else.
+        """
+        if table.is_sparse:
+            return sparse.csr_matrix(table.data, dtype=np.float64)  # csr arrays are unknown to LightGBM
+        if isinstance(table.data, np.ndarray) and table.data.dtype.kind in "biuf" and not self._known:
+            return np.asarray(table.data, dtype=np.float64)
+        matrix = np.empty((len(table), table.n_columns))
+        for j, series in _columns(table):
+            matrix[:, j] = self._codes(j, series) if j in self._known else self._numbers(j, series)
+        return matrix
+
+    def _codes(self, j: int, series: pd.Series) -> npt.NDArray[np.float64]:
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            # A missing value has the code -1, which finds the -1 at the end.
+            codes = np.append(self._known[j].get_indexer(series.cat.categories), -1)[series.cat.codes]
+        else:
+            codes = self._known[j].get_indexer(pd.Index(series))
+        return np.where(codes < 0, np.nan, codes)
+
+    def _numbers(self, j: int, series: pd.Series) -> npt.NDArray[np.float64]:
+        if _is_number(series):
+            return column_codes(series)
+        if series.isna().all():
+            return np.full(len(series), np.nan)
+        raise InvalidInputError(
+            f"Column {self._labels[j]!r} must hold numbers, as in the initialization examples. "
+            f"Got {series.dropna().iloc[0]!r}."
+        )
+
+
+def _columns(table: Table) -> Any:
+    """Yield each column that is not plain numbers from the start, with its position."""
+    if table.is_frame:
+        yield from ((j, table.data.iloc[:, j]) for j in range(table.n_columns))
+    elif not table.is_sparse:
+        yield from ((j, pd.Series(table.data[:, j]).infer_objects()) for j in range(table.n_columns))
+
+
+def _is_number(series: pd.Series) -> bool:
+    types = pd.api.types
+    return not isinstance(series.dtype, pd.CategoricalDtype) and (
+        types.is_numeric_dtype(series.dtype)
+        or types.is_datetime64_any_dtype(series.dtype)
+        or types.is_timedelta64_dtype(series.dtype)
+    )
+
+
+class Standardized:
+    """Columns of mean 0 and standard deviation 1, one per category, and one per column with missing cells.
+
+    A missing number is the mean, and marked in a column of its own; a missing or rare category is in none of the columns
+    of its categories. A csr matrix stays sparse: its columns are not centred, and are divided by their largest absolute
+    value, since a division by their standard deviation would blow up rare ones.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n, f)
+        Rows as `Encoding.matrix` gives them.
+    categories : mapping of int to int
+        Columns of codes, and the number of codes.
+
+    Attributes
+    ----------
+    parents : ndarray of int
+        The column of `X` that each new column comes of.
+    """
+
+    def __init__(self, X: Matrix, categories: Categories) -> None:
+        if sparse.issparse(X):
+            if not np.isfinite(X.data).all():
+                raise InvalidInputError("A linear surrogate needs a sparse table without NaN or infinite numbers.")
+            self._scale = _positive(np.abs(X).max(axis=0).toarray().ravel())
+            self.parents = np.arange(X.shape[1])
+            return
+        coded = set(categories)
+        self._numeric = np.array([j for j in range(X.shape[1]) if j not in coded], dtype=np.intp)
+        numbers = X[:, self._numeric]
+        missing = np.isnan(numbers)
+        count = np.maximum((~missing).sum(axis=0), 1)
+        self._mean = np.where(missing, 0.0, numbers).sum(axis=0) / count
+        spread = np.where(missing, 0.0, numbers - self._mean)
+        self._scale = _positive(np.sqrt((spread**2).sum(axis=0) / count))
+        self._marked = np.flatnonzero(missing.any(axis=0))
+        self._codes = [(j, _frequent(X[:, j], n)) for j, n in sorted(categories.items())]
+        parts = [self._numeric, self._numeric[self._marked]]
+        self.parents = np.concatenate([*parts, *(np.full(len(codes), j) for j, codes in self._codes)]).astype(np.intp)
+
+    def transform(self, X: Matrix) -> Matrix:
+        """Return the new columns, (n, len(parents))."""
+        if sparse.issparse(X):
+            return sparse.csr_matrix(X @ sparse.diags_array(1.0 / self._scale))
+        numbers = X[:, self._numeric]
+        missing = np.isnan(numbers)
+        scaled = np.where(missing, 0.0, (numbers - self._mean) / self._scale)
+        one_hot = (X[:, [j]] == codes for j, codes in self._codes)
+        return np.hstack([scaled, missing[:, self._marked], *one_hot]).astype(np.float64, copy=False)
+
+
+def _positive(scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _frequent(codes: npt.NDArray[np.float64], n_codes: int) -> npt.NDArray[np.intp]:
+    counts = np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=n_codes)
+    order = np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]
+    return np.sort(order[counts[order] > 0])

@@ -1,0 +1,347 @@
+"""`MimicExplainer`: explains a model by a surrogate that is trained to imitate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._fidelity import Fidelity, measure_fidelity
+from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._rules import build_engine
+from automl_explain.explainers.model._fitted_model import FittedModel, Linear
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
+from automl_explain.explainers.surrogate._encoding import Encoding
+from automl_explain.explainers.surrogate._models import ExplainableModel
+from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+Outputs = npt.NDArray[np.float64]
+
+HELD_OUT = 0.2
+"""Share of the initialization examples that is kept from training, to measure fidelity on."""
+MOST_HELD_OUT = 2000
+"""Rows kept from training at most: enough to know an agreement to about one percent."""
+FEWEST_ROWS = 10
+"""Initialization examples below which none are kept from training."""
+
+
+class MimicExplainer(TabularExplainer):
+    """Explains a model by a surrogate: an interpretable model that is trained on what it predicts.
+
+    The surrogate is a regression on the model's probabilities, one output per class, or on its response. The values are
+    the surrogate's own Shapley values over the initialization examples, exact for the four surrogates of the library.
+    How well it imitates the model on rows that it was not trained on stands in `fidelity`, here and in every explanation.
+
+    Parameters
+    ----------
+    model : object
+        The teacher: a fitted estimator, Pipeline, search, booster, or a function from a table to predictions.
+    initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
+        Rows that the surrogate learns from, as the model takes them; no labels are needed. They also are the background.
+    explainable_model : class
+        `LGBMExplainableModel`, `LinearExplainableModel`, `SGDExplainableModel`, `DecisionTreeExplainableModel`, or a
+        subclass of `ExplainableModel`.
+    augment_data : bool, default True
+        Where columns outnumber rows, train on further rows as well, drawn between neighbouring ones.
+    max_num_of_augmentations : int, default 10
+        Rows drawn at most, as a multiple of the initialization examples.
+    explainable_model_args : mapping, optional
+        Parameters of the surrogate, such as ``{"num_leaves": 63}``.
+    features, classes, feature_space, transformations, allow_all_transformations, random_state, n_jobs, progress
+        As in `TabularExplainer`.
+    explain_subset, model_task
+        As in `TabularExplainer`.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Outputs of the model that are imitated, and the unit of the values. "auto": probabilities where there are any.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If nothing can be predicted with the model.
+    InvalidInputError
+        If a table or parameter does not fit the model or the surrogate.
+
+    References
+    ----------
+    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", arXiv:1503.02531.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from automl_explain import LGBMExplainableModel, MimicExplainer
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = SVC(gamma=0.001, C=100).fit(X, y)
+    >>> explainer = MimicExplainer(model, X, LGBMExplainableModel, classes=["setosa", "versicolor", "virginica"])
+    >>> explainer.fidelity.n_rows, explainer.fidelity.held_out
+    (30, True)
+    >>> explanation = explainer.explain_global(X)
+    >>> explanation.get_ranked_global_names(top_k=1)
+    ['petal length (cm)']
+    """
+
+    fidelity: Fidelity
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any,
+        explainable_model: type[ExplainableModel],
+        *,
+        augment_data: bool = True,
+        max_num_of_augmentations: int = 10,
+        explainable_model_args: Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
+        classes: Sequence[Any] | None = None,
+        output: str = "auto",
+        feature_space: FeatureSpace | None = None,
+        transformations: Any = None,
+        allow_all_transformations: bool = False,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        progress: bool | None = None,
+        explain_subset: Sequence[Any] | None = None,
+        model_task: str | None = None,
+    ) -> None:
+        _check_class(explainable_model)
+        if isinstance(max_num_of_augmentations, bool) or not isinstance(max_num_of_augmentations, int | np.integer):
+            raise InvalidInputError(
+                f"The 'max_num_of_augmentations' parameter must be a whole number. Got {max_num_of_augmentations!r}."
+            )
+        self._draws_per_row = max(0, int(max_num_of_augmentations)) if augment_data else 0
+        self._surrogate = _construct(explainable_model, explainable_model_args or {}, random_state, n_jobs)
+        super().__init__(
+            model,
+            initialization_examples,
+            features=features,
+            classes=classes,
+            output=output,
+            feature_space=feature_space,
+            transformations=transformations,
+            allow_all_transformations=allow_all_transformations,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            progress=progress,
+            explain_subset=explain_subset,
+            model_task=model_task,
+        )
+
+    @property
+    def surrogate(self) -> ExplainableModel:
+        """The trained surrogate."""
+        return self._surrogate
+
+    @property
+    def method(self) -> str:
+        """How the values were made: "mimic"."""
+        return "mimic"
+
+    @property
+    def reason(self) -> str:
+        """Which surrogate imitates which model, and how it is explained."""
+        return (
+            f"{type(self._surrogate).__name__} imitates the {self.model.output_space} of {self._teacher.name}; of it: "
+            f"{self._engine.reason}"
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How well the surrogate imitates, what it was trained on, and what else a reader must know."""
+        return (f"fidelity: {self.fidelity}", self._trained_on, *self._engine.notes)
+
+    def explain_global(
+        self, X: Any = None, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
+        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw), optional
+            Rows as the model takes them; default: the initialization examples. Values mean the same either way.
+        sampling_policy, include_local, batch_size
+            As in `TabularExplainer.explain_global`. Values of rows are dense: with thousands of columns, explain with
+            ``include_local=False``.
+
+        Returns
+        -------
+        Explanation
+        """
+        return super().explain_global(
+            self._like if X is None else X,
+            sampling_policy=sampling_policy,
+            include_local=include_local,
+            batch_size=batch_size,
+        )
+
+    def _in_space(self, model: FittedModel, output: str, raw: Table | None) -> FittedModel:
+        imitated = "probability" if output == "auto" and "probability" in model.outputs else output
+        return super()._in_space(model, imitated, raw)
+
+    def _build(self, question: Question) -> Engine:
+        assert question.background is not None
+        self._teacher = question.model
+        if question.weights is not None:
+            raise InvalidInputError(
+                "MimicExplainer learns from rows that count alike, and initialization_examples has weights of its own. Pass "
+                "the rows before they were summarised."
+            )
+        if question.background.is_sparse and not self._surrogate.takes_sparse:
+            raise InvalidInputError(
+                f"{type(self._surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that does, "
+                "such as LinearExplainableModel."
+            )
+        encoding = Encoding(question.background)
+        with progress_bar(3, "training the surrogate", question.settings.progress) as advance:
+            lesson = _prepare(question, self._draws_per_row)
+            advance(1)
+            self._surrogate.fit(encoding.matrix(lesson.rows), lesson.taught, encoding.categories)
+            advance(1)
+            self.model = _described(self._teacher, self._surrogate, encoding, lesson.mirrored)
+            self.fidelity = lesson.fidelity_of(self.model)
+            advance(1)
+        self._trained_on = lesson.summary
+        return build_engine(_over_columns(question, self.model, self._surrogate))
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What a surrogate is taught, and what it is asked afterwards.
+
+    Parameters
+    ----------
+    rows : Table
+        Rows to learn from.
+    taught : ndarray of shape (len(rows), K)
+        What the teacher says of them; only the second class's where `mirrored`.
+    test : Table
+        Rows to be asked about, and `answers` the teacher's outputs for them, (n, C).
+    held_out : bool
+        Whether these are not among the rows to learn from.
+    mirrored : bool
+        Whether the first class's output follows from the second's.
+    summary : str
+        What was learnt from, in words.
+    """
+
+    rows: Table
+    taught: Outputs
+    test: Table
+    answers: Outputs
+    held_out: bool
+    mirrored: bool
+    summary: str
+
+    def fidelity_of(self, surrogate: FittedModel) -> Fidelity:
+        outputs = predict_finite(surrogate, self.test.data)
+        return measure_fidelity(self.answers, outputs, surrogate.output_space, self.held_out)
+
+
+def _prepare(question: Question, draws_per_row: int) -> _Lesson:
+    """Divide the background into rows to learn from and rows to be asked about, and let the teacher answer all of them."""
+    teacher, background, seed = question.model, question.background, question.settings.random_state
+    assert background is not None
+    learn, test = _divide(len(background), seed)
+    answers = predict_finite(teacher, background.data)
+    rows, taught = background.take(learn), answers[learn]
+    summary = f"the surrogate learnt from {len(rows)} rows"
+    missing = background.n_columns - len(rows)
+    n_drawn = min(draws_per_row * len(rows), missing) if len(rows) > 1 else 0
+    if n_drawn > 0:
+        drawn = draw_between_neighbours(rows, n_drawn, seed)
+        rows, taught = rows.stack(drawn), np.vstack([taught, predict_finite(teacher, drawn.data)])
+        summary += f" and {n_drawn} drawn between neighbouring ones"
+    mirrored = _is_mirrored(answers, teacher)
+    return _Lesson(
+        rows,
+        taught[:, 1:] if mirrored else taught,
+        background.take(test),
+        answers[test],
+        len(learn) < len(background),
+        mirrored,
+        summary,
+    )
+
+
+def _divide(n_rows: int, random_state: int) -> tuple[Rows, Rows]:
+    """Return rows to learn from and rows to be asked about; all of them twice where there are too few to divide."""
+    if n_rows < FEWEST_ROWS:
+        return np.arange(n_rows), np.arange(n_rows)
+    order = np.random.default_rng(random_state).permutation(n_rows)
+    n_held = min(int(HELD_OUT * n_rows), MOST_HELD_OUT)
+    return np.sort(order[n_held:]), np.sort(order[:n_held])
+
+
+def _is_mirrored(outputs: Outputs, model: FittedModel) -> bool:
+    """Whether of two classes' outputs the first is the complement (probabilities) or the negative of the second."""
+    whole = 1.0 if model.output_space == "probability" else 0.0
+    return outputs.shape[1] == 2 and bool(np.allclose(outputs.sum(axis=1), whole, rtol=0, atol=1e-6))
+
+
+def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Encoding, mirrored: bool) -> FittedModel:
+    """Describe the surrogate as a model of the tables that its teacher takes."""
+
+    def read(table: Any) -> Any:
+        return encoding.matrix(Table(table))
+
+    def predict(table: Any) -> Outputs:
+        outputs = np.asarray(surrogate.predict(read(table)), dtype=np.float64)
+        outputs = outputs.reshape(table.shape[0], -1)
+        if not mirrored:
+            return outputs
+        first = 1.0 - outputs if teacher.output_space == "probability" else -outputs
+        return np.hstack([first, outputs])
+
+    return replace(
+        teacher,
+        outputs={teacher.output_space: predict},
+        structure=surrogate.structure(),
+        encode=lambda table: surrogate.encode(read(table)),
+        name=type(surrogate).__name__,
+    )
+
+
+def _over_columns(question: Question, model: FittedModel, surrogate: ExplainableModel) -> Question:
+    """The question about the surrogate, whose structure may read several columns for one of the table's, or none."""
+    columns = surrogate.columns
+    if columns is None or not isinstance(model.structure, Trees | Linear):
+        return replace(question, model=model)
+    assert question.background is not None
+    if question.players is None:
+        return replace(question, model=model, players=columns, n_players=question.background.n_columns)
+    return replace(question, model=model, players=question.players[columns])
+
+
+def _check_class(explainable_model: Any) -> None:
+    if isinstance(explainable_model, type) and issubclass(explainable_model, ExplainableModel):
+        return
+    if isinstance(explainable_model, ExplainableModel):
+        name = type(explainable_model).__name__
+        raise InvalidInputError(
+            f"The 'explainable_model' parameter must be a class, which MimicExplainer trains an instance of. Got an instance: "
+            f"pass {name}, and its parameters as explainable_model_args."
+        )
+    raise InvalidInputError(
+        "The 'explainable_model' parameter must be LGBMExplainableModel, LinearExplainableModel, SGDExplainableModel, "
+        f"DecisionTreeExplainableModel or another subclass of ExplainableModel. Got {explainable_model!r}."
+    )
+
+
+def _construct(
+    explainable_model: type[ExplainableModel], args: Mapping[str, Any], random_state: int, n_jobs: int | None
+) -> ExplainableModel:
+    try:
+        return explainable_model(**{"random_state": random_state, "n_jobs": n_jobs, **args})
+    except TypeError as error:
+        raise InvalidInputError(
+            f"The 'explainable_model_args' parameter must hold parameters of {explainable_model.__name__}. "
+            f"Got {dict(args)}: {error}."
+        ) from error

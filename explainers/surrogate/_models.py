@@ -1,0 +1,378 @@
+"""The models that a `MimicExplainer` trains to imitate another: four of them, and what one's own must have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.linear_model import Ridge, SGDRegressor
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils import check_random_state
+
+from automl_explain.explainers.model._fitted_model import Linear, Opaque, Structure
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.surrogate._encoding import Categories, Matrix, Standardized
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+Outputs: TypeAlias = npt.NDArray[np.float64]
+"""(n, K): the teacher's outputs; of two classes only the second's."""
+SMALL = 100_000
+"""Cells below which LightGBM runs on one thread unless told otherwise."""
+
+
+class ExplainableModel(ABC):
+    """A surrogate: a regression of several outputs that can be looked into.
+
+    A surrogate of one's own is a subclass with `fit` and `predict`. With `structure` it is explained exactly, without
+    from its predictions.
+
+    Parameters
+    ----------
+    random_state : int, default 0
+        Seed of whatever is random in training.
+    n_jobs : int, optional
+        Threads to train with; default: all cores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.svm import SVR
+    >>> from automl_explain import ExplainableModel, Linear, MimicExplainer
+    >>> class LeastSquares(ExplainableModel):
+    ...     def fit(self, X, outputs, categories):
+    ...         self.coef = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), outputs)[0].T
+    ...         return self
+    ...     def predict(self, X):
+    ...         return X @ self.coef[:, :-1].T + self.coef[:, -1]
+    ...     def structure(self):
+    ...         return Linear(self.coef[:, :-1], self.coef[:, -1])
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> X = X[["age", "bmi", "s5"]]
+    >>> explainer = MimicExplainer(SVR(C=1000).fit(X, y), X, LeastSquares)
+    >>> explainer.explain_global(X).get_ranked_global_names()
+    ['bmi', 's5', 'age']
+    """
+
+    takes_sparse: ClassVar[bool] = False
+    """Whether `fit`, `predict` and `encode` take csr matrices."""
+    columns: npt.NDArray[np.intp] | None = None
+    """The column of `X` that each column of `encode(X)` comes of; None: they are the same."""
+
+    def __init__(self, *, random_state: int = 0, n_jobs: int | None = None) -> None:
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @abstractmethod
+    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> ExplainableModel:
+        """Learn to imitate.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows as float64; NaN is a missing cell.
+        outputs : ndarray of shape (n, K)
+            What the teacher says of them: probabilities, of two classes only the second's, or a response.
+        categories : mapping of int to int
+            Which columns of `X` hold the codes 0, 1, ... of categories, and how many codes there are.
+        """
+
+    @abstractmethod
+    def predict(self, X: Matrix) -> Outputs:
+        """Return the imitated outputs, (n, K)."""
+
+    def structure(self) -> Structure:
+        """Return how the outputs come of ``encode(X)``: `Trees` or `Linear`; by default nothing is known of it."""
+        return Opaque(f"nothing is known of the structure of {type(self).__name__}")
+
+    def encode(self, X: Matrix) -> Matrix:
+        """Return the matrix that `structure` reads, same rows; by default `X` itself."""
+        return X
+
+
+class LGBMExplainableModel(ExplainableModel):
+    """Gradient boosted trees of LightGBM, one regression per output. Categories and missing cells are split natively.
+
+    Parameters
+    ----------
+    random_state, n_jobs
+        As in `ExplainableModel`.
+    n_estimators : int, default 150
+        Trees per output.
+    num_leaves : int, default 31
+        Leaves of a tree.
+    learning_rate : float, default 0.1
+        Share of each tree that is added.
+    min_child_samples : int, default 5
+        Fewest rows in a leaf. The teacher's outputs have no noise, so that less smoothing is needed than of labels.
+    """
+
+    takes_sparse = True
+
+    def __init__(
+        self,
+        *,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        n_estimators: int = 150,
+        num_leaves: int = 31,
+        learning_rate: float = 0.1,
+        min_child_samples: int = 5,
+    ) -> None:
+        super().__init__(random_state=random_state, n_jobs=n_jobs)
+        self.n_estimators = n_estimators
+        self._parameters = {
+            "num_leaves": num_leaves,
+            "learning_rate": learning_rate,
+            "min_data_in_leaf": min_child_samples,
+            "seed": random_state,
+            "objective": "regression",
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> LGBMExplainableModel:
+        """Grow the trees; the bins of the columns are found once for all outputs."""
+        import lightgbm
+
+        parameters = {**self._parameters, "num_threads": self._threads(X)}
+        data = lightgbm.Dataset(X, outputs[:, 0], categorical_feature=sorted(categories), params=parameters)
+        self.boosters = []
+        for output in outputs.T:
+            data.construct().set_label(output)
+            self.boosters.append(lightgbm.train(parameters, data, self.n_estimators))
+        self._trees, self.columns = _compact(_side_by_side([_trees_of(booster) for booster in self.boosters]))
+        return self
+
+    def predict(self, X: Matrix) -> Outputs:
+        """Return the sums of the trees."""
+        return np.column_stack([booster.predict(X, num_threads=self._threads(X)) for booster in self.boosters])
+
+    def structure(self) -> Structure:
+        """Return the trees of all outputs."""
+        return self._trees
+
+    def encode(self, X: Matrix) -> Matrix:
+        """Return the columns that the trees test."""
+        return _dense(X[:, self.columns])
+
+    def _threads(self, X: Matrix) -> int:
+        """Threads for a matrix: a small one is done before others have started. 0 is all cores."""
+        return self.n_jobs or int(X.shape[0] * X.shape[1] < SMALL)
+
+
+class DecisionTreeExplainableModel(ExplainableModel):
+    """A single decision tree per output, of scikit-learn.
+
+    Categories are split in the order of their mean output, which finds the best of all two-way groupings for one output.
+
+    Parameters
+    ----------
+    random_state, n_jobs
+        As in `ExplainableModel`.
+    max_depth : int, optional
+        Deepest path; default: as deep as the leaves allow.
+    max_leaf_nodes : int, optional
+        Most leaves; default 256.
+    min_samples_leaf : int, default 5
+        Fewest rows in a leaf.
+
+    References
+    ----------
+    Fisher, "On grouping for maximum homogeneity", 1958, doi:10.1080/01621459.1958.10501479.
+    """
+
+    takes_sparse = True
+
+    def __init__(
+        self,
+        *,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        max_depth: int | None = None,
+        max_leaf_nodes: int | None = 256,
+        min_samples_leaf: int = 5,
+    ) -> None:
+        super().__init__(random_state=random_state, n_jobs=n_jobs)
+        self._parameters = {
+            "max_depth": max_depth,
+            "max_leaf_nodes": max_leaf_nodes,
+            "min_samples_leaf": min_samples_leaf,
+            "random_state": random_state,
+        }
+
+    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> DecisionTreeExplainableModel:
+        """Grow a tree for each output."""
+        # For several outputs categories are ordered along the axis on which the outputs differ most.
+        centred = outputs - outputs.mean(axis=0)
+        score = centred @ np.linalg.svd(centred.T @ centred)[0][:, 0]
+        self._ranks = {j: _ranks(X[:, j], n, score) for j, n in categories.items()}
+        ordered = self._ordered(X)
+        self.trees = [DecisionTreeRegressor(**self._parameters).fit(ordered, output) for output in outputs.T]
+        self._trees, self.columns = _compact(_side_by_side([_trees_of(tree) for tree in self.trees]))
+        return self
+
+    def predict(self, X: Matrix) -> Outputs:
+        """Return the means of the leaves."""
+        ordered = self._ordered(X)
+        return np.column_stack([tree.predict(ordered) for tree in self.trees])
+
+    def structure(self) -> Structure:
+        """Return the trees of all outputs."""
+        return self._trees
+
+    def encode(self, X: Matrix) -> Matrix:
+        """Return the columns that the trees test, categories as their ranks."""
+        return _dense(self._ordered(X)[:, self.columns])
+
+    def _ordered(self, X: Matrix) -> Matrix:
+        if not self._ranks:
+            return X
+        ordered = X.copy()
+        for j, ranks in self._ranks.items():
+            known = ~np.isnan(X[:, j])
+            ordered[known, j] = ranks[X[known, j].astype(np.intp)]
+        return ordered
+
+
+class _LinearSurrogate(ExplainableModel):
+    """Outputs that are linear in standardized columns, a column per category."""
+
+    takes_sparse = True
+
+    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> ExplainableModel:
+        """Find the coefficients."""
+        self._standardized = Standardized(X, categories)
+        self.columns = self._standardized.parents
+        self.coef, self.intercept = self._solve(self.encode(X), outputs)
+        return self
+
+    @abstractmethod
+    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
+        """Return coefficients (K, f) and intercepts (K,) over standardized columns."""
+
+    def predict(self, X: Matrix) -> Outputs:
+        """Return the weighted sums."""
+        return np.asarray(self.encode(X) @ self.coef.T) + self.intercept
+
+    def structure(self) -> Structure:
+        """Return the coefficients over standardized columns."""
+        return Linear(self.coef, self.intercept)
+
+    def encode(self, X: Matrix) -> Matrix:
+        """Return the standardized columns."""
+        return self._standardized.transform(X)
+
+
+class LinearExplainableModel(_LinearSurrogate):
+    """Ridge regression over standardized columns, with a column per category.
+
+    Parameters
+    ----------
+    random_state, n_jobs
+        As in `ExplainableModel`.
+    alpha : float, default 1.0
+        Weight of the squared coefficients; columns are standardized, so that it counts as one more row.
+    """
+
+    def __init__(self, *, random_state: int = 0, n_jobs: int | None = None, alpha: float = 1.0) -> None:
+        super().__init__(random_state=random_state, n_jobs=n_jobs)
+        self.alpha = alpha
+
+    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
+        ridge = Ridge(alpha=self.alpha, random_state=self.random_state).fit(X, outputs)
+        return np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
+
+
+class SGDExplainableModel(_LinearSurrogate):
+    """Linear regression by stochastic gradient descent over standardized columns, with a column per category.
+
+    Parameters
+    ----------
+    random_state, n_jobs
+        As in `ExplainableModel`.
+    alpha : float, default 0.0001
+        Weight of the squared coefficients against the mean squared error.
+    max_iter : int, default 1000
+        Most passes over the rows.
+    """
+
+    def __init__(
+        self, *, random_state: int = 0, n_jobs: int | None = None, alpha: float = 1e-4, max_iter: int = 1000
+    ) -> None:
+        super().__init__(random_state=random_state, n_jobs=n_jobs)
+        self._parameters = {"alpha": alpha, "max_iter": max_iter, "tol": 1e-4, "average": True}
+
+    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
+        mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        # Long rows make steps that overshoot: the first step is kept below the reciprocal of their squared length.
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X**2).sum(axis=1)
+        eta0 = min(0.01, 0.5 / max(float(np.max(squares)), 1e-12))
+        streams = check_random_state(self.random_state).randint(2**31 - 1, size=outputs.shape[1])
+        models = [
+            SGDRegressor(**self._parameters, eta0=eta0, random_state=int(stream)).fit(X, output)
+            for stream, output in zip(streams, ((outputs - mean) / spread).T, strict=True)
+        ]
+        coef = np.vstack([model.coef_ for model in models]) * spread[:, None]
+        return coef, np.concatenate([model.intercept_ for model in models]) * spread + mean
+
+
+def _trees_of(model: Any) -> Trees:
+    structure = describe(model).structure
+    assert isinstance(structure, Trees)
+    return structure
+
+
+def _side_by_side(members: Sequence[Trees]) -> Trees:
+    """Return one ensemble with an output for each of several that have one."""
+    nodes = np.cumsum([0, *(len(member.left) for member in members)])
+    words = np.cumsum([0, *(len(member.categories) for member in members)])
+
+    def joined(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(member, name) for member in members])
+
+    def shifted(name: str, by: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+        parts = [getattr(member, name) for member in members]
+        moved = [np.where(part < 0, part, part + start) for part, start in zip(parts, by[:-1], strict=True)]
+        return np.concatenate(moved).astype(np.int32)
+
+    plain = ("feature", "threshold", "flags", "category_size", "categories", "cover", "values", "base")
+    same: dict[str, Any] = {name: joined(name) for name in plain}
+    return replace(
+        members[0],
+        **same,
+        roots=shifted("roots", nodes),
+        left=shifted("left", nodes),
+        right=shifted("right", nodes),
+        category_start=shifted("category_start", words),
+        output=np.repeat(np.arange(len(members), dtype=np.int32), [member.n_trees for member in members]),
+    )
+
+
+def _compact(trees: Trees) -> tuple[Trees, npt.NDArray[np.intp]]:
+    """Return the trees over the columns that they test alone, and which columns these are."""
+    used = np.unique(np.append(trees.feature[trees.feature >= 0], 0))  # a tree without splits reads one column
+    feature = np.where(trees.feature < 0, -1, np.searchsorted(used, trees.feature)).astype(np.int32)
+    return replace(trees, feature=feature, n_features=len(used)), used.astype(np.intp)
+
+
+def _ranks(codes: npt.NDArray[np.float64], n_codes: int, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the rank of each category by its mean score; one that no row has comes in the middle."""
+    known = ~np.isnan(codes)
+    own = codes[known].astype(np.intp)
+    count = np.bincount(own, minlength=n_codes)
+    mean = np.bincount(own, score[known], minlength=n_codes) / np.maximum(count, 1)
+    ranks = np.empty(n_codes)
+    ranks[np.argsort(np.where(count > 0, mean, score.mean()), kind="stable")] = np.arange(n_codes)
+    return ranks
+
+
+def _dense(X: Matrix) -> npt.NDArray[np.float64]:
+    return np.asarray(X.toarray() if sparse.issparse(X) else X)

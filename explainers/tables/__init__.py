@@ -1,0 +1,1 @@
+"""Tables as users give them, read once into one form."""

@@ -1,0 +1,309 @@
+"""`Table`: rows and named columns in whatever format the caller has them, read in one place.
+
+A model is always given rows in the format it was trained on, so a table keeps the caller's own data (ndarray,
+DataFrame or csr matrix) and only rows are ever taken or mixed; columns are never re-encoded on the way to a model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers.tables._formats import read_table
+
+Rows = npt.NDArray[np.intp]
+"""Row numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table in its own format.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n, f), DataFrame, or csr_matrix / csr_array
+        The rows as the model takes them.
+    names : tuple of str or None
+        Column names as text, where the data has them.
+    """
+
+    data: Any
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return int(self.data.shape[1])
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether the data is a DataFrame."""
+        return isinstance(self.data, pd.DataFrame)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the data is a sparse matrix."""
+        return bool(sparse.issparse(self.data))
+
+    def take(self, rows: Rows) -> Table:
+        """Return the given rows, in that order."""
+        data = self.data.iloc[rows] if self.is_frame else self.data[rows]
+        return Table(data, self.names)
+
+    def keep(self, columns: Rows) -> Table:
+        """Return the given columns, in that order."""
+        data = self.data.iloc[:, columns] if self.is_frame else self.data[:, columns]
+        return Table(data, None if self.names is None else tuple(self.names[j] for j in columns.tolist()))
+
+    def sample(self, n_rows: int, random_state: int) -> Table:
+        """Return at most `n_rows` rows drawn without replacement, in their original order."""
+        if len(self) <= n_rows:
+            return self
+        return self.take(draw_rows(len(self), n_rows, random_state))
+
+    def stack(self, below: Table) -> Table:
+        """Return these rows and those of a table of the same format and columns."""
+        if self.is_frame:
+            return Table(pd.concat(_one_vocabulary(self.data, below.data), ignore_index=True), self.names)
+        if self.is_sparse:
+            return Table(sparse.vstack([self.data, below.data], format="csr"))
+        return Table(np.vstack([self.data, below.data]), self.names)
+
+    def column(self, position: int) -> npt.NDArray[Any]:
+        """Return one column as an array; categories as their values."""
+        if self.is_frame:
+            series = self.data.iloc[:, position]
+            return np.asarray(series.astype(object) if isinstance(series.dtype, pd.CategoricalDtype) else series)
+        if self.is_sparse:
+            return np.asarray(self.data[:, [position]].todense()).ravel()
+        return np.asarray(self.data[:, position])
+
+    def codes(self) -> npt.NDArray[np.float64]:
+        """Return a float64 matrix in which equal cells of a column are equal numbers: numbers stay, the rest is coded."""
+        if self.is_sparse:
+            return np.asarray(self.data.todense(), dtype=np.float64)
+        if not self.is_frame:
+            if self.data.dtype.kind in "biuf":
+                return np.asarray(self.data, dtype=np.float64)
+            return np.column_stack([column_codes(pd.Series(self.data[:, j])) for j in range(self.n_columns)])
+        if not self.n_columns:
+            return np.empty((len(self), 0))
+        return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
+
+
+def check_seed(random_state: Any) -> None:
+    """Raise `InvalidInputError` unless a seed is a whole number of 0 or more."""
+    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if not whole or random_state < 0:
+        raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {random_state!r}.")
+
+
+def draw_rows(total: int, n_rows: int, random_state: int) -> Rows:
+    """Return at most `n_rows` row numbers below `total`, drawn without replacement, in their order."""
+    if total <= n_rows:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(random_state).choice(total, n_rows, replace=False))
+
+
+def as_table(data: Any, what: str = "X") -> Table:
+    """Read a user's table.
+
+    Parameters
+    ----------
+    data : ndarray, DataFrame, sparse matrix, polars or pyarrow table, nested list, or object with data and group_names
+        A 1-D array, or a Series, is one row. Frames of other libraries become pandas frames.
+    what : str
+        What the table is called in errors.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a table, or has no rows or columns.
+    """
+    if isinstance(data, Table):
+        return data
+    table = Table(*read_table(data, what))
+    if not table.n_columns or not len(table):
+        raise InvalidInputError(f"{what} must have rows and columns. Got shape {tuple(table.data.shape)}.")
+    return table
+
+
+def column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
+    """Return one column as float64: numbers stay, dates are nanoseconds, the rest is coded; missing cells are NaN."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy().astype(np.float64)
+    elif pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.is_timedelta64_dtype(series.dtype):
+        return np.where(series.isna().to_numpy(), np.nan, _nanoseconds(series))
+    elif pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_complex_dtype(series.dtype):
+        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    else:
+        codes = pd.factorize(series, sort=False)[0].astype(np.float64)
+    codes[codes < 0] = np.nan
+    return np.asarray(codes)
+
+
+def _nanoseconds(series: pd.Series) -> npt.NDArray[np.float64]:
+    zoned = isinstance(series.dtype, pd.DatetimeTZDtype)
+    times = (series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series).to_numpy()
+    return np.asarray(times.astype(f"{times.dtype.kind}8[ns]").astype(np.int64), dtype=np.float64)
+
+
+def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int | None, what: str) -> Table:
+    """Return the table with the columns `names`, in that order.
+
+    Columns are matched by name where both sides have names, else by number.
+
+    Raises
+    ------
+    ColumnMismatchError
+        If columns are missing, unknown, or of another number.
+    """
+    if names is not None and table.names is not None:
+        if tuple(names) == table.names:
+            return table
+        position = {_plain(name): j for j, name in enumerate(table.names)} | {n: j for j, n in enumerate(table.names)}
+        order = [position.get(name, position.get(_plain(name))) for name in names]
+        missing = [name for name, found in zip(names, order, strict=True) if found is None]
+        if missing:
+            raise ColumnMismatchError(_missing_columns(what, missing, names, table.names))
+        if order == list(range(table.n_columns)):
+            return table
+        data = table.data.iloc[:, order] if table.is_frame else table.data[:, order]
+        return Table(data, tuple(table.names[j] for j in order if j is not None))
+    expected = n_columns if names is None else len(names)
+    if expected is not None and table.n_columns != expected:
+        raise ColumnMismatchError(
+            f"{what} must have {expected} columns, as the training data had. Got {table.n_columns}."
+        )
+    return table
+
+
+def arrange(table: Table, names: Sequence[str] | None) -> Table:
+    """Return the table in the order of `names` where these are its own columns; else as it is.
+
+    Names given beside an array say what its columns are, so that a frame with these columns is not read by position.
+    """
+    if table.names is None or not np.iterable(names):
+        return table
+    wanted = tuple(map(str, names))
+    same = len(wanted) == table.n_columns and set(wanted) == set(table.names)
+    return check_same_columns(table, wanted, None, "X") if same else table
+
+
+def conform(table: Table, like: Table) -> Table:
+    """Return the table in the format of another with the same columns: frame or array, sparse or not, categories.
+
+    A row given as a Series, or a table read from a file, has lost the category types that the other one has.
+    """
+    if like.is_frame and not table.is_frame:
+        dense = table.data.toarray() if table.is_sparse else table.data
+        table = Table(pd.DataFrame(dense, columns=like.data.columns).infer_objects(), like.names)
+    elif not like.is_frame and table.is_frame:
+        table = Table(table.data.to_numpy(), like.names)
+    if like.is_sparse and not table.is_sparse:
+        return Table(sparse.csr_matrix(table.data))
+    if table.is_sparse and not like.is_sparse:
+        return Table(table.codes())
+    if not like.is_frame:
+        return table
+    changed = {
+        name: _with_new_values(wanted, table.data[name])
+        for name, wanted in zip(table.data.columns, like.data.dtypes, strict=True)
+        if isinstance(wanted, pd.CategoricalDtype) and not isinstance(table.data[name].dtype, pd.CategoricalDtype)
+    }
+    return Table(table.data.astype(changed), table.names) if changed else table
+
+
+def _with_new_values(dtype: pd.CategoricalDtype, series: pd.Series) -> pd.CategoricalDtype:
+    new = pd.Index(series.dropna().unique()).difference(dtype.categories, sort=False)
+    return pd.CategoricalDtype(dtype.categories.append(new) if len(new) else dtype.categories, ordered=dtype.ordered)
+
+
+def _plain(name: str) -> str:
+    """A column name as LightGBM keeps it, with underscores for blanks."""
+    return re.sub(r"\s", "_", name)
+
+
+def _missing_columns(what: str, missing: list[str], names: Sequence[str], present: Sequence[str]) -> str:
+    unknown = [name for name in present if name not in names]
+    message = f"{what} lacks {len(missing)} of the training data's columns: {missing[:5]}."
+    guess = next((close for name in unknown if (close := nearest(name, missing))), None)
+    if guess:
+        culprit = next(name for name in unknown if nearest(name, missing) == guess)
+        return f"{message} Column {culprit!r} is not in the training data. Did you mean {guess!r}?"
+    return f"{message} It has {len(present)}: {list(present[:8])}. Pass the same columns as in training."
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """Return the known name most like `name`, or None when none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+class Mixer:
+    """Rows whose cells come from two tables: some columns from an explained row, the rest from a background row.
+
+    Both tables are stacked once; a mixed table takes each column by row number, so that categories, dates and nullable
+    types arrive at the model exactly as they were.
+
+    Parameters
+    ----------
+    rows, background : Table
+        Tables of the same format and columns.
+    """
+
+    def __init__(self, rows: Table, background: Table) -> None:
+        self._n_rows = len(rows)
+        self._sparse = rows.is_sparse
+        stacked = rows.stack(background)
+        self._stacked = Table(stacked.codes()) if stacked.is_sparse else stacked
+        if rows.is_frame:
+            self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
+
+    def differences(self) -> npt.NDArray[np.bool_]:
+        """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
+        codes = self._stacked.codes()
+        mine, theirs = codes[: self._n_rows, None, :], codes[None, self._n_rows :, :]
+        return np.asarray(~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs))))
+
+    def mix(self, row: Rows, background: Rows, present: npt.NDArray[np.bool_]) -> Any:
+        """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
+
+        Parameters
+        ----------
+        row, background : ndarray of int, shape (m,)
+        present : ndarray of bool, shape (m, f)
+
+        Returns
+        -------
+        ndarray, DataFrame or csr_matrix with m rows, in the format of the tables
+        """
+        if not self._stacked.is_frame:
+            cells = self._stacked.data
+            mixed = np.where(present, cells[row], cells[background + self._n_rows])
+            return sparse.csr_matrix(mixed) if self._sparse else mixed
+        source = np.where(present, row[:, None], background[:, None] + self._n_rows)
+        frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
+        frame.columns = self._stacked.data.columns
+        return frame
+
+
+def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the category columns of two frames one dtype, the second's as far as it goes, so that stacking keeps them."""
+    changed = {}
+    for name, dtype in second.dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype) and first[name].dtype != dtype:
+            changed[name] = _with_new_values(dtype, first[name])
+    return (first.astype(changed), second.astype(changed)) if changed else (first, second)

@@ -1,0 +1,177 @@
+"""The one flat format in which every tree ensemble is explained, whatever library grew it.
+
+A split sends a row left when ``x <= threshold`` (numeric) or when the bit of category ``int(x)`` is set (categorical).
+Other libraries' rules are rewritten to this one when a model is read: ``x < t`` becomes ``x <= nextafter(t, -inf)``
+in the precision the library compares in, and ``float32`` says that inputs are rounded to that precision first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.compiled._jit import run_blocks
+from automl_explain.explainers.compiled._simd import LANES
+from automl_explain.explainers.trees._paths import add_outputs, as_matrix, find_leaves, read_router, read_rows
+
+MISSING_LEFT = 1
+"""Flag of a split: a missing value goes left (else right)."""
+NAN_IS_ZERO = 2
+"""Flag of a split: NaN is compared as 0.0 (LightGBM's missing type None)."""
+ZERO_IS_MISSING = 4
+"""Flag of a split: 0.0 counts as missing (LightGBM's zero_as_missing)."""
+UNSEEN_LEFT = 8
+"""Flag of a categorical split: a category outside the bit set's range goes left (else right)."""
+
+ZERO_THRESHOLD = float(np.float32(1e-35))
+"""Magnitude up to which LightGBM reads a number as zero: a float32 constant, slightly above 1e-35."""
+
+_TYPES: dict[str, Any] = {
+    "threshold": np.float64,
+    "flags": np.uint8,
+    "categories": np.uint32,
+    "cover": np.float64,
+    "values": np.float64,
+    "base": np.float64,
+}
+"""Types of the arrays of `Trees` that are not int32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """An ensemble of decision trees in one table of nodes; T trees, M nodes, K outputs, f features.
+
+    The output of a row is ``base + sum over trees of the reached leaf``: averages are divided into the leaves, learning
+    rates multiplied in.
+
+    Parameters
+    ----------
+    roots : ndarray of int32, shape (T,)
+        Node of each tree's root. The nodes of a tree are contiguous and in preorder (left child = node + 1).
+    left, right : ndarray of int32, shape (M,)
+        Children as node numbers of this table; -1 at a leaf.
+    feature : ndarray of int32, shape (M,)
+        Column tested; -1 at a leaf.
+    threshold : ndarray of float64, shape (M,)
+        A numeric split sends ``x <= threshold`` left.
+    flags : ndarray of uint8, shape (M,)
+        Bits MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING, UNSEEN_LEFT.
+    category_start, category_size : ndarray of int32, shape (M,)
+        First word and number of words of a categorical split's bit set in `categories`; -1 and 0 for a numeric split.
+    categories : ndarray of uint32, shape (W,)
+        Bit ``c % 32`` of word ``c // 32`` is set when category c goes left.
+    cover : ndarray of float64, shape (M,)
+        Training weight that reached each node, in the library's own measure.
+    values : ndarray of float64, shape (M, V)
+        Leaf outputs (0 at inner nodes): V = 1 with `output` saying the column, or V = K when each leaf holds all.
+    output : ndarray of int32, shape (T,)
+        Output column that a tree adds to, or -1 when its leaves hold all K outputs.
+    base : ndarray of float64, shape (K,)
+        Added to every row.
+    n_features : int
+        Columns of the matrix that the trees read.
+    float32 : bool, default False
+        The library rounds inputs to float32 before comparing.
+    allows_missing : bool, default True
+        False when the library has no rule for NaN: such rows are refused.
+    """
+
+    roots: npt.NDArray[np.int32]
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    feature: npt.NDArray[np.int32]
+    threshold: npt.NDArray[np.float64]
+    flags: npt.NDArray[np.uint8]
+    category_start: npt.NDArray[np.int32]
+    category_size: npt.NDArray[np.int32]
+    categories: npt.NDArray[np.uint32]
+    cover: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    output: npt.NDArray[np.int32]
+    base: npt.NDArray[np.float64]
+    n_features: int
+    float32: bool = False
+    allows_missing: bool = True
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return len(self.roots)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K."""
+        return len(self.base)
+
+    def for_kernels(self) -> Trees:
+        """Return the same trees in arrays of the very types named above, contiguous and writable.
+
+        Kernels are compiled once for those; any other layout would have them compiled again.
+        """
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if isinstance(array, np.ndarray):
+                required = np.require(array, _TYPES.get(field.name, np.int32), ["C", "W"])
+                if required is not array:
+                    changed[field.name] = required
+        return replace(self, **changed) if changed else self
+
+    def output_columns(self, column: int = 0) -> npt.NDArray[np.int32]:
+        """Return the output that each tree's leaf column `column` adds to."""
+        if self.values.shape[1] == self.n_outputs:
+            return np.full(self.n_trees, column, np.int32) if self.n_outputs > 1 else np.zeros(self.n_trees, np.int32)
+        return self.output
+
+    def predict(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
+        """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
+        matrix = as_matrix(self, X)
+        outputs = np.empty((len(matrix), self.n_outputs))
+        trees = self.for_kernels()
+        router = read_router(trees)
+        largest = int((router.ends - router.roots).max(initial=1))
+
+        def add(part: slice) -> int:
+            rows = read_rows(router, matrix[part])
+            sums = np.repeat(np.tile(self.base, rows.n_blocks), LANES)
+            space = np.empty(largest, np.uint64), np.empty(len(trees.left), np.int32)
+            add_outputs(router, rows, trees.values, trees.output, self.n_outputs, *space, sums)
+            by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, self.n_outputs)
+            outputs[part] = by_row[: rows.n_rows]
+            return rows.n_rows
+
+        run_blocks(add, _row_blocks(len(matrix)), n_jobs)
+        return outputs
+
+    def leaves(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.int32]:
+        """Return the node of the leaf that each row of `X` reaches in each tree, (n, T)."""
+        matrix = as_matrix(self, X)
+        leaves = np.empty((len(matrix), self.n_trees), np.int32)
+
+        router = read_router(self.for_kernels())
+
+        def find(rows: slice) -> int:
+            find_leaves(router, matrix[rows], leaves[rows])
+            return len(range(*rows.indices(len(matrix))))
+
+        run_blocks(find, _row_blocks(len(matrix)), n_jobs)
+        return leaves
+
+    def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the sums (K,) of numbers given for each node and leaf column, (M, V)."""
+        sums = np.zeros(self.n_outputs)
+        if self.values.shape[1] == self.n_outputs:
+            sums += node_values.sum(axis=0)
+            return sums
+        starts = np.sort(self.roots)
+        of_node = np.repeat(self.output[np.argsort(self.roots)], np.diff(starts, append=len(self.left)))
+        np.add.at(sums, of_node, node_values[:, 0])
+        return sums
+
+
+def _row_blocks(n: int) -> list[slice]:
+    """Cut n rows into pieces for threads, small enough for the cache."""
+    return [slice(i, min(i + 1024, n)) for i in range(0, n, 1024)]

@@ -1,0 +1,286 @@
+"""Exact Shapley values of tree ensembles: path-dependent and interventional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.compiled._jit import count_threads, run_blocks
+from automl_explain.explainers.compiled._simd import LANES
+from automl_explain.explainers.trees._paths import as_matrix, as_weights, read_paths, read_rows
+from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees.interventional._interactions import (
+    PairSums,
+    add_companion_pairs,
+    add_pair_sums,
+    build_pair_sums,
+)
+from automl_explain.explainers.trees.interventional._kernels import Companions
+from automl_explain.explainers.trees.interventional._pattern_tables import (
+    add_companion_values,
+    add_table_values,
+    build_companions,
+    build_tables,
+    companion_bytes,
+    describe_all,
+    row_layout,
+)
+from automl_explain.explainers.trees.interventional._table_kernels import Subtrees
+from automl_explain.explainers.trees.path_dependent._interactions import (
+    add_path_interactions,
+    leaf_shares,
+    plan_pair_walks,
+)
+from automl_explain.explainers.trees.path_dependent._kernels import PathWalk
+from automl_explain.explainers.trees.path_dependent._walks import add_path_values, cover_shares, plan_walks
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[int], object]
+_Part = TypeVar("_Part")
+KEPT_BYTES = 256 << 20
+"""Memory for what is known of the background at wide leaves, and again for interactions."""
+CHUNK_ROWS = 2048
+"""Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
+CHUNK_BYTES = 16 << 20
+"""Memory for the values of these rows."""
+
+
+class Parts(Generic[_Part]):
+    """What `build` yields: kept if that takes little memory, built again for every pass if not."""
+
+    def __init__(self, build: Callable[[], Iterable[_Part]], n_bytes: int) -> None:
+        self._build = build
+        self._made = list(build()) if n_bytes <= KEPT_BYTES else None
+
+    def __iter__(self) -> Iterator[_Part]:
+        return iter(self._build() if self._made is None else self._made)
+
+
+class PathDependent:
+    """Shapley values where absent players follow the training data's split proportions.
+
+    Parameters
+    ----------
+    trees : Trees
+        The ensemble.
+    player : array_like of int, shape (n_features,), optional
+        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+
+    Attributes
+    ----------
+    base_values : ndarray, shape (K,)
+        Output of the empty coalition: the mean output, weighted by cover.
+
+    References
+    ----------
+    Lundberg et al. (2020), Nature Machine Intelligence 2, doi:10.1038/s42256-019-0138-9.
+    """
+
+    def __init__(self, trees: Trees, player: npt.ArrayLike | None = None) -> None:
+        self._trees = trees = trees.for_kernels()
+        self._paths = read_paths(trees, player)
+        self.base_values = trees.base + trees.sum_by_output(cover_shares(self._paths)[:, None] * trees.values)
+
+    @cached_property
+    def _walks(self) -> list[list[PathWalk]]:
+        return [list(plan_walks(self._paths, outputs)) for outputs in self._trees.values.T]
+
+    def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
+        """Return the Shapley values of the rows of `X`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, f)
+            Rows to explain.
+        n_jobs : int, optional
+            Number of threads; by default every core that this process may use.
+        progress : callable, optional
+            Called with the number of rows finished since the last call.
+
+        Returns
+        -------
+        ndarray, shape (K, n, P)
+            Contribution of each player to each output of each row; with `base_values` they add up to the prediction.
+        """
+        matrix = as_matrix(self._trees, X)
+        walks = self._walks
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players))
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_blocks, n_outputs * n_players * LANES))
+            for column, slabs in enumerate(walks):
+                plane = self._trees.output_columns(column).astype(np.int64) * (n_players * LANES)
+                for slab in slabs:
+                    add_path_values(self._paths, slab, inside, plane, phi)
+            n = inside.n_rows
+            by_row = phi.reshape(-1, n_outputs, n_players, LANES).transpose(1, 0, 3, 2)
+            values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
+            return n
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
+        return values
+
+    def interaction_values(
+        self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Return the Shapley interaction values of the rows of `X`.
+
+        Parameters
+        ----------
+        X, n_jobs, progress
+            As in `shap_values`.
+
+        Returns
+        -------
+        ndarray, shape (K, n, P, P)
+            Half of each pair's Shapley interaction index off the diagonal, and on it what is left of a player's value:
+            every row of a matrix adds up to a Shapley value.
+        """
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players, n_players))
+        shares = leaf_shares(self._paths, self._trees.values)
+        n_places = n_outputs * n_players**2
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_blocks, n_places * LANES))
+            for plan in plan_pair_walks(self._paths):
+                for column in range(shares.shape[1]):
+                    plane = self._trees.output_columns(column).astype(np.int64) * (n_players**2 * LANES)
+                    add_path_interactions(self._paths, plan, inside, shares[:, column].copy(), plane, phi)
+            by_row = phi.reshape(-1, n_outputs, n_players, n_players, LANES).transpose(1, 0, 4, 2, 3)
+            values[:, rows] = by_row.reshape(n_outputs, -1, n_players, n_players)[:, : inside.n_rows]
+            return inside.n_rows
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        share_interactions(values)
+        return values
+
+
+class Interventional:
+    """Shapley values where absent players take their values from background rows, independently of present ones.
+
+    Parameters
+    ----------
+    trees : Trees
+        The ensemble.
+    background : array_like, shape (B, f)
+        Background rows.
+    weights : array_like, shape (B,), optional
+        Weights of the background rows; equal by default.
+    player : array_like of int, shape (n_features,), optional
+        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+
+    Attributes
+    ----------
+    base_values : ndarray, shape (K,)
+        Weighted mean output of the background.
+
+    References
+    ----------
+    Janzing et al. (2020), Feature relevance quantification in explainable AI, arXiv:1910.13413.
+    """
+
+    def __init__(
+        self,
+        trees: Trees,
+        background: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+        player: npt.ArrayLike | None = None,
+    ) -> None:
+        self._trees = trees = trees.for_kernels()
+        self._paths = read_paths(trees, player)
+        rows = as_matrix(trees, background, "background")
+        self._weights = as_weights(weights, len(rows))
+        self.base_values = self._weights @ trees.predict(rows)
+        self._background = read_rows(self._paths.router, rows)
+        self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
+        self._companions = self._build_companions(self._wide)
+
+    def _build_companions(self, leaves: Subtrees) -> Parts[Companions]:
+        given = self._trees, self._paths, leaves, self._background, self._weights
+        return Parts(partial(build_companions, *given), companion_bytes(leaves, self._paths, self._background))
+
+    @cached_property
+    def _all_companions(self) -> Parts[Companions]:
+        """Those of all leaves too wide for pattern sums, which interactions are made of."""
+        return self._build_companions(describe_all(self._trees, self._paths)[1])
+
+    @cached_property
+    def _pair_sums(self) -> Parts[PairSums]:
+        leaves = describe_all(self._trees, self._paths)[0]
+        given = self._trees, self._paths, leaves, self._background, self._weights
+        return Parts(
+            partial(build_pair_sums, *given), int((24 << self._paths.width[leaves.nodes].astype(np.int64)).sum())
+        )
+
+    def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
+        """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players))
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            n = inside.n_rows
+            phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
+            if len(self._tables.trees):
+                add_table_values(self._paths, self._tables, inside, phi.reshape(n, -1))
+            for portion in self._companions:
+                add_companion_values(self._paths, portion, inside, phi.reshape(n, -1))
+            values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
+            return n
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
+        return values
+
+    def interaction_values(
+        self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Return the Shapley interaction values of the rows of `X`, as `PathDependent.interaction_values` does."""
+        matrix = as_matrix(self._trees, X)
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        values = np.empty((n_outputs, len(matrix), n_players, n_players))
+        n_places = n_outputs * n_players**2
+        walks, sums = self._all_companions, self._pair_sums
+
+        def explain(rows: slice) -> int:
+            inside = read_rows(self._paths.router, matrix[rows])
+            phi = np.zeros((inside.n_rows, n_places))
+            for part in sums:
+                add_pair_sums(self._paths, part, inside, phi)
+            for companions in walks:
+                add_companion_pairs(self._paths, companions, inside, phi)
+            values[:, rows] = phi.reshape(-1, n_outputs, n_players, n_players).transpose(1, 0, 2, 3)
+            return inside.n_rows
+
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        diagonal = np.arange(n_players)
+        values[..., diagonal, diagonal] = self.shap_values(matrix, n_jobs=n_jobs)
+        share_interactions(values)
+        return values
+
+
+def share_interactions(values: Floats) -> None:
+    """Turn interactions above the diagonal and values on it into symmetric matrices whose rows add up to the values."""
+    diagonal = np.arange(values.shape[-1])
+    shap_values = values[..., diagonal, diagonal]
+    values[..., diagonal, diagonal] = 0.0
+    values /= 2.0
+    values += values.swapaxes(-1, -2).copy()
+    values[..., diagonal, diagonal] = shap_values - values.sum(axis=-1)
+
+
+def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
+    """Cut n rows of `places` values into pieces for threads: whole blocks of lanes, in bounded memory."""
+    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
+    even = -(-n // count_threads(n_jobs))
+    rows = -(-min(most, even) // LANES) * LANES
+    return [slice(start, min(start + rows, n)) for start in range(0, n, max(1, rows))]

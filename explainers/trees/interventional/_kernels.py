@@ -1,0 +1,235 @@
+"""Kernels that explain rows by interventional Shapley values.
+
+Most leaves are looked up in tables (see `_table_kernels`): one pass over a tree's splits gives the index of each
+group's entry. The
+other leaves are found by walking the tree together with all background rows: where the row reaches a leaf together with
+a background row, p of the players can be taken from the row alone and q from the background alone, and a leaf of output v
+gives each of the former ``v (p-1)! q! / (p+q)!`` and takes ``v p! (q-1)! / (p+q)!`` from each of the latter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from automl_explain.explainers.compiled._jit import inlined, kernel
+from automl_explain.explainers.compiled._simd import (
+    ENTRY,
+    LANES,
+    add_entries,
+    add_without,
+    count_without,
+    first_bit,
+    gather_patterns,
+)
+from automl_explain.explainers.trees._paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, pass_masks
+
+
+class Tables(NamedTuple):
+    """Tables of groups of leaves.
+
+    Parameters
+    ----------
+    trees, first_cluster : ndarray
+        The clusters of ``trees[i]`` are those from ``first_cluster[i]`` to ``first_cluster[i + 1]``.
+    outputs, first_output : ndarray
+        A cluster's places in a row of values, for each leaf column in turn.
+    stride : ndarray
+        Numbers in an entry of each cluster, a multiple of ENTRY for each leaf column.
+    first_group : ndarray
+        The groups of cluster i are those from ``first_group[i]`` to ``first_group[i + 1]``.
+    sources, first_source : ndarray
+        Index bits of each group, as in `Subtrees`.
+    first_entry, entries : ndarray
+        Where each group's entries begin, and the entries.
+    n_columns : int
+        Leaf columns.
+    in_place : bool
+        Whether entries have the layout of a row of values, so that no places are needed.
+    """
+
+    trees: Longs
+    first_cluster: Longs
+    outputs: Longs
+    first_output: Longs
+    stride: Longs
+    first_group: Longs
+    sources: Ints
+    first_source: Longs
+    first_entry: Longs
+    entries: Floats
+    n_columns: int
+    in_place: bool
+
+
+@kernel
+def add_from_tables(
+    paths: Paths, tables: Tables, rows: Rows, n_places: int, phi: Floats, patterns: Patterns, masks: Words, sums: Floats
+) -> None:
+    """Add the values of all groups to `phi`, flat rows of `n_places`.
+
+    Working space: `patterns` (groups of a cluster * LANES,), `masks` (2 * nodes of a tree,), `sums` (LANES * entry,).
+    """
+    for i in range(len(tables.trees)):
+        tree = tables.trees[i]
+        for block in range(rows.n_blocks):
+            pass_masks(paths, rows, tree, block, masks)
+            n_rows = min(LANES, rows.n_rows - block * LANES)
+            for cluster in range(tables.first_cluster[i], tables.first_cluster[i + 1]):
+                stride = tables.stride[cluster]
+                group = tables.first_group[cluster]
+                n_groups = tables.first_group[cluster + 1] - group
+                for j in range(n_groups):
+                    first = tables.first_source[group + j]
+                    n_bits = tables.first_source[group + j + 1] - first
+                    gather_patterns(masks, tables.sources, first, n_bits, patterns, j * LANES)
+                if tables.in_place:
+                    place = tables.outputs[tables.first_output[cluster]]
+                    for row in range(n_rows):
+                        to = (block * LANES + row) * n_places + place
+                        add_entries(tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, phi, to)
+                    continue
+                for i_sum in range(n_rows * stride):
+                    sums[i_sum] = 0.0
+                for row in range(n_rows):
+                    add_entries(
+                        tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, sums, row * stride
+                    )
+                first = tables.first_output[cluster]
+                per_column = (tables.first_output[cluster + 1] - first) // tables.n_columns
+                apart = stride // tables.n_columns
+                for row in range(n_rows):
+                    for column in range(tables.n_columns):
+                        for j in range(per_column):
+                            place = tables.outputs[first + column * per_column + j]
+                            phi[(block * LANES + row) * n_places + place] += sums[row * stride + column * apart + j]
+
+
+class Companions(NamedTuple):
+    """Leaves without a table, and which background rows pass the players on their paths.
+
+    Parameters
+    ----------
+    trees, first_node : ndarray
+        The trees with such leaves, and the number of nodes of those before.
+    wanted, behind : ndarray, shape (M,)
+        Whether there are such leaves below a node, and the node behind those below it.
+    passing, n_words : ndarray, int
+        Bits of the background rows that pass the player of an edge so far, in words of 64 rows; (n_words, nodes) for each
+        tree.
+    everyone : ndarray
+        Bits of all background rows.
+    weights : ndarray, shape (B,)
+        Weights of the background rows.
+    gain, loss : ndarray
+        The two weights of a leaf, by p and q.
+    rank, edges, players, first_edge : ndarray
+        From ``first_edge[rank[n]]`` to ``first_edge[rank[n] + 1]``: players on the path to leaf n, and their deepest edges,
+        twice and counted from the tree's root.
+    values, column, apart : ndarray, ndarray, int
+        Leaf outputs (M, V), each tree's place in a row of values, and the distance of two outputs there.
+    """
+
+    trees: Longs
+    first_node: Longs
+    wanted: Bools
+    behind: Ints
+    passing: Words
+    n_words: int
+    everyone: Words
+    weights: Floats
+    gain: Floats
+    loss: Floats
+    rank: Longs
+    edges: Ints
+    players: Ints
+    first_edge: Longs
+    values: Floats
+    column: Longs
+    apart: int
+
+
+@kernel
+def find_passing(paths: Paths, rows: Rows, tree: int, passing: Words, masks: Words) -> None:
+    """Write the `passing` bits of one tree's edges, (n_words * nodes,) zeros before; `masks` is working space."""
+    n_nodes = paths.router.ends[tree] - paths.router.roots[tree]
+    per_word = 64 // LANES
+    for block in range(rows.n_blocks):
+        pass_masks(paths, rows, tree, block, masks)
+        for node in range(n_nodes):
+            word, shift = block // per_word, np.uint64(block % per_word * LANES)
+            passing[word * n_nodes + node] |= masks[2 * node] << shift
+
+
+@kernel
+def add_from_companions(
+    paths: Paths,
+    part: Companions,
+    rows: Rows,
+    n_places: int,
+    phi: Floats,
+    masks: Words,
+    together: Words,
+    words: Words,
+    sums: Floats,
+) -> None:
+    """Add the values of the leaves without a table to `phi`, flat rows of `n_places`.
+
+    Each row walks a tree in preorder and keeps, by depth, which of 64 background rows still reach a node together with it:
+    those that pass every player that it fails. Where none is left, nothing below is visited.
+
+    Working space: `masks` (2 * nodes of a tree,), `together` (depth + 1,), `words` and `sums` (players of a leaf,).
+    """
+    left, depth, wanted, behind = paths.router.left, paths.depth, part.wanted, part.behind
+    for i in range(len(part.trees)):
+        tree = part.trees[i]
+        root, end = paths.router.roots[tree], paths.router.ends[tree]
+        for block in range(rows.n_blocks):
+            pass_masks(paths, rows, tree, block, masks)
+            for row in range(min(LANES, rows.n_rows - block * LANES)):
+                at = (block * LANES + row) * n_places + part.column[tree]
+                for word in range(part.n_words):
+                    first = part.first_node[i] * part.n_words + word * (end - root)
+                    together[0] = part.everyone[word]
+                    node = root + 1
+                    while node < end:
+                        fails = ((masks[2 * (node - root)] >> np.uint64(row)) & np.uint64(1)) - np.uint64(1)
+                        others = together[depth[node] - 1] & (part.passing[first + node - root] | ~fails)
+                        if others == 0 or not wanted[node]:
+                            node = behind[node]
+                            continue
+                        together[depth[node]] = others
+                        if left[node] < 0:
+                            _add_leaf(part, node, first, masks, row, others, 64 * word, words, sums, phi, at)
+                        node += 1
+
+
+@inlined
+def _add_leaf(
+    part: Companions, leaf: int, first: int, masks: Words, row: int, others: Any, first_other: int, words: Words,
+    sums: Floats, phi: Floats, at: int,
+) -> None:  # fmt: skip
+    """Add what a leaf gives a row that reaches it together with the background rows in the mask `others`.
+
+    `words` and `sums` are working space for each player of the path, in whole ENTRY.
+    """
+    start, d = part.first_edge[part.rank[leaf]], part.first_edge[part.rank[leaf] + 1] - part.first_edge[part.rank[leaf]]
+    size, lost, q = (d + ENTRY - 1) // ENTRY, 0.0, d
+    for j in range(size * ENTRY):
+        words[j], sums[j] = ~np.uint64(0), 0.0
+    for j in range(d):
+        edge = part.edges[start + j]
+        words[j] = part.passing[first + edge // 2]
+        q -= np.int64((masks[edge] >> np.uint64(row)) & np.uint64(1))
+    while others:
+        other = first_bit(others)
+        others &= others - np.uint64(1)
+        p, weight = count_without(words, size, other), part.weights[first_other + other]
+        lost += weight * part.loss[p, q]
+        add_without(words, size, other, weight * part.gain[p, q], sums)
+    for j in range(d):
+        passes = np.int64((masks[part.edges[start + j]] >> np.uint64(row)) & np.uint64(1))
+        total = sums[j] - lost * (1 - passes)  # nothing was added to the sums of players that fail
+        for column in range(part.values.shape[1]):
+            phi[at + part.players[start + j] + column * part.apart] += total * part.values[leaf, column]

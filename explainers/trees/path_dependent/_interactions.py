@@ -1,0 +1,147 @@
+"""Path-dependent Shapley interaction values, by the quadrature of `_path_dependent`.
+
+A leaf's interaction of players i and j is ``v W int alpha_i alpha_j prod_{l != i, j} (1 + alpha_l t) dt``: with the product
+over all players in the walk's sums, each of the two contributes its ``g = alpha / (1 + alpha t)``. An edge's leaving factor
+is the change of its player's g, so the pair is complete when each edge is paired, as it is left, with the g of every
+other player above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from automl_explain.explainers.compiled._jit import kernel
+from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, add_mixed, enter, find_slopes, leave, scale
+from automl_explain.explainers.trees._paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
+from automl_explain.explainers.trees.path_dependent._walks import (
+    cover_shares,
+    edge_factors,
+    inverse_ratios,
+    quadrature,
+    slabs,
+)
+
+
+class PairWalk(NamedTuple):
+    """The walk over some trees; Q is a tree's number of quadrature nodes.
+
+    Parameters
+    ----------
+    trees, n_quadrature : ndarray
+        The trees and their Q.
+    first : ndarray
+        Where each tree's numbers begin: node n (from the root), quadrature node k has number ``first[i] + n Q + k``.
+    coef : ndarray
+        Four factors of each number: entering passed, failed; leaving passed, failed.
+    passed : ndarray
+        The edge's player's g, if passed, for each number.
+    weights, failed, first_rule : ndarray
+        Quadrature weights and the g of a failed player, ``-1 / (1 - t)``; those of a tree begin at ``first_rule[i]``.
+    """
+
+    trees: Ints
+    n_quadrature: Longs
+    first: Longs
+    coef: Floats
+    passed: Floats
+    weights: Floats
+    failed: Floats
+    first_rule: Longs
+
+
+def plan_pair_walks(paths: Paths) -> Iterator[PairWalk]:
+    """Yield the walks over all trees with a split, slab by slab."""
+    inverse, above = inverse_ratios(paths)
+    for trees, size in slabs(paths, 5 * 8):
+        starts, ends = paths.router.roots[trees], paths.router.ends[trees]
+        first = np.concatenate([[0], np.cumsum((ends - starts) * size)])
+        coef, passed = np.empty((first[-1], 4)), np.empty(first[-1])
+        rules = [quadrature(int(n)) for n in size]
+        for i, (t, not_t, _) in enumerate(rules):
+            nodes = slice(starts[i], ends[i])
+            p, part = inverse[nodes, None], slice(first[i], first[i + 1])
+            coef[part] = edge_factors(p, above[nodes, None], t, not_t).transpose(1, 2, 0).reshape(-1, 4)
+            passed[part] = ((p - 1.0) / (not_t + p * t)).ravel()
+        weights = np.concatenate([rule[2] for rule in rules])
+        failed = np.concatenate([-1.0 / rule[1] for rule in rules])
+        yield PairWalk(trees, size, first[:-1], coef.ravel(), passed, weights, failed, np.cumsum(size) - size)
+
+
+def add_path_interactions(paths: Paths, plan: PairWalk, rows: Rows, shares: Floats, plane: Longs, phi: Floats) -> None:
+    """Add values and interactions of the rows to `phi` (n_blocks, K * P * P * LANES).
+
+    `shares` (M,) are the leaves' outputs times their cover shares; `plane` is the place of each tree's output. Players
+    i < j meet at place i P + j, a player's own value lies at i P + i.
+    """
+    levels, most = int(paths.depth.max()) + 1, int(plan.n_quadrature.max())
+    _walk_pairs(
+        paths, plan, rows, shares, plane, phi.shape[1] // LANES, phi.reshape(-1), np.empty(levels * most * LANES),
+        np.empty(levels * most * LANES), np.empty((most + 1) * LANES), np.empty((4, levels), np.uint64),
+        np.empty((2, levels), np.int64),
+    )  # fmt: skip
+
+
+def leaf_shares(paths: Paths, values: Floats) -> Floats:
+    """Return leaf outputs (M, V) times the leaves' cover shares."""
+    return values * cover_shares(paths)[:, None]
+
+
+@kernel
+def _walk_pairs(
+    paths: Paths, plan: PairWalk, rows: Rows, shares: Floats, plane: Longs, n_places: int, phi: Floats, stack: Floats,
+    sums: Floats, slopes: Floats, masks: Words, edges: Longs,
+) -> None:  # fmt: skip
+    """Walk every tree with every block; the arrays from `stack` on are working space."""
+    router, depth, left = paths.router, paths.depth, paths.router.left
+    passed, to_left, to_right, slot_passed = masks[0], masks[1], masks[2], masks[3]
+    open_edges, slot_edges = edges[0], edges[1]
+    passed[0] = np.uint64(ALL_ROWS)
+    for i in range(len(plan.trees)):
+        tree, size, rule = plan.trees[i], plan.n_quadrature[i], plan.first_rule[i]
+        root, end, lanes = router.roots[tree], router.ends[tree], size * LANES
+        for lane in range(lanes):
+            stack[lane] = plan.weights[rule + lane // LANES]
+        for block in range(rows.n_blocks):
+            place, top = block * n_places * LANES + plane[tree], 0
+            for node in range(root, end + 1):
+                level = depth[node] if node < end else 0
+                while top > 0 and top >= level:
+                    edge, slot, parent = open_edges[top], paths.slot[open_edges[top]], paths.parent[open_edges[top]]
+                    is_left, number = 1 if left[parent] == edge else 0, plan.first[i] + (edge - root) * size
+                    yes, no = (to_left[top - 1], to_right[top - 1])
+                    if not is_left:
+                        yes, no = no, yes
+                    row, here = paths.player[edge], top * lanes
+                    at = place + row * (paths.n_players + 1) * LANES
+                    leave(sums, here, here - lanes, is_left, plan.coef, 4 * number, size, yes, no, phi, at)
+                    find_slopes(sums, here, plan.coef, 4 * number, size, yes, no, plan.failed, rule, slopes)
+                    for other in range(paths.width[parent]):
+                        if other != slot:
+                            column = paths.player[slot_edges[other]]
+                            at = place + (min(row, column) * paths.n_players + max(row, column)) * LANES
+                            number = plan.first[i] + (slot_edges[other] - root) * size
+                            add_mixed(slopes, plan.passed, number, size, slot_passed[other], phi, at)
+                    above = paths.ancestor[edge]
+                    if above >= 0:
+                        slot_edges[slot], slot_passed[slot] = above, passed[depth[above]]
+                    top -= 1
+                if node == end:
+                    continue
+                if node > root:
+                    is_left = 1 if left[paths.parent[node]] == node else 0
+                    yes, no = to_left[level - 1], to_right[level - 1]
+                    if not is_left:
+                        yes, no = no, yes
+                    top, open_edges[level], passed[level] = level, node, yes
+                    slot_edges[paths.slot[node]], slot_passed[paths.slot[node]] = node, yes
+                    number, here = plan.first[i] + (node - root) * size, level * lanes
+                    enter(stack, here - lanes, here, plan.coef, 4 * number, size, yes, no)
+                    if left[node] < 0:
+                        scale(stack, here, sums, here, size, shares[node])
+                if left[node] >= 0:
+                    goes, above = rows_left(router, rows, node, block), paths.ancestor[left[node]]
+                    before = passed[depth[above]] if above >= 0 else passed[0]
+                    to_left[level], to_right[level] = before & goes, before & ~goes

@@ -1,0 +1,153 @@
+"""`Run`: one trial of a search, or the model it ended with, as the history keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from automl_explain.explainers.explanation._explanation import Explanation
+
+STATUSES = ("captured", "explained", "skipped", "failed")
+"""captured: the model was seen, not explained yet; skipped and failed have a reason."""
+
+
+@dataclass(frozen=True)
+class StoredExplanation:
+    """What is known of an explanation that is kept with a run, without reading it.
+
+    Parameters
+    ----------
+    id : str
+        Its id.
+    run : str
+        Id of the run.
+    created : datetime
+        When it was stored, in UTC.
+    comment : str
+        What it was stored with.
+    is_raw : bool
+        Whether its features are the user's own columns.
+    """
+
+    id: str
+    run: str
+    created: datetime
+    comment: str
+    is_raw: bool
+
+    def __str__(self) -> str:
+        comment = f"comment {self.comment!r}, " if self.comment else ""
+        columns = "raw" if self.is_raw else "engineered"
+        return f"{self.id} ({comment}{columns} columns, {self.created:%Y-%m-%d %H:%M} UTC)"
+
+
+class ExplanationStore(Protocol):
+    """Where a run and its explanations are kept: a `RunHistory`, or an MLflow server."""
+
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+
+    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+        """Keep an explanation of a run and return its id."""
+
+    def explanations(self, run_id: str) -> list[StoredExplanation]:
+        """Return what is known of a run's explanations, oldest first."""
+
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+        """Return an explanation of a run, by default the most recent."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a search.
+
+    Parameters
+    ----------
+    id : str
+        Unique id: the search's id and the run's number, or ``refit`` / ``ensemble`` for the final model, ``refit-2``
+        for that of a study that went on.
+    search : str
+        Id of the search.
+    number : int
+        Order in the search, from 0.
+    learner : str
+        Name of the learner.
+    config : mapping
+        Hyperparameters as the search chose them.
+    loss : float or None
+        What the search minimised; None for a final model, which is not scored.
+    metric : str
+        Name of the loss.
+    kind : {"trial", "refit", "ensemble"}
+        A scored trial, the best configuration fitted again on all data, or an ensemble.
+    status : {"captured", "explained", "skipped", "failed"}
+        Where the run stands.
+    why : str
+        Reason of a skipped or failed run.
+    sample_size : int or None
+        Training rows of a trial on part of the data.
+    seconds : float or None
+        Time that explaining took.
+    top : tuple of (str, float)
+        The most important features.
+    history : RunHistory or MlflowStore
+        Where the run is kept.
+    """
+
+    id: str
+    search: str
+    number: int
+    learner: str
+    config: Mapping[str, Any]
+    loss: float | None
+    metric: str
+    kind: str
+    status: str
+    why: str
+    sample_size: int | None
+    seconds: float | None
+    top: tuple[tuple[str, float], ...]
+    history: ExplanationStore = field(repr=False, compare=False)
+
+    @property
+    def explanation(self) -> Explanation:
+        """The run's most recent explanation.
+
+        Raises
+        ------
+        ExplanationNotFoundError
+            If the run has none; the message says its status and why.
+        """
+        return self.history.explanation(self.id)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the run as JSON-serialisable values."""
+        names = (
+            "id",
+            "search",
+            "number",
+            "learner",
+            "loss",
+            "metric",
+            "kind",
+            "status",
+            "why",
+            "sample_size",
+            "seconds",
+        )
+        row = {name: getattr(self, name) for name in names}
+        return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}
+
+
+def best_trial(runs: Sequence[Run]) -> Run | None:
+    """Return the trial of a search with the lowest loss, the earliest of equals."""
+    scored = [run for run in runs if run.kind == "trial" and run.loss is not None]
+    return min(scored, key=lambda run: (run.loss, run.number), default=None)
+
+
+def final_of(runs: Sequence[Run]) -> Run | None:
+    """Return the run of the model that a search ended with: the refit, the ensemble, or the best trial itself."""
+    return next((run for run in runs if run.kind != "trial"), best_trial(runs))

@@ -1,0 +1,387 @@
+"""`RunHistory`: every run of every search, and its explanations, in a directory.
+
+An SQLite file in WAL mode is the index; each explanation is a file of its own, written whole before the index names it.
+A process that is killed at any moment leaves a history that opens: at worst an explanation file that nothing names.
+
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`; files
+``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread raises it, and
+`_open` upgrades older files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import (
+    ExplanationNotFoundError,
+    FormatVersionError,
+    HistoryError,
+    RunNotFoundError,
+)
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.tables._table import nearest
+from automl_explain.integrations.history._run import Run, StoredExplanation
+
+PROTOCOL = 1
+ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
+"""Environment variable that names another default directory."""
+TOP = 5
+"""Features kept in the index for tables of runs."""
+
+NAMES = """
+CREATE TABLE IF NOT EXISTS names (
+    name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
+)
+"""
+"""What runs are called elsewhere; made when first needed, since older code does without."""
+
+SCHEMA = """
+CREATE TABLE searches (
+    id TEXT PRIMARY KEY, engine TEXT NOT NULL, task TEXT NOT NULL, created REAL NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, search TEXT NOT NULL REFERENCES searches (id), number INTEGER NOT NULL, learner TEXT NOT NULL,
+    config TEXT NOT NULL, loss REAL, metric TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, why TEXT NOT NULL,
+    sample_size INTEGER, seconds REAL, top TEXT NOT NULL
+);
+CREATE INDEX runs_by_search ON runs (search, number);
+CREATE TABLE explanations (
+    id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), created REAL NOT NULL, comment TEXT NOT NULL,
+    is_raw INTEGER NOT NULL
+);
+CREATE INDEX explanations_by_run ON explanations (run, created);
+"""
+
+
+def default_directory() -> Path:
+    """Return where the history is unless the caller says: the user's data folder, or $AUTOML_EXPLAIN_HISTORY."""
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
+
+
+def new_id() -> str:
+    """Return an id for a search."""
+    return secrets.token_hex(4)
+
+
+def run_id(search: str, number: int, kind: str = "trial") -> str:
+    """Return the id of a run of a search."""
+    return f"{search}-{number:04d}" if kind == "trial" else f"{search}-{kind}"
+
+
+class RunHistory:
+    """A run history in a directory; any number of processes may use it at once.
+
+    Parameters
+    ----------
+    directory : path-like, optional
+        Made when missing; default: the user's data folder, or ``$AUTOML_EXPLAIN_HISTORY``.
+
+    Raises
+    ------
+    HistoryError
+        If the directory cannot be made or written, or holds no history.
+    FormatVersionError
+        If a newer version of automl-explain wrote it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from automl_explain import RunHistory
+    >>> RunHistory(tempfile.mkdtemp()).runs()
+    []
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+        self.directory = Path(directory) if directory is not None else default_directory()
+        try:
+            (self.directory / "explanations").mkdir(parents=True, exist_ok=True)
+            with self._open() as connection:
+                connection.execute("SELECT 1 FROM runs LIMIT 1")
+        except OSError as error:
+            raise HistoryError(
+                f"The run history {self.directory} cannot be opened for writing: {error}. Name another directory with "
+                f"--history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
+            ) from error
+
+    @classmethod
+    def read(cls, history: RunHistory | str | os.PathLike[str] | None) -> RunHistory:
+        """Return a history from itself, its directory, or None for the default one."""
+        return history if isinstance(history, cls) else cls(history)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"RunHistory({str(self.directory)!r})"
+
+    # ---------------------------------------------------------------- writing
+
+    def start_search(self, engine: str, task: str, facts: Mapping[str, Any], *, search: str | None = None) -> str:
+        """Record a search and return its id.
+
+        Parameters
+        ----------
+        engine : str
+            Such as "flaml".
+        task : str
+            Such as "binary".
+        facts : mapping
+            JSON-serialisable: settings, versions, shape of the data.
+        search : str, optional
+            Id of a search that several processes work on: whoever comes first records it.
+        """
+        search = search or new_id()
+        with self._open() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?)",
+                (search, engine, task, time.time(), _json(facts)),
+            )
+        return search
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process and thread from writing to the history, and from entering such a block."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Record runs of a search, all or none, and return their ids.
+
+        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and may have a
+        name by which `named` finds it. The second final model of a kind has an id that ends with ``-2``, and so on.
+        """
+        rows, names = [], []
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")  # what is taken stays so until the runs are in
+            known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
+            taken = {found for (found,) in known}
+            for run in runs:
+                loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
+                named = run_id(search, run["number"], run["kind"])
+                if run["kind"] != "trial":
+                    ids = (named if place == 1 else f"{named}-{place}" for place in itertools.count(1))
+                    named = next(one for one in ids if one not in taken)
+                    taken.add(named)
+                fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
+                rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
+                names += [(run["name"], named)] if run.get("name") else []
+            connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
+            if names:
+                connection.execute(NAMES)
+                connection.executemany("INSERT INTO names VALUES (?, ?)", names)
+        return [row[0] for row in rows]
+
+    def set_status(self, run_id: str, status: str, why: str = "") -> None:
+        """Change where a run stands."""
+        with self._open() as connection:
+            connection.execute("UPDATE runs SET status = ?, why = ? WHERE id = ?", (status, why, run_id))
+
+    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+        """Keep an explanation of a run, mark the run explained, and return the explanation's id.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the run is not in the history.
+        """
+        self.run(run_id)
+        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
+        order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
+        shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
+        try:
+            explanation.save(self._file(explanation_id))
+            with self._open() as connection:
+                connection.execute(
+                    "INSERT INTO explanations VALUES (?, ?, ?, ?, ?)",
+                    (explanation_id, run_id, time.time(), comment, int(explanation.is_raw)),
+                )
+                connection.execute(
+                    "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
+                    (seconds, _json(shown), run_id),
+                )
+        except OSError as error:
+            raise HistoryError(
+                f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
+            ) from error
+        return explanation_id
+
+    # ---------------------------------------------------------------- reading
+
+    def runs(self, search: str | None = None) -> list[Run]:
+        """Return the runs of one search, or of all, oldest search first, in the order of the search."""
+        where = "WHERE runs.search = ?" if search else ""
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT runs.* FROM runs JOIN searches ON searches.id = runs.search {where} "
+                "ORDER BY searches.created, runs.number",
+                (search,) if search else (),
+            ).fetchall()
+        return self._runs(rows)
+
+    def run(self, run_id: str) -> Run:
+        """Return one run by its id, or by a beginning of it that no other run shares.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is none, or several; the message names the nearest.
+        """
+        with self._open() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+            ids = [] if row else [found for (found,) in connection.execute("SELECT id FROM runs")]
+            starting = [found for found in ids if found.startswith(run_id)]
+            if row is None and len(starting) == 1:
+                row = connection.execute("SELECT * FROM runs WHERE id = ?", starting).fetchone()
+        if row is None:
+            raise RunNotFoundError(_unknown_run(run_id, ids, starting, self.directory))
+        return self._runs([row])[0]
+
+    def named(self, name: str) -> list[Run]:
+        """Return the runs that were recorded with a name; names need not be unique."""
+        with self._open() as connection:
+            connection.execute(NAMES)
+            rows = connection.execute(
+                "SELECT runs.* FROM runs JOIN names ON names.run = runs.id WHERE names.name = ?", (name,)
+            ).fetchall()
+        return self._runs(rows)
+
+    def search(self, search: str) -> dict[str, Any]:
+        """Return what was recorded of a search: id, engine, task, created, facts."""
+        with self._open() as connection:
+            row = connection.execute("SELECT * FROM searches WHERE id = ?", (search,)).fetchone()
+        if row is None:
+            raise RunNotFoundError(f"There is no search {search!r} in {self.directory}.")
+        return dict(zip(("id", "engine", "task", "created"), row[:4], strict=True)) | {"facts": json.loads(row[4])}
+
+    def searches(self) -> list[str]:
+        """Return the ids of all searches, oldest first."""
+        with self._open() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM searches ORDER BY created")]
+
+    def explanations(self, run_id: str) -> list[StoredExplanation]:
+        """Return what is known of a run's explanations, oldest first."""
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT id, run, created, comment, is_raw FROM explanations WHERE run = ? ORDER BY created, rowid",
+                (run_id,),
+            ).fetchall()
+        return [
+            StoredExplanation(id_, run, datetime.fromtimestamp(created, UTC), comment, bool(is_raw))
+            for id_, run, created, comment, is_raw in rows
+        ]
+
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+        """Return an explanation of a run, by default the most recent.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such run.
+        ExplanationNotFoundError
+            If the run has no such explanation; the message says its status, why, and how to get one.
+        HistoryError
+            If the explanation's file is gone.
+        """
+        run = self.run(run_id)
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT id FROM explanations WHERE run = ? AND id = COALESCE(?, id) ORDER BY created DESC, rowid DESC LIMIT 1",
+                (run.id, explanation_id),
+            ).fetchone()
+        if row is None:
+            why = f" ({run.why})" if run.why else ""
+            raise ExplanationNotFoundError(
+                f"Run {run.id} has no explanation: its status is {run.status}{why}. Explain a model of your own with "
+                "explain_model(fitted_model, X_train, X_test, best_run=run), or search with a larger "
+                "ExplainabilityOptions(time_budget=...)."
+            )
+        try:
+            return Explanation.load(self._file(row[0]))
+        except OSError as error:
+            raise HistoryError(
+                f"The explanation of run {run.id} cannot be read: {error}. Make it again with explain_model(fitted_model, "
+                "X_train, X_test, best_run=run)."
+            ) from error
+
+    # ---------------------------------------------------------------- private
+
+    def _file(self, explanation_id: str) -> Path:
+        return self.directory / "explanations" / f"{explanation_id}.zip"
+
+    def _runs(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
+        """Return the runs of whole rows; their JSON is read at once, which is faster than cell by cell."""
+        configs, tops = (json.loads(f"[{','.join(row[place] for row in rows)}]") for place in (4, 12))
+        every: Iterator[tuple[Any, ...]] = (
+            (*row[:4], config, *row[5:12], tuple(map(tuple, top)), self)
+            for row, config, top in zip(rows, configs, tops, strict=True)
+        )
+        return [Run(*values) for values in every]
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection for one transaction: committed when the block ends well, undone otherwise."""
+        index = self.directory / "history.sqlite"
+        try:
+            connection = sqlite3.connect(index, timeout=60)
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
+        try:
+            protocol = connection.execute("PRAGMA user_version").fetchone()[0]
+            if protocol > PROTOCOL:
+                raise FormatVersionError(
+                    f"The run history {self.directory} has protocol {protocol}; this version of automl-explain reads up "
+                    f"to {PROTOCOL}. Upgrade automl-explain, or name another directory with --history DIR."
+                )
+            if protocol == 0:
+                _create(connection)
+            with connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise HistoryError(f"{index}: {error}") from error
+        finally:
+            connection.close()
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Make the tables; of several processes that open a new history at once, one makes them."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in SCHEMA.strip().split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {PROTOCOL}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else str(value)
+
+
+def _unknown_run(run_id: str, ids: list[str], starting: list[str], directory: Path) -> str:
+    if starting:
+        return f"{len(starting)} runs begin with {run_id!r}: {', '.join(starting[:5])}. Name one of them whole."
+    if not ids:
+        return f"There is no run {run_id!r}: the history {directory} has no runs yet."
+    guess = nearest(run_id, ids)
+    hint = f" Did you mean {guess!r}?" if guess else f" The latest are {', '.join(ids[-3:])}."
+    return f"There is no run {run_id!r} among the {len(ids)} of {directory}.{hint}"

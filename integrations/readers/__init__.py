@@ -1,0 +1,1 @@
+"""One file per library: how its fitted objects are read."""

@@ -1,0 +1,166 @@
+"""How FLAML's fitted objects are read.
+
+FLAML preprocesses twice. The AutoML object does it once for all learners (`automl.preprocess`): its output is the
+engineered table here, the same for every run of a search. Each learner's wrapper does it again for its own library;
+that second step maps columns one to one, or the learner is treated as a black box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import NotFittedError, UnsupportedTaskError
+from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.model._fitted_model import FittedModel, Mixture, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._predict_function import as_columns
+from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.integrations.readers.sklearn._estimators import two_sided
+
+DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek", "dayofyear", "quarter")
+"""Prefixes of the columns that FLAML makes of a datetime column."""
+
+SUPPORTED_TASKS = ("classification", "binary", "multiclass", "regression", "rank")
+
+NOT_COLUMNWISE = {
+    "SGDEstimator": "FLAML's sgd learner scales each row to unit length, which mixes the columns",
+    "KNeighborsEstimator": "nearest neighbours have no structure to use",
+}
+"""Wrappers whose own preprocessing is not one column to one column."""
+
+
+def describe_automl(automl: Any) -> FittedModel:
+    """Describe the model that ``automl.predict`` uses: a refit, or the ensemble."""
+    if getattr(automl, "model", None) is None:
+        raise NotFittedError("The AutoML object has no model: call its fit method, with budget enough for one trial.")
+    check_task(automl._state.task)
+    described = describe_any(automl.model)
+    is_stack = not hasattr(automl.model, "estimator_class")
+    return in_search(described, automl, kind="ensemble" if is_stack else "refit")
+
+
+def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
+    """Return a learner's description completed with what the AutoML object knows: labels and the way to raw columns."""
+    classes = described.classes
+    labels = automl.classes_ if classes is not None else None
+    if classes is not None and labels is not None and len(labels) == len(classes):
+        classes = tuple(np.asarray(labels).tolist())
+    transformer = automl.feature_transformer
+    feature_map = raw_map(transformer, getattr(automl, "raw_columns_", None))
+    return replace(
+        described,
+        classes=classes,
+        preprocessing=automl.preprocess if feature_map is not None else None,
+        raw_names=None if feature_map is None else feature_map.raw_names,
+        n_raw=None if feature_map is None else len(feature_map.raw_names),
+        feature_names=described.feature_names if feature_map is None else engineered_names(transformer),
+        feature_map=feature_map,
+        kind=kind,
+    )
+
+
+def describe_wrapper(wrapper: Any) -> FittedModel:
+    """Describe one FLAML learner over the table that FLAML gives it."""
+    inner = wrapper.estimator
+    if inner is None:
+        raise NotFittedError(
+            f"{type(wrapper).__name__} holds no fitted model: FLAML empties learners after their trial. Explain the "
+            "AutoML object, or fit with model_explainability=True to keep every run's explanation."
+        )
+    described = _margins_of_svc(wrapper) or describe_any(inner)
+    prepare = wrapper.preprocess
+    why = _not_columnwise(wrapper)
+    return replace(
+        described,
+        outputs={space: _after(prepare, predict) for space, predict in described.outputs.items()},
+        structure=described.structure if why is None else Opaque(why),
+        encode=_after(prepare, described.encode),
+        name=type(inner).__name__,
+        feature_names=None if why else described.feature_names,
+        n_features=None if why else described.n_features,
+    )
+
+
+def mean_of(members: list[FittedModel]) -> FittedModel:
+    """Describe the mean of the models of a cross-validated trial, one per fold."""
+    first = members[0]
+    width = first.n_outputs
+    weights = tuple(np.eye(width) / len(members) for _ in members)
+
+    def mean(space: OutputSpace) -> Predict:
+        return lambda table: np.mean([member.outputs[space](table) for member in members], axis=0)
+
+    return replace(
+        first,
+        outputs={space: mean(space) for space in first.outputs},
+        structure=Mixture(tuple(members), weights, np.zeros(width), tuple(f"fold {i}" for i in range(len(members)))),
+        name=f"mean of {len(members)} folds' {first.name}",
+    )
+
+
+def check_task(task: Any) -> None:
+    """Raise `UnsupportedTaskError` for a FLAML task that cannot be explained."""
+    name = task if isinstance(task, str) else task.name
+    if name not in SUPPORTED_TASKS:
+        raise UnsupportedTaskError(
+            f"The FLAML task {name!r} cannot be explained. Tasks that can: {', '.join(SUPPORTED_TASKS)}. "
+            "Pass model_explainability=False to search without explanations."
+        )
+
+
+def engineered_names(transformer: Any) -> tuple[str, ...]:
+    """Names of the columns that FLAML's learners see."""
+    return tuple(map(str, (*transformer._cat_columns, *transformer._num_columns)))
+
+
+def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
+    """Return the map from FLAML's engineered columns to the user's, or None when FLAML left the table as it was.
+
+    Parameters
+    ----------
+    transformer : flaml DataTransformer, or None
+    raw_columns : sequence, optional
+        The user's columns; without them, those that FLAML dropped are not known.
+    """
+    if not hasattr(transformer, "_cat_columns"):
+        return None
+    engineered = [*transformer._cat_columns, *transformer._num_columns]
+    dates = {f"{part}_{column}": column for column in transformer._datetime_columns for part in DATETIME_PARTS}
+    own = set() if raw_columns is None else set(raw_columns)  # which may bear the name of a date's part
+    parents = [name if name in own else dates.get(name, name) for name in engineered]
+    raw = list(dict.fromkeys(parents)) if raw_columns is None else list(raw_columns)
+    position = {name: j for j, name in enumerate(raw)}
+    return FeatureMap(tuple(map(str, raw)), np.array([position[name] for name in parents], dtype=np.intp))
+
+
+def _not_columnwise(wrapper: Any) -> str | None:
+    """Why a wrapper's preprocessing cannot be seen through; None when it maps columns one to one."""
+    for cls in type(wrapper).__mro__:
+        if cls.__name__ in NOT_COLUMNWISE:
+            return NOT_COLUMNWISE[cls.__name__]
+        if "_preprocess" in vars(cls):
+            known = cls.__module__ == "flaml.automl.model"
+            return None if known else f"{type(wrapper).__name__} has a preprocessing of its own"
+    return None
+
+
+def _margins_of_svc(wrapper: Any) -> FittedModel | None:
+    """FLAML gives LinearSVC the probabilities of a logistic model, so that its margins are log-odds."""
+    inner = wrapper.estimator
+    if type(inner).__name__ != "LinearSVC":
+        return None
+    outputs: dict[OutputSpace, Predict] = {
+        "log_odds": as_columns(lambda table: two_sided(inner.decision_function(table)), "LinearSVC"),
+        "probability": as_columns(inner._predict_proba_lr, "LinearSVC"),
+    }
+    return replace(describe_any(inner), outputs=outputs, output_space="log_odds")
+
+
+def _after(prepare: Callable[[Any], Any], then: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def composed(table: Any) -> Any:
+        return then(prepare(table))
+
+    return composed

@@ -1,0 +1,291 @@
+"""Reader of LightGBM models, from the text that LightGBM saves.
+
+LightGBM compares in float64 and sends ``x <= threshold`` left. Each split has a missing type: *NaN* (NaN goes where the
+split says), *Zero* (NaN and zero do) or *None* (NaN is compared as zero). A category is the integer part of a number;
+a missing, negative or unseen one goes right.
+
+The raw score is additive. Which space that is follows from the objective: see `SPACES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
+from automl_explain.explainers.trees._tree_ensemble import (
+    MISSING_LEFT,
+    NAN_IS_ZERO,
+    ZERO_IS_MISSING,
+    ZERO_THRESHOLD,
+    Trees,
+)
+from automl_explain.integrations.readers._checks import require_classes, require_fitted
+from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
+from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns
+from automl_explain.integrations.readers._preorder import in_preorder
+
+Lines: TypeAlias = Mapping[str, list[str]]
+"""The values of each ``key=value`` line of the trees, one per tree that has it, in the order of the trees."""
+
+SPACES: Mapping[str, OutputSpace] = {
+    "binary": "log_odds",
+    "multiclass": "log_odds",
+    "multiclassova": "log_odds",
+    "cross_entropy": "margin",
+    "cross_entropy_lambda": "margin",
+    "poisson": "margin",
+    "gamma": "margin",
+    "tweedie": "margin",
+}
+"""Space of the raw score by objective; the response for every other one, and for a custom objective."""
+CLASSIFIES = ("binary", "multiclass", "multiclassova")
+"""Objectives whose labels are class numbers."""
+CATEGORICAL = 1
+"""Bit of a categorical split's decision type; bit 2 says that missing values go left, bits 4 and 8 the missing type."""
+FLAGS = np.zeros(16, dtype=np.uint8)
+"""Flags of `Trees` by decision type of a numeric split, with missing type None, Zero or NaN."""
+FLAGS[[0, 2]] = NAN_IS_ZERO
+FLAGS[4], FLAGS[6] = ZERO_IS_MISSING, ZERO_IS_MISSING | MISSING_LEFT
+FLAGS[10] = MISSING_LEFT
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What LightGBM writes before the trees."""
+
+    objective: str
+    space: OutputSpace
+    averages: bool
+    n_outputs: int
+    n_features: int
+
+
+def describe(model: Any) -> FittedModel:
+    """Describe an LGBMClassifier, LGBMRegressor or LGBMRanker.
+
+    With a custom objective LightGBM itself predicts raw scores: they are the response of a regressor or ranker, and a
+    margin of a classifier, which then has no probabilities.
+    """
+    require_fitted(model, "_Booster")
+    classes = getattr(model, "classes_", None)
+    return _describe(model.booster_, type(model).__name__, None if classes is None else tuple(classes.tolist()))
+
+
+def describe_booster(booster: Any) -> FittedModel:
+    """Describe a Booster; its classes are the numbers 0, 1, ... that LightGBM trains on."""
+    return _describe(booster, "Booster", None)
+
+
+def read_trees(booster: Any) -> Trees:
+    """Read a booster, up to its best iteration if it has one, as its `predict` does.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+
+    Returns
+    -------
+    Trees
+        The raw score; its mean over the iterations in random forest mode.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If leaves hold linear models.
+    """
+    structure = _read(*_parse(booster))
+    if isinstance(structure, Opaque):
+        raise UnsupportedModelError(
+            f"Cannot read a LightGBM model as trees: {structure.why}. Train with linear_tree=False."
+        )
+    return structure
+
+
+# ---------------------------------------------------------------------------------------------------- description
+
+
+def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> FittedModel:
+    require_classes(name, classes)
+    header, lines = _parse(booster)
+    structure = _read(header, lines)
+    if classes is None and (header.objective in CLASSIFIES or header.n_outputs > 1):
+        classes = tuple(range(max(2, header.n_outputs)))
+    space: OutputSpace = "margin" if classes and header.space == "response" else header.space
+    return FittedModel(
+        outputs=_outputs(booster, header, len(lines["num_leaves"]) // header.n_outputs, space, bool(classes)),
+        output_space=space,
+        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        structure=structure,
+        classes=classes,
+        feature_names=real_names(booster.feature_name(), "Column_{}"),
+        n_features=header.n_features,
+        encode=partial(_encode, booster.pandas_categorical or []),
+        name=name,
+    )
+
+
+def _outputs(
+    booster: Any, header: _Header, n_rounds: int, space: OutputSpace, has_classes: bool
+) -> dict[OutputSpace, Predict]:
+    # In random forest mode LightGBM's raw score is a sum where its prediction is the link of a mean.
+    raw = partial(_raw_score, booster, n_rounds if header.averages else 1)
+    if not has_classes:
+        return {space: partial(columns, raw), "response": partial(columns, partial(_predict, booster))}
+    is_binary = header.n_outputs == 1
+    outputs: dict[OutputSpace, Predict] = {space: partial(both_margins if is_binary else columns, raw)}
+    if header.objective:
+        outputs["probability"] = partial(both_probabilities if is_binary else columns, partial(_predict, booster))
+    return outputs
+
+
+def _raw_score(booster: Any, divisor: int, table: Any) -> Any:
+    return _predict(booster, table, raw_score=True) / divisor
+
+
+def _predict(booster: Any, table: Any, **options: Any) -> Any:
+    """Predict tables of types that LightGBM does not take as well: csr arrays, and pandas columns kept by Arrow."""
+    if isinstance(table, sparse.csr_array):
+        table = sparse.csr_matrix(table)
+    elif isinstance(table, pd.DataFrame):
+        kept = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.ArrowDtype)]
+        if kept:
+            table = table.assign(**{str(name): table[name].to_numpy(np.float64, na_value=np.nan) for name in kept})
+    return booster.predict(table, **options)
+
+
+def _encode(categories: list[list[Any]], table: Any) -> Matrix:
+    """Replace the columns of category dtype, in their order, by codes of the categories seen in training."""
+    numbers = category_columns(table)
+    if not numbers:
+        return to_matrix(table)
+    if len(numbers) != len(categories):
+        raise InvalidInputError(
+            f"The model was trained on {len(categories)} columns of category dtype. Got {len(numbers)}: "
+            f"{[str(table.columns[number]) for number in numbers]}."
+        )
+    return to_matrix(table, dict(zip(numbers, categories, strict=True)))
+
+
+# ---------------------------------------------------------------------------------------------------- text to Trees
+
+
+def _parse(booster: Any) -> tuple[_Header, Lines]:
+    head, _, body = booster.model_to_string().partition("\nTree=")
+    entries = dict(line.partition("=")[::2] for line in head.splitlines())
+    objective, *options = entries.get("objective", "").split() or [""]
+    space = SPACES.get(objective, "margin" if "sqrt" in options else "response")
+    is_scaled = any(option.startswith("sigmoid:") and float(option[8:]) != 1 for option in options)
+    header = _Header(
+        objective=objective,
+        space="margin" if is_scaled else space,
+        averages="average_output" in entries,
+        n_outputs=int(entries["num_tree_per_iteration"]),
+        n_features=int(entries["max_feature_idx"]) + 1,
+    )
+    lines: dict[str, list[str]] = {}
+    for line in body.partition("\nend of trees")[0].splitlines():
+        key, _, value = line.partition("=")
+        lines.setdefault(key, []).append(value)
+    if not lines:
+        raise UnsupportedModelError("This LightGBM model has no trees. Train it for at least one iteration.")
+    return header, lines
+
+
+def _read(header: _Header, lines: Lines) -> Trees | Opaque:
+    if "1" in lines.get("is_linear", ()):
+        return Opaque("trained with linear_tree=True, it has linear models in its leaves")
+    n_leaves = _numbers(lines["num_leaves"], np.int64)
+    size = 2 * n_leaves - 1
+    root = np.cumsum(size) - size
+    # In the table the inner nodes of a tree come first, then its leaves.
+    inner, leaf = _ranges(root, n_leaves - 1), _ranges(root + n_leaves - 1, n_leaves)
+    tree = np.repeat(np.arange(len(root)), n_leaves - 1)
+    total = int(size.sum())
+
+    def child(key: str) -> npt.NDArray[np.int64]:
+        number = _numbers(lines[key], np.int64)  # c < 0 is the leaf ~c
+        return np.asarray(root[tree] + np.where(number < 0, n_leaves[tree] - 1 + ~number, number))
+
+    decision = _numbers(lines["decision_type"], np.int64)
+    threshold = _numbers(lines["threshold"], np.float64)
+    is_category = (decision & CATEGORICAL) > 0
+    first, words, categories = _bit_sets(lines, tree[is_category], threshold[is_category].astype(np.int64))
+    cover = np.empty(total)
+    cover[inner] = _numbers(lines["internal_count"], np.float64)
+    cover[leaf] = _numbers([count or "0" for count in lines["leaf_count"]], np.float64)
+    n_rounds = len(root) // header.n_outputs
+    values = _numbers(lines["leaf_value"], np.float64) / (n_rounds if header.averages else 1)
+    return in_preorder(
+        Trees(
+            roots=root.astype(np.int32),
+            left=_at(inner, child("left_child"), total, -1, np.int32),
+            right=_at(inner, child("right_child"), total, -1, np.int32),
+            feature=_at(inner, _numbers(lines["split_feature"], np.int64), total, -1, np.int32),
+            threshold=_at(inner, np.where(is_category, 0.0, _outside_zero(threshold)), total, 0, np.float64),
+            flags=_at(inner, np.where(is_category, 0, FLAGS[decision & 15]), total, 0, np.uint8),
+            category_start=_at(inner[is_category], first, total, -1, np.int32),
+            category_size=_at(inner[is_category], words, total, 0, np.int32),
+            categories=categories,
+            cover=cover,
+            values=_at(leaf, values, total, 0, np.float64)[:, None],
+            output=np.tile(np.arange(header.n_outputs), n_rounds).astype(np.int32),
+            base=np.zeros(header.n_outputs),
+            n_features=header.n_features,
+        )
+    )
+
+
+def _outside_zero(threshold: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Move thresholds that lie among the numbers that LightGBM reads as zero to the border of these numbers.
+
+    It turns every number of magnitude up to 1e-35 into zero before it compares.
+    """
+    below = np.nextafter(-ZERO_THRESHOLD, -np.inf)
+    near = np.abs(threshold) <= ZERO_THRESHOLD
+    return np.where(near, np.where(threshold < 0, below, ZERO_THRESHOLD), threshold)
+
+
+def _bit_sets(
+    lines: Lines, tree: npt.NDArray[np.int64], number: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+    """Return first word and number of words of the bit sets `number` of the trees `tree`, and all words.
+
+    A tree with n bit sets has n + 1 boundaries; trees without any have no line for them.
+    """
+    boundaries = _numbers(lines.get("cat_boundaries", []), np.int64)
+    n_sets = _numbers(lines["num_cat"], np.int64)
+    n_boundaries = np.where(n_sets > 0, n_sets + 1, 0)
+    start = np.cumsum(n_boundaries) - n_boundaries
+    n_words = np.zeros(len(n_sets), dtype=np.int64)
+    n_words[n_sets > 0] = boundaries[(start + n_sets)[n_sets > 0]]
+    first_word = np.cumsum(n_words) - n_words
+    low, high = boundaries[start[tree] + number], boundaries[start[tree] + number + 1]
+    words = _numbers(lines.get("cat_threshold", []), np.int64).astype(np.uint32)
+    return first_word[tree] + low, high - low, words
+
+
+def _numbers(texts: list[str], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.fromstring(" ".join(text for text in texts if text), dtype=dtype, sep=" ")
+
+
+def _ranges(start: npt.NDArray[np.int64], length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return start[0], start[0] + 1, ... `length[0]` numbers, then those of start[1], and so on."""
+    return np.asarray(np.arange(length.sum()) + np.repeat(start - (np.cumsum(length) - length), length))
+
+
+def _at(
+    nodes: npt.NDArray[np.int64], values: npt.NDArray[Any], total: int, other: int, dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
+    """Return an array with `values` at `nodes` and `other` elsewhere."""
+    array = np.full(total, other, dtype=dtype)
+    array[nodes] = values
+    return array

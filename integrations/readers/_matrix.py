@@ -1,0 +1,110 @@
+"""From the tables that users pass to the float64 matrices that trees read, without a change to any number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._fitted_model import Matrix
+
+Categories = Mapping[int, Sequence[Any] | None]
+"""For column numbers the categories in the order of their codes; None: the codes of the table itself."""
+
+
+def to_matrix(table: Any, categories: Categories | None = None, *, absent: float = 0.0) -> Matrix:
+    """Return a table as a float64 matrix.
+
+    Parameters
+    ----------
+    table : DataFrame, ndarray, sparse matrix or list of lists, shape (n, f)
+        Booleans become 0 and 1, missing values of any kind NaN.
+    categories : mapping of int to sequence, optional
+        Columns of a DataFrame that are replaced by codes; a value that is not among the categories becomes NaN.
+    absent : float, default 0.0
+        What an entry that a sparse matrix does not store stands for.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, f)
+        May share memory with `table`.
+    """
+    if isinstance(table, pd.DataFrame):
+        return _from_frame(table, categories or {})
+    if scipy.sparse.issparse(table):
+        return _from_sparse(table, absent)
+    matrix = np.asarray(table)
+    if matrix.ndim != 2:
+        raise InvalidInputError(
+            f"Expected a table of two dimensions, one row per example. Got {matrix.ndim} dimension(s): "
+            "pass X.reshape(1, -1) for a single row."
+        )
+    return np.ascontiguousarray(matrix, dtype=np.float64)
+
+
+def category_columns(table: Any) -> list[int]:
+    """Return the numbers of a DataFrame's columns of category dtype; none for any other table."""
+    if not isinstance(table, pd.DataFrame):
+        return []
+    return [number for number, dtype in enumerate(table.dtypes) if isinstance(dtype, pd.CategoricalDtype)]
+
+
+def as_fitted(names: tuple[str, ...] | None, table: Any) -> Any:
+    """Return the table with column names exactly if the model was fitted with names.
+
+    scikit-learn warns of every other combination, and explainers pass rows that they composed themselves.
+    """
+    is_frame = isinstance(table, pd.DataFrame)
+    if names is None:
+        return table.to_numpy() if is_frame and all(isinstance(name, str) for name in table.columns) else table
+    if is_frame or scipy.sparse.issparse(table):
+        return table
+    return pd.DataFrame(np.asarray(table), columns=list(names))
+
+
+def real_names(names: Sequence[str] | None, made: str) -> tuple[str, ...] | None:
+    """Return the feature names as a tuple, or None where the library made them up as ``made.format(column)``."""
+    if names is None or all(name == made.format(number) for number, name in enumerate(names)):
+        return None
+    return tuple(str(name) for name in names)
+
+
+def _from_frame(table: pd.DataFrame, categories: Categories) -> Matrix:
+    if not categories and not category_columns(table):
+        return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+    matrix = np.empty(table.shape)
+    for number in range(table.shape[1]):
+        column = table.iloc[:, number]
+        if number in categories:
+            matrix[:, number] = _codes(column, categories[number])
+        else:
+            matrix[:, number] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return matrix
+
+
+def _codes(column: pd.Series, known: Sequence[Any] | None) -> Matrix:
+    """Return the position of each value among the known categories; NaN for a missing or unknown one."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        if known is None:
+            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        codes = pd.Index(known).get_indexer(pd.Index(column))
+    else:
+        codes = column.cat.codes.to_numpy()
+        if known is not None:
+            # A missing value has the code -1, which finds the -1 at the end.
+            codes = np.append(pd.Index(known).get_indexer(column.cat.categories), -1)[codes]
+    return np.where(codes < 0, np.nan, codes)
+
+
+def _from_sparse(table: Any, absent: float) -> Matrix:
+    if absent == 0.0:
+        return np.ascontiguousarray(table.toarray(), dtype=np.float64)
+    stored = table.tocoo()
+    stored.sum_duplicates()
+    matrix = np.full(stored.shape, absent)
+    matrix[stored.row, stored.col] = stored.data
+    return matrix

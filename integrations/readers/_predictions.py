@@ -1,0 +1,43 @@
+"""The shapes in which libraries return predictions, made one: (n, k) float64.
+
+Plain functions to be bound with `functools.partial`, so that a described model can be pickled if the model itself can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers.model._fitted_model import Matrix
+
+RawPredict = Callable[[Any], Any]
+"""A library's own function from a table to predictions."""
+
+PROBABILITY_MARGIN = 1e-12
+"""Distance from 0 and 1 to which probabilities are clipped before they become log-odds."""
+
+
+def columns(predict: RawPredict, table: Any) -> Matrix:
+    """Return one column per output, one column if the library returns a vector."""
+    values = np.asarray(predict(table), dtype=np.float64)
+    return values.reshape(len(values), -1)
+
+
+def both_margins(predict: RawPredict, table: Any) -> Matrix:
+    """Return [-m, m] for the margin m of a binary model's second class."""
+    margin = np.asarray(predict(table), dtype=np.float64).reshape(-1)
+    return np.column_stack([-margin, margin])
+
+
+def both_probabilities(predict: RawPredict, table: Any) -> Matrix:
+    """Return [1 - p, p] for the probability p of a binary model's second class."""
+    second = np.asarray(predict(table), dtype=np.float64).reshape(-1)
+    return np.column_stack([1.0 - second, second])
+
+
+def log_odds(predict_proba: RawPredict, table: Any) -> Matrix:
+    """Return log(p / (1 - p)) per class, with p kept 1e-12 away from 0 and 1."""
+    probability = np.clip(columns(predict_proba, table), PROBABILITY_MARGIN, 1.0 - PROBABILITY_MARGIN)
+    return np.asarray(np.log(probability / (1.0 - probability)))

@@ -1,0 +1,51 @@
+"""Which function reads which class: the table behind `describe`.
+
+A class is named by its top-level package and its own name; the classes along the hierarchy are looked up nearest first,
+so that a line for a base class serves every subclass without a line of its own.
+"""
+
+_PLACE = "automl_explain.integrations"
+
+READERS: dict[str, str] = {
+    # anything with predict or predict_proba
+    "builtins.object": f"{_PLACE}.readers.sklearn._estimators:describe",
+    # scikit-learn: trees
+    **dict.fromkeys(
+        ("sklearn.BaseDecisionTree", "sklearn.BaseForest"), f"{_PLACE}.readers.sklearn._trees:describe_forest"
+    ),
+    "sklearn.HistGradientBoostingClassifier": f"{_PLACE}.readers.sklearn._histgb:describe_classifier",
+    "sklearn.HistGradientBoostingRegressor": f"{_PLACE}.readers.sklearn._histgb:describe_regressor",
+    "sklearn.BaseGradientBoosting": f"{_PLACE}.readers.sklearn._trees:describe_boosting",
+    "sklearn.AdaBoostClassifier": f"{_PLACE}.readers.sklearn._trees:describe_adaboost",
+    "sklearn.AdaBoostRegressor": f"{_PLACE}.readers.sklearn._trees:describe_adaboost_regressor",
+    "sklearn.IsolationForest": f"{_PLACE}.readers.sklearn._trees:describe_isolation_forest",
+    # boosters
+    "lightgbm.LGBMModel": f"{_PLACE}.readers._lightgbm:describe",
+    "lightgbm.Booster": f"{_PLACE}.readers._lightgbm:describe_booster",
+    "xgboost.XGBModel": f"{_PLACE}.readers._xgboost:describe",
+    "xgboost.Booster": f"{_PLACE}.readers._xgboost:describe_booster",
+    "catboost.CatBoost": f"{_PLACE}.readers._catboost:describe",
+    # scikit-learn: linear models
+    "sklearn.LinearModel": f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
+    "sklearn.LinearClassifierMixin": f"{_PLACE}.readers.sklearn._estimators:describe_linear_classifier",
+    # scikit-learn: kernel machines
+    "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._kernels:describe_svc",
+    "sklearn.SVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",
+    "sklearn.NuSVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",
+    "sklearn.KernelRidge": f"{_PLACE}.readers.sklearn._kernels:describe_kernel_ridge",
+    "sklearn.GaussianProcessRegressor": f"{_PLACE}.readers.sklearn._kernels:describe_gaussian_process",
+    # scikit-learn: ensembles of whole models
+    "sklearn._BaseVoting": f"{_PLACE}.readers.sklearn._ensembles:describe_voting",
+    "sklearn._BaseStacking": f"{_PLACE}.readers.sklearn._ensembles:describe_stacking",
+    "sklearn.BaseBagging": f"{_PLACE}.readers.sklearn._ensembles:describe_bagging",
+    "sklearn.CalibratedClassifierCV": f"{_PLACE}.readers.sklearn._ensembles:describe_calibrated",
+    "sklearn.TransformedTargetRegressor": f"{_PLACE}.readers.sklearn._ensembles:describe_transformed_target",
+    "sklearn.FrozenEstimator": f"{_PLACE}.readers.sklearn._ensembles:describe_frozen",
+    "sklearn.OneVsRestClassifier": f"{_PLACE}.readers.sklearn._ensembles:describe_one_vs_rest",
+    # scikit-learn: pipelines and searches
+    "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",
+    "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
+    # FLAML
+    "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",
+    "flaml.BaseEstimator": f"{_PLACE}.readers._flaml:describe_wrapper",
+}

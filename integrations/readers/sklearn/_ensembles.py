@@ -1,0 +1,359 @@
+"""How scikit-learn's ensembles of whole models are read: votes, stacks, calibrated and transformed models.
+
+Where the output is a linear function of outputs that are themselves additive, the ensemble is a `Mixture` and explained
+exactly by linearity. Elsewhere it is a `Composite`: a function of its members' outputs, whose coalitions are evaluated
+member by member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers.model._feature_space import over_raw
+from automl_explain.explainers.model._final_estimator import FinalModel
+from automl_explain.explainers.model._fitted_model import (
+    PASSTHROUGH,
+    Composite,
+    FittedModel,
+    Linear,
+    Matrix,
+    Mixture,
+    Opaque,
+    OutputSpace,
+    Prepared,
+    Structure,
+)
+from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.integrations.readers._matrix import to_matrix
+from automl_explain.integrations.readers.sklearn._estimators import (
+    check_fitted,
+    classifier,
+    classifier_outputs,
+    regressor,
+)
+from automl_explain.integrations.readers.sklearn._trees import describe_bagging as describe_bagged_trees
+
+
+def describe_voting(model: Any) -> FittedModel:
+    """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
+    check_fitted(model)
+    members = [_member(member) for member in model.estimators_]
+    names = _names(model)
+    weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
+    weights = weights / weights.sum()
+    if not hasattr(model, "classes_"):
+        return regressor(model, weighted(members, weights, "response", "a weighted mean of its members", names))
+    outputs, space = classifier_outputs(model)
+    if model.voting == "hard":
+        return classifier(
+            model, outputs, space, Opaque("a majority vote, which is no function of its members' outputs")
+        )
+    _check_classes(model, members)
+    vote = weighted(members, weights, "probability", "a soft vote of its members", names)
+    return classifier(model, outputs, space, vote)
+
+
+def _member(estimator: Any) -> FittedModel:
+    """Describe a member over the ensemble's table; a pipeline has its preprocessing within it."""
+    return over_raw(describe_any(estimator))
+
+
+def _names(model: Any) -> tuple[str, ...]:
+    """What a vote or stack calls the members that it has not dropped."""
+    return tuple(str(name) for name, estimator in model.estimators if estimator != "drop")
+
+
+def weighted(
+    members: Sequence[FittedModel], weights: Matrix, space: OutputSpace, why: str, names: Sequence[str]
+) -> Mixture | Composite:
+    """Return the structure of a weighted mean of members' outputs in one space."""
+    width = members[0].n_outputs
+    blocks = tuple(weight * np.eye(width) for weight in weights)
+    return weighted_sum([(member, space) for member in members], blocks, np.zeros(width), why, names)
+
+
+def weighted_sum(
+    members: Sequence[tuple[FittedModel, OutputSpace]],
+    weights: Sequence[Matrix],
+    constant: Matrix,
+    why: str,
+    names: Sequence[str],
+) -> Mixture | Composite:
+    """Return the structure of a weighted sum of outputs: a `Mixture` where members are additive in them, else a `Composite`."""
+    if all(member.output_space == space for member, space in members):
+        return Mixture(tuple(member for member, _ in members), tuple(weights), constant, tuple(names))
+    return Composite.weighted(tuple(members), tuple(weights), constant, why, tuple(names))
+
+
+def describe_bagging(model: Any) -> FittedModel:
+    """Describe a BaggingClassifier or BaggingRegressor: one ensemble of trees where its members are trees."""
+    described = describe_bagged_trees(model)
+    if not isinstance(described.structure, Opaque):
+        return described
+    members = [
+        _on_columns(_member(member), columns, model.n_features_in_)
+        for member, columns in zip(model.estimators_, model.estimators_features_, strict=True)
+    ]
+    weights = np.full(len(members), 1.0 / len(members))
+    space: OutputSpace = "response" if described.classes is None else "probability"
+    if described.classes is not None and any(member.n_outputs != described.n_outputs for member in members):
+        return described  # a member that never saw some class
+    if any(space not in member.outputs for member in members):
+        return described
+    names = [f"member {number}" for number in range(len(members))]
+    return replace(described, structure=weighted(members, weights, space, "a mean of bagged members", names))
+
+
+def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedModel:
+    """The same member over all columns of the table, of which it reads some."""
+    columns = np.asarray(columns)
+    if np.array_equal(columns, np.arange(n_features)) and not isinstance(member.structure, Prepared):
+        return replace(
+            member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None
+        )
+    structure: Structure = Opaque("a bagged member that is a pipeline, or over some of the columns")
+    encode: Callable[[Any], Matrix] = member.encode
+    if isinstance(member.structure, Linear):
+        coef = np.zeros((len(member.structure.coef), n_features))
+        coef[:, columns] = member.structure.coef
+        structure, encode = Linear(coef, member.structure.intercept), to_matrix
+    return replace(
+        member,
+        outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()},
+        structure=structure,
+        encode=encode,
+        feature_names=None,
+        n_features=n_features,
+    )
+
+
+def _of_chosen(predict: Callable[[Any], Matrix], columns: Any) -> Callable[[Any], Matrix]:
+    return lambda table: predict(table[:, columns] if sparse.issparse(table) else to_matrix(table)[:, columns])
+
+
+def describe_calibrated(model: Any) -> FittedModel:
+    """Describe a CalibratedClassifierCV: the mean of calibrators, each a function of one model's outputs."""
+    check_fitted(model)
+    outputs, space = classifier_outputs(model)
+    if model.method not in ("sigmoid", "isotonic"):
+        return classifier(model, outputs, space, Opaque(f"calibrated by {model.method}"))
+    members: list[FittedModel] = []
+    for calibrated in model.calibrated_classifiers_:
+        member = _member(calibrated.estimator)
+        how = "decision_function" if hasattr(calibrated.estimator, "decision_function") else "predict_proba"
+        source = _space_of(member, how)
+        if source is None or member.n_outputs != len(model.classes_):
+            return classifier(model, outputs, space, Opaque("calibrated on outputs that have no structure to use"))
+        members.append(_calibrated(calibrated, member, source))
+    count = len(members)
+    why, names = f"the mean of {count} calibrated models", [f"fold {number}" for number in range(count)]
+    blocks = tuple(np.eye(len(model.classes_)) / count for _ in members)
+    entering = tuple((member, space) for member in members)
+    mean = Composite.weighted(entering, blocks, np.zeros(len(model.classes_)), why, tuple(names))
+    return classifier(model, outputs, space, mean)
+
+
+def _calibrated(calibrated: Any, member: FittedModel, source: OutputSpace) -> FittedModel:
+    """Describe one calibrated model: a function of its model's outputs in that space."""
+    read = member.outputs[source]
+    structure = Composite(
+        ((member, source),), lambda columns, rows: _calibrate(calibrated, columns), False, "calibrated"
+    )
+    return replace(
+        member,
+        outputs={"probability": lambda table: _calibrate(calibrated, read(table))},
+        output_space="probability",
+        structure=structure,
+    )
+
+
+def describe_frozen(model: Any) -> FittedModel:
+    """Describe a FrozenEstimator by the estimator it holds."""
+    return describe_any(model.estimator)
+
+
+def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
+    """What a calibrated classifier makes of its model's outputs: one calibrator per class, shares normalised."""
+    n_classes = values.shape[1]
+    if n_classes == 2:
+        second = calibrated.calibrators[0].predict(values[:, 1])
+        return np.column_stack([1.0 - second, second])
+    shares = np.column_stack([one.predict(values[:, k]) for k, one in enumerate(calibrated.calibrators)])
+    total = shares.sum(axis=1, keepdims=True)
+    uniform = np.full_like(shares, 1.0 / n_classes)
+    return np.asarray(np.divide(shares, total, out=uniform, where=total != 0))
+
+
+def describe_transformed_target(model: Any) -> FittedModel:
+    """Describe a TransformedTargetRegressor: the inverse transform of its regressor's response."""
+    check_fitted(model)
+    member = _member(model.regressor_)
+    why = f"a function of the response of {member.name}"
+
+    def inverse(columns: Matrix, rows: Any = None) -> Matrix:
+        found = model.transformer_.inverse_transform(columns)
+        return np.asarray(found, dtype=np.float64).reshape(len(columns), -1)
+
+    if _is_affine(model.transformer_):
+        at_zero, at_one = inverse(np.array([[0.0], [1.0]]))
+        scaled = weighted_sum([(member, "response")], [(at_one - at_zero)[None, :]], at_zero, why, ["regressor"])
+        return regressor(model, scaled)
+    return regressor(model, Composite(((member, "response"),), inverse, False, why))
+
+
+def _is_affine(transformer: Any) -> bool:
+    """Whether a target's transformer is one that multiplies and shifts, forth and back."""
+    if type(transformer) is FunctionTransformer:
+        return transformer.inverse_func is None
+    return type(transformer) in (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
+
+
+def describe_one_vs_rest(model: Any) -> FittedModel:
+    """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
+    check_fitted(model)
+    if model.multilabel_:
+        raise UnsupportedModelError(
+            f"Cannot explain {type(model).__name__} with {len(model.classes_)} targets at once; explain one target at a time, "
+            "with a function that predicts it."
+        )
+    outputs, space = classifier_outputs(model)
+    if any(not hasattr(member, "classes_") for member in model.estimators_):
+        return classifier(model, outputs, space, Opaque("one-versus-rest with a class that all rows or none had"))
+    members = [_member(member) for member in model.estimators_]
+    if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
+        return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
+
+    def combine(columns: Matrix, rows: Any) -> Matrix:
+        seconds = columns[:, 1::2]
+        total = seconds.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(seconds, total, out=np.zeros_like(seconds), where=total != 0))
+
+    why = "the probabilities of one model per class, divided by their sum"
+    names = tuple(f"class {label}" for label in model.classes_)
+    entering = tuple((member, space) for member in members)
+    return classifier(model, outputs, space, Composite(entering, combine, False, why, names))
+
+
+def _space_of(member: FittedModel, how: str) -> OutputSpace | None:
+    """The output space in which a member enters an ensemble that calls it by that method."""
+    wanted: dict[str, tuple[OutputSpace, ...]] = {
+        "predict_proba": ("probability",),
+        "predict": ("response",),
+        "decision_function": ("margin", "log_odds"),
+    }
+    if how == "decision_function" and "margin" not in member.outputs and member.output_space != "log_odds":
+        return None  # log-odds of the probabilities, which need not be the decision function
+    return next((space for space in wanted[how] if space in member.outputs), None)
+
+
+def _check_classes(model: Any, members: Sequence[FittedModel]) -> None:
+    for member in members:
+        if member.n_outputs != len(model.classes_):
+            raise InvalidInputError(
+                f"The members of {type(model).__name__} must know its {len(model.classes_)} classes. {member.name} knows "
+                f"{member.n_outputs}."
+            )
+
+
+def describe_stacking(model: Any) -> FittedModel:
+    """Describe a StackingClassifier or StackingRegressor.
+
+    A linear final estimator over outputs that are additive makes it a `Mixture`; any other a `Composite`.
+    """
+    check_fitted(model)
+    final = _member(model.final_estimator_)
+    is_classifier = hasattr(model, "classes_")
+    if is_classifier:
+        outputs, space = classifier_outputs(model)
+        described = classifier(model, outputs, space, Opaque("a stack"))
+    else:
+        described = regressor(model, Opaque("a stack"))
+    members: list[tuple[FittedModel, OutputSpace]] = []
+    for estimator, how in zip([e for e in model.estimators_ if e != "drop"], model.stack_method_, strict=True):
+        member = _member(estimator)
+        source = _space_of(member, how)
+        if source is None:
+            return replace(described, structure=Opaque(f"a stack that reads the {how} of {member.name}"))
+        members.append((member, source))
+    why = f"a stack of {', '.join(member.name for member, _ in members)} under {final.name}"
+    scores = _scores(model, described, final, members, why)
+    if isinstance(scores, Mixture):
+        return _in_scores(model, described, final, scores)
+    space = described.output_space if described.output_space in final.outputs else "probability"
+    if scores is not None and space == final.output_space:
+        return _in_scores(model, described, final, scores)
+    reads = np.concatenate(_columns_read(model, [member for member, _ in members]))
+    combine = FinalModel(final, space, reads, to_matrix if model.passthrough else None)
+    stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
+    if scores is None:
+        return replace(described, output_space=space, structure=stack)
+    seen = _in_scores(model, described, final, scores)
+    return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
+
+
+def _columns_read(model: Any, members: Sequence[FittedModel]) -> list[npt.NDArray[np.intp]]:
+    """Which of its members' outputs, side by side, scikit-learn gives the final estimator, member by member.
+
+    All probabilities but, where the stack has two classes, the first one; of a decision function of two classes one.
+    """
+    two = len(getattr(model, "classes_", ())) == 2
+    parts, end = [], 0
+    for member, how in zip(members, model.stack_method_, strict=True):
+        start, end = end, end + member.n_outputs
+        one_less = two if how == "predict_proba" else member.n_outputs == 2
+        parts.append(np.arange(start + one_less, end))
+    return parts
+
+
+def _scores(
+    model: Any,
+    described: FittedModel,
+    final: FittedModel,
+    members: Sequence[tuple[FittedModel, OutputSpace]],
+    why: str,
+) -> Mixture | Composite | None:
+    """Return the weighted sum that a linear final estimator makes of what it is fed; None for any other.
+
+    Columns that are passed through have a member of their own.
+    """
+    if not isinstance(final.structure, Linear):
+        return None
+    coef, intercept = final.structure.coef, final.structure.intercept
+    if described.classes is not None and len(coef) == 1:
+        coef, intercept = np.vstack([-coef, coef]), np.concatenate([-intercept, intercept])
+    weights, start, parts, names = [], 0, list(members), _names(model)
+    for (member, _), read in zip(members, _columns_read(model, [member for member, _ in members]), strict=True):
+        block = np.zeros((member.n_outputs, len(coef)))
+        block[member.n_outputs - len(read) :] = coef[:, start : start + len(read)].T
+        weights.append(block)
+        start += len(read)
+    if model.passthrough:
+        direct = coef[:, start:]
+        structure = Linear(direct, np.zeros(len(direct)))
+        outputs = {final.output_space: lambda table: to_matrix(table) @ direct.T}
+        passed = FittedModel(
+            outputs, final.output_space, described.task, structure, classes=described.classes, encode=to_matrix,
+            name="passed-through columns",
+        )  # fmt: skip
+        parts.append((passed, final.output_space))
+        weights.append(np.eye(len(direct)))
+        names = (*names, PASSTHROUGH)
+    return weighted_sum(parts, weights, intercept, why, names)
+
+
+def _in_scores(model: Any, described: FittedModel, final: FittedModel, scores: Mixture | Composite) -> FittedModel:
+    """Return a stack described by the scores of its linear final estimator."""
+    space = final.output_space
+
+    def predict(table: Any) -> Matrix:
+        return final.outputs[space](model.transform(table))
+
+    return replace(described, outputs={**described.outputs, space: predict}, output_space=space, structure=scores)

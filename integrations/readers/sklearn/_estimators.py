@@ -1,0 +1,143 @@
+"""How scikit-learn estimators without a family of their own are read: linear models exactly, the rest as black boxes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
+from automl_explain.explainers.model._fitted_model import (
+    FittedModel,
+    Linear,
+    Matrix,
+    Opaque,
+    OutputSpace,
+    Predict,
+    Structure,
+    Task,
+)
+from automl_explain.explainers.model._predict_function import as_columns
+from automl_explain.integrations.readers._matrix import to_matrix
+from automl_explain.integrations.readers._predictions import log_odds
+
+
+def describe(model: Any) -> FittedModel:
+    """Describe an estimator of which only predictions are known: a classifier by its probabilities if it has them."""
+    check_fitted(model)
+    if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
+        raise UnsupportedModelError(
+            f"Cannot explain {type(model).__name__}: it has no predict or predict_proba method. Pass a fitted model, or a "
+            "function that returns predictions."
+        )
+    if hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin):
+        outputs, space = classifier_outputs(model)
+        return classifier(model, outputs, space, Opaque(f"{type(model).__name__} has no structure to use"))
+    return regressor(model, Opaque(f"{type(model).__name__} has no structure to use"))
+
+
+def describe_linear_regressor(model: Any) -> FittedModel:
+    """Describe a regression that is linear in its columns."""
+    check_fitted(model)
+    coef = np.atleast_2d(dense(model.coef_))
+    if coef.shape[0] > 1:
+        raise UnsupportedModelError(
+            f"Cannot explain {type(model).__name__} with {coef.shape[0]} targets; explain one target at a time, with a "
+            "function that predicts it."
+        )
+    return regressor(model, Linear(coef, np.full(1, np.ravel(model.intercept_)[0])))
+
+
+def describe_linear_classifier(model: Any) -> FittedModel:
+    """Describe a classifier whose decision function is linear: log-odds where it is a logistic model, else as it is."""
+    check_fitted(model)
+    coef = np.atleast_2d(dense(model.coef_))
+    intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
+    margins = as_columns(lambda table: two_sided(model.decision_function(table)), type(model).__name__)
+    logistic = is_logistic(model)
+    space: OutputSpace = "log_odds" if logistic else "margin"
+    outputs: dict[OutputSpace, Predict] = {space: margins}
+    if hasattr(model, "predict_proba"):
+        outputs["probability"] = as_columns(model.predict_proba, type(model).__name__)
+    return classifier(model, outputs, space, Linear(coef, intercept))
+
+
+def is_logistic(model: Any) -> bool:
+    """Whether the probabilities are the logistic, or softmax, function of the decision function."""
+    loss = getattr(model, "loss", "log_loss")
+    return hasattr(model, "predict_proba") and loss == "log_loss"
+
+
+def classifier(
+    model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpace, structure: Structure
+) -> FittedModel:
+    """Return the description of a classifier, with names and classes as scikit-learn keeps them."""
+    classes = tuple(np.asarray(model.classes_).tolist())
+    task: Task = "binary" if len(classes) == 2 else "multiclass"
+    return FittedModel(
+        outputs, space, task, structure, classes=classes, encode=to_matrix, name=type(model).__name__, **names_of(model)
+    )
+
+
+def regressor(model: Any, structure: Structure) -> FittedModel:
+    """Return the description of a regression, with names as scikit-learn keeps them."""
+    outputs: dict[OutputSpace, Predict] = {"response": as_columns(model.predict, type(model).__name__, 1)}
+    return FittedModel(
+        outputs, "response", "regression", structure, encode=to_matrix, name=type(model).__name__, **names_of(model)
+    )
+
+
+def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSpace]:
+    """Return the output spaces of a classifier and the one to use: probabilities, else decision values, else votes."""
+    name = type(model).__name__
+    if hasattr(model, "predict_proba"):
+        probability = as_columns(model.predict_proba, name)
+        return {"probability": probability, "log_odds": partial(log_odds, model.predict_proba)}, "probability"
+    if hasattr(model, "decision_function"):
+        return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"
+    classes = np.asarray(model.classes_)
+
+    def votes(table: Any) -> Matrix:
+        return np.asarray(np.asarray(model.predict(table))[:, None] == classes[None, :], dtype=np.float64)
+
+    return {"margin": votes}, "margin"
+
+
+def two_sided(decision: Any) -> Matrix:
+    """Return one column per class: a binary decision value is the second class's, its negative the first's."""
+    margin = np.asarray(decision, dtype=np.float64)
+    return np.column_stack([-margin, margin]) if margin.ndim == 1 else margin
+
+
+def names_of(model: Any) -> dict[str, Any]:
+    """Return the column names and number that a fitted scikit-learn estimator remembers."""
+    names = getattr(model, "feature_names_in_", None)
+    return {
+        "feature_names": None if names is None else tuple(map(str, names)),
+        "n_features": getattr(model, "n_features_in_", None),
+    }
+
+
+def check_fitted(model: Any) -> None:
+    """Raise `NotFittedError` when a scikit-learn estimator was never fitted."""
+    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+    if not hasattr(model, "fit"):
+        return
+    try:
+        check_is_fitted(model)
+    except SklearnNotFittedError as error:
+        raise NotFittedError(
+            f"{type(model).__name__} is not fitted: call its fit method before explaining it."
+        ) from error
+    except TypeError:
+        return  # not a scikit-learn estimator: its own predict will say
+
+
+def dense(coef: Any) -> Matrix:
+    """Return a matrix of floats, whether it was sparse or not."""
+    return np.asarray(coef.todense() if sparse.issparse(coef) else coef, dtype=np.float64)

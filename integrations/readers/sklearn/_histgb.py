@@ -1,0 +1,139 @@
+"""Reader of scikit-learn's histogram gradient boosting.
+
+Numbers are compared in float64, ``x <= threshold`` going left. Categories are first replaced by codes, unknown ones by
+a missing value; the model then sees its categorical columns before all others, which the reader undoes. A missing
+value goes where the split says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict
+from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, UNSEEN_LEFT, Trees
+from automl_explain.integrations.readers._checks import require_classes, require_fitted
+from automl_explain.integrations.readers._matrix import as_fitted
+from automl_explain.integrations.readers._predictions import RawPredict, both_margins, columns
+from automl_explain.integrations.readers._preorder import in_preorder
+
+LOG_LINKS = ("gamma", "poisson")
+"""Losses of which the raw prediction is the log of the response."""
+
+
+def describe_classifier(model: Any) -> FittedModel:
+    """Describe a HistGradientBoostingClassifier; the log-odds are its `decision_function`."""
+    require_fitted(model, "_predictors")
+    require_classes(type(model).__name__, tuple(model.classes_))
+    names = _names(model)
+    score = both_margins if len(model.classes_) == 2 else columns
+    outputs: dict[OutputSpace, Predict] = {
+        "log_odds": partial(score, partial(_call, model.decision_function, names)),
+        "probability": partial(columns, partial(_call, model.predict_proba, names)),
+    }
+    return _describe(model, outputs, "log_odds")
+
+
+def describe_regressor(model: Any) -> FittedModel:
+    """Describe a HistGradientBoostingRegressor; with a Poisson or gamma loss it is additive under the log."""
+    require_fitted(model, "_predictors")
+    names = _names(model)
+    response = partial(columns, partial(_call, model.predict, names))
+    if model.loss in LOG_LINKS:
+        raw = partial(columns, partial(_call, model._raw_predict, names))
+        return _describe(model, {"margin": raw, "response": response}, "margin")
+    return _describe(model, {"response": response}, "response")
+
+
+def read_trees(model: Any) -> Trees:
+    """Read a histogram gradient boosting model.
+
+    Parameters
+    ----------
+    model : fitted HistGradientBoostingClassifier or HistGradientBoostingRegressor
+
+    Returns
+    -------
+    Trees
+        The raw prediction, one column per class of a multiclass model. It reads the matrix of `FittedModel.encode`.
+    """
+    trees = [tree for round_ in model._predictors for tree in round_]
+    nodes = np.concatenate([tree.nodes for tree in trees])
+    sizes = np.array([len(tree.nodes) for tree in trees])
+    roots = np.cumsum(sizes) - sizes
+    offset = np.repeat(roots, sizes)
+    is_leaf = nodes["is_leaf"] > 0
+    is_category = (nodes["is_categorical"] > 0) & ~is_leaf
+    first_set, words = _bit_sets(trees)
+    set_start = words.shape[1] * (np.repeat(first_set, sizes) + nodes["bitset_idx"])
+    n_outputs = model.n_trees_per_iteration_
+    missing_left = nodes["missing_go_to_left"] > 0
+    # A category that the model does not know is treated as a missing value.
+    flags = np.where(missing_left, np.where(is_category, MISSING_LEFT | UNSEEN_LEFT, MISSING_LEFT), 0)
+    return in_preorder(
+        Trees(
+            roots=roots.astype(np.int32),
+            left=np.where(is_leaf, -1, nodes["left"] + offset).astype(np.int32),
+            right=np.where(is_leaf, -1, nodes["right"] + offset).astype(np.int32),
+            feature=_seen_columns(model)[nodes["feature_idx"]].astype(np.int32),
+            threshold=np.where(is_category, 0.0, nodes["num_threshold"]),
+            flags=flags.astype(np.uint8),
+            category_start=np.where(is_category, set_start, -1).astype(np.int32),
+            category_size=np.where(is_category, words.shape[1], 0).astype(np.int32),
+            categories=words.ravel(),
+            cover=nodes["count"].astype(np.float64),
+            values=nodes["value"].astype(np.float64)[:, None],
+            output=np.tile(np.arange(n_outputs), len(model._predictors)).astype(np.int32),
+            base=np.array(model._baseline_prediction, dtype=np.float64).reshape(n_outputs),
+            n_features=int(model.n_features_in_),
+        )
+    )
+
+
+def _bit_sets(trees: Sequence[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+    """Return the number of each tree's first bit set, and all bit sets as rows of words."""
+    counts = np.array([len(tree.raw_left_cat_bitsets) for tree in trees])
+    words = np.concatenate([tree.raw_left_cat_bitsets for tree in trees]).astype(np.uint32)
+    return np.cumsum(counts) - counts, words
+
+
+def _seen_columns(model: Any) -> npt.NDArray[np.intp]:
+    """Return the table's column for each column that the trees see: the categorical ones come first."""
+    if model.is_categorical_ is None:
+        return np.arange(model.n_features_in_)
+    return np.concatenate([np.flatnonzero(model.is_categorical_), np.flatnonzero(~model.is_categorical_)])
+
+
+def _encode(model: Any, names: tuple[str, ...] | None, table: Any) -> Matrix:
+    seen = model._preprocess_X(as_fitted(names, table), reset=False)
+    matrix = np.empty(seen.shape)
+    matrix[:, _seen_columns(model)] = seen
+    return matrix
+
+
+def _describe(model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpace) -> FittedModel:
+    classes = tuple(model.classes_.tolist()) if "probability" in outputs else None
+    return FittedModel(
+        outputs=outputs,
+        output_space=space,
+        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        structure=read_trees(model),
+        classes=classes,
+        feature_names=_names(model),
+        n_features=int(model.n_features_in_),
+        encode=partial(_encode, model, _names(model)),
+        name=type(model).__name__,
+    )
+
+
+def _names(model: Any) -> tuple[str, ...] | None:
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else tuple(names.tolist())
+
+
+def _call(predict: RawPredict, names: tuple[str, ...] | None, table: Any) -> Any:
+    return predict(as_fitted(names, table))

@@ -1,0 +1,90 @@
+"""How scikit-learn's kernel machines are read: sums of Gaussian kernels, and linear ones; the rest as black boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, RadialBasis, Structure
+from automl_explain.integrations.readers.sklearn._estimators import (
+    check_fitted,
+    classifier,
+    classifier_outputs,
+    dense,
+    describe,
+    regressor,
+)
+
+
+def describe_svc(model: Any) -> FittedModel:
+    """Describe an SVC or NuSVC of two classes by its decision function.
+
+    Of more classes the decision function counts the votes of pairs, and with ``probability=True`` it has another link than
+    the logistic one: black boxes.
+    """
+    check_fitted(model)
+    if len(model.classes_) != 2 or hasattr(model, "predict_proba"):
+        return describe(model)
+    structure = _support_vectors(model)
+    if structure is None:
+        return describe(model)
+    return classifier(model, *classifier_outputs(model), structure)
+
+
+def describe_svr(model: Any) -> FittedModel:
+    """Describe an SVR or NuSVR."""
+    check_fitted(model)
+    structure = _support_vectors(model)
+    return describe(model) if structure is None else regressor(model, structure)
+
+
+def describe_kernel_ridge(model: Any) -> FittedModel:
+    """Describe a KernelRidge with a Gaussian kernel."""
+    check_fitted(model)
+    if model.kernel != "rbf" or model.dual_coef_.ndim > 1:
+        return describe(model)
+    centres = dense(model.X_fit_)
+    gamma = 1.0 / centres.shape[1] if model.gamma is None else model.gamma
+    return regressor(model, _radial(centres, gamma, model.dual_coef_, 0.0))
+
+
+def describe_gaussian_process(model: Any) -> FittedModel:
+    """Describe the mean of a GaussianProcessRegressor whose kernel is a Gaussian one, scaled and with noise or not."""
+    check_fitted(model)
+    found = _gaussian(getattr(model, "kernel_", None))
+    if found is None or np.size(model._y_train_mean) != 1 or np.squeeze(model.alpha_).ndim != 1:
+        return describe(model)
+    scale, gamma = found
+    weights = scale * np.ravel(model._y_train_std)[0] * np.ravel(model.alpha_)
+    return regressor(model, _radial(dense(model.X_train_), gamma, weights, np.ravel(model._y_train_mean)[0]))
+
+
+def _support_vectors(model: Any) -> Structure | None:
+    """Return the structure of a support vector machine with one output, None if its kernel has none."""
+    weights, intercept = dense(model.dual_coef_).ravel(), float(model.intercept_[0])
+    if model.kernel == "linear":
+        return Linear(dense(model.coef_).reshape(1, -1), np.full(1, intercept))
+    if model.kernel == "rbf":
+        return _radial(dense(model.support_vectors_), model._gamma, weights, intercept)
+    return None
+
+
+def _radial(centres: Matrix, gamma: Any, weights: Matrix, intercept: Any) -> RadialBasis:
+    by_column = np.broadcast_to(np.asarray(gamma, dtype=np.float64), centres.shape[1:]).copy()
+    return RadialBasis(centres, by_column, np.asarray(weights, dtype=np.float64)[:, None], np.full(1, float(intercept)))
+
+
+def _gaussian(kernel: Any) -> tuple[float, Matrix] | None:
+    """Return the scale and gamma of a kernel of scikit-learn's Gaussian processes, None if it is no Gaussian one."""
+    name = type(kernel).__name__
+    if name == "RBF":
+        return 1.0, 0.5 / np.square(kernel.length_scale)
+    parts: list[Any] = [getattr(kernel, side, None) for side in ("k1", "k2")]
+    for one, other in (parts, parts[::-1]):
+        found = _gaussian(one) if name in ("Product", "Sum") else None
+        if found is not None and name == "Product" and type(other).__name__ == "ConstantKernel":
+            return found[0] * float(other.constant_value), found[1]
+        if found is not None and name == "Sum" and type(other).__name__ == "WhiteKernel":
+            return found  # noise of the training rows: nothing between them and other rows
+    return None

@@ -1,0 +1,90 @@
+"""How scikit-learn pipelines and searches are read: the last step is the model, the steps before it the preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from automl_explain.explainers._errors import NotFittedError
+from automl_explain.explainers.model._column_transformers import ColumnList
+from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.integrations.readers.sklearn._estimators import check_fitted, names_of
+from automl_explain.integrations.readers.sklearn._transformers import trace_steps
+
+
+def describe(pipeline: Any) -> FittedModel:
+    """Describe a fitted Pipeline by its last step, keeping the way back to the columns before it."""
+    last = describe_any(pipeline.steps[-1][1])
+    transformers = [_seen_through(step) for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
+    if not transformers:
+        return last
+    for transformer in transformers:
+        check_fitted(transformer)
+    return _after(transformers, last)
+
+
+def _seen_through(step: Any) -> Any:
+    """A sklearn-pandas DataFrameMapper as the list of columns and transformers that it is; any other step as it is."""
+    if type(step).__name__ == "DataFrameMapper":
+        return ColumnList([(columns, transformer) for columns, transformer, *_ in step.built_features])
+    return step
+
+
+def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
+    """Describe a model together with the preprocessing before it."""
+    inputs = names_of(transformers[0])
+
+    def transform(table: Any) -> Any:
+        for transformer in transformers:
+            table = transformer.transform(table)
+        return table
+
+    n_inputs, raw_names = inputs["n_features"], inputs["feature_names"]
+    parents = (
+        "its preprocessing does not say how many columns it takes"
+        if n_inputs is None
+        else trace_steps(transformers, n_inputs)
+    )
+    if last.preprocessing is not None:
+        parents = "its last step has a preprocessing of its own"
+    names = raw_names or tuple(f"x{j}" for j in range(n_inputs or 0))
+    return replace(
+        last,
+        preprocessing=transform if last.preprocessing is None else _chain(transform, last.transform),
+        raw_names=raw_names,
+        n_raw=n_inputs,
+        feature_names=last.feature_names or _names_out(transformers),
+        feature_map=None if isinstance(parents, str) else FeatureMap(names, parents),
+        mixes=parents if isinstance(parents, str) else "",
+        name=f"Pipeline of {last.name}",
+    )
+
+
+def describe_search(search: Any) -> FittedModel:
+    """Describe a fitted search by the best estimator it refitted."""
+    check_fitted(search)
+    if not hasattr(search, "best_estimator_"):
+        raise NotFittedError(
+            f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or explain a model of your choice."
+        )
+    return describe_any(search.best_estimator_)
+
+
+def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda table: second(first(table))
+
+
+def _names_out(transformers: list[Any]) -> tuple[str, ...] | None:
+    """Names of the engineered columns, where every step can say them."""
+    names: Any = None
+    for transformer in transformers:
+        if not hasattr(transformer, "get_feature_names_out"):
+            return None
+        try:
+            names = transformer.get_feature_names_out(names)
+        except (ValueError, AttributeError):  # a nested transformer that cannot name its outputs
+            return None
+    return None if names is None else tuple(map(str, names))

@@ -1,0 +1,1 @@
+"""What every search does: capture models while it runs, explain them when it has ended."""

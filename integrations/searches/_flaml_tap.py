@@ -1,0 +1,286 @@
+"""The tap on a FLAML search: a metric that computes what FLAML would, and notes the model it is given.
+
+FLAML calls a metric once for each trial (holdout) or fold (cross-validation) with the fitted learner. The tap notes the
+learner and returns at once; nothing is explained while the search runs. In the worker processes of a parallel search it
+writes the learner to a spool, which the search's own process collects at the end.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flaml.automl.logger import logger
+from flaml.automl.ml import default_cv_score_agg_func, get_y_pred, metric_loss_score
+
+from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.searches._explain_runs import Tables
+from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
+from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
+
+IN_OTHERS = "Search without use_ray."
+"""What to do about a learner that cannot leave its process."""
+CONSTANT = "FLAML put a constant model in its place: the trial ran out of time or memory"
+
+
+@dataclass
+class Trial:
+    """One configuration that FLAML scored: its models (one, or one per fold), and its loss."""
+
+    number: int
+    learner: str
+    config: dict[str, Any]
+    loss: float | None
+    sample_size: int | None
+    models: list[Any] = field(default_factory=list)
+    why: str = ""
+    failed: bool = False
+    nbytes: int = 0
+
+    def load(self) -> list[Any]:
+        """Return the models, those of worker processes from their files."""
+        return [model.load() if isinstance(model, Spooled) else model for model in self.models]
+
+    def release(self, why: str) -> None:
+        """Let go of the models."""
+        self.models, self.why, self.nbytes = [], why, 0
+
+
+class MetricTap:
+    """A FLAML metric that stands in for another and keeps the models that pass through it.
+
+    Parameters
+    ----------
+    metric : str or callable
+        The metric that FLAML was asked for, "auto" included.
+    aggregate : callable or None
+        The user's ``cv_score_agg_func``.
+    log_training_metric : bool or None
+        Whether FLAML was asked to log the training loss as well.
+    options : ExplainabilityOptions
+        Which runs are wanted, and how much memory their models may hold.
+    spool : Spool
+        Where worker processes write.
+    """
+
+    def __init__(
+        self,
+        metric: Any,
+        aggregate: Any,
+        log_training_metric: bool | None,
+        options: ExplainabilityOptions,
+        spool: Spool,
+    ) -> None:
+        self.metric = metric
+        self.user_aggregate = aggregate
+        self._log_training_metric = bool(log_training_metric)
+        self._options = options
+        self._spool, self._process = spool, os.getpid()
+        self._reset()
+        self.metric_name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+
+    def _reset(self) -> None:
+        self._wrapper: Any = None
+        self._token = ""
+        self.listener: Callable[[float], object] | None = None
+        self.trials: list[Trial] = []
+        self.train: Any = None
+        self.validation: Any = None
+        self._collected: Shared | None = None
+
+    @property
+    def _in_worker(self) -> bool:
+        return os.getpid() != self._process
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker gets what scoring needs; what was seen stays where it is.
+        names = ("metric", "user_aggregate", "metric_name", "_log_training_metric", "_options", "_spool", "_process")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._reset()
+
+    def __call__(
+        self,
+        X_val: Any,
+        y_val: Any,
+        estimator: Any,
+        labels: Any,
+        X_train: Any,
+        y_train: Any,
+        weight_val: Any = None,
+        weight_train: Any = None,
+        config: Any = None,
+        groups_val: Any = None,
+        groups_train: Any = None,
+    ) -> tuple[float, dict[str, Any]]:
+        """Return the loss and what FLAML logs, as the metric itself would, and note the model."""
+        arguments = (X_val, y_val, estimator, labels, X_train, y_train, weight_val, weight_train, config)
+        if callable(self.metric):
+            loss, log = self.metric(*arguments, groups_val, groups_train)
+        else:
+            loss, log = self._named_metric(*arguments[:8], groups_val, groups_train)
+        self._note(estimator, config, loss, X_train, X_val)
+        return loss, log
+
+    def end_of_folds(self, losses: list[float], logs: list[Any]) -> Any:
+        """Aggregate the folds of a cross-validated trial as FLAML or the user does, and note the trial's loss."""
+        result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
+        if self._in_worker:
+            try:
+                self._spool.write_once(f"loss of {self._token}", lambda: float(result[0]))
+            except Exception:
+                self._say_unwritten("loss")
+        elif self.trials:
+            self.trials[-1].loss = float(result[0])
+            keep_within_memory(self.trials, self._options.memory_limit)
+        self._wrapper = None
+        return result
+
+    def _named_metric(
+        self,
+        X_val: Any,
+        y_val: Any,
+        estimator: Any,
+        labels: Any,
+        X_train: Any,
+        y_train: Any,
+        weight_val: Any,
+        weight_train: Any,
+        groups_val: Any,
+        groups_train: Any,
+    ) -> tuple[float, dict[str, Any]]:
+        """Compute a metric that FLAML knows by name, "auto" resolved as FLAML does."""
+        task = estimator._task
+        name = task.default_metric(self.metric)
+        self.metric_name = name
+        started = time.time()
+        predicted = _numeric(get_y_pred(estimator, X_val, name, task))
+        log: dict[str, Any] = {"pred_time": (time.time() - started) / X_val.shape[0]}
+        try:
+            loss = metric_loss_score(name, predicted, y_val, labels, weight_val, groups_val)
+        except ValueError as error:  # FLAML's own answer to a model that predicts inf or NaN
+            loss = np.inf
+            logger.warning(f"ValueError {error} happened in `metric_loss_score`, set `val_loss` to `np.inf`")
+        if self._log_training_metric:
+            on_train = get_y_pred(estimator, X_train, name, task)
+            log["train_loss"] = metric_loss_score(name, on_train, y_train, labels, weight_train, groups_train)
+        return loss, log
+
+    def _note(self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any) -> None:
+        config = dict(config or {})
+        first = wrapper is not self._wrapper
+        self._wrapper = wrapper
+        if self._in_worker:
+            self._token = secrets.token_hex(8) if first else self._token
+            self._write(wrapper, config, float(loss), X_train, X_val)
+            return
+        if first:
+            self.trials.append(
+                Trial(len(self.trials), class_name(type(wrapper)), config, float(loss), config.get("FLAML_sample_size"))
+            )
+            if self.listener is not None:
+                self.listener(float(loss))
+        trial = self.trials[-1]
+        # The largest training table seen stands for the data: early trials see only its beginning.
+        if self.train is None or X_train.shape[0] > self.train.shape[0]:
+            self.train, self.validation = X_train, X_val
+        if _is_constant(wrapper):
+            trial.release(CONSTANT)
+        elif not trial.why:
+            trial.models.append(copy.copy(wrapper))
+            trial.nbytes += model_bytes(wrapper.estimator)
+            keep_within_memory(self.trials, self._options.memory_limit)
+
+    def _write(self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any) -> None:
+        """Write a model of a worker process, and its tables where no other worker has."""
+        try:
+            key = rows_key(as_table(X_train)) + rows_key(as_table(X_val))
+            self._spool.write_once(key, lambda: self._shared(X_train, X_val))
+            note = (self._token, class_name(type(wrapper)), config, loss, time.time_ns())
+            if _is_constant(wrapper):
+                self._spool.write_reason(note, CONSTANT)
+            else:
+                self._spool.write(note, wrapper, IN_OTHERS)
+        except Exception:
+            self._say_unwritten("model")
+
+    def _say_unwritten(self, what: str) -> None:
+        """Raise nothing into the search: a trial without a file is counted, and said, when the search has ended."""
+        if self._options.on_error == "raise":
+            raise
+        logger.warning(f"automl-explain could not write a trial's {what}", exc_info=True)
+
+    def _shared(self, X_train: Any, X_val: Any) -> Shared:
+        options = self._options
+        tables = Tables(
+            as_table(X_train).sample(options.background, options.random_state),
+            as_table(X_val).sample(options.max_rows, options.random_state),
+            int(X_val.shape[0]),
+        )
+        return Shared(int(X_train.shape[0]), tables)
+
+    def collect(self) -> None:
+        """Take what worker processes wrote, trials in the order in which they were scored."""
+        files, shared = self._spool.read()
+        trials: dict[str, Trial] = {}
+        for file in sorted(files, key=lambda file: file.note[-1]):
+            token, learner, config, loss, _ = file.note
+            loss = shared.get(f"loss of {token}", loss)
+            trial = trials.setdefault(token, Trial(len(trials), learner, config, loss, config.get("FLAML_sample_size")))
+            if file.why:
+                trial.release(file.why)
+                trial.failed = file.why != CONSTANT
+            elif not trial.why:
+                trial.models.append(file)
+        self.trials += trials.values()
+        seen = [one for one in shared.values() if isinstance(one, Shared)]
+        self._collected = max(seen, key=lambda one: one.n_training, default=None)
+
+    def remove(self) -> None:
+        """Remove the files of worker processes."""
+        self._spool.clear()
+
+    @property
+    def in_others(self) -> bool:
+        """Whether trials ran in other processes."""
+        return self._collected is not None
+
+    @property
+    def seen(self) -> Shared | None:
+        """What models are explained on: the largest training table that a trial saw stands for the data."""
+        if self.train is None or self.validation is None:
+            return self._collected
+        return self._shared(self.train, self.validation)
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Of how many training rows a trial was made, and what its models are explained on."""
+
+    n_training: int
+    tables: Tables
+
+
+def class_name(cls: type) -> str:
+    """Return what a learner's class is called in every process."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _is_constant(wrapper: Any) -> bool:
+    return type(wrapper.estimator).__module__.startswith("sklearn.dummy")
+
+
+def _numeric(predicted: Any) -> Any:
+    """FLAML turns predictions that are no numbers into text before it scores them."""
+    if isinstance(predicted, np.ndarray) and not np.issubdtype(predicted.dtype, np.number):
+        return predicted.astype(str)
+    return predicted

@@ -1,0 +1,321 @@
+"""Which of the models that passed through a scorer gave which line of a scikit-learn search's results."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._registry import describe
+from automl_explain.integrations.searches._explain_runs import CapturedRun, Tables, learner_name
+from automl_explain.integrations.searches._memory import model_bytes
+from automl_explain.integrations.searches._spool import Spooled
+
+ALIKE = (
+    "the scorer has served two searches of the same hyperparameters and scores over different rows, so that its models "
+    "cannot be told from theirs: explain a search before the scorer serves the next, or give each a scorer of its own"
+)
+
+MIXED = (
+    "the scorer holds more models of these hyperparameters than this search has folds, so that its models cannot be told "
+    "from another search's: explain a search before the scorer serves the next, or give each a scorer of its own"
+)
+
+
+@dataclass(eq=False)
+class Capture:
+    """A fitted candidate of one fold.
+
+    Parameters
+    ----------
+    key : str
+        Stands for its hyperparameters.
+    rows : str
+        Stands for the fold's validation rows.
+    score : float, or mapping of str to float
+        What the scorer returned.
+    model : object or None
+        The model, where it is in memory.
+    file : Spooled or None
+        The file of a worker process that has it, otherwise.
+    why : str
+        Why there is no model.
+    failed : bool
+        Whether that is an error.
+    at : int
+        When it was scored, in nanoseconds.
+    """
+
+    key: str
+    rows: str
+    score: Any
+    model: Any = None
+    file: Spooled | None = None
+    why: str = ""
+    failed: bool = False
+    at: int = field(default_factory=time.time_ns)
+    nbytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            self.nbytes = model_bytes(self.model)
+
+    @property
+    def loss(self) -> float | None:
+        """What it is ranked by when memory is short: its first score with the sign changed."""
+        return -next(iter(self.scores.values()))
+
+    def release(self, why: str) -> None:
+        """Let go of the model."""
+        self.model, self.file, self.nbytes, self.why = None, None, 0, why
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What the scorer returned, by name."""
+        return scores_by_name(self.score)
+
+    def load(self) -> Any:
+        """Return the model."""
+        return self.model if self.file is None else self.file.load()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One line of a search's results.
+
+    Parameters
+    ----------
+    params : mapping
+        As the results have them.
+    estimator : object
+        The candidate, not fitted.
+    scores : tuple of dict
+        For each split, score by name.
+    error_score : float
+        What the results have in place of a score where fitting or scoring failed.
+    found : tuple of Capture
+        The models of its folds; empty where one is missing.
+    why : str
+        Why.
+    failed : bool
+        Whether that is an error.
+    """
+
+    params: Mapping[str, Any]
+    estimator: Any
+    scores: tuple[dict[str, float], ...]
+    error_score: float = math.nan
+    found: tuple[Capture, ...] = ()
+    why: str = ""
+    failed: bool = False
+
+    def scored(self, split: int) -> bool:
+        """Whether a split has scores, rather than what stands for a failure."""
+        scores = self.scores[split].values()
+        return not (any(map(math.isnan, scores)) or all(score == self.error_score for score in scores))
+
+    @cached_property
+    def key(self) -> str:
+        """Stands for its hyperparameters."""
+        return candidate_key(self.estimator)
+
+
+def fit_key(search: Any) -> str:
+    """Return what stands for one fit of a search, also when it has been pickled: its results, times included."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, column in sorted(search.cv_results_.items()):
+        if name.endswith(("_time", "_score")):
+            digest.update(np.asarray(column, dtype=np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def match(search: Any, captures: Sequence[Capture]) -> tuple[list[Candidate], list[Capture]]:
+    """Return a search's candidates with the models of their folds, and the captures that are none of theirs.
+
+    A search is a stretch of time: its captures follow each other, and have its hyperparameters and scores.
+    """
+    candidates = list(_lines(search))
+    ordered = sorted(captures, key=lambda capture: capture.at)
+    places, length = _stretches(candidates, ordered)
+    stretches = [ordered[start : start + length] for start in places]
+    stretches = [stretch for stretch in stretches if not _of_several_tables(search, stretch)]
+    if any({one.rows for one in other} != {one.rows for one in stretches[0]} for other in stretches[1:]):
+        return [replace(candidate, why=ALIKE, failed=True) for candidate in candidates], list(captures)
+    if not stretches and _is_mixed(search, candidates, ordered):
+        return [replace(candidate, why=MIXED, failed=True) for candidate in candidates], list(captures)
+    own = stretches[0] if stretches else ordered
+    matched, left = _matched(candidates, own)
+    taken = set(own).difference(left)
+    return matched, [capture for capture in captures if capture not in taken]
+
+
+def as_runs(
+    search: Any, candidates: Sequence[Candidate], tables: Callable[[Sequence[str]], Tables]
+) -> list[CapturedRun]:
+    """Return a run for each candidate.
+
+    Parameters
+    ----------
+    search : fitted search
+    candidates : sequence of Candidate
+    tables : callable
+        From the keys of the folds' rows to what the run is explained on.
+    """
+    results = search.cv_results_
+    metric, losses = metric_of(search)
+    sizes = results["n_resources"] if getattr(search, "resource", None) == "n_samples" else None
+    kept: dict[tuple[str, ...], Tables] = {}
+    runs = []
+    for number, (candidate, loss) in enumerate(zip(candidates, losses, strict=True)):
+        run = CapturedRun(
+            number, learner_name(candidate.estimator), dict(candidate.params), float(loss) if np.isfinite(loss) else None,
+            metric, sample_size=None if sizes is None else int(sizes[number]), why=candidate.why, failed=candidate.failed,
+        )  # fmt: skip
+        if candidate.found:
+            keys = tuple(capture.rows for capture in candidate.found)
+            run.tables = kept.setdefault(keys, tables(keys)) if keys not in kept else kept[keys]
+            run.read = partial(_read, candidate.found, run.tables)
+        runs.append(run)
+    return runs
+
+
+def metric_of(search: Any) -> tuple[str, Any]:
+    """Name of the loss, and the loss of each candidate: the mean score with its sign changed."""
+    results = search.cv_results_
+    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+    name = search.refit if search.refit in names else names[0]
+    scoring = search.scoring.scoring
+    shown = name if name != "score" else scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+    metric = shown.removeprefix("neg_") if shown.startswith("neg_") else f"-{shown}"
+    return metric, -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
+
+
+def _lines(search: Any) -> Iterator[Candidate]:
+    """The candidates of a search's results, without models."""
+    results = search.cv_results_
+    error_score = math.nan if search.error_score == "raise" else float(search.error_score)
+    for number, params in enumerate(results["params"]):
+        estimator = clone(search.estimator).set_params(**clone(params, safe=False))
+        scores = tuple(_split_scores(results, number, split) for split in range(search.n_splits_))
+        yield Candidate(params, estimator, scores, error_score)
+
+
+def _is_mixed(search: Any, candidates: Sequence[Candidate], captures: Sequence[Capture]) -> bool:
+    """Whether captures are more, or of more sets of rows, than the folds of one search."""
+    folds: Counter[str] = Counter()
+    for candidate in candidates:
+        folds[candidate.key] += len(candidate.scores)
+    own = [capture for capture in captures if capture.key in folds]
+    held = Counter(capture.key for capture in own)
+    return any(held[key] > folds[key] for key in held) or _of_several_tables(search, own)
+
+
+def _of_several_tables(search: Any, captures: Sequence[Capture]) -> bool:
+    """Whether captures are of more sets of rows than one search has folds."""
+    rows = {capture.rows for capture in captures if not capture.why}
+    n_folds: int = search.n_splits_ * getattr(search, "n_iterations_", 1)
+    return len(rows) > n_folds
+
+
+def _stretches(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tuple[list[int], int]:
+    """Where captures begin that are, taken together, those of all scored folds, and how many these are."""
+    wanted = [
+        hash((one.key, *sorted(scores.items())))
+        for one in candidates
+        for split, scores in enumerate(one.scores)
+        if one.scored(split)
+    ]
+    sums = [0, *accumulate(hash((one.key, *sorted(one.scores.items()))) for one in ordered)]
+    length, total = len(wanted), sum(wanted)
+    places: list[int] = []
+    for start in range(len(ordered) - length + 1):
+        apart = not places or start >= places[-1] + length
+        if apart and sums[start + length] - sums[start] == total:
+            places.append(start)
+    return places, length
+
+
+def _matched(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tuple[list[Candidate], list[Capture]]:
+    by_key: dict[str, list[Capture]] = {}
+    for capture in ordered:
+        by_key.setdefault(capture.key, []).append(capture)
+    alike = Counter(candidate.key for candidate in candidates)
+    # Folds may have equal rows, as those of LeaveOneOut where rows are repeated: each candidate has its share of them.
+    times = {
+        fold: math.ceil(count / max(alike[fold[0]], 1))
+        for fold, count in Counter((c.key, c.rows) for c in ordered).items()
+    }
+    matched = [_with_models(candidate, by_key.get(candidate.key, []), times) for candidate in candidates]
+    return matched, [capture for left in by_key.values() for capture in left]
+
+
+def _with_models(candidate: Candidate, captures: list[Capture], times: Mapping[tuple[str, str], int]) -> Candidate:
+    """The candidate with the captures that gave its scores, taken out of the list; or with why they are not there.
+
+    `times` says how many of its folds may have the same rows.
+    """
+    found: list[Capture] = []
+    used: Counter[str] = Counter()
+    missing: list[int] = []
+    for split, scores in enumerate(candidate.scores):
+        one = next((c for c in captures if c.scores == scores and used[c.rows] < times[c.key, c.rows]), None)
+        if one is None:
+            missing.append(split)
+        else:
+            captures.remove(one)
+            found.append(one)
+            used[one.rows] += 1
+    if missing:
+        failed = [split for split in missing if not candidate.scored(split)]
+        why = (
+            f"fitting or scoring it failed in split {failed[0]}, so that it has no score"
+            if failed
+            else f"the model of split {missing[0]} was not captured: its process wrote no file into the history "
+            "(is the disk full, or read-only?)"
+        )
+        return replace(candidate, why=why, failed=True)
+    released = next((capture for capture in found if capture.why), None)
+    if released is not None:
+        return replace(candidate, why=released.why, failed=released.failed)
+    return replace(candidate, found=tuple(found))
+
+
+def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[str, float]:
+    prefix = f"split{split}_test_"
+    return {name.removeprefix(prefix): float(results[name][number]) for name in results if name.startswith(prefix)}
+
+
+def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:
+    described = [replace(describe(capture.load(), tables.background.data), kind="trial") for capture in captures]
+    return described[0] if len(described) == 1 else described
+
+
+def scores_by_name(score: Any) -> dict[str, float]:
+    """Return what a scorer returned as a search's results name it."""
+    named = score if isinstance(score, dict) else {"score": score}
+    return {name: float(value) for name, value in named.items()}
+
+
+def candidate_key(estimator: Any) -> str:
+    """Return what stands for an estimator's hyperparameters, those of its parts included, in any process."""
+    shown = [f"{name}={_shown(value)}" for name, value in sorted(estimator.get_params(deep=True).items())]
+    return hashlib.blake2b("\n".join([type(estimator).__qualname__, *shown]).encode(), digest_size=16).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value).__qualname__  # its own parameters are in the list as well
+    if isinstance(value, list | tuple):
+        return str([_shown(part) for part in value])
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))

@@ -1,0 +1,198 @@
+"""How a tolerance, a time budget and a number of evaluations decide how many coalitions are looked at."""
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPRegressor
+from sklearn.svm import SVR
+
+from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer
+from automl_explain.explainers.methods import _kernel
+
+X, Y = make_classification(600, 14, n_informative=10, random_state=0)
+TARGET = X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3] * X[:, 4] + X[:, 5]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MLPRegressor(hidden_layer_sizes=(20,), max_iter=60, random_state=0, early_stopping=True).fit(X, TARGET)
+
+
+def values(model, **settings):
+    explainer = KernelExplainer(model, X[:20], progress=False, **settings)
+    return explainer.explain_local(X[-3:])
+
+
+@pytest.fixture(scope="module")
+def exact(model):
+    explanation = values(model, nsamples=2**14)
+    assert explanation.standard_errors is None
+    return explanation.local_importance_values
+
+
+def test_a_tolerance_is_met_and_a_smaller_one_gives_smaller_errors(model, exact):
+    gaps = []
+    for tolerance in (0.05, 0.005):
+        explanation = values(model, tolerance=tolerance)
+        assert explanation.standard_errors.max() <= tolerance
+        assert any("standard error" in note for note in explanation.notes)
+        gaps.append(np.sqrt(np.mean((explanation.local_importance_values - exact) ** 2)))
+        assert gaps[-1] <= 2 * tolerance
+    assert gaps[1] < gaps[0]
+
+
+def test_a_tolerance_out_of_reach_is_said(model):
+    explanation = values(model, tolerance=1e-9, max_evaluations=3 * 20 * 600)
+    assert explanation.standard_errors.max() > 1e-9
+    assert any("above the tolerance 1e-09: raise max_evaluations" in note for note in explanation.notes)
+
+
+def test_the_smallest_tolerance_ends_with_all_coalitions(model, exact):
+    explanation = values(model, tolerance=1e-12)
+    np.testing.assert_allclose(explanation.local_importance_values, exact, atol=1e-9)
+
+
+def test_a_time_budget_returns_the_best_values_so_far(model, exact):
+    slow = 0.002
+
+    def predict(rows):
+        time.sleep(slow * len(rows) / 1000)
+        return model.predict(rows)
+
+    explainer = KernelExplainer(predict, X[:20], progress=False, time_budget=1.0)
+    started = time.monotonic()
+    explanation = explainer.explain_local(X[-3:])
+    assert time.monotonic() - started < 4.0
+    assert explanation.additivity_error < 1e-9
+    assert np.abs(explanation.local_importance_values - exact).max() < 0.3
+    assert any("coalitions of each row after" in note for note in explanation.notes)
+
+
+def test_stages_give_the_values_of_one_look(model):
+    staged = values(model, time_budget=1e6, nsamples=2048)
+    at_once = values(model, nsamples=2048)
+    np.testing.assert_allclose(staged.local_importance_values, at_once.local_importance_values, atol=1e-10)
+    np.testing.assert_allclose(staged.standard_errors, at_once.standard_errors, atol=1e-10)
+
+
+def test_blocks_of_rows_do_not_change_values(model):
+    explainer = KernelExplainer(model, X[:20], nsamples=300, progress=False)
+    together = explainer.explain_local(X[:9]).local_importance_values
+    alone = np.vstack([explainer.explain_local(X[i : i + 1]).local_importance_values for i in range(9)])
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "many", True])
+def test_an_effort_that_is_no_positive_number_is_refused(model, name, value):
+    with pytest.raises(InvalidInputError, match=f"'{name}' parameter must be .* Got"):
+        TabularExplainer(model, X[:20], **{name: value})
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None, True])
+def test_a_seed_that_is_none_is_refused(model, seed):
+    with pytest.raises(InvalidInputError, match="'random_state' parameter must be an integer"):
+        KernelExplainer(model, X[:20], random_state=seed)
+
+
+def test_the_standard_errors_of_the_fewest_coalitions_are_not_too_small(model, exact):
+    gaps, errors = [], []
+    for seed in range(8):
+        explanation = values(model, nsamples=28, random_state=seed)
+        gaps.append(explanation.local_importance_values - exact)
+        errors.append(explanation.standard_errors)
+    assert np.sqrt(np.mean(np.square(gaps))) <= 1.6 * np.sqrt(np.mean(np.square(errors)))
+
+
+def test_a_final_booster_predicts_from_its_trees_what_the_library_predicts():
+    lightgbm = pytest.importorskip("lightgbm")
+    members = [("b", lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)), ("l", LogisticRegression())]
+    final = lightgbm.LGBMClassifier(n_estimators=10, num_leaves=7, verbose=-1)
+    columns = X[:, :8]
+    stack = StackingClassifier(members, final, cv=2, passthrough=True).fit(columns, Y)
+    ours = TabularExplainer(stack, columns[:30], background_size=30, progress=False).explain_local(columns[-2:])
+    by_library = KernelExplainer(lambda rows: stack.predict_proba(rows), columns[:30], nsamples=256, progress=False)
+    theirs = by_library.explain_local(columns[-2:])
+    assert ours.method == "ensemble"
+    np.testing.assert_allclose(ours.local_importance_values, theirs.local_importance_values, atol=1e-10)
+
+
+def test_no_more_outputs_than_allowed_are_computed_in_stages():
+    seen = []
+
+    def predict(rows):
+        seen.append(len(rows))
+        return rows[:, 0] * rows[:, 1] * rows[:, 2] + np.tanh(rows).sum(axis=1) ** 3
+
+    rows = X[:, :11]
+    explainer = KernelExplainer(predict, rows[:8], tolerance=1e-15, max_evaluations=8 * 2**11, progress=False)
+    seen.clear()
+    explanation = explainer.explain_local(rows[-1:])
+    assert explanation.standard_errors is None
+    assert sum(seen) <= 8 * 2**11 + 8 + 8, "the rows and the background themselves are no mixed rows"
+
+
+def test_a_large_design_is_made_once_for_all_rows(monkeypatch):
+    made = []
+    make = _kernel.make_design
+    monkeypatch.setattr(_kernel, "make_design", lambda *given: made.append(given) or make(*given))
+    monkeypatch.setattr(_kernel, "CELLS_AT_ONCE", 1)
+    KernelExplainer(lambda rows: rows.prod(axis=1), X[:5], nsamples=300, progress=False).explain_local(X[-4:])
+    assert len(made) == 1
+
+
+def test_notes_speak_of_the_rows_that_are_sampled():
+    few = X[:5].copy()
+    few[:, 2:] = 0.0
+    settings = {"tolerance": 1e-12, "nsamples": 300, "progress": False}
+    explainer = KernelExplainer(lambda rows: np.exp(rows[:, :6].sum(axis=1) / 6), few, **settings)
+    explanation = explainer.explain_local(np.vstack([few[:2], X[-1:]]))
+    assert np.array_equal(explanation.standard_errors.any(axis=1), [False, False, True])
+    assert any(
+        note.startswith("300 coalitions") and "raise max_evaluations or nsamples" in note for note in explanation.notes
+    )
+
+
+def test_many_players_are_no_reason_for_a_warning():
+    wide = np.random.default_rng(0).normal(size=(6, 1500))
+    explainer = KernelExplainer(lambda rows: rows[:, 0], wide[:4], nsamples=1, progress=False)
+    assert explainer.explain_local(wide[5:]).standard_errors is not None
+
+
+def test_progress_is_counted_to_its_end(model, monkeypatch):
+    bars = []
+
+    @contextmanager
+    def bar(total, *_):
+        bars.append([total, 0])
+        yield lambda n: bars[-1].__setitem__(1, bars[-1][1] + n)
+
+    monkeypatch.setattr(_kernel, "progress_bar", bar)
+    for background, rows in ((X[:1], X[:1]), (X[:1], X[:1] + np.eye(14)[:1]), (X[:3], X[-2:])):
+        KernelExplainer(model, background, nsamples=300, progress=True).explain_local(rows)
+        total, done = bars[-1]
+        assert total * 0.98 <= done <= total
+
+
+@pytest.mark.parametrize("n_players", [20, 40])
+@pytest.mark.parametrize("times", [4, 12])
+def test_standard_errors_cover_the_truth(n_players, times):
+    """Nearly as often as those of a mean of eight would, which is 91 % of the time within 1.96 of them."""
+    rng = np.random.default_rng(n_players)
+    table = rng.normal(size=(300, n_players))
+    target = table[:, 0] * table[:, 1] + np.sin(2 * table[:, 2]) + table[:, 3:8].sum(axis=1) ** 2 / 5
+    machine = SVR(gamma=1.5 / n_players).fit(table, target)
+    truth = TabularExplainer(machine, table[:20], progress=False).explain_local(table[30:50]).local_importance_values
+    within = []
+    for seed in range(3):
+        explainer = KernelExplainer(
+            machine.predict, table[:20], nsamples=times * n_players, random_state=seed, progress=False
+        )
+        explained = explainer.explain_local(table[30:50])
+        within.append(np.abs(explained.local_importance_values - truth) < 1.96 * explained.standard_errors)
+    assert np.mean(within) > 0.84

@@ -1,0 +1,75 @@
+"""Work spread over threads that wait for it."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from automl_explain.explainers.compiled._jit import run_blocks
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 5, None])
+@pytest.mark.parametrize("n_blocks", [0, 1, 2, 40])
+def test_every_block_is_done_once_and_reported(n_blocks, n_jobs):
+    done, reported = [], []
+
+    def task(block):
+        time.sleep(0.001)
+        done.append(block)
+        return block
+
+    run_blocks(task, range(n_blocks), n_jobs, reported.append)
+    assert sorted(done) == list(range(n_blocks))
+    assert sum(reported) == sum(range(n_blocks))
+
+
+def test_this_thread_reports():
+    seen = set()
+    run_blocks(lambda _: time.sleep(0.001) or 1, range(20), 2, lambda _: seen.add(threading.current_thread()))
+    assert seen == {threading.current_thread()}
+
+
+@pytest.mark.parametrize("failing", [0, 7, 19])
+def test_an_error_ends_the_work_and_reaches_the_caller(failing):
+    done = []
+
+    def task(block):
+        if block == failing:
+            raise IndexError(f"block {block}")
+        time.sleep(0.002)
+        done.append(block)
+        return 1
+
+    with pytest.raises(IndexError, match=f"block {failing}"):
+        run_blocks(task, range(20), 2)
+    count = len(done)
+    time.sleep(0.01)
+    assert len(done) == count < 20
+
+
+def test_work_within_work_and_from_several_threads_does_not_wait_for_itself():
+    total = []
+
+    def outer(_):
+        run_blocks(lambda _: total.append(1) or 1, range(10), 4)
+        return 1
+
+    callers = [threading.Thread(target=run_blocks, args=(outer, range(6), 4)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+    assert len(total) == 4 * 6 * 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    run_blocks(lambda _: time.sleep(0.001) or 1, range(4), 2)
+    child = os.fork()
+    if not child:  # no way back into pytest from here
+        who = set()
+        run_blocks(lambda _: time.sleep(0.01) or who.add(threading.get_ident()) or 1, range(8), 2)
+        os._exit(0 if len(who) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
