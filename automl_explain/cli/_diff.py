@@ -1,0 +1,61 @@
+"""``automl-explain diff``: what changed between two explanations, with limits for CI."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl_explain.cli._command import Command, at_least, finite, open_history, print_json, say_error, share
+
+if TYPE_CHECKING:
+    from automl_explain.explainers.explanation._explanation import Explanation
+
+LIMIT_EXCEEDED = 3
+"""Exit code when a limit is exceeded."""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("before", metavar="A", help="id of a run, or a file written by Explanation.save")
+    parser.add_argument("after", metavar="B", help="the same, to compare with A")
+    parser.add_argument("--top", type=at_least(1), default=15, metavar="K", help="number of features (default: 15)")
+    parser.add_argument(
+        "--min-correlation", type=finite, metavar="R", help="exit 3 when the rank correlation is below R"
+    )
+    parser.add_argument(
+        "--max-change", type=share, metavar="S", help="exit 3 when a feature's share changes by more than S"
+    )
+
+
+def _act(options: argparse.Namespace) -> int:
+    from automl_explain.analysis._diff import ExplanationDiff
+
+    diff = ExplanationDiff.between(_explanation(options.before, options), _explanation(options.after, options))
+    exceeded = diff.exceeds(options.min_correlation, options.max_change)
+    if options.json:
+        print_json({"before": options.before, "after": options.after, **diff.as_dict(), "exceeded": exceeded})
+    else:
+        print(diff.as_text(options.top))
+    for line in exceeded:
+        say_error(line, LIMIT_EXCEEDED)
+    return LIMIT_EXCEEDED if exceeded else 0
+
+
+def _explanation(name: str, options: argparse.Namespace) -> Explanation:
+    """Load an explanation from a file, or else from the run of that id."""
+    if Path(name).is_file():
+        from automl_explain.explainers.explanation._explanation import Explanation
+
+        return Explanation.load(name)
+    return open_history(options).run(name).explanation
+
+
+COMMAND = Command(
+    name="diff",
+    summary="compare two runs or explanation files",
+    description="Show what changed between two explanations: ranks, shares of the importance and their correlation. "
+    "With --min-correlation or --max-change it is a gate for CI: exit code 3 when a limit is exceeded.",
+    examples=("diff before.explanation after.explanation --max-change 0.1",),
+    add_arguments=_add_arguments,
+    act=_act,
+)

@@ -1,0 +1,84 @@
+"""The program: its parser, made from the table of commands, and its exit codes.
+
+Results go to stdout, as text or with ``--json`` as one JSON document; progress and errors go to stderr. Exit codes: 0
+done, 1 failed, 2 usage or bad input, 3 a limit of ``diff`` is exceeded, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from automl_explain import __version__
+from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
+from automl_explain.cli._command import say_error
+from automl_explain.explainers._errors import (
+    AutoMLExplainError,
+    ExplanationNotFoundError,
+    FormatVersionError,
+    HistoryError,
+    InvalidInputError,
+    MissingExtraError,
+    RunNotFoundError,
+)
+
+COMMANDS = (_demo.COMMAND, _run.COMMAND, _runs.COMMAND, _show.COMMAND, _report.COMMAND, _diff.COMMAND)
+"""Every command, in the order of ``automl-explain --help``. A new one is a file like these and a name here."""
+
+BAD_INPUT = (
+    InvalidInputError,
+    RunNotFoundError,
+    ExplanationNotFoundError,
+    HistoryError,
+    FormatVersionError,
+    MissingExtraError,
+)
+"""Errors that the person at the keyboard can mend: exit code 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries' advice to programmers; what users must know is printed
+            code: int | None = options.act(options)
+        sys.stdout.flush()
+    except BAD_INPUT as error:
+        return say_error(error, 2)
+    except AutoMLExplainError as error:
+        return say_error(error, 1)
+    except KeyboardInterrupt:
+        return say_error("interrupted; runs recorded so far stay in the history", 130)
+    except BrokenPipeError:
+        # The reader of stdout has closed it. Without this, Python would report an error when it flushes stdout on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        return say_error(f"{type(error).__name__}: {error} (--debug shows where)", 1)
+    return code or 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="automl-explain",
+        description="Search for a model and explain every run of the search; look at runs and explanations.",
+        epilog="exit codes: 0 done, 1 failed, 2 usage or bad input, 3 a limit of diff is exceeded. Results go to stdout, "
+        "progress to stderr.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,52 @@
+"""What ``demo`` and ``run`` share: the settings of a search, the search, and its results."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl_explain.cli._command import at_least, print_json
+
+if TYPE_CHECKING:
+    from automl_explain.search._config import AutoMLConfig
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the settings of a search."""
+    parser.add_argument("--engine", default="flaml", metavar="NAME", help="search engine: flaml (default) or optuna")
+    parser.add_argument("--ensemble", action="store_true", help="stack the best learners at the end of the search")
+    parser.add_argument("--metric", default="auto", help="metric to optimise (default: auto)")
+    parser.add_argument(
+        "--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: those of the engine)"
+    )
+    parser.add_argument(
+        "--cv", type=at_least(2), metavar="K", help="score models by K-fold cross-validation, not on validation rows"
+    )
+    parser.add_argument("--max-iter", type=at_least(2), metavar="N", help="maximum number of trials, 2 or more")
+    parser.add_argument(
+        "--seed", type=at_least(0), metavar="N", default=0, help="seed of the split and the search (default: 0)"
+    )
+
+
+def search_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of the search as AutoMLConfig takes them."""
+    same = ("engine", "cv", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
+    names = [name.strip() for name in options.estimators.split(",")] if options.estimators else None
+    return {"estimators": names, **{name: getattr(options, name) for name in same}}
+
+
+def search(config: AutoMLConfig, options: argparse.Namespace) -> None:
+    """Search, explain every run, write the report and the plots, and print the results."""
+    from automl_explain.search._job import run_search
+
+    for line in config.said:
+        print(line, file=sys.stderr)
+    result = run_search(config, Path(options.out))
+    if options.json:
+        print_json(result.as_dict())
+    else:
+        flag = f" --history {shlex.quote(str(config.history))}" if config.history else ""
+        print(result.as_text(history_flag=flag))

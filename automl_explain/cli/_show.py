@@ -1,0 +1,42 @@
+"""``automl-explain show``: the explanation of one run."""
+
+from __future__ import annotations
+
+import argparse
+
+from automl_explain.cli._command import Command, at_least, open_history, print_json
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="id of a run, or the beginning of one")
+    parser.add_argument("--top", type=at_least(1), default=10, metavar="K", help="number of features (default: 10)")
+
+
+def _act(options: argparse.Namespace) -> None:
+    from automl_explain._explain_model import retrieve_model_explanation
+    from automl_explain.search._job import explanation_as_dict
+
+    run = open_history(options).run(options.run)
+    explained = retrieve_model_explanation(run)
+    if options.json:
+        print_json({"run": run.as_dict(), **explanation_as_dict(explained)})
+    else:
+        from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
+
+        print(runs_table([run]))
+        print()
+        print(six_values_tables(explained, top=options.top))
+        if explained.members is not None:
+            print()
+            print(members_table(explained.members, top=options.top))
+
+
+COMMAND = Command(
+    name="show",
+    summary="print the explanation of a run",
+    description="Print the explanation of a run: importance by feature, overall and by class, and for an ensemble "
+    "the contribution of each member. `automl-explain runs` lists the ids.",
+    examples=("show 9f3c2a1b-0004 --top 5", "show 9f3c2a1b-0004 --json"),
+    add_arguments=_add_arguments,
+    act=_act,
+)

@@ -1,0 +1,52 @@
+"""``automl-explain show``: one explanation, and runs that have none."""
+
+import json
+import shutil
+
+from automl_explain import RunHistory
+from automl_explain.cli import main
+from tests.integrations.history.test_run_history import trial
+
+
+def test_show_prints_one_explanation(searched, capsys):
+    result, directory, _ = searched
+    best = result["best_run"]
+    assert main(["show", best, "--history", directory, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown.pop("run")["id"] == best
+    assert shown == result["explanation"]
+    assert main(["show", best, "--history", directory, "--top", "2"]) == 0
+    text = capsys.readouterr().out
+    first, second, third = shown["overall_imp"][:3]
+    six_values = text.partition("\n\n")[2]
+    assert first in six_values
+    assert second in six_values
+    assert third not in six_values
+
+
+def test_an_unknown_run_names_the_nearest(fails, searched):
+    result, directory, _ = searched
+    assert fails("show", result["best_run"] + "x", "--history", directory).endswith(
+        f"Did you mean {result['best_run']!r}?"
+    )
+    assert "runs begin with" in fails("show", result["search"], "--history", directory)
+
+
+def test_a_run_without_explanation_says_why(fails):
+    history = RunHistory()
+    search = history.start_search("flaml", "binary", {})
+    (run_id,) = history.add_runs(search, [trial(0, status="skipped", why="the time for explanations was over")])
+    message = fails("show", run_id)
+    assert "its status is skipped (the time for explanations was over)" in message
+    assert "explain_model(" in message
+
+
+def test_an_explanation_whose_file_is_broken_is_one_line(fails, searched, tmp_path):
+    result, directory, _ = searched
+    copy = tmp_path / "copy"
+    shutil.copytree(directory, copy)
+    for path in (copy / "explanations").iterdir():
+        path.write_bytes(b"")
+    assert "is not a file that automl-explain wrote" in fails("show", result["best_run"], "--history", copy)
+    shutil.rmtree(copy / "explanations")
+    assert "cannot be read" in fails("show", result["best_run"], "--history", copy)
