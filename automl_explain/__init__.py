@@ -9,6 +9,7 @@ from automl_explain.explainers import _MODULES as _EXPLAINERS
 from automl_explain.explainers._lazy import lazy_names
 from automl_explain.explainers.model._registry import register_all
 from automl_explain.integrations.readers._readers import READERS
+from automl_explain.integrations.searches._listeners import register_listener
 
 if TYPE_CHECKING:
     from automl_explain._client import ExplanationClient
@@ -52,6 +53,7 @@ _MODULES = {
 }
 
 register_all(READERS)
+register_listener("mlflow", "automl_explain.search._mlflow:log_runs")
 
 __version__ = "0.1.0"
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)

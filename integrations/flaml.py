@@ -22,15 +22,16 @@ from flaml.automl.logger import logger as flaml_logger
 from flaml.automl.ml import is_min_metric
 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
-from automl_explain.explainers._progress import search_bar
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
-from automl_explain.integrations.searches._explain_runs import CapturedRun, Explaining, explain_runs
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
+from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
+from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
 
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
@@ -225,7 +226,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             runs.append(final)
         search = history.start_search("flaml", task.name, self._facts(tap, seen, options, search_seconds))
         self._search_runs = (history, search)
-        job = Explaining(
+        job = ExplanationJob(
             history,
             search,
             options,

@@ -16,20 +16,15 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.integrations.history._run_history import RunHistory, new_id
-from automl_explain.integrations.searches._explain_runs import (
-    CapturedRun,
-    Explaining,
-    explain_runs,
-    in_order,
-    last_step,
-)
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order, last_step
+from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE, USED, name_of
-from automl_explain.integrations.searches._optuna_trial import TrialCapture
+from automl_explain.integrations.searches._optuna_trial import CaptureContext, TrialCapture
 
 
 class TrialExplainer:
@@ -106,8 +101,15 @@ class TrialExplainer:
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.read(history)
         USED[self.history.directory.absolute()] = None
-        self._background = self._sampled(as_table(X_train, "X_train"), self.options.background)
-        self._valid = None if X_valid is None else self._rows(as_table(X_valid, "X_valid"))
+        background = as_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
+        valid = None if X_valid is None else as_table(X_valid, "X_valid")
+        self._context = CaptureContext(
+            self.options,
+            background,
+            None if valid is None else valid.sample(self.options.max_rows, self.options.random_state),
+            0 if valid is None else len(valid),
+            self._release_others_with,
+        )
         self._features, self._target, self._own_facts = features, target, dict(facts or {})
         self._lock = threading.Lock()
         self._studies: dict[str, _Study] = {}
@@ -128,7 +130,7 @@ class TrialExplainer:
         """
         known = self._study_of(trial)
         with self._lock:
-            seen = known.seen.setdefault(trial.number, TrialCapture(self, trial.number))
+            seen = known.seen.setdefault(trial.number, TrialCapture(self._context, trial.number))
             seen.running = True
         try:
             yield seen
@@ -173,7 +175,7 @@ class TrialExplainer:
         """
         with self._lock:
             known = self._known(study)
-        seen = TrialCapture(self, -1, kind)  # its number is known when it is recorded: the study may go on
+        seen = TrialCapture(self._context, -1, kind)  # its number is known when it is recorded: the study may go on
         seen.capture(model, X_valid)
         seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
         with self._lock:
@@ -229,13 +231,6 @@ class TrialExplainer:
         known = self._studies.setdefault(search, _Study(study, search))
         known.study = study  # the same study, loaded once more
         return known
-
-    def _sampled(self, table: Table, n_rows: int) -> Table:
-        return table.sample(n_rows, self.options.random_state)
-
-    def _rows(self, table: Table, parts: int = 1) -> tuple[Table, int]:
-        """The rows explained, and of how many they are."""
-        return self._sampled(table, max(self.options.max_rows // parts, 1)), len(table)
 
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
         """Give up the earlier trials of a model object that a later trial has fitted again."""
@@ -300,7 +295,7 @@ class TrialExplainer:
             )
             deadline = time.monotonic() + self.options.seconds(seconds)
             explain_runs(
-                Explaining(self.history, known.search, self.options, deadline, features=self._features), captured
+                ExplanationJob(self.history, known.search, self.options, deadline, features=self._features), captured
             )
             known.started = time.monotonic()
             runs += [self.history.run(run.id) for run in captured]
@@ -320,7 +315,7 @@ class TrialExplainer:
             "study": known.study.study_name,
             "directions": [direction.name.lower() for direction in known.study.directions],
             "search_seconds": round(seconds, 3),
-            "training_rows": len(self._background),
+            "training_rows": len(self._context.background),
             **made_with(self.options, "optuna"),
             **self._own_facts,
         }

@@ -25,8 +25,9 @@ from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._cv_folds import stack_rows
-from automl_explain.integrations.searches._explain_runs import CapturedRun, Explaining, Tables, explain_runs
+from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches._sklearn_candidates import (
@@ -233,7 +234,7 @@ class ExplainingScorer:
         self._latest = self._searches[key] = stored
         deadline = time.monotonic() + self.options.seconds(seconds)
         try:
-            explain_runs(Explaining(self.history, stored, self.options, deadline, features=self._features), runs)
+            explain_runs(ExplanationJob(self.history, stored, self.options, deadline, features=self._features), runs)
         finally:
             self._forget(set(captures).difference(rest))
         self._started = time.monotonic()
@@ -274,10 +275,10 @@ class ExplainingScorer:
                 note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
                 self._spool.write_reason(note, f"{type(error).__name__}: {error}")
 
-    def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> Tables:
+    def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> RunTables:
         share = max(self.options.max_rows // len(keys), 1)
         rows = stack_rows([self._sampled(known[key][0], share) for key in keys])
-        return Tables(
+        return RunTables(
             self._background or self._sampled(rows, self.options.background), rows, sum(known[key][1] for key in keys)
         )
 

@@ -21,7 +21,7 @@ from automl_explain.explainers.tables._table import nearest
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.search._dataset import Dataset, Features, Task, given_dataset, read_dataset
-from automl_explain.search.engines._base import find_engine
+from automl_explain.search.engines._registry import find_engine
 
 LARGEST_SEED = 2**32 - 1
 """Of the seeds that NumPy's older generators take, which learners use."""
@@ -226,7 +226,12 @@ class AutoMLConfig:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    readers = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load, ".json": json.loads}
+    readers: dict[str, Callable[[str], Any]] = {
+        ".toml": tomllib.loads,
+        ".yaml": yaml.safe_load,
+        ".yml": yaml.safe_load,
+        ".json": json.loads,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InvalidInputError(f"A configuration must be a file of {', '.join(readers)}. Got {path}.")

@@ -10,7 +10,8 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.search._config import AutoMLConfig
-from automl_explain.search.engines._base import FinishedSearch, run_engine
+from automl_explain.search.engines._base import FinishedSearch
+from automl_explain.search.engines._registry import run_engine
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.report._write import save_plots, write_report
 from automl_explain.search._config import AutoMLConfig
-from automl_explain.search.engines._base import run_engine
+from automl_explain.search.engines._registry import run_engine
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,11 +19,10 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
-from automl_explain.explainers.model._registry import load
 from automl_explain.explainers.tables._table import Table
-from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
-from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._listeners import tell_listeners
 
 SLOW_BACKGROUND = 25
 """Background rows of a run that is not explained from its structure alone."""
@@ -33,8 +30,6 @@ COALITIONS_PER_COLUMN = {True: 8, False: 64}
 """Whether its mixed rows are predicted -> coalitions evaluated for each row of such a run, per column."""
 FEWEST_ROWS = 10
 """Such a run is skipped when fewer rows than this can be explained in its time."""
-LISTENERS = {"mlflow": "automl_explain.search._mlflow:log_runs"}
-"""Library -> what is given the runs of a search when they have been explained, in a program that uses the library."""
 PATIENCE = 2.0
 """Seconds that a run explained from its structure may take in any case; its rows are fewer where all would take longer."""
 PROBED_ROWS = 16
@@ -43,80 +38,7 @@ QUICK = 0.1
 """Seconds within which explaining the first rows tells little; more are tried then."""
 
 
-@dataclass(frozen=True, eq=False)
-class Tables:
-    """What a model is explained on: rows that stand for absent features, rows explained, and of how many these are."""
-
-    background: Table
-    rows: Table
-    n_validation: int
-
-
-@dataclass(eq=False)
-class CapturedRun:
-    """A trial or final model that a tap has seen.
-
-    Parameters
-    ----------
-    number : int
-        Order in the search.
-    learner, config, loss, metric, kind, sample_size
-        As in `Run`.
-    read : callable or None
-        Returns the description of the model, or those of the models of several folds; None when there is no model to
-        explain.
-    why : str
-        Why there is none.
-    failed : bool
-        Whether that is an error, rather than a choice.
-    nbytes : int
-        Estimated memory that the model holds.
-    tables : Tables, optional
-        What this run is explained on, where that is not the same for all.
-    name : str
-        What it is called elsewhere, by which the history finds it.
-    """
-
-    number: int
-    learner: str
-    config: Mapping[str, Any]
-    loss: float | None
-    metric: str
-    kind: str = "trial"
-    sample_size: int | None = None
-    read: Callable[[], FittedModel | list[FittedModel]] | None = None
-    why: str = ""
-    nbytes: int = 0
-    tables: Tables | None = None
-    failed: bool = False
-    name: str = ""
-    id: str = field(default="", init=False)
-
-    def release(self, why: str) -> None:
-        """Let go of the model."""
-        self.read, self.why, self.nbytes, self.tables = None, why, 0, None
-
-    def as_row(self) -> dict[str, Any]:
-        """Return the run as `RunHistory.add_runs` takes it."""
-        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why", "name")
-        row = {name: getattr(self, name) for name in names}
-        status = "captured" if self.read else "failed" if self.failed else "skipped"
-        return row | {"status": status}
-
-
-@dataclass(frozen=True, eq=False)
-class Explaining:
-    """One job: the search whose runs are explained, until when, on which tables, and where the results go."""
-
-    history: RunHistory
-    search: str
-    options: ExplainabilityOptions
-    deadline: float
-    tables: Tables | None = None
-    features: Sequence[str] | None = None
-
-
-def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
+def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     """Record runs and explain those asked for, final models first, then best first, until the deadline.
 
     The final models are explained whatever the deadline; a run that cannot be explained is recorded with the reason.
@@ -139,19 +61,7 @@ def explain_runs(job: Explaining, runs: Sequence[CapturedRun]) -> None:
         for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
             done.result()
             advance(1)
-    for library, listener in LISTENERS.items():
-        if library in sys.modules:
-            load(listener)(job.history, ids, job.options)
-
-
-def learner_name(model: Any) -> str:
-    """Return the name by which a run shows its model: its class, of a pipeline that of the last step."""
-    return type(last_step(model)).__name__
-
-
-def last_step(model: Any) -> Any:
-    """Return the model itself, of a pipeline its last step."""
-    return model.steps[-1][1] if hasattr(model, "steps") else model
+    tell_listeners(job.history, ids, job.options)
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
@@ -170,17 +80,7 @@ def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
     return final + in_order(trials)[: 1 if which == "best" else int(which)]
 
 
-def in_order(runs: Sequence[CapturedRun]) -> list[CapturedRun]:
-    """Return final models, then trials by loss; equal losses in the order of the search."""
-
-    def key(run: CapturedRun) -> tuple[bool, float, int]:
-        loss = run.loss if run.loss is not None and not math.isnan(run.loss) else math.inf
-        return run.kind == "trial", loss, run.number
-
-    return sorted(runs, key=key)
-
-
-def _explain_one(job: Explaining, position: int, run: CapturedRun) -> None:
+def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
     left = job.deadline - time.monotonic()
     if left <= 0 and position > 0 and run.kind == "trial":
         run.release("the time for explanations was over")
@@ -217,7 +117,7 @@ def _share(position: int) -> float:
     return 0.4 if position == 0 else 0.2
 
 
-def _explain_folds(models: list[FittedModel], job: Explaining, seconds: float, *, must: bool) -> Explanation | str:
+def _explain_folds(models: list[FittedModel], job: ExplanationJob, seconds: float, *, must: bool) -> Explanation | str:
     parts: list[Explanation] = []
     for model in models:
         n_rows = parts[0].num_examples if parts else None
@@ -230,7 +130,7 @@ def _explain_folds(models: list[FittedModel], job: Explaining, seconds: float, *
 
 def explain_within(
     model: FittedModel,
-    job: Explaining,
+    job: ExplanationJob,
     seconds: float,
     *,
     must: bool = False,
@@ -242,7 +142,7 @@ def explain_within(
     Parameters
     ----------
     model : FittedModel
-    job : Explaining
+    job : ExplanationJob
     seconds : float
     must : bool
         Explain at least a few rows, whatever the time.

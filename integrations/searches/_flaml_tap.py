@@ -20,7 +20,7 @@ from flaml.automl.logger import logger
 from flaml.automl.ml import default_cv_score_agg_func, get_y_pred, metric_loss_score
 
 from automl_explain.explainers.tables._table import as_table
-from automl_explain.integrations.searches._explain_runs import Tables
+from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
@@ -221,7 +221,7 @@ class MetricTap:
 
     def _shared(self, X_train: Any, X_val: Any) -> Shared:
         options = self._options
-        tables = Tables(
+        tables = RunTables(
             as_table(X_train).sample(options.background, options.random_state),
             as_table(X_val).sample(options.max_rows, options.random_state),
             int(X_val.shape[0]),
@@ -267,7 +267,7 @@ class Shared:
     """Of how many training rows a trial was made, and what its models are explained on."""
 
     n_training: int
-    tables: Tables
+    tables: RunTables
 
 
 def class_name(cls: type) -> str:

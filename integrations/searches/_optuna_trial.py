@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, last_step, learner_name
 from automl_explain.integrations.searches._cv_folds import stack_rows
-from automl_explain.integrations.searches._explain_runs import CapturedRun, Tables, last_step, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
-
-if TYPE_CHECKING:
-    from automl_explain.integrations.optuna import TrialExplainer
+from automl_explain.integrations.searches._options import ExplainabilityOptions
 
 
-class TrialCapture:
-    """One trial of a study, as `TrialExplainer.trial` hands it to the objective.
+@dataclass(frozen=True, eq=False)
+class CaptureContext:
+    """What all trials of one `TrialExplainer` share.
 
     Parameters
     ----------
-    explainer : TrialExplainer
+    options : ExplainabilityOptions
+    background : Table
+        Background of the models that are captured without one.
+    valid : Table or None
+        Rows explained for the models that are captured without any.
+    n_valid : int
+        Number of rows from which `valid` was drawn.
+    release_others : callable
+        Called with each captured model and its trial; releases the other trials that captured the same model object.
+    """
+
+    options: ExplainabilityOptions
+    background: Table
+    valid: Table | None
+    n_valid: int
+    release_others: Callable[[Any, TrialCapture], None]
+
+
+class TrialCapture:
+    """One trial of a study, as `TrialExplainer.trial` passes it to the objective.
+
+    Parameters
+    ----------
+    context : CaptureContext
+        What the trial shares with the other trials of its explainer.
     number : int
         The trial's number.
     kind : {"trial", "refit", "ensemble"}, default "trial"
-        Refit and ensemble: what a study ends with.
+        A trial, or a final model of the study.
     """
 
-    def __init__(self, explainer: TrialExplainer, number: int, kind: str = "trial") -> None:
+    def __init__(self, context: CaptureContext, number: int, kind: str = "trial") -> None:
         self.number, self.kind = number, kind
         self.learner = "none"
         self.name = ""
@@ -40,7 +63,7 @@ class TrialCapture:
         self.failed = False
         self.running = False
         self.told = False
-        self._explainer = explainer
+        self._context = context
         self.models: list[Any] = []
         self._rows: list[Table] = []
         self._n_rows: list[int] = []
@@ -73,39 +96,41 @@ class TrialCapture:
         try:
             self._note(model, X_valid, X_train)
         except Exception as error:  # a model that is not fitted raises what its own library has for that
-            if self._explainer.options.on_error == "raise":
+            if self._context.options.on_error == "raise":
                 raise
             known = isinstance(error, AutoMLExplainError)
             self.release(str(error) if known else f"{type(error).__name__}: {error}", failed=True)
 
     def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
-        explainer = self._explainer
+        context = self._context
         if any(last_step(model) is last_step(other) for other in self.models):
             raise InvalidInputError(
-                "The same model object was captured twice in one trial; what it was the first time is lost. Fit a new one "
-                "for each fold, such as sklearn.base.clone(model)."
+                "The same model object was captured twice in one trial, and its first state is lost. Fit a new model for "
+                "each fold, such as sklearn.base.clone(model)."
             )
-        explainer._release_others_with(model, self)
-        if X_valid is None and explainer._valid is None:
+        context.release_others(model, self)
+        if X_valid is None and context.valid is None:
             raise InvalidInputError(
                 "There are no rows to explain: pass them to capture(model, X_valid) or TrialExplainer(X_train, X_valid)."
             )
-        if X_valid is not None:
-            rows, n_rows = explainer._rows(as_table(X_valid, "X_valid"))
-        else:
-            assert explainer._valid is not None
-            rows, n_rows = explainer._valid
         if X_train is not None:
-            self._background.append(explainer._sampled(as_table(X_train, "X_train"), explainer.options.background))
-        if X_valid is not None or not self._rows:
-            self._rows.append(rows)
-            self._n_rows.append(n_rows)
+            self._background.append(self._sampled(as_table(X_train, "X_train"), context.options.background))
+        if X_valid is not None:
+            table = as_table(X_valid, "X_valid")
+            self._rows.append(self._sampled(table, context.options.max_rows))
+            self._n_rows.append(len(table))
+        elif context.valid is not None and not self._rows:
+            self._rows.append(context.valid)
+            self._n_rows.append(context.n_valid)
         self.models.append(model)
         self.learner = learner_name(model)
         self.nbytes += model_bytes(model)
 
+    def _sampled(self, table: Table, n_rows: int) -> Table:
+        return table.sample(n_rows, self._context.options.random_state)
+
     def release(self, why: str, *, failed: bool = False) -> None:
-        """Let go of the models."""
+        """Drop the models and record why."""
         self.models, self._rows, self._background, self.nbytes = [], [], [], 0
         self._why, self.failed, self._released = why, failed, True
 
@@ -117,15 +142,15 @@ class TrialCapture:
         )  # fmt: skip
         if not self.models:
             return run
-        options, models, kind = self._explainer.options, self.models, self.kind
+        options, models, kind = self._context.options, self.models, self.kind
         share = max(options.max_rows // len(self._rows), 1)
-        rows = stack_rows([table.sample(share, options.random_state) for table in self._rows])
-        background = stack_rows(self._background or [self._explainer._background])
-        tables = Tables(background.sample(options.background, options.random_state), rows, sum(self._n_rows))
+        rows = stack_rows([self._sampled(table, share) for table in self._rows])
+        background = stack_rows(self._background or [self._context.background])
+        tables = RunTables(self._sampled(background, options.background), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables, kind), "", self.nbytes, tables
         return run
 
 
-def _read(models: list[Any], tables: Tables, kind: str) -> FittedModel | list[FittedModel]:
+def _read(models: list[Any], tables: RunTables, kind: str) -> FittedModel | list[FittedModel]:
     described = [replace(describe(model, tables.background.data), kind=kind) for model in models]
     return described[0] if len(described) == 1 else described

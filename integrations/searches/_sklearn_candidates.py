@@ -18,7 +18,7 @@ from sklearn.base import clone
 
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
-from automl_explain.integrations.searches._explain_runs import CapturedRun, Tables, learner_name
+from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
 from automl_explain.integrations.searches._spool import Spooled
 
@@ -161,7 +161,7 @@ def match(search: Any, captures: Sequence[Capture]) -> tuple[list[Candidate], li
 
 
 def as_runs(
-    search: Any, candidates: Sequence[Candidate], tables: Callable[[Sequence[str]], Tables]
+    search: Any, candidates: Sequence[Candidate], tables: Callable[[Sequence[str]], RunTables]
 ) -> list[CapturedRun]:
     """Return a run for each candidate.
 
@@ -175,7 +175,7 @@ def as_runs(
     results = search.cv_results_
     metric, losses = metric_of(search)
     sizes = results["n_resources"] if getattr(search, "resource", None) == "n_samples" else None
-    kept: dict[tuple[str, ...], Tables] = {}
+    kept: dict[tuple[str, ...], RunTables] = {}
     runs = []
     for number, (candidate, loss) in enumerate(zip(candidates, losses, strict=True)):
         run = CapturedRun(
@@ -296,7 +296,7 @@ def _split_scores(results: Mapping[str, Any], number: int, split: int) -> dict[s
     return {name.removeprefix(prefix): float(results[name][number]) for name in results if name.startswith(prefix)}
 
 
-def _read(captures: Sequence[Capture], tables: Tables) -> FittedModel | list[FittedModel]:
+def _read(captures: Sequence[Capture], tables: RunTables) -> FittedModel | list[FittedModel]:
     described = [replace(describe(capture.load(), tables.background.data), kind="trial") for capture in captures]
     return described[0] if len(described) == 1 else described
 

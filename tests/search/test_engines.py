@@ -41,7 +41,7 @@ class Another(NoSearch):
 half, another = NoSearch(), Another()
 """
 ENTRY_POINTS = """
-[automl_explain.search.engines]
+[automl_explain.engines]
 grid = grid_engine
 half = grid_engine:half
 another = grid_engine:another

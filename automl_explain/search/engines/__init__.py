@@ -1,1 +1,1 @@
-"""What searches a configuration: one module per engine, found by the table in `_base.py`."""
+"""What searches a configuration: one module per engine, found by the table in `_registry.py`."""

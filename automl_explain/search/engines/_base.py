@@ -1,27 +1,72 @@
-"""What a search engine is, and which there are."""
+"""What a search engine is: the settings it takes, its two functions, and what it returns."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
-from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
-from automl_explain.explainers.tables._table import nearest
 from automl_explain.integrations.history._run import Run, best_trial, final_of
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.search._dataset import Dataset
 
-if TYPE_CHECKING:
-    from automl_explain.search._config import AutoMLConfig
 
-ENTRY_POINT_GROUP = "automl_explain.search.engines"
-BUILT_IN = {
-    "flaml": "automl_explain.search.engines._flaml",
-    "optuna": "automl_explain.search.engines._optuna",
-}
-"""Name of an engine -> module with its `check` and `search`. Installed packages add theirs as entry points."""
+class SearchSettings(Protocol):
+    """The settings that an engine reads: those of an `AutoMLConfig`, already checked."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """Training and validation rows."""
+
+    @property
+    def model_explainability(self) -> bool:
+        """Whether the runs are explained."""
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+
+    @property
+    def time_budget(self) -> float:
+        """Seconds of search."""
+
+    @property
+    def max_iter(self) -> int | None:
+        """Greatest number of trials."""
+
+    @property
+    def metric(self) -> str:
+        """Metric that the search optimises."""
+
+    @property
+    def estimators(self) -> Sequence[str] | None:
+        """Learners to try."""
+
+    @property
+    def cv(self) -> int | None:
+        """Folds of a cross-validation; None: models are scored on validation rows."""
+
+    @property
+    def ensemble(self) -> bool:
+        """Whether the best learners are stacked at the end."""
+
+    @property
+    def objective(self) -> Callable[..., float] | None:
+        """A custom objective."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the search."""
+
+    @property
+    def explainability_options(self) -> ExplainabilityOptions | Mapping[str, Any] | None:
+        """How the runs are explained."""
+
+    @property
+    def history(self) -> RunHistory | str | os.PathLike[str] | None:
+        """Where the runs are kept; None: the user's run history."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +98,15 @@ class FinishedSearch:
 class SearchEngine(Protocol):
     """What ``AutoMLConfig(engine=...)`` names: a module or object with two functions.
 
-    An installed package adds an engine under the entry-point group ``automl_explain.search.engines``; in its `pyproject.toml`::
+    An installed package adds an engine under the entry-point group ``automl_explain.engines``; in its `pyproject.toml`::
 
-        [project.entry-points."automl_explain.search.engines"]
+        [project.entry-points."automl_explain.engines"]
         grid = "mypackage.grid"
 
     Notes
     -----
-    An engine explains its runs with what the library has for that: the `AutoML` of `automl_explain.integrations.flaml`, a
-    `TrialExplainer`, an `ExplainingScorer`, or `explain_model(..., best_run=run)` on runs that it adds to the
+    An engine explains its runs with one of the library's integrations: the `AutoML` of `automl_explain.integrations.flaml`,
+    a `TrialExplainer`, an `ExplainingScorer`, or `explain_model(..., best_run=run)` for runs that it adds to the
     `RunHistory`.
 
     Examples
@@ -84,24 +129,24 @@ class SearchEngine(Protocol):
     'refit'
     """
 
-    def check(self, config: AutoMLConfig) -> None:
-        """Refuse what the engine cannot search.
+    def check(self, config: SearchSettings) -> None:
+        """Raise an error for settings that the engine cannot search.
 
-        Called when the configuration is made; its data stand in `config.dataset`.
+        Called when the configuration is made. The data are in `config.dataset`.
 
         Raises
         ------
         InvalidInputError
-            If a setting cannot be used; says which could.
+            If a setting cannot be used; the message names those that can.
         """
 
-    def search(self, config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+    def search(self, config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
         """Search, and explain the runs unless ``model_explainability=False``.
 
         Parameters
         ----------
         config : AutoMLConfig
-            Checked.
+            A configuration that `check` accepted.
         experiment : str, optional
             Recorded with the search as its fact ``"experiment"``, by which `Experiment.runs` finds it.
 
@@ -110,52 +155,3 @@ class SearchEngine(Protocol):
         AutoMLExplainError
             If no model could be trained or scored.
         """
-
-
-def find_engine(name: str) -> SearchEngine:
-    """Return an engine by its name.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none of that name, or it is no engine.
-    MissingExtraError
-        If the engine needs a package that is not installed.
-    """
-    installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-    load: Callable[[], Any]
-    if isinstance(name, str) and name in BUILT_IN:
-        load, where = partial(importlib.import_module, BUILT_IN[name]), BUILT_IN[name]
-    elif isinstance(name, str) and name in installed:
-        load, where = installed[name].load, installed[name].value
-    else:
-        known = [*BUILT_IN, *installed]
-        guess = nearest(name, known) if isinstance(name, str) else None
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        raise InvalidInputError(f"The engine must be one of {', '.join(known)}. Got {name!r}.{hint}")
-    try:
-        engine = load()
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"The engine {name!r} needs {error.name}, which is not installed: pip install {error.name}"
-        ) from error
-    except (ImportError, AttributeError) as error:
-        raise InvalidInputError(f"The engine {name!r} cannot be loaded from {where}: {error}.") from error
-    if isinstance(engine, type) or not all(callable(getattr(engine, part, None)) for part in ("check", "search")):
-        raise InvalidInputError(
-            f"The engine {name!r} must be a module or an object, no class, with check(config) and search(config, "
-            f"experiment), as SearchEngine says. Got {where}."
-        )
-    return cast(SearchEngine, engine)
-
-
-def run_engine(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
-    """Search a configuration with the engine that it names."""
-    found = find_engine(config.engine).search(config, experiment)
-    if not isinstance(found, FinishedSearch):
-        raise InvalidInputError(
-            f"The engine {config.engine!r} must return a FinishedSearch. Got {type(found).__name__}."
-        )
-    if config.model_explainability and found.best_run is None:
-        raise AutoMLExplainError(f"The engine {config.engine!r} recorded no run.")
-    return found

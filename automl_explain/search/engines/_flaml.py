@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
-from automl_explain.search.engines._base import FinishedSearch
+from automl_explain.search.engines._base import FinishedSearch, SearchSettings
 from automl_explain.search.engines._metrics import check_known, check_metric
-
-if TYPE_CHECKING:
-    from automl_explain.search._config import AutoMLConfig
 
 LEARNERS = {
     "classification": ("lrl1", "lrl2", "svc"),
@@ -23,7 +20,7 @@ LEARNERS = {
 """Task -> FLAML's names for its learners."""
 
 
-def check(config: AutoMLConfig) -> None:
+def check(config: SearchSettings) -> None:
     """Refuse a metric or learner that FLAML has not, or not for this task; it would ignore or fail on it.
 
     Raises
@@ -49,7 +46,7 @@ def check(config: AutoMLConfig) -> None:
         raise MissingExtraError("The catboost learner needs catboost: pip install 'automl-explain[catboost]'")
 
 
-def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+def search(config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
     """Search with FLAML, on validation rows of their own or in folds, and explain the runs.
 
     Raises

@@ -17,16 +17,15 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
-from automl_explain.explainers._progress import search_bar
 from automl_explain.integrations.optuna import TrialCapture, TrialExplainer
-from automl_explain.integrations.searches._explain_runs import learner_name
+from automl_explain.integrations.searches._captured_run import learner_name
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.search.engines._base import FinishedSearch
+from automl_explain.integrations.searches._search_bar import search_bar
+from automl_explain.search.engines._base import FinishedSearch, SearchSettings
 from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, metric_loss
 from automl_explain.search.engines._space import first_trials, learners_of, suggest
 
 if TYPE_CHECKING:
-    from automl_explain.search._config import AutoMLConfig
     from automl_explain.search._dataset import Dataset
 
 STACKED = 3
@@ -37,7 +36,7 @@ LOGGERS = ("optuna.storages._in_memory", "optuna.study.study", "optuna.study._op
 """Where Optuna says a line or more of each trial, which the progress bar and the run history have."""
 
 
-def check(config: AutoMLConfig) -> None:
+def check(config: SearchSettings) -> None:
     """Refuse a metric or learner that the engine has not, or not for this kind of prediction.
 
     Raises
@@ -52,7 +51,7 @@ def check(config: AutoMLConfig) -> None:
         raise InvalidInputError("An objective of one's own makes its models itself: leave 'estimators' out.")
 
 
-def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearch:
+def search(config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
     """Search with Optuna's TPE sampler and explain the trials.
 
     Raises
@@ -72,7 +71,7 @@ def search(config: AutoMLConfig, experiment: str | None = None) -> FinishedSearc
     return FinishedSearch(model, [] if explainer is None else explainer.runs)
 
 
-def _explainer(config: AutoMLConfig, metric: str, experiment: str | None) -> TrialExplainer:
+def _explainer(config: SearchSettings, metric: str, experiment: str | None) -> TrialExplainer:
     data, own = config.dataset, config.objective
     facts = {
         # What an objective of the user's returns need not be the metric.
@@ -203,7 +202,7 @@ class TrialLoss:
 class _Search:
     """A search under way: its settings, and the models that it may end with."""
 
-    def __init__(self, config: AutoMLConfig) -> None:
+    def __init__(self, config: SearchSettings) -> None:
         self.config, self.data = config, config.dataset
         self.metric = USUAL[self.data.kind] if config.metric == "auto" else config.metric
         self.names = list(config.estimators or learners_of(self.data.task))

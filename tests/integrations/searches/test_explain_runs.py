@@ -11,7 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
-from automl_explain.integrations.searches._explain_runs import FEWEST_ROWS, Explaining, Tables, explain_within
+from automl_explain.integrations.searches._captured_run import ExplanationJob, RunTables
+from automl_explain.integrations.searches._explain_runs import FEWEST_ROWS, explain_within
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 
 X, Y = make_classification(400, 6, random_state=0)
@@ -20,8 +21,8 @@ MODELS = {"trees": RandomForestClassifier(5, random_state=0), "predictions": KNe
 
 @pytest.fixture
 def job(tmp_path):
-    tables = Tables(background=as_table(X[:40]), rows=as_table(X[100:400]), n_validation=300)
-    return Explaining(None, "s", ExplainabilityOptions(), time.monotonic() + 60, tables, None)
+    tables = RunTables(background=as_table(X[:40]), rows=as_table(X[100:400]), n_validation=300)
+    return ExplanationJob(None, "s", ExplainabilityOptions(), time.monotonic() + 60, tables, None)
 
 
 @pytest.fixture
