@@ -11,7 +11,7 @@ that are not in the table: a model with such splits is explained by its own valu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
@@ -23,11 +23,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._errors import InvalidInputError, NotFittedError, UnsupportedModelError
+from automl_explain.explainers._errors import (
+    InvalidInputError,
+    MissingExtraError,
+    NotFittedError,
+    UnsupportedModelError,
+)
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, UNSEEN_LEFT, Trees
 from automl_explain.integrations.readers._catboost_shap import own_values
-from automl_explain.integrations.readers._cityhash import category_hash
 from automl_explain.integrations.readers._matrix import real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, columns
 from automl_explain.integrations.readers._preorder import in_preorder, leaf_sums
@@ -152,6 +156,26 @@ def _category_codes(column: pd.Series, codes: Mapping[int, int]) -> npt.NDArray[
     return np.asarray(np.asarray(known, dtype=np.int64)[position])
 
 
+def category_hash(text: str) -> int:
+    """Return the number by which CatBoost names a category in a one-hot split.
+
+    It is the low 32 bits of CityHash64, version 1.0, of the UTF-8 bytes, as a signed integer.
+    """
+    low = _city_hash_64()(text.encode()) & 0xFFFFFFFF
+    return low - (1 << 32) if low >> 31 else low
+
+
+def _city_hash_64() -> Callable[[bytes], int]:
+    try:
+        from clickhouse_cityhash.cityhash import CityHash64
+    except ImportError as error:
+        raise MissingExtraError(
+            "CatBoost models with categories need clickhouse-cityhash: pip install 'automl-explain[catboost]'"
+        ) from error
+    hash_64: Callable[[bytes], int] = CityHash64
+    return hash_64
+
+
 def _text(value: Any, name: Any) -> str:
     """Return a category as the text that CatBoost hashes."""
     if isinstance(value, str):
@@ -198,6 +222,8 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
         int(column["flat_feature_index"]): {value: code for code, value in enumerate(column.get("values", []))}
         for column in categorical
     }
+    if codes:
+        _city_hash_64()  # if it is missing, say so here, not when the first table is read
     trees = Trees(
         roots=nodes.roots.astype(np.int32),
         left=nodes.left.astype(np.int32),

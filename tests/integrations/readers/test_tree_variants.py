@@ -20,7 +20,6 @@ from automl_explain.explainers._errors import InvalidInputError, NotFittedError,
 from automl_explain.explainers.model._fitted_model import Opaque
 from automl_explain.explainers.model._registry import describe
 from automl_explain.integrations.readers import _catboost, _lightgbm, _xgboost
-from automl_explain.integrations.readers._cityhash import category_hash
 from automl_explain.integrations.readers._ubjson import loads
 from automl_explain.integrations.readers.sklearn import _trees as _sklearn_trees
 from tests import tree_reference
@@ -344,7 +343,7 @@ def test_category_hashes_are_catboosts():
     model.fit(table, y, cat_features=["text"])
     [known] = _catboost._read(model)[1].values()
     assert len(known) > 20
-    assert set(known) <= {category_hash(text) for text in texts}
+    assert set(known) <= {_catboost.category_hash(text) for text in texts}
 
 
 @pytest.mark.parametrize(
