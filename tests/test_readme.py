@@ -36,7 +36,10 @@ def test_the_two_commands_come_first_and_ci_runs_them():
     readers = re.findall(r"^(\w+)=\$\(grep -m 1 '(.*)' README\.md\)$", script, flags=re.MULTILINE)
     found = {name: next(line for line in README.splitlines() if re.match(pattern, line)) for name, pattern in readers}
     assert found == {"demo_line": set_up, "test_line": develop}
-    used = ('eval "${test_line%% && *}', 'eval "${test_line#* && }"', "${demo_line%% && *}", 'eval "${demo_line#* && }')
+    used = (
+        'eval "${test_line%% && *}', 'eval "${test_line#* && }" |', 'eval "${test_line#* && } -m slow" |',
+        "${demo_line%% && *}", 'eval "${demo_line#* && }',
+    )  # fmt: skip
     assert [part for part in used if part not in script] == []
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     assert "set -euo pipefail" in script

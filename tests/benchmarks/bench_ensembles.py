@@ -1,10 +1,10 @@
-"""Ensembles against shap's model-agnostic explainers: python tests/benchmarks/bench_ensembles.py [ROWS].
+"""Ensembles against shap's model-agnostic explainers: python -m tests.benchmarks.bench_ensembles [ROWS].
 
 Same rows, same background, same process, interleaved; errors are against enumeration of all coalitions.
 """
 
+import argparse
 import logging
-import sys
 import time
 import warnings
 
@@ -26,10 +26,6 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, SVR
 
 from automl_explain import KernelExplainer, TabularExplainer
-
-warnings.simplefilter("ignore")
-logging.getLogger("shap").setLevel(logging.ERROR)
-N_ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
 
 
 def boosters():
@@ -54,17 +50,18 @@ def ridge_stack():
     return StackingRegressor([("l", lgbm), ("r", RandomForestRegressor(100, max_leaf_nodes=100))], Ridge(), cv=3)
 
 
-# name, model, columns, background rows, coalitions of the peer (None: all), bar
-CASES = [
-    ("FLAML-like stack, p=10", flaml_like_stack(), 10, 100, 1022, 10),
-    ("stack, logistic over forests, p=10", StackingClassifier(forests(), LogisticRegression(), cv=3), 10, 100, 1022, 200),
-    ("soft vote of forests, p=10", VotingClassifier(forests(), voting="soft"), 10, 100, 1022, 200),
-    ("regression stack, ridge, p=10", ridge_stack(), 10, 100, 1022, 200),
-    ("LightGBM, KernelSHAP semantics, p=20", lightgbm.LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=2), 20, 50, 2088, 30),
-    ("SVC rbf, p=10", SVC(), 10, 100, 1022, 2.5),
-    ("SVR rbf, regression, p=10", SVR(), 10, 100, 1022, 2.5),
-    ("MLP, p=10", MLPClassifier((32,), max_iter=100, random_state=0), 10, 100, 1022, 2.5),
-]  # fmt: skip
+def cases():
+    """Return name, model, columns, background rows, coalitions of the peer, bar."""
+    return [
+        ("FLAML-like stack, p=10", flaml_like_stack(), 10, 100, 1022, 10),
+        ("stack, logistic over forests, p=10", StackingClassifier(forests(), LogisticRegression(), cv=3), 10, 100, 1022, 200),
+        ("soft vote of forests, p=10", VotingClassifier(forests(), voting="soft"), 10, 100, 1022, 200),
+        ("regression stack, ridge, p=10", ridge_stack(), 10, 100, 1022, 200),
+        ("LightGBM, KernelSHAP semantics, p=20", boosters()[0], 20, 50, 2088, 30),
+        ("SVC rbf, p=10", SVC(), 10, 100, 1022, 2.5),
+        ("SVR rbf, regression, p=10", SVR(), 10, 100, 1022, 2.5),
+        ("MLP, p=10", MLPClassifier((32,), max_iter=100, random_state=0), 10, 100, 1022, 2.5),
+    ]  # fmt: skip
 
 
 def peer_values(function, background, rows, nsamples):
@@ -95,13 +92,18 @@ def function_of(model, space):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="?", type=int, default=4, help="rows explained of each case")
+    n_rows = parser.parse_args().rows
+    warnings.simplefilter("ignore")
+    logging.getLogger("shap").setLevel(logging.ERROR)
     print(f"{'case':40s} {'ours s':>9s} {'shap s':>9s} {'times':>7s} {'bar':>6s} {'max |difference|':>17s}  space, way")
-    for name, model, p, n_background, nsamples, bar in CASES:
+    for name, model, p, n_background, nsamples, bar in cases():
         make = make_regression if "regression" in name else make_classification
         extra = {} if "regression" in name else {"n_informative": p - 2, "n_redundant": 2}
         X, y = make(2000, p, random_state=0, **extra)
         model.fit(X, y)
-        background, rows = X[:n_background], X[-N_ROWS:]
+        background, rows = X[:n_background], X[-n_rows:]
         ours, mine = [], []
         for _ in range(3):
             explanation, seconds = own_values(model, background, rows, name)

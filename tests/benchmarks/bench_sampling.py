@@ -7,9 +7,9 @@ inf where ours has none, since all coalitions that matter were fewer than those 
 of all coalitions, which has no error, with the peer's largest sample.
 """
 
+import argparse
 import importlib.util
 import logging
-import sys
 import time
 import warnings
 
@@ -24,9 +24,6 @@ from automl_explain import TabularExplainer
 from tests.benchmarks.adult import adult
 from tests.benchmarks.bench_ensembles import flaml_like_stack
 
-warnings.simplefilter("ignore")
-logging.getLogger("shap").setLevel(logging.ERROR)
-N_SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
 N_COLUMNS, N_BACKGROUND, N_ROWS = 14, 20, 5
 SIZES = (256, 512, 1024, 2048)
 SLOW_PEERS, SLOW_SEEDS = ("shap permutation", "lightshap"), 2
@@ -101,7 +98,15 @@ def seconds_for(error, curve):
 
 
 def main():
-    words = sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "seeds", nargs="?", type=int, default=10, help="seeds of each explainer, two for the slower peers"
+    )
+    parser.add_argument("case", nargs="*", help="words: only the cases whose names hold one of them are run")
+    given = parser.parse_args()
+    n_seeds, words = given.seeds, given.case
+    warnings.simplefilter("ignore")
+    logging.getLogger("shap").setLevel(logging.ERROR)
     for name, X, predict, model in cases():
         if words and not any(word in name for word in words):
             continue
@@ -114,7 +119,7 @@ def main():
         curves = {who: [] for who, _ in explainers}
         for size in SIZES:
             found = {who: [] for who, _ in explainers}
-            for seed in range(N_SEEDS):
+            for seed in range(n_seeds):
                 for who, explain in explainers:
                     if who in SLOW_PEERS and seed >= SLOW_SEEDS:
                         continue
@@ -131,7 +136,7 @@ def main():
         for who, _ in explainers[1:]:
             ratios = [seconds_for(error, curves[who]) / seconds for error, seconds in curves["ours"]]
             print(f"  times {who} at equal error: " + ", ".join(f"{ratio:.1f}" for ratio in ratios), flush=True)
-        seconds = np.median([ours(model, background, rows, 2**N_COLUMNS, seed)[1] for seed in range(N_SEEDS)])
+        seconds = np.median([ours(model, background, rows, 2**N_COLUMNS, seed)[1] for seed in range(n_seeds)])
         faster = ", ".join(f"{curves[who][-1][1] / seconds:.1f} times {who}" for who, _ in explainers[1:])
         print(
             f"  every coalition, no error: {seconds:.3f} s; with {SIZES[-1]} coalitions of the peer: {faster}",

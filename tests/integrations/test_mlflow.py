@@ -1,12 +1,13 @@
-"""Explanations as artifacts of MLflow runs, on a real server with an SQLite back end."""
+"""Explanations as artifacts of MLflow runs, in an SQLite database and on a real server with one."""
 
+import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import warnings
 
@@ -46,52 +47,58 @@ def fitted(alpha=0.1):
 
 
 MODEL = fitted()
-pytestmark = pytest.mark.slow  # the server takes up to half a minute to start
+# MLflow's own tables on SQLAlchemy 2.1
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:sqlalchemy.exc.SADeprecationWarning")
+SERVER_SECONDS = 240
+"""Within which the server answers, on a busy machine, which takes long to import it."""
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.slow)])
+def store(request, tmp_path_factory):
+    """Tracking URI of a database, or of a server of this module's own."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    if request.param == "server":
+        with tracking_server(folder) as uri:
+            yield uri
+    else:
+        uri = f"sqlite:///{folder}/runs.db"
+        with contextlib.chdir(folder):  # where MLflow puts the artifacts of a database that it creates
+            mlflow.MlflowClient(uri).search_experiments()
+        yield uri
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """Tracking URI of a server of this module's own."""
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+@contextlib.contextmanager
+def tracking_server(folder):
+    """Run a server that binds a free port itself and says in its log which; a port found here could be taken before."""
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0", "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder}/runs.db", "--artifacts-destination", str(folder / "artifacts")),
     ]
     log = folder / "server.log"
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with log.open("w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder, env=environment)
-    uri, deadline = (
-        f"http://127.0.0.1:{port}",
-        time.monotonic() + 240,
-    )  # on a busy machine, which takes long to import it
     try:
-        while True:
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
-        yield uri
+        deadline = time.monotonic() + SERVER_SECONDS
+        while not (bound := re.search(r"http://127\.0\.0\.1:[1-9]\d*", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        with urllib.request.urlopen(f"{bound[0]}/health", timeout=60) as answer:
+            assert answer.status == 200, log.read_text()
+        yield bound[0]
     finally:
         process.terminate()
         process.wait(30)
 
 
 @pytest.fixture
-def tracking(server):
-    """The server as MLflow's tracking URI for one test."""
+def tracking(store):
+    """The store as MLflow's tracking URI for one test."""
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(server)
-    yield server
+    mlflow.set_tracking_uri(store)
+    yield store
+    mlflow.set_tracking_uri(store)
     while mlflow.active_run() is not None:
         mlflow.end_run()
     mlflow.set_tracking_uri(before)
@@ -253,8 +260,9 @@ def test_flaml_s_own_child_runs_take_the_explanations(tracking, monkeypatch):
 
 def test_a_server_that_is_down_is_said_once_and_the_search_goes_on(tracking):
     run = mlflow.start_run()
-    mlflow.set_tracking_uri(f"http://127.0.0.1:{free_port()}")
-    try:
+    with socket.socket() as bound:  # which nothing listens to, and nobody else can take
+        bound.bind(("127.0.0.1", 0))
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{bound.getsockname()[1]}")
         with pytest.raises(HistoryError, match="does not answer"):
             ExplanationClient.from_run(run)
         with warnings.catch_warnings(record=True) as caught:
@@ -263,5 +271,3 @@ def test_a_server_that_is_down_is_said_once_and_the_search_goes_on(tracking):
         assert ["does not answer" in str(one.message) for one in caught] == [True]
         assert [one.status for one in explainer.runs] == ["explained"] * 3
         assert retrieve_model_explanation(found.best_trial).run_id == explainer.best_run.id
-    finally:
-        mlflow.set_tracking_uri(tracking)
