@@ -17,7 +17,7 @@ from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import all_outputs
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
 from automl_explain.explainers.tables._table import as_table, check_same_columns
-from automl_explain.explainers.trees._paths import as_weights
+from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 

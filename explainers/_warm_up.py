@@ -7,7 +7,9 @@ import numpy as np
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.tables._table import Table
-from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, ZERO_IS_MISSING, Trees
+from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT, ZERO_IS_MISSING
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 
 
@@ -23,8 +25,8 @@ def warm_up(*, interactions: bool = False) -> None:
     """
     trees = _sample()
     rows, players = np.zeros((2, trees.n_features)), 2
-    trees.predict(rows, n_jobs=1)
-    trees.leaves(rows, n_jobs=1)
+    predict_trees(trees, rows, n_jobs=1)
+    predict_leaves(trees, rows, n_jobs=1)
     explainers = PathDependent(trees), Interventional(trees, rows)
     for explainer in explainers:
         explainer.shap_values(rows, n_jobs=1)

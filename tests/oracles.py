@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers.trees import _tree_ensemble as fmt
+from automl_explain.explainers.trees import _split_flags as fmt
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Floats = npt.NDArray[np.float64]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.trees._tree_ensemble import (
+from automl_explain.explainers.trees._split_flags import (
     MISSING_LEFT,
     NAN_IS_ZERO,
     UNSEEN_LEFT,
     ZERO_IS_MISSING,
     ZERO_THRESHOLD,
-    Trees,
 )
+from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Rows = npt.NDArray[np.float64]
 

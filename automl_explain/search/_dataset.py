@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
-from automl_explain.explainers.tables._table import nearest
+from automl_explain.explainers._validation import nearest
 
 VALIDATION_SHARE = 0.2
 """Part of the rows kept for validation."""

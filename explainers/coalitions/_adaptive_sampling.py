@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions, Design
 from automl_explain.explainers.coalitions._game import Game
+from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.tables._table import Table
-
-Values = npt.NDArray[np.float64]
 
 
 class Clock:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers.coalitions._control_variate import MOST_FITTED, ThirdOrderFit
-from automl_explain.explainers.trees.interventional._pattern_tables import pair_weights
+from automl_explain.explainers.compiled._shapley_weights import pair_weights
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""

@@ -7,10 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from automl_explain.explainers.coalitions._masker import Masker
+from automl_explain.explainers.compiled._arrays import Bools, Floats, Longs
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import count_bits
-from automl_explain.explainers.tables._table import Mixer, Rows, Table
-from automl_explain.explainers.trees._paths import Bools, Floats, Longs
+from automl_explain.explainers.tables._table import Rows, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,15 +93,9 @@ def players_that_differ(different: Bools, players: Rows, n_players: int) -> Bool
     return found
 
 
-def differences(mine: Floats, theirs: Floats) -> Bools:
-    """Return which columns of rows (n, f) and background rows (B, f) differ, (n, B, f); missing values are equal."""
-    mine, theirs = mine[:, None, :], theirs[None, :, :]
-    return np.asarray((mine != theirs) & ~(np.isnan(mine) & np.isnan(theirs)))
-
-
 def tables_differ(rows: Table, background: Table, players: Rows, n_players: int) -> Bools:
     """Return for which players the cells of rows and background rows differ, (n, B, P)."""
-    return players_that_differ(Mixer(rows, background).differences(), players, n_players)
+    return players_that_differ(Masker(rows, background).differences(), players, n_players)
 
 
 @kernel

@@ -13,25 +13,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.coalitions._masked_rows import MixedRows, differences, players_that_differ
+from automl_explain.explainers.coalitions._masked_rows import MixedRows, players_that_differ
+from automl_explain.explainers.coalitions._masker import Masker, differences
+from automl_explain.explainers.compiled._arrays import (
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import kernel, run_blocks
 from automl_explain.explainers.model._class_outputs import all_outputs, every_output
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._links import Link, LinkFunction, find_link
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Mixer, Rows, Table
-from automl_explain.explainers.trees._paths import (
-    GENERAL,
-    Bools,
-    Floats,
-    Ints,
-    Longs,
-    Words,
-    as_matrix,
-    read_router,
-    read_rows,
-)
+from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._quickscorer import (
     WORD,
     LeafSets,
@@ -42,6 +40,12 @@ from automl_explain.explainers.trees._quickscorer import (
     read_leaf_sets,
     read_thresholds,
     sets_of_rows,
+)
+from automl_explain.explainers.trees._routing import (
+    GENERAL,
+    as_matrix,
+    read_router,
+    read_rows,
 )
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -185,7 +189,7 @@ class FinalTrees:
     def _mixed(self, which: Rows, asked: MixedRows) -> Any:
         """Return some mixed rows in the stack's engineered format."""
         row, other, present = asked.present(which)
-        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
+        return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
 
     def _settled(self, which: Rows, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
         """Return the sums (len(which), K) for some mixed rows, with what is in doubt as the members' libraries say it."""
@@ -198,7 +202,7 @@ class FinalTrees:
                 for column in columns:
                     read[column, unsure] = said[:, self._sources[column][1]]
         inputs = self._final.inputs(read.T, mixed.data)
-        return self._trees.predict(self._final.model.encode(inputs), n_jobs=self._n_jobs)
+        return predict_trees(self._trees, self._final.model.encode(inputs), n_jobs=self._n_jobs)
 
     def _nearness(self, which: Rows, read: Floats, asked: MixedRows) -> Floats:
         """Return how near to a threshold each output that is read is doubtful, (c,).

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.coalitions._masked_rows import MixedRows, differences, players_that_differ
+from automl_explain.explainers.coalitions._masked_rows import MixedRows, players_that_differ
+from automl_explain.explainers.coalitions._masker import differences
 from automl_explain.explainers.coalitions._tree_game_kernels import (
     Cubes,
     Leaves,
@@ -17,19 +18,12 @@ from automl_explain.explainers.coalitions._tree_game_kernels import (
     write_coalitions,
     write_lattices,
 )
+from automl_explain.explainers.compiled._arrays import Bools, Floats, Words
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._simd import LANES
-from automl_explain.explainers.trees._paths import (
-    Bools,
-    Floats,
-    Rows,
-    Words,
-    as_matrix,
-    as_weights,
-    read_paths,
-    read_rows,
-    tree_of,
-)
+from automl_explain.explainers.tables._weights import as_weights
+from automl_explain.explainers.trees._paths import read_paths, tree_of
+from automl_explain.explainers.trees._routing import Rows, as_matrix, read_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 CUBES = 1 << 16

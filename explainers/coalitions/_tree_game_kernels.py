@@ -11,9 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, add_where_equal, count_bits, first_bit
-from automl_explain.explainers.trees._paths import Bools, Floats, Ints, Longs, Paths, Rows, Words, rows_left
+from automl_explain.explainers.trees._paths import Paths
+from automl_explain.explainers.trees._routing import Rows, rows_left
 
 LATTICE_TESTS = 16
 """Coalitions of a pair that cost as much as a test of one coalition on all its cubes."""

@@ -18,15 +18,16 @@ from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
     add_products,
     add_steps,
-    differences,
     players_that_differ,
     tables_differ,
 )
+from automl_explain.explainers.coalitions._masker import Masker, differences
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
+from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.methods._base import pool_players
 from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._feature_map import pool_players
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
     Composite,
@@ -41,8 +42,7 @@ from automl_explain.explainers.model._fitted_model import (
 )
 from automl_explain.explainers.model._links import LinkFunction
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Mixer, Rows, Table
-from automl_explain.explainers.trees._paths import Bools
+from automl_explain.explainers.tables._table import Rows, Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs = npt.NDArray[np.float64]
@@ -121,7 +121,7 @@ class _Predicted(Evaluator):
         return self._unsteady
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        mixer, columns = Mixer(asked.rows, self._background), self._players
+        mixer, columns = Masker(asked.rows, self._background), self._players
         if asked.coalitions is None:
             which, inverse = np.arange(len(asked)), None
         else:
@@ -136,7 +136,7 @@ class _Predicted(Evaluator):
         self._keep_known(out, mixer, asked)
         return out
 
-    def _keep_known(self, out: Outputs, mixer: Mixer, asked: MixedRows) -> None:
+    def _keep_known(self, out: Outputs, mixer: Masker, asked: MixedRows) -> None:
         """Put the outputs of rows as they are in the place of those of the same rows among mixed ones.
 
         They differ where a model's answer depends on the other rows of a table: that of nearest neighbours does, where
@@ -159,7 +159,7 @@ class _Predicted(Evaluator):
                 self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
                 out[:, places] = known
 
-    def _distinct(self, mixer: Mixer, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
+    def _distinct(self, mixer: Masker, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
         """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
         columns = coalitions[:, self._players]
         different = mixer.differences().reshape(len(asked.players), -1)
@@ -332,7 +332,7 @@ class _CompositeOutputs(Evaluator):
         if not self._structure.passthrough:
             return None
         row, other, present = asked.present(np.arange(len(asked)))
-        return Mixer(asked.rows, self._background).mix(row, other, present[:, self._players])
+        return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
 
 
 class _PreparedOutputs(Evaluator):

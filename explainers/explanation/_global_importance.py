@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.metrics import ndcg_score
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
-from automl_explain.explainers.tables._table import check_seed
+from automl_explain.explainers._validation import check_seed
 
 if TYPE_CHECKING:
     from automl_explain.explainers.explanation._explanation import Explanation

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.tables._table import Table, nearest
+from automl_explain.explainers.tables._table import Table
 
 Values = npt.NDArray[np.float64]
 

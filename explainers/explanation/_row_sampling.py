@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.tables._table import Rows, Table, check_seed, draw_rows
+from automl_explain.explainers.tables._table import Rows, Table, draw_rows
 
 BATCH_ROWS = 4096
 """Rows explained at a time where only global values are kept."""

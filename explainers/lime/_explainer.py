@@ -12,6 +12,7 @@ from scipy.linalg import solve
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features
 from automl_explain.explainers.explanation._row_sampling import as_policy
@@ -21,7 +22,13 @@ from automl_explain.explainers.model._names import class_names, find_column, inp
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
-from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, check_seed, conform
+from automl_explain.explainers.tables._table import (
+    Table,
+    arrange,
+    as_table,
+    check_same_columns,
+    conform,
+)
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._formats import row_weights
 from automl_explain.explainers.tables._table import Rows, Table, as_table
-from automl_explain.explainers.trees._paths import as_weights
+from automl_explain.explainers.tables._weights import as_weights
 
 Share = npt.NDArray[np.float64]
 """Weights of background rows, adding up to 1."""

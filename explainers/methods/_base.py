@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._validation import check_seed
+from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.compiled._jit import count_threads
 from automl_explain.explainers.methods._background import SUMMARIES
 from automl_explain.explainers.model._fitted_model import FittedModel
-from automl_explain.explainers.tables._table import Table, check_seed
-from automl_explain.explainers.trees._paths import as_weights
-
-Values = npt.NDArray[np.float64]
+from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.tables._weights import as_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +117,3 @@ class Engine(Protocol):
     def attribute(self, rows: Table) -> Attribution:
         """Return the attribution of engineered rows."""
         ...
-
-
-def pool_players(values: Values, players: npt.NDArray[np.intp] | None, n_players: int | None) -> Values:
-    """Sum over the columns of each player; the last axis is the columns."""
-    if players is None or n_players is None:
-        return values
-    pooled = np.zeros((*values.shape[:-1], n_players))
-    np.add.at(np.moveaxis(pooled, -1, 0), players, np.moveaxis(values, -1, 0))
-    return pooled

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from automl_explain.explainers.methods._base import Attribution, Question, Values, pool_players
+from automl_explain.explainers.compiled._arrays import Values
+from automl_explain.explainers.methods._base import Attribution, Question
+from automl_explain.explainers.model._feature_map import pool_players
 from automl_explain.explainers.model._fitted_model import Linear
 from automl_explain.explainers.tables._table import Table
 

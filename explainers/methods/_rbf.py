@@ -17,12 +17,13 @@ from __future__ import annotations
 import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.compiled._arrays import Floats
 from automl_explain.explainers.compiled._jit import kernel, run_blocks
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._fitted_model import RadialBasis
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._table import Table
-from automl_explain.explainers.trees._paths import Floats, as_weights
+from automl_explain.explainers.tables._weights import as_weights
 
 BACKGROUND = 200
 """Background rows unless the caller says: the cost is proportional to them."""

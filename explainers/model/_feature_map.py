@@ -38,6 +38,28 @@ class FeatureMap:
 
     def pool(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Sum values over the engineered columns of each raw column; the last axis is the columns."""
-        pooled = np.zeros((*values.shape[:-1], len(self.raw_names)))
-        np.add.at(np.moveaxis(pooled, -1, 0), self.parent, np.moveaxis(values, -1, 0))
-        return pooled
+        return pool_players(values, self.parent, len(self.raw_names))
+
+
+def pool_players(
+    values: npt.NDArray[np.float64], players: npt.NDArray[np.intp] | None, n_players: int | None
+) -> npt.NDArray[np.float64]:
+    """Sum values over the columns of each player; the last axis is the columns.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., f)
+    players : ndarray of int, shape (f,), or None
+        Player of each column; None means that each column is its own player.
+    n_players : int or None
+        Number of players P, when `players` is given.
+
+    Returns
+    -------
+    ndarray, shape (..., P)
+    """
+    if players is None or n_players is None:
+        return values
+    pooled = np.zeros((*values.shape[:-1], n_players))
+    np.add.at(np.moveaxis(pooled, -1, 0), players, np.moveaxis(values, -1, 0))
+    return pooled

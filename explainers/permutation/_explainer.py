@@ -11,6 +11,7 @@ import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features
 from automl_explain.explainers.explanation._row_sampling import as_policy
@@ -22,7 +23,12 @@ from automl_explain.explainers.permutation._cached_estimator import StandIn, as_
 from automl_explain.explainers.permutation._permuted_copies import Copy, draw_orders, is_constant, permuted_copies
 from automl_explain.explainers.permutation._permuted_trees import PermutedTrees, can_walk_again
 from automl_explain.explainers.permutation._scorer import Metric, find_metric
-from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, nearest
+from automl_explain.explainers.tables._table import (
+    Table,
+    arrange,
+    as_table,
+    check_same_columns,
+)
 
 
 class PFIExplainer:

@@ -7,8 +7,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.compiled._arrays import (
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+)
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.trees._paths import GENERAL, NUMERIC, Bools, Floats, Ints, Longs, Router, goes_left
+from automl_explain.explainers.trees._routing import (
+    GENERAL,
+    NUMERIC,
+    Router,
+    goes_left,
+)
 
 
 class Tests(NamedTuple):

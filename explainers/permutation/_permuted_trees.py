@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.compiled._arrays import Bools, Floats
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.permutation._kernels import (
@@ -30,7 +31,8 @@ from automl_explain.explainers.permutation._kernels import (
 )
 from automl_explain.explainers.permutation._permuted_copies import Copy
 from automl_explain.explainers.tables._table import Rows, Table
-from automl_explain.explainers.trees._paths import Bools, Floats, as_matrix, read_router
+from automl_explain.explainers.trees._predict import predict_leaves
+from automl_explain.explainers.trees._routing import as_matrix, read_router
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 LEAST_ROWS = 50
@@ -79,7 +81,7 @@ class PermutedTrees:
         self._trees = model.structure.for_kernels()
         self._x = as_matrix(self._trees, model.encode(model.transform(table.data)))
         self._router = read_router(self._trees)
-        self._leaves = np.ascontiguousarray(self._trees.leaves(self._x, n_jobs=n_jobs).T)
+        self._leaves = np.ascontiguousarray(predict_leaves(self._trees, self._x, n_jobs=n_jobs).T)
         self._last_column = -1
         self._tests = self._find_tests(np.zeros(self._x.shape[1], np.bool_))
         self._unmoved = self._tests

@@ -6,7 +6,6 @@ DataFrame or csr matrix) and only rows are ever taken or mixed; columns are neve
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.tables._formats import read_table
 
 Rows = npt.NDArray[np.intp]
@@ -101,13 +101,6 @@ class Table:
         if not self.n_columns:
             return np.empty((len(self), 0))
         return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
-
-
-def check_seed(random_state: Any) -> None:
-    """Raise `InvalidInputError` unless a seed is a whole number of 0 or more."""
-    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
-    if not whole or random_state < 0:
-        raise InvalidInputError(f"The 'random_state' parameter must be an integer, 0 or more. Got {random_state!r}.")
 
 
 def draw_rows(total: int, n_rows: int, random_state: int) -> Rows:
@@ -244,60 +237,6 @@ def _missing_columns(what: str, missing: list[str], names: Sequence[str], presen
         culprit = next(name for name in unknown if nearest(name, missing) == guess)
         return f"{message} Column {culprit!r} is not in the training data. Did you mean {guess!r}?"
     return f"{message} It has {len(present)}: {list(present[:8])}. Pass the same columns as in training."
-
-
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name most like `name`, or None when none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
-class Mixer:
-    """Rows whose cells come from two tables: some columns from an explained row, the rest from a background row.
-
-    Both tables are stacked once; a mixed table takes each column by row number, so that categories, dates and nullable
-    types arrive at the model exactly as they were.
-
-    Parameters
-    ----------
-    rows, background : Table
-        Tables of the same format and columns.
-    """
-
-    def __init__(self, rows: Table, background: Table) -> None:
-        self._n_rows = len(rows)
-        self._sparse = rows.is_sparse
-        stacked = rows.stack(background)
-        self._stacked = Table(stacked.codes()) if stacked.is_sparse else stacked
-        if rows.is_frame:
-            self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
-
-    def differences(self) -> npt.NDArray[np.bool_]:
-        """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
-        codes = self._stacked.codes()
-        mine, theirs = codes[: self._n_rows, None, :], codes[None, self._n_rows :, :]
-        return np.asarray(~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs))))
-
-    def mix(self, row: Rows, background: Rows, present: npt.NDArray[np.bool_]) -> Any:
-        """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
-
-        Parameters
-        ----------
-        row, background : ndarray of int, shape (m,)
-        present : ndarray of bool, shape (m, f)
-
-        Returns
-        -------
-        ndarray, DataFrame or csr_matrix with m rows, in the format of the tables
-        """
-        if not self._stacked.is_frame:
-            cells = self._stacked.data
-            mixed = np.where(present, cells[row], cells[background + self._n_rows])
-            return sparse.csr_matrix(mixed) if self._sparse else mixed
-        source = np.where(present, row[:, None], background[:, None] + self._n_rows)
-        frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
-        frame.columns = self._stacked.data.columns
-        return frame
 
 
 def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

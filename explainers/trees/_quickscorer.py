@@ -14,9 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Floats,
+    Ints,
+    Longs,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, first_bit
-from automl_explain.explainers.trees._paths import Floats, Ints, Longs, Router, Rows, Words, read_router, rows_left
+from automl_explain.explainers.trees._routing import (
+    Router,
+    Rows,
+    read_router,
+    rows_left,
+)
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 WORD = 64

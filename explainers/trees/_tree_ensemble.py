@@ -13,22 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.compiled._simd import LANES
-from automl_explain.explainers.trees._paths import add_outputs, as_matrix, find_leaves, read_router, read_rows
-
-MISSING_LEFT = 1
-"""Flag of a split: a missing value goes left (else right)."""
-NAN_IS_ZERO = 2
-"""Flag of a split: NaN is compared as 0.0 (LightGBM's missing type None)."""
-ZERO_IS_MISSING = 4
-"""Flag of a split: 0.0 counts as missing (LightGBM's zero_as_missing)."""
-UNSEEN_LEFT = 8
-"""Flag of a categorical split: a category outside the bit set's range goes left (else right)."""
-
-ZERO_THRESHOLD = float(np.float32(1e-35))
-"""Magnitude up to which LightGBM reads a number as zero: a float32 constant, slightly above 1e-35."""
-
 _TYPES: dict[str, Any] = {
     "threshold": np.float64,
     "flags": np.uint8,
@@ -126,40 +110,6 @@ class Trees:
             return np.full(self.n_trees, column, np.int32) if self.n_outputs > 1 else np.zeros(self.n_trees, np.int32)
         return self.output
 
-    def predict(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
-        """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
-        matrix = as_matrix(self, X)
-        outputs = np.empty((len(matrix), self.n_outputs))
-        trees = self.for_kernels()
-        router = read_router(trees)
-        largest = int((router.ends - router.roots).max(initial=1))
-
-        def add(part: slice) -> int:
-            rows = read_rows(router, matrix[part])
-            sums = np.repeat(np.tile(self.base, rows.n_blocks), LANES)
-            space = np.empty(largest, np.uint64), np.empty(len(trees.left), np.int32)
-            add_outputs(router, rows, trees.values, trees.output, self.n_outputs, *space, sums)
-            by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, self.n_outputs)
-            outputs[part] = by_row[: rows.n_rows]
-            return rows.n_rows
-
-        run_blocks(add, _row_blocks(len(matrix)), n_jobs)
-        return outputs
-
-    def leaves(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> npt.NDArray[np.int32]:
-        """Return the node of the leaf that each row of `X` reaches in each tree, (n, T)."""
-        matrix = as_matrix(self, X)
-        leaves = np.empty((len(matrix), self.n_trees), np.int32)
-
-        router = read_router(self.for_kernels())
-
-        def find(rows: slice) -> int:
-            find_leaves(router, matrix[rows], leaves[rows])
-            return len(range(*rows.indices(len(matrix))))
-
-        run_blocks(find, _row_blocks(len(matrix)), n_jobs)
-        return leaves
-
     def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the sums (K,) of numbers given for each node and leaf column, (M, V)."""
         sums = np.zeros(self.n_outputs)
@@ -170,8 +120,3 @@ class Trees:
         of_node = np.repeat(self.output[np.argsort(self.roots)], np.diff(starts, append=len(self.left)))
         np.add.at(sums, of_node, node_values[:, 0])
         return sums
-
-
-def _row_blocks(n: int) -> list[slice]:
-    """Cut n rows into pieces for threads, small enough for the cache."""
-    return [slice(i, min(i + 1024, n)) for i in range(0, n, 1024)]

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from automl_explain.explainers.compiled._jit import count_threads, run_blocks
 from automl_explain.explainers.compiled._simd import LANES
-from automl_explain.explainers.trees._paths import as_matrix, as_weights, read_paths, read_rows
+from automl_explain.explainers.tables._weights import as_weights
+from automl_explain.explainers.trees._paths import read_paths
+from automl_explain.explainers.trees._predict import predict_trees
+from automl_explain.explainers.trees._routing import as_matrix, read_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._interactions import (
     PairSums,
@@ -199,7 +202,7 @@ class Interventional:
         self._paths = read_paths(trees, player)
         rows = as_matrix(trees, background, "background")
         self._weights = as_weights(weights, len(rows))
-        self.base_values = self._weights @ trees.predict(rows)
+        self.base_values = self._weights @ predict_trees(trees, rows)
         self._background = read_rows(self._paths.router, rows)
         self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
         self._companions = self._build_companions(self._wide)

@@ -31,8 +31,8 @@ from automl_explain.explainers._errors import (
     HistoryError,
     RunNotFoundError,
 )
+from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.tables._table import nearest
 from automl_explain.integrations.history._run import Run, StoredExplanation
 
 PROTOCOL = 1

@@ -30,7 +30,8 @@ from automl_explain.explainers._errors import (
     UnsupportedModelError,
 )
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
-from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, UNSEEN_LEFT, Trees
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._catboost_shap import own_values
 from automl_explain.integrations.readers._matrix import real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, columns

@@ -21,13 +21,13 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
-from automl_explain.explainers.trees._tree_ensemble import (
+from automl_explain.explainers.trees._split_flags import (
     MISSING_LEFT,
     NAN_IS_ZERO,
     ZERO_IS_MISSING,
     ZERO_THRESHOLD,
-    Trees,
 )
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted
 from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns

@@ -25,7 +25,8 @@ from scipy.special import logit, softmax
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, OutputSpace, Predict
-from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, UNSEEN_LEFT, Trees
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted
 from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns

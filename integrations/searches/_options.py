@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.tables._table import check_seed, nearest
+from automl_explain.explainers._validation import check_seed, nearest
 
 SHARE_OF_SEARCH = 0.25
 """Part of the search's own time that explaining may take when no budget is given."""

@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.tables._table import nearest
+from automl_explain.explainers._validation import nearest
 
 if TYPE_CHECKING:
     from automl_explain.search._dataset import Dataset

@@ -13,9 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Floats,
+    Ints,
+    Longs,
+    Patterns,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, first_bit, gather_patterns
-from automl_explain.explainers.trees._paths import Floats, Ints, Longs, Paths, Patterns, Rows, Words, pass_masks
+from automl_explain.explainers.trees._paths import Paths, pass_masks
+from automl_explain.explainers.trees._routing import Rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._kernels import Companions
 from automl_explain.explainers.trees.interventional._pattern_tables import node_masks, pattern_batches

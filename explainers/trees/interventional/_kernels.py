@@ -13,6 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Patterns,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import (
     ENTRY,
@@ -23,7 +31,8 @@ from automl_explain.explainers.compiled._simd import (
     first_bit,
     gather_patterns,
 )
-from automl_explain.explainers.trees._paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, pass_masks
+from automl_explain.explainers.trees._paths import Paths, pass_masks
+from automl_explain.explainers.trees._routing import Rows
 
 
 class Tables(NamedTuple):

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import comb
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Bools,
+    Floats,
+    Ints,
+    Longs,
+    Patterns,
+    Words,
+)
+from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.compiled._simd import ENTRY, LANES
-from automl_explain.explainers.trees._paths import Bools, Floats, Ints, Longs, Paths, Patterns, Rows, Words, tree_of
+from automl_explain.explainers.trees._paths import Paths, tree_of
+from automl_explain.explainers.trees._routing import Rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._kernels import (
     Companions,
@@ -239,13 +248,3 @@ def add_companion_values(paths: Paths, part: Companions, rows: Rows, phi: Floats
 
 def _offsets(sizes: Ints | Longs) -> Longs:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-
-def pair_weights(most: int) -> tuple[Floats, Floats]:
-    """Return ``(p-1)! q! / (p+q)!`` and ``p! (q-1)! / (p+q)!``; 0 where not defined."""
-    gain, loss = np.zeros((most + 1, most + 1)), np.zeros((most + 1, most + 1))
-    for p in range(most + 1):
-        for q in range(most + 1 - p):
-            gain[p, q] = 1.0 / (p * comb(p + q, p)) if p else 0.0
-            loss[p, q] = 1.0 / (q * comb(p + q, q)) if q else 0.0
-    return gain, loss

@@ -13,9 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Floats,
+    Ints,
+    Longs,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, add_mixed, enter, find_slopes, leave, scale
-from automl_explain.explainers.trees._paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
+from automl_explain.explainers.trees._paths import Paths
+from automl_explain.explainers.trees._routing import Rows, rows_left
 from automl_explain.explainers.trees.path_dependent._walks import (
     cover_shares,
     edge_factors,

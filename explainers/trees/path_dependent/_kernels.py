@@ -23,9 +23,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import (
+    Floats,
+    Ints,
+    Longs,
+    Words,
+)
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, enter, leave, visit_leaf, visit_pair
-from automl_explain.explainers.trees._paths import Floats, Ints, Longs, Paths, Rows, Words, rows_left
+from automl_explain.explainers.trees._paths import Paths
+from automl_explain.explainers.trees._routing import Rows, rows_left
 
 ENTER, LEAVE, LEAF, PAIR = 0, 1, 2, 3
 """Steps of a walk: into and out of an edge, to a leaf and back, to a split with two leaves and back."""

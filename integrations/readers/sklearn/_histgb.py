@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict
-from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, UNSEEN_LEFT, Trees
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted
 from automl_explain.integrations.readers._matrix import as_fitted
 from automl_explain.integrations.readers._predictions import RawPredict, both_margins, columns

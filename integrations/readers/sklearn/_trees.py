@@ -27,7 +27,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict, Structure
-from automl_explain.explainers.trees._tree_ensemble import MISSING_LEFT, Trees
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted
 from automl_explain.integrations.readers._matrix import as_fitted, to_matrix
 from automl_explain.integrations.readers._predictions import RawPredict, both_margins, columns, log_odds

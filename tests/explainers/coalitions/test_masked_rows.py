@@ -11,10 +11,11 @@ from automl_explain import AdditivityError, KernelExplainer, TabularExplainer
 from automl_explain.explainers.coalitions import _game
 from automl_explain.explainers.coalitions._game import Game
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values, players_that_differ
+from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._value_functions import evaluator
+from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Mixer, as_table
-from automl_explain.explainers.trees.interventional._pattern_tables import pair_weights
+from automl_explain.explainers.tables._table import as_table
 from tests.families import FAMILIES
 from tests.oracles import model_game, shapley_values
 
@@ -48,7 +49,7 @@ def engineered_players(model, table):
 
 def predicted(model, rows, background, asked, players):
     row, other, present = asked.present(np.arange(len(asked)))
-    return model.predict(Mixer(rows, background).mix(row, other, present[:, players])).T
+    return model.predict(Masker(rows, background).mix(row, other, present[:, players])).T
 
 
 def test_all_coalitions_of_the_players_that_matter_have_the_outputs_of_mixed_rows(described):

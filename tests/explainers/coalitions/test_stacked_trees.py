@@ -25,12 +25,13 @@ from sklearn.tree import DecisionTreeRegressor
 import automl_explain  # noqa: F401 registers the readers
 from automl_explain.explainers.coalitions import _stacked_trees as _final_trees
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
+from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._value_functions import evaluator
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import Composite
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Mixer, as_table
+from automl_explain.explainers.tables._table import as_table
 
 QUIET = {"n_estimators": 12, "verbose": -1, "n_jobs": 1}
 CLASSIFIERS = {
@@ -80,7 +81,7 @@ def by_mixing(model, rows, background, coalitions, players):
     """Every mixed row predicted by the stack itself."""
     asked = MixedRows.of_coalitions(rows, len(background), coalitions)
     row, other, present = asked.present(np.arange(len(asked)))
-    mixed = Mixer(rows, background).mix(row, other, present[:, players])
+    mixed = Masker(rows, background).mix(row, other, present[:, players])
     return model.predict(mixed).reshape(len(rows), len(background), len(coalitions), -1)
 
 

@@ -10,6 +10,7 @@ from automl_explain.explainers.coalitions import _tree_game as _cubes
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.explainers.trees._predict import predict_trees
 from tests import oracles
 from tests.explainers.trees.random_trees import chain, random_rows, random_trees
 
@@ -65,7 +66,7 @@ def test_coalitions_of_the_players_that_matter_have_the_outputs_of_mixed_rows(op
     asked = MixedRows(as_table(rows), others, players)
     row, other, present = asked.present(np.arange(len(asked)))
     mixed = np.where(present[:, SHARED], rows[row], background[other])
-    np.testing.assert_allclose(game.outputs(rows, asked).T, trees.predict(mixed), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(game.outputs(rows, asked).T, predict_trees(trees, mixed), rtol=1e-12, atol=1e-12)
 
 
 def test_many_players_are_tested_and_few_enumerated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +88,9 @@ def test_players_in_several_words(n_features: int) -> None:
     asked = MixedRows(as_table(rows), range(5), CoalitionGame(trees, background).matters(rows, n_features)[0])
     row, other, present = asked.present(np.arange(len(asked)))
     found = CoalitionGame(trees, background).outputs(rows, asked)
-    np.testing.assert_allclose(found.T, trees.predict(np.where(present, rows[row], background[other])), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.T, predict_trees(trees, np.where(present, rows[row], background[other])), rtol=1e-12
+    )
 
 
 def test_results_do_not_depend_on_memory_or_threads(monkeypatch: pytest.MonkeyPatch) -> None:

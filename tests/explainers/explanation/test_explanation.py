@@ -242,10 +242,10 @@ def test_the_notebook_view_names_features_and_escapes_them():
 
 
 def test_tables_mix_rows_without_changing_types():
-    from automl_explain.explainers.tables._table import Mixer
+    from automl_explain.explainers.coalitions._masker import Masker
 
     frame = mixed_frame()
-    mixer = Mixer(as_table(frame.iloc[:1]), as_table(frame.iloc[1:]))
+    mixer = Masker(as_table(frame.iloc[:1]), as_table(frame.iloc[1:]))
     present = np.array([[True] * 8, [False] * 8, [True, False] * 4])
     mixed = mixer.mix(np.zeros(3, int), np.zeros(3, int), present)
     pd.testing.assert_series_equal(mixed.dtypes, frame.dtypes)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.trees import _tree_ensemble as fmt
+from automl_explain.explainers.trees import _split_flags as fmt
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._warm_up import warm_up
 from automl_explain.explainers.coalitions import _tree_game_kernels as _cube_kernels
-from automl_explain.explainers.trees import _paths as _tree_paths
-from automl_explain.explainers.trees import _tree_shap
+from automl_explain.explainers.trees import _paths, _routing, _tree_shap
+from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 from automl_explain.explainers.trees.interventional import _interactions as _pattern_interactions
@@ -52,8 +52,10 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("seed", range(3))
 def test_predictions_route_as_documented(seed: int, options: dict[str, Any]) -> None:
     trees, X = random_trees(seed, **options), random_rows(seed + 50, 60)
-    np.testing.assert_allclose(trees.predict(X), [oracles.predict(trees, row) for row in X], rtol=1e-14, atol=1e-14)
-    assert (trees.left[trees.leaves(X)] == -1).all()
+    np.testing.assert_allclose(
+        predict_trees(trees, X), [oracles.predict(trees, row) for row in X], rtol=1e-14, atol=1e-14
+    )
+    assert (trees.left[predict_leaves(trees, X)] == -1).all()
 
 
 @pytest.mark.parametrize("player", [IDENTITY, SHARED], ids=["columns", "shared players"])
@@ -129,7 +131,7 @@ def test_values_add_up_to_the_prediction(
         values = explainer.shap_values(X)
         assert values.shape == (n_outputs, n, n_features)
         total = values.sum(axis=2).T + explainer.base_values
-        np.testing.assert_allclose(total, trees.predict(X), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(total, predict_trees(trees, X), rtol=1e-9, atol=1e-9)
 
 
 def explainers(trees: Trees, background: np.ndarray) -> list[PathDependent | Interventional]:
@@ -212,7 +214,7 @@ def test_arrays_of_other_layouts_and_types_are_read_alike() -> None:
     frozen = X.copy()
     frozen.flags.writeable = False
     other = Trees(**(vars(trees) | changed))
-    assert (other.predict(frozen) == trees.predict(X)).all()
+    assert (predict_trees(other, frozen) == predict_trees(trees, X)).all()
     for a, b in zip(explainers(trees, X), explainers(other, frozen), strict=True):
         assert (a.shap_values(X) == b.shap_values(frozen)).all()
 
@@ -236,7 +238,7 @@ def test_deep_chains_add_up(n_features: int) -> None:
     X, background = random_rows(1, 50, n_features), random_rows(2, 30, n_features)
     for explainer in explainers(trees, background):
         total = explainer.shap_values(X).sum(axis=2).T + explainer.base_values
-        np.testing.assert_allclose(total, trees.predict(X), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(total, predict_trees(trees, X), rtol=1e-9, atol=1e-9)
 
 
 def test_deep_chain_with_few_players_is_exact() -> None:
@@ -256,7 +258,7 @@ def test_trees_of_more_nodes_than_16_bits_can_count() -> None:
     X, background = random_rows(1, 5, 12), random_rows(2, 8, 12)
     for explainer in explainers(trees, background):
         total = explainer.shap_values(X).sum(axis=2).T + explainer.base_values
-        np.testing.assert_allclose(total, trees.predict(X), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(total, predict_trees(trees, X), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("n_trees", [0, 2])
@@ -264,7 +266,7 @@ def test_no_trees_and_trees_of_one_leaf(n_trees: int) -> None:
     trees, X = random_trees(1, depth=0, n_trees=n_trees), random_rows(1, 4)
     for explainer in explainers(trees, X):
         assert (explainer.shap_values(X) == 0).all()
-        np.testing.assert_allclose(explainer.base_values, trees.predict(X)[0])
+        np.testing.assert_allclose(explainer.base_values, predict_trees(trees, X)[0])
 
 
 def test_an_empty_table_has_no_values() -> None:
@@ -274,7 +276,7 @@ def test_an_empty_table_has_no_values() -> None:
 
 def _values(trees: Trees) -> list[Callable[[Any], Any]]:
     explained = [explainer.shap_values for explainer in explainers(trees, np.zeros((2, 5)))]
-    return [*explained, trees.predict, lambda X: Interventional(trees, X)]
+    return [*explained, lambda X: predict_trees(trees, X), lambda X: Interventional(trees, X)]
 
 
 @pytest.mark.parametrize("which", range(4))
@@ -317,7 +319,7 @@ def test_covers_of_nothing_are_split_evenly() -> None:
 def test_warming_up_compiles_every_kernel() -> None:
     warm_up(interactions=True)
     modules = _cube_kernels, _interventional, _path_dependent, _path_interactions, _pattern_interactions, _table_kernels
-    for module in (*modules, _tree_paths):
+    for module in (*modules, _paths, _routing):
         kernels = [
             k for k in vars(module).values() if hasattr(k, "signatures") and k.py_func.__module__ == module.__name__
         ]

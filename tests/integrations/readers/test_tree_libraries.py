@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 from tests.oracles import interventional_game, model_game, path_dependent_game, shapley_values
@@ -165,7 +166,7 @@ def test_values_are_those_of_the_definition(library: str, seed: int, task: str, 
         [path_dependent_game(trees, row, columns) for row in rows],
         [interventional_game(trees, row, background, columns, weights) for row in rows],
     )
-    outputs = trees.predict(rows)
+    outputs = predict_trees(trees, rows)
     for solver, own in zip(solvers, games, strict=True):
         values = solver.shap_values(rows)
         expected = np.stack([shapley_values(game, 4) for game in own], axis=1)

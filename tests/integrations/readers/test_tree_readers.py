@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.trees._tree_ensemble import ZERO_THRESHOLD, Trees
+from automl_explain.explainers.trees._predict import predict_leaves
+from automl_explain.explainers.trees._split_flags import ZERO_THRESHOLD
+from automl_explain.explainers.trees._tree_ensemble import Trees
 from tests import tree_reference
 from tests.integrations.readers.tree_models import CASES, Case
 
@@ -156,7 +158,7 @@ def test_compiled_trees_agree_with_the_plain_reading(case):
     _, table, described = fitted(case.name)
     matrix = described.encode(edge_rows(case, table, described.structure))
     np.testing.assert_array_equal(
-        described.structure.leaves(matrix), tree_reference.leaves(described.structure, matrix)
+        predict_leaves(described.structure, matrix), tree_reference.leaves(described.structure, matrix)
     )
 
 

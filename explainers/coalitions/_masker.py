@@ -1,0 +1,65 @@
+"""Masked rows: present features come from an explained row, absent ones from a background row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from automl_explain.explainers.compiled._arrays import Bools, Floats
+from automl_explain.explainers.tables._table import Rows, Table
+
+
+class Masker:
+    """Rows whose cells come from two tables: some columns from an explained row, the rest from a background row.
+
+    Both tables are stacked once; a mixed table takes each column by row number, so that categories, dates and nullable
+    types arrive at the model exactly as they were.
+
+    Parameters
+    ----------
+    rows, background : Table
+        Tables of the same format and columns.
+    """
+
+    def __init__(self, rows: Table, background: Table) -> None:
+        self._n_rows = len(rows)
+        self._sparse = rows.is_sparse
+        stacked = rows.stack(background)
+        self._stacked = Table(stacked.codes()) if stacked.is_sparse else stacked
+        if rows.is_frame:
+            self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
+
+    def differences(self) -> Bools:
+        """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
+        codes = self._stacked.codes()
+        return differences(codes[: self._n_rows], codes[self._n_rows :])
+
+    def mix(self, row: Rows, background: Rows, present: Bools) -> Any:
+        """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
+
+        Parameters
+        ----------
+        row, background : ndarray of int, shape (m,)
+        present : ndarray of bool, shape (m, f)
+
+        Returns
+        -------
+        ndarray, DataFrame or csr_matrix with m rows, in the format of the tables
+        """
+        if not self._stacked.is_frame:
+            cells = self._stacked.data
+            mixed = np.where(present, cells[row], cells[background + self._n_rows])
+            return sparse.csr_matrix(mixed) if self._sparse else mixed
+        source = np.where(present, row[:, None], background[:, None] + self._n_rows)
+        frame = pd.DataFrame({j: column.take(source[:, j]) for j, column in enumerate(self._columns)}, copy=False)
+        frame.columns = self._stacked.data.columns
+        return frame
+
+
+def differences(mine: Floats, theirs: Floats) -> Bools:
+    """Return which columns of rows (n, f) and background rows (B, f) differ, (n, B, f); missing values are equal."""
+    mine, theirs = mine[:, None, :], theirs[None, :, :]
+    return np.asarray((mine != theirs) & ~(np.isnan(mine) & np.isnan(theirs)))
