@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from automl_explain.display._class_view import check_top_k, explanation_of, ranking
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
@@ -211,36 +208,9 @@ def _listed(every: Sequence[StoredExplanation]) -> str:
 
 
 def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
-    """The explanation with its most important features only."""
+    """Return the explanation of its most important features, in the order of the columns."""
     if top_k is None or check_top_k(top_k) >= explanation.num_features:
         return explanation
-    kept = np.sort(ranking(explanation.global_importance_values)[:top_k])
-    names, members = tuple(explanation.feature_labels[j] for j in kept), explanation.members
-
-    def columns(values: Any) -> Any:
-        return None if values is None else values[..., kept]
-
-    data, values, left_out = explanation.data, explanation.local_importance_values, explanation.left_out
-    data = None if data is None or data.n_columns != explanation.num_features else data.keep(kept)
-    if values is not None and left_out is not None:
-        left_out = left_out + values.sum(axis=-1) - values[..., kept].sum(axis=-1)
-    note = (
-        f"features: the {top_k} most important of {explanation.num_features}; the values of the others are left out, so "
-        "that a row's values do not add up to its prediction"
-    )
-    return replace(
-        explanation,
-        local_importance_values=columns(values),
-        left_out=left_out,
-        standard_errors=columns(explanation.standard_errors),
-        fold_importances=columns(explanation.fold_importances),
-        global_values=columns(explanation.global_values),
-        class_values=columns(explanation.class_values),
-        importances=None if explanation.importances is None else explanation.importances[kept],
-        features=names,
-        data=data,
-        predictions=None,
-        members=None if members is None else members.keep_features(kept, names, data),
-        feature_map=None,
-        notes=(*explanation.notes, note),
-    )
+    kept = sorted(ranking(explanation.global_importance_values)[:top_k].tolist())
+    names = explanation.features
+    return explanation.select(kept if names is None else [names[j] for j in kept], why="the most important")

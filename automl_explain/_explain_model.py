@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
         TabularExplainer,
     )
     from automl_explain.explainers._tree_explainer import TreeExplainer
-    from automl_explain.explainers.explanation._explanation import Explanation
+    from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
     from automl_explain.explainers.explanation._fidelity import Fidelity
     from automl_explain.explainers.explanation._global_importance import GlobalImportance
-    from automl_explain.explainers.explanation._member_explanation import MemberExplanation
     from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
     from automl_explain.explainers.lime._explainer import LIMEExplainer
     from automl_explain.explainers.methods._rules import describe_rules
@@ -75,7 +74,7 @@ _MODULES = {
     "LIMEExplainer": f"{_PLACE}.lime._explainer",
     "PFIExplainer": f"{_PLACE}.permutation._explainer",
     "Fidelity": f"{_PLACE}.explanation._fidelity",
-    "MemberExplanation": f"{_PLACE}.explanation._member_explanation",
+    "MemberExplanation": f"{_PLACE}.explanation._explanation",
     "MimicExplainer": f"{_PLACE}.surrogate._explainer",
     "SamplingPolicy": f"{_PLACE}.explanation._row_sampling",
     "TreeExplainer": f"{_PLACE}._tree_explainer",

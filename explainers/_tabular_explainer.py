@@ -16,11 +16,10 @@ from automl_explain.explainers._errors import (
     UnsupportedModelError,
 )
 from automl_explain.explainers.explanation._additivity import check_additivity
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features, keep_shares
+from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
 from automl_explain.explainers.explanation._row_sampling import as_policy, batch_rows, explain_in_batches
+from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.methods._background import read_weighted
 from automl_explain.explainers.methods._base import Engine, Question, Settings
 from automl_explain.explainers.methods._kernel import KernelEngine
@@ -183,7 +182,8 @@ class TabularExplainer:
         self.classes = class_names(classes, self.model)
         players, n_players = raw_players(self.model) if self._raw else (None, None)
         n_columns = background.n_columns if background is not None else self.model.n_features or 0
-        self._subset = find_subset(explain_subset, self.features, n_players or n_columns)
+        find_features(explain_subset, self.features, n_players or n_columns, "explain_subset")
+        self._subset = None if explain_subset is None else tuple(explain_subset)
         self._question = Question(self.model, background, players, n_players, settings, weights)
         with self._reading("initialization_examples"):
             self._engine = self._build(self._question)
@@ -247,7 +247,7 @@ class TabularExplainer:
             **self._about(raw, rows),
         )
         check_additivity(explanation)
-        return keep_features(explanation, self._subset)
+        return explanation.select(self._subset, why="chosen by explain_subset")
 
     def explain_members(self, X: Any) -> MemberExplanation:
         """Say what each member of an ensemble brings to the predictions of rows, and to the value of every feature.
@@ -292,7 +292,7 @@ class TabularExplainer:
             **self._about(raw, rows),
         )
         check_additivity(explanation)
-        return keep_shares(explanation, self._subset)
+        return explanation.select(self._subset)
 
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None

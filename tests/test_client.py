@@ -85,8 +85,11 @@ def test_top_k_keeps_the_most_important_features_and_says_so(client, at):
     columns = [names.index(name) for name in found.features]
     np.testing.assert_array_equal(found.local_importance_values, whole.local_importance_values[:, columns])
     np.testing.assert_array_equal(found.data.codes(), whole.data.codes()[:, columns])
-    assert "2 most important of 5" in found.notes[-1]
-    assert found.additivity_error is None
+    assert "features: 2 of 5, the most important" in found.notes[-1]
+    assert found.additivity_error < 1e-9
+    np.testing.assert_allclose(
+        found.local_importance_values.sum(axis=-1) + found.left_out, whole.local_importance_values.sum(axis=-1)
+    )
     with pytest.raises(InvalidInputError, match="top_k"):
         client.download_model_explanation(top_k=0)
 

@@ -12,8 +12,7 @@ import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.tables._table import Table
 
 Values = npt.NDArray[np.float64]

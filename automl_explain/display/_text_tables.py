@@ -20,8 +20,7 @@ from automl_explain.display._class_view import (
     ranking,
     shortened,
 )
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.report._facts import unexplained
 

@@ -16,7 +16,7 @@ from automl_explain.display._class_view import (
     shortened,
 )
 from automl_explain.explainers.explanation._colors import BAR_COLOR
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.plots._style import BAR_HEIGHT, finish, label_bars, legend_rows, name_rows, new_axes, stack_bars
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 from automl_explain.display._class_view import output_text, ranking
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.plots._member_plots import plot_member_shares, shares_rows
 from automl_explain.plots._png import png
 from automl_explain.report._facts import TOP, Model

@@ -11,7 +11,7 @@ import numpy as np
 from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
 from automl_explain.display._text_tables import runs_table, six_values_tables
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions

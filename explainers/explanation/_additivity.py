@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 
 from automl_explain.explainers._errors import AdditivityError, AdditivityWarning
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._member_values import MemberValues
+from automl_explain.explainers.explanation._values import ExplanationValues
 
 WARN_ABOVE = 1e-4
 """Relative additivity gap that is reported; float32 libraries stay below it."""
@@ -16,7 +16,7 @@ REFUSE_ABOVE = 1e-2
 """Relative additivity gap at which the values are refused."""
 
 
-def check_additivity(explanation: Explanation | MemberExplanation) -> None:
+def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
     """Warn of values that miss the prediction by a little.
 
     Raises

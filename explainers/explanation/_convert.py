@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ExplanationValues, local_values
 from automl_explain.explainers.tables._table import Table
 
 if TYPE_CHECKING:
     import shap
 
 
-def as_frame(explanation: Explanation) -> pd.DataFrame:
+def as_frame(explanation: ExplanationValues) -> pd.DataFrame:
     """Return what `Explanation.to_frame` documents."""
-    values, data = explanation._local(), explanation.data
+    values, data = local_values(explanation), explanation.data
     rows = data.data.index if data is not None and data.is_frame else pd.RangeIndex(explanation.num_examples)
     columns = list(explanation.feature_labels)
     if explanation.classes is None:
@@ -26,11 +26,11 @@ def as_frame(explanation: Explanation) -> pd.DataFrame:
     return pd.concat(blocks, keys=explanation.classes, names=["class"])
 
 
-def as_shap(explanation: Explanation) -> shap.Explanation:
+def as_shap(explanation: ExplanationValues) -> shap.Explanation:
     """Return what `Explanation.to_shap` documents."""
     import shap
 
-    values, left_out, classes = explanation._local(), explanation.left_out, explanation.classes
+    values, left_out, classes = local_values(explanation), explanation.left_out, explanation.classes
     base = np.tile(explanation.expected_values, (explanation.num_examples, 1))
     base = base if left_out is None else base + np.atleast_2d(left_out).T
     return shap.Explanation(

@@ -1,32 +1,36 @@
-"""`Explanation`: what every explainer returns."""
+"""`Explanation`, which every explainer returns, and `MemberExplanation`, which says what an ensemble's members bring."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._convert import as_frame, as_shap
+from automl_explain.explainers.explanation._global_importance import (
+    GlobalImportance,
+    compare_rankings,
+    measure_global_importance,
+)
+from automl_explain.explainers.explanation._member_values import MemberValues
+from automl_explain.explainers.explanation._notebook import importance_table, members_table
+from automl_explain.explainers.explanation._selection import find_features, find_rows
+from automl_explain.explainers.explanation._storage import load_fields, save_values
+from automl_explain.explainers.explanation._values import ExplanationValues, local_values
+from automl_explain.explainers.model._feature_map import FeatureMap
 
 if TYPE_CHECKING:
-    import pandas as pd
     import shap
 
-    from automl_explain.explainers.explanation._fidelity import Fidelity
-    from automl_explain.explainers.explanation._global_importance import GlobalImportance
-    from automl_explain.explainers.explanation._member_explanation import MemberExplanation
-    from automl_explain.explainers.model._feature_map import FeatureMap
-    from automl_explain.explainers.tables._table import Table
 
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(ExplanationValues):
     """Feature attributions of n rows: f features, C classes.
 
     The values of a row add up: ``expected_values + local_importance_values.sum(-1)`` is the model's output for that row
@@ -75,129 +79,20 @@ class Explanation:
         Weighted R2 and intercept of each row's local linear model, (n,) for a regression and (C, n) for a classification,
         where the values are the weights of such models, which do not add up to the prediction.
     left_out : ndarray or None
-        Sum of the values of each row's features that `explain_subset` left out, (n,) for a regression and (C, n) for a
+        Sum of the values of each row's features that `select` left out, (n,) for a regression and (C, n) for a
         classification; with it the values add up.
     members : MemberExplanation or None
         What each member of an ensemble brings to the same rows, where that was asked for.
     """
 
-    local_importance_values: Values | None
-    expected_values: Values
-    features: tuple[str, ...] | None
-    classes: tuple[Any, ...] | None
-    output_space: str
-    method: str
-    reason: str
-    data: Table | None = None
-    predictions: Values | None = None
-    is_raw: bool = False
-    feature_map: FeatureMap | None = None
-    standard_errors: Values | None = None
-    notes: tuple[str, ...] = ()
-    model_kind: str | None = None
-    fold_importances: Values | None = None
-    fidelity: Fidelity | None = None
-    global_values: Values | None = field(default=None, repr=False)
-    class_values: Values | None = field(default=None, repr=False)
-    importances: Values | None = field(default=None, repr=False)
-    local_fidelity: Values | None = field(default=None, repr=False)
-    intercepts: Values | None = field(default=None, repr=False)
-    left_out: Values | None = field(default=None, repr=False)
-    members: MemberExplanation | None = field(default=None, repr=False)
+    members: MemberExplanation | None = None
 
     def __post_init__(self) -> None:
-        values = self.local_importance_values
-        if values is None:
-            if self.global_values is None:
-                raise InvalidInputError("An explanation needs local or global importance values.")
-        elif values.ndim != (2 if self.classes is None else 3):
-            raise InvalidInputError(
-                "local_importance_values must be (n, f) without classes and (C, n, f) with them. "
-                f"Got shape {values.shape} and classes {self.classes}."
-            )
-        if self.features is not None and len(self.features) != self.num_features:
-            raise InvalidInputError(
-                f"The 'features' parameter must name {self.num_features} features. Got {len(self.features)}."
-            )
-        if self.classes is not None and len(self.classes) != len(self.expected_values):
-            raise InvalidInputError(
-                f"The 'classes' parameter must name {len(self.expected_values)} classes "
-                f"(the model predicts {len(self.expected_values)}). Got {len(self.classes)}: {list(self.classes)}."
-            )
+        super().__post_init__()
         if self.members is not None and self.members.num_examples != self.num_examples:
             raise InvalidInputError(
                 f"The 'members' must be those of the {self.num_examples} rows explained. Got {self.members.num_examples}."
             )
-
-    # ------------------------------------------------------------------ shape
-
-    @property
-    def num_features(self) -> int:
-        """Number of features f."""
-        values = self.global_values if self.local_importance_values is None else self.local_importance_values
-        assert values is not None
-        return int(values.shape[-1])
-
-    @property
-    def num_examples(self) -> int:
-        """Number of rows explained; 0 without local values."""
-        return 0 if self.local_importance_values is None else int(self.local_importance_values.shape[-2])
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether there is a block of values per class."""
-        return self.classes is not None
-
-    @property
-    def feature_labels(self) -> tuple[str, ...]:
-        """Names to show: the features, or x0, x1, ... when there are no names."""
-        return self.features or tuple(f"x{j}" for j in range(self.num_features))
-
-    # ----------------------------------------------------------------- global
-
-    @cached_property
-    def global_importance_values(self) -> Values:
-        """Mean absolute value of each feature, (f,), in column order; the mean over classes for a classification."""
-        if self.local_importance_values is None:
-            assert self.global_values is not None
-            return self.global_values
-        per_block: Values = np.abs(self.local_importance_values).mean(axis=-2)
-        return per_block.mean(axis=0) if self.is_classification else per_block
-
-    @cached_property
-    def per_class_values(self) -> Values:
-        """Mean absolute value of each feature for each class, (C, f), in column order."""
-        if not self.is_classification:
-            raise InvalidInputError("A regression has no classes; use global_importance_values.")
-        if self.local_importance_values is None:
-            if self.class_values is None:
-                raise InvalidInputError(f"{self.method} gives no importance per class; use global_importance_values.")
-            return self.class_values
-        per_class: Values = np.abs(self.local_importance_values).mean(axis=1)
-        return per_class
-
-    def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
-        """Feature names, most important first; column numbers when there are no names."""
-        return self._names(_ranking(self.global_importance_values)[:top_k]).tolist()  # type: ignore[no-any-return]
-
-    def get_ranked_global_values(self, top_k: int | None = None) -> Values:
-        """Global importance values, (f,), descending."""
-        return self.global_importance_values[_ranking(self.global_importance_values)[:top_k]]
-
-    def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
-        """Feature names of each class, (C, f), most important first."""
-        return self._names(_ranking(self.per_class_values)[:, :top_k])
-
-    def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
-        """Importance values of each class, (C, f), each row descending."""
-        order = _ranking(self.per_class_values)[:, :top_k]
-        return np.take_along_axis(self.per_class_values, order, axis=-1)
-
-    def get_feature_importance_dict(self, top_k: int | None = None) -> dict[Any, float]:
-        """Global importance by feature name, most important first."""
-        return dict(
-            zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
-        )
 
     def global_importance(
         self,
@@ -236,8 +131,6 @@ class Explanation:
         ----------
         Efron, "Bootstrap Methods: Another Look at the Jackknife" (percentile intervals), doi:10.1214/aos/1176344552.
         """
-        from automl_explain.explainers.explanation._global_importance import measure_global_importance
-
         return measure_global_importance(self, sample_weight, confidence, n_resamples, random_state)
 
     def validate_against(self, reference: Explanation, top_k: int | None = None) -> float:
@@ -263,54 +156,61 @@ class Explanation:
         ----------
         Jarvelin and Kekalainen, "Cumulated gain-based evaluation of IR techniques", doi:10.1145/582415.582418.
         """
-        from automl_explain.explainers.explanation._global_importance import compare_rankings
-
         return compare_rankings(self, reference, top_k)
 
-    @property
-    def importances_std(self) -> Values | None:
-        """Standard deviation of each feature over the repeats of a permutation importance, (f,); None for others."""
-        return None if self.importances is None else np.asarray(self.importances.std(axis=1))
+    # ------------------------------------------------------------------ parts
 
-    # ------------------------------------------------------------------ local
+    def select(self, features: Sequence[Any] | None = None, rows: Any = None, *, why: str = "") -> Explanation:
+        """Return the explanation of some features, of some rows, or of both.
 
-    def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
-        """Feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification."""
-        return self._names(_ranking(np.abs(self._local()))[..., :top_k])
+        The values stay as they are. Where values add up to the prediction, those of the features left out are summed in
+        `left_out`, so that they still do. A note says how many features were kept.
 
-    def get_ranked_local_values(self, top_k: int | None = None) -> Values:
-        """Signed values of each row in the order of `get_ranked_local_names`."""
-        values = self._local()
-        return np.take_along_axis(values, _ranking(np.abs(values))[..., :top_k], axis=-1)
+        Parameters
+        ----------
+        features : sequence of str or int, optional
+            Features to keep, by name or position from 0, in the order wanted; each once. A number that is also a
+            feature's name means that feature. Default: all.
+        rows : int, slice, list of int, or mask of shape (n,), optional
+            Rows to keep, each once; negative numbers count from the end. Default: all.
+        why : str, optional
+            How the features were chosen, for the note.
 
-    @cached_property
-    def additivity_error(self) -> float | None:
-        """Largest gap between base value plus values and the model's output; None where outputs are not known.
+        Returns
+        -------
+        Explanation
 
-        None as well for the weights of local models, which are no parts of a prediction.
+        Raises
+        ------
+        InvalidInputError
+            If a feature or row is unknown or named twice, or rows are asked for and there are no local values.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.linear_model import Ridge
+        >>> from automl_explain import TabularExplainer
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> explanation = TabularExplainer(Ridge().fit(X, y), X).explain_local(X)
+        >>> part = explanation.select(features=["bmi", "bp"], rows=slice(0, 3))
+        >>> part.local_importance_values.shape, part.left_out.shape, part.additivity_error < 1e-9
+        ((3, 2), (3,), True)
         """
-        if self.local_importance_values is None or self.predictions is None or self.local_fidelity is not None:
-            return None
-        total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
-        total = (total.T if self.is_classification else total[:, None]) + self.expected_values
-        return float(np.max(np.abs(total - self.predictions), initial=0.0))
+        columns = find_features(features, self.features, self.num_features, "features")
+        chosen = None if rows is None else find_rows(rows, local_values(self).shape[-2])
+        part = replace(self, members=None)._take_rows(chosen)._take_features(columns, why)
+        if self.members is None:
+            return part
+        members = self.members._take_rows(chosen)._take_features(columns, self.num_features)
+        return replace(part, members=members)
 
     def __getitem__(self, rows: Any) -> Explanation:
         """Return the explanation of some rows: an int, a slice, a list of row numbers or a mask."""
-        values = self._local()
-        chosen = np.atleast_1d(np.arange(self.num_examples)[rows])
-        return replace(
-            self,
-            local_importance_values=values[..., chosen, :],
-            data=None if self.data is None else self.data.take(chosen),
-            predictions=None if self.predictions is None else self.predictions[chosen],
-            fold_importances=None,
-            standard_errors=None if self.standard_errors is None else self.standard_errors[..., chosen, :],
-            local_fidelity=None if self.local_fidelity is None else self.local_fidelity[..., chosen],
-            intercepts=None if self.intercepts is None else self.intercepts[..., chosen],
-            left_out=None if self.left_out is None else self.left_out[..., chosen],
-            members=None if self.members is None else self.members[chosen],
-        )
+        return self.select(rows=rows)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        """Iterate over the rows, each as an explanation of one row."""
+        return (self.select(rows=row) for row in range(self.num_examples))
 
     # ------------------------------------------------------------ other forms
 
@@ -336,37 +236,11 @@ class Explanation:
         feature_map = feature_map or self.feature_map
         if feature_map is None:
             raise InvalidInputError("No feature map is known for this explanation; pass one, from engineered to raw.")
-        if len(feature_map.parent) != self.num_features:
-            raise InvalidInputError(
-                f"The feature map must have {self.num_features} engineered columns. Got {len(feature_map.parent)}."
-            )
-        if self.local_importance_values is None and len(set(feature_map.parent.tolist())) < len(feature_map.parent):
-            raise InvalidInputError(
-                "Mean absolute values cannot be summed over the columns of one raw column; explain with include_local=True, "
-                "or with feature_space='raw'."
-            )
-        pool = feature_map.pool
-        return replace(
-            self,
-            local_importance_values=None
-            if self.local_importance_values is None
-            else pool(self.local_importance_values),
-            global_values=None if self.global_values is None else pool(self.global_values),
-            class_values=None if self.class_values is None else pool(self.class_values),
-            fold_importances=None,
-            importances=None if self.importances is None else pool(self.importances.T).T,
-            features=feature_map.raw_names,
-            data=None,
-            is_raw=True,
-            feature_map=None,
-            standard_errors=None,
-            members=None if self.members is None else self.members.pooled(feature_map),
-        )
+        raw = replace(self, members=None)._sum_to_raw(feature_map)
+        return raw if self.members is None else replace(raw, members=self.members._sum_to_raw(feature_map))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index)."""
-        from automl_explain.explainers.explanation._convert import as_frame
-
         return as_frame(self)
 
     def to_shap(self) -> shap.Explanation:
@@ -374,15 +248,11 @@ class Explanation:
 
         Base values are the expected ones, plus `left_out` where features were left out, so that the sums are the outputs.
         """
-        from automl_explain.explainers.explanation._convert import as_shap
-
         return as_shap(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
-        from automl_explain.explainers.explanation._storage import save_explanation
-
-        save_explanation(self, path)
+        save_values(path, self, self.members)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
@@ -395,31 +265,109 @@ class Explanation:
         FormatVersionError
             If a newer version of automl-explain wrote it.
         """
-        from automl_explain.explainers.explanation._storage import load_explanation
-
-        return load_explanation(path)
-
-    def _local(self) -> Values:
-        if self.local_importance_values is None:
-            raise InvalidInputError(
-                f"This explanation by {self.method} has no local importance values, only global ones."
-            )
-        return self.local_importance_values
-
-    def _names(self, positions: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-        return positions if self.features is None else np.asarray(self.features, dtype=object)[positions]
-
-    def __repr__(self) -> str:
-        shape = f"{self.num_examples} rows x {self.num_features} features"
-        classes = f" x {len(self.classes)} classes" if self.classes else ""
-        return f"Explanation({shape}{classes}, {self.output_space}, by {self.method})"
+        fields, shares = load_fields(path)
+        return Explanation(**fields, members=None if shares is None else MemberExplanation(**shares))
 
     def _repr_html_(self) -> str:
-        from automl_explain.explainers.explanation._notebook import importance_table
-
         return importance_table(self)
 
 
-def _ranking(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Positions by descending value along the last axis; equal values keep their order."""
-    return np.argsort(-values, axis=-1, kind="stable")
+@dataclass(frozen=True, eq=False, repr=False)
+class MemberExplanation(MemberValues):
+    """What each of M members of an ensemble brings to the predictions of n rows; f features, C classes.
+
+    Members' contributions add up: ``expected_values`` plus the sum of `local_member_values` over the members is the
+    model's output. Where the output is a weighted sum of the members' outputs, the value of every feature is split as
+    well: `local_importance_values` sums over the members to the ensemble's own values, and over the features to
+    `local_member_values`. Where it is not, no split of single features would be the right one, and there is none;
+    `reason` says so. Both kinds of contribution are Shapley values with the members as players.
+
+    Parameters
+    ----------
+    members : tuple of str
+        Names, as the ensemble has them; columns that a stack's final estimator reads itself are "passthrough".
+    local_member_values : ndarray, shape (M, n), or (M, C, n) for a classification
+        What each member adds to the output of each row, in the unit of the output.
+    local_importance_values : ndarray of shape (M, n, f), or (M, C, n, f) for a classification, or None
+        Its share of each feature's value; None where the output is no weighted sum of the members'.
+    expected_values : ndarray, shape (C,), or (1,) for a regression
+        Mean output over the background.
+    member_expected_values : ndarray of shape (M, C) or (M, 1), or None
+        Mean over the background of each member's part of the output, where it is a weighted sum; what is missing to
+        `expected_values` is the sum's constant.
+    features : tuple of str or None
+        Column names.
+    classes : tuple or None
+        Class labels; None for a regression.
+    output_space : {"probability", "log_odds", "response", "margin"}
+        Unit of all values.
+    reason : str
+        Which of both was computed, and why.
+    predictions : ndarray of shape (n, C) or (n, 1), or None
+        The model's outputs.
+    data : Table or None
+        The rows explained.
+    is_raw : bool
+        Whether the features are the user's raw columns.
+    feature_map : FeatureMap or None
+        From engineered to raw columns, when the features are engineered ones.
+    standard_errors : ndarray or None
+        Where values were sampled: of `local_importance_values`, or of `local_member_values` where there are no such.
+    notes : tuple of str
+        What a reader must know.
+    left_out : ndarray, shape (M, n), or (M, C, n) for a classification, or None
+        Sum of each member's shares of the features that `select` left out; with it the shares add up to
+        `local_member_values`.
+
+    References
+    ----------
+    Lundberg and Lee, arXiv:1705.07874 (linearity); Rozemberczki and Sarkar, "The Shapley Value of Classifiers in Ensemble
+    Games", arXiv:2101.02153 (members as players).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import RandomForestRegressor, VotingRegressor
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> vote = VotingRegressor([("rf", RandomForestRegressor(20, random_state=0)), ("ridge", Ridge())]).fit(X, y)
+    >>> shares = TabularExplainer(vote, X).explain_members(X.iloc[:20])
+    >>> shares.local_importance_values.shape  # members, rows, features
+    (2, 20, 10)
+    >>> list(shares.get_member_importance_dict())
+    ['rf', 'ridge']
+    """
+
+    def get_member_explanation(self, member: str) -> Explanation:
+        """Return one member's shares as an `Explanation`, for rankings and plots.
+
+        Its expected values and predictions are those of the member's part of the output.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such member, or features are not split among the members.
+        """
+        m = self._position(member)
+        values, base = self._split()[m], self.member_expected_values
+        assert base is not None
+        return Explanation(
+            values,
+            base[m],
+            self.features,
+            self.classes,
+            self.output_space,
+            self.method,
+            f"the share of {member!r}: {self.reason}",
+            data=self.data,
+            predictions=np.atleast_2d(self.local_member_values[m]).T + base[m],
+            is_raw=self.is_raw,
+            feature_map=self.feature_map,
+            standard_errors=None if self.standard_errors is None else self.standard_errors[m],
+            notes=self.notes,
+            left_out=None if self.left_out is None else self.left_out[m],
+        )
+
+    def _repr_html_(self) -> str:
+        return members_table(self)

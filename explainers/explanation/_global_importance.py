@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import ndcg_score
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import check_seed
-
-if TYPE_CHECKING:
-    from automl_explain.explainers.explanation._explanation import Explanation
-
-Values = npt.NDArray[np.float64]
+from automl_explain.explainers.explanation._selection import Values
+from automl_explain.explainers.explanation._values import ExplanationValues
 
 COUNT_BYTES = 16 * 2**20
 """Memory that the counts of resampled rows may take at a time."""
@@ -73,7 +68,7 @@ class GlobalImportance:
 
 
 def measure_global_importance(
-    explanation: Explanation, sample_weight: Any, confidence: float, n_resamples: int, random_state: int
+    explanation: ExplanationValues, sample_weight: Any, confidence: float, n_resamples: int, random_state: int
 ) -> GlobalImportance:
     """Return what `Explanation.global_importance` documents."""
     values = explanation.local_importance_values
@@ -107,7 +102,7 @@ def measure_global_importance(
     )
 
 
-def compare_rankings(explanation: Explanation, reference: Explanation, top_k: int | None) -> float:
+def compare_rankings(explanation: ExplanationValues, reference: ExplanationValues, top_k: int | None) -> float:
     """Return what `Explanation.validate_against` documents."""
     if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1):
         raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {top_k!r}.")
@@ -127,6 +122,8 @@ def compare_rankings(explanation: Explanation, reference: Explanation, top_k: in
         raise InvalidInputError("In the reference no feature matters, so that no ranking can be right or wrong.")
     if len(own) == 1:
         return 1.0
+    from sklearn.metrics import ndcg_score  # takes a second to load, which reading an explanation need not wait for
+
     return float(ndcg_score([gains], [own], k=top_k))
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from automl_explain.explainers.explanation._colors import BAR_COLOR
-
-if TYPE_CHECKING:
-    from automl_explain.explainers.explanation._explanation import Explanation
-    from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._member_values import MemberValues
+from automl_explain.explainers.explanation._values import ExplanationValues
 
 TOP = 10
 
 
-def importance_table(explanation: Explanation, top_k: int = TOP) -> str:
+def importance_table(explanation: ExplanationValues, top_k: int = TOP) -> str:
     """Return an HTML table of the most important features, a bar for each."""
     names = [explanation.feature_labels[j] for j in np.argsort(-explanation.global_importance_values, kind="stable")]
     values = explanation.get_ranked_global_values()
@@ -40,7 +37,7 @@ def importance_table(explanation: Explanation, top_k: int = TOP) -> str:
     )
 
 
-def members_table(explanation: MemberExplanation, top_k: int = TOP) -> str:
+def members_table(explanation: MemberValues, top_k: int = TOP) -> str:
     """Return an HTML table of what each member brings, and its part of the most important features' importance."""
     importance = explanation.get_member_importance_dict()
     largest = max(importance.values(), default=0.0) or 1.0

@@ -12,8 +12,8 @@ the rest of it is the explanation's own.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,10 @@ from scipy import sparse
 
 from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
 from automl_explain.explainers.explanation._fidelity import Fidelity
-from automl_explain.explainers.explanation._member_explanation import MemberExplanation
+from automl_explain.explainers.explanation._member_values import MemberValues
+from automl_explain.explainers.explanation._values import ExplanationValues
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._table import Table
-
-if TYPE_CHECKING:
-    from automl_explain.explainers.explanation._explanation import Explanation
 
 KIND = "explanation"
 PROTOCOL = 1
@@ -51,12 +49,22 @@ _SHARES = {
     "members.totals": "local_member_values",
     "members.base": "member_expected_values",
     "members.errors": "standard_errors",
+    "members.left_out": "left_out",
 }
-"""Member of the bundle -> field of what an explanation says of an ensemble's members."""
+"""Member of the bundle -> field of a `MemberExplanation`."""
+_SHARED = ("expected_values", "features", "classes", "output_space", "predictions", "data", "is_raw", "feature_map")
+"""Fields that a `MemberExplanation` has in common with the `Explanation` that it is stored with."""
 
 
-def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> None:
-    """Write an explanation to one file."""
+class StoredFields(NamedTuple):
+    """Fields of an `Explanation` but for its members, and those of its `MemberExplanation`, where there is one."""
+
+    explanation: dict[str, Any]
+    members: dict[str, Any] | None
+
+
+def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, members: MemberValues | None) -> None:
+    """Write an explanation, and what an ensemble's members bring, to one file."""
     arrays = {member: array for member, name in _ARRAYS.items() if (array := getattr(explanation, name)) is not None}
     manifest: dict[str, Any] = {
         "features": explanation.features,
@@ -78,36 +86,34 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> 
         arrays["parent"] = explanation.feature_map.parent
     if explanation.data is not None:
         _put_table(explanation.data, manifest, arrays)
-    if explanation.members is not None:
-        _put_members(explanation.members, manifest, arrays)
+    if members is not None:
+        _put_members(members, manifest, arrays)
     write_bundle(path, KIND, PROTOCOL, manifest, arrays)
 
 
-def load_explanation(path: str | os.PathLike[str]) -> Explanation:
-    """Read an explanation from one file."""
-    from automl_explain.explainers.explanation._explanation import Explanation
-
+def load_fields(path: str | os.PathLike[str]) -> StoredFields:
+    """Read the fields of an explanation from one file."""
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
     if manifest.get("mirrored"):
         arrays["values"] = np.concatenate([-arrays["values"], arrays["values"]])
-    explanation = Explanation(
-        **{name: arrays.get(member) for member, name in _ARRAYS.items()},  # type: ignore[arg-type]
-        features=None if manifest["features"] is None else tuple(manifest["features"]),
-        classes=None if manifest["classes"] is None else tuple(manifest["classes"]),
-        output_space=manifest["output_space"],
-        method=manifest["method"],
-        reason=manifest["reason"],
-        is_raw=manifest["is_raw"],
-        notes=tuple(manifest["notes"]),
-        model_kind=manifest.get("model_kind"),
-        fidelity=Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
-        data=_get_table(manifest, arrays),
-        feature_map=FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
-    )
-    return _with_members(explanation, manifest["members"], arrays) if "members" in manifest else explanation
+    fields: dict[str, Any] = {
+        **{name: arrays.get(member) for member, name in _ARRAYS.items()},
+        "features": None if manifest["features"] is None else tuple(manifest["features"]),
+        "classes": None if manifest["classes"] is None else tuple(manifest["classes"]),
+        "output_space": manifest["output_space"],
+        "method": manifest["method"],
+        "reason": manifest["reason"],
+        "is_raw": manifest["is_raw"],
+        "notes": tuple(manifest["notes"]),
+        "model_kind": manifest.get("model_kind"),
+        "fidelity": Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
+        "data": _get_table(manifest, arrays),
+        "feature_map": FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
+    }
+    return StoredFields(fields, _get_members(fields, manifest["members"], arrays) if "members" in manifest else None)
 
 
-def _put_members(members: MemberExplanation, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+def _put_members(members: MemberValues, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
     arrays |= {member: array for member, name in _SHARES.items() if (array := getattr(members, name)) is not None}
     manifest["members"] = {"names": members.members, "reason": members.reason, "notes": members.notes}
     values = members.local_importance_values
@@ -116,20 +122,18 @@ def _put_members(members: MemberExplanation, manifest: dict[str, Any], arrays: d
         arrays["members.values"] = np.ascontiguousarray(values[:, 1:])
 
 
-def _with_members(
-    explanation: Explanation, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
-) -> Explanation:
+def _get_members(
+    explanation: dict[str, Any], manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
     if manifest.get("mirrored"):
         arrays["members.values"] = np.concatenate([-arrays["members.values"], arrays["members.values"]], axis=1)
-    shared = ("expected_values", "features", "classes", "output_space", "predictions", "data", "is_raw", "feature_map")
-    members = MemberExplanation(
-        members=tuple(manifest["names"]),
-        reason=manifest["reason"],
-        notes=tuple(manifest["notes"]),
-        **{name: arrays.get(member) for member, name in _SHARES.items()},  # type: ignore[arg-type]
-        **{name: getattr(explanation, name) for name in shared},
-    )
-    return replace(explanation, members=members)
+    return {
+        "members": tuple(manifest["names"]),
+        "reason": manifest["reason"],
+        "notes": tuple(manifest["notes"]),
+        **{name: arrays.get(member) for member, name in _SHARES.items()},
+        **{name: explanation[name] for name in _SHARED},
+    }
 
 
 def _plain(label: Any) -> Any:

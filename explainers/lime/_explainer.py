@@ -14,8 +14,8 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features
 from automl_explain.explainers.explanation._row_sampling import as_policy
+from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
 from automl_explain.explainers.model._feature_space import in_feature_space
 from automl_explain.explainers.model._names import class_names, find_column, input_names
@@ -141,7 +141,8 @@ class LIMEExplainer:
         self._n_samples, self._discretizer = int(num_samples), discretizer
         self._width = float(kernel_width or 0.75 * np.sqrt(self._training.n_columns))
         self._random_state, self._progress = random_state, progress
-        self._subset = find_subset(explain_subset, self.features, self._training.n_columns)
+        find_features(explain_subset, self.features, self._training.n_columns, "explain_subset")
+        self._subset = None if explain_subset is None else tuple(explain_subset)
 
     def explain_local(self, X: Any) -> Explanation:
         """Fit a local model around each row.
@@ -189,7 +190,7 @@ class LIMEExplainer:
             local_fidelity=fidelity[0] if single else fidelity,
             intercepts=intercepts[0] if single else intercepts,
         )
-        return keep_features(explanation, self._subset)
+        return explanation.select(self._subset, why="chosen by explain_subset")
 
     def explain_global(self, X: Any, *, sampling_policy: Any = None) -> Explanation:
         """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`.

@@ -13,8 +13,8 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._feature_subset import find_subset, keep_features
 from automl_explain.explainers.explanation._row_sampling import as_policy
+from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import given_names, input_names
 from automl_explain.explainers.model._registry import describe
@@ -163,7 +163,7 @@ class PFIExplainer:
             notes = () if note is None else (note,)
         orders = draw_orders(len(table), self._n_repeats, self._random_state)
         names = input_names(self._features, table, described)
-        subset = find_subset(self._explain_subset, names, table.n_columns)
+        subset = find_features(self._explain_subset, names, table.n_columns, "explain_subset")
         columns = range(table.n_columns) if subset is None else subset.tolist()
         baseline, importances, trees = self._measure(
             estimator, described, table, metric, labels, weights, orders, columns
@@ -184,7 +184,7 @@ class PFIExplainer:
             importances=importances,
             notes=notes,
         )
-        return keep_features(explanation, subset)
+        return explanation.select(self._explain_subset, why="chosen by explain_subset")
 
     def explain_local(self, X: Any) -> Explanation:
         """Raise: a score belongs to a whole table, and permutation importance has no values of single rows."""

@@ -1,0 +1,279 @@
+"""The values of an explanation, with the names they belong to, and the rankings that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._selection import (
+    Positions,
+    Values,
+    sum_left_out,
+    take,
+    take_columns,
+    take_map,
+    take_names,
+)
+from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.tables._table import Table
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ExplanationValues:
+    """Feature attributions of n rows: f features, C classes; `Explanation` documents the fields.
+
+    Storage, conversion and the notebook view take this type; `Explanation` adds methods that need those.
+    """
+
+    local_importance_values: Values | None
+    expected_values: Values
+    features: tuple[str, ...] | None
+    classes: tuple[Any, ...] | None
+    output_space: str
+    method: str
+    reason: str
+    data: Table | None = None
+    predictions: Values | None = None
+    is_raw: bool = False
+    feature_map: FeatureMap | None = None
+    standard_errors: Values | None = None
+    notes: tuple[str, ...] = ()
+    model_kind: str | None = None
+    fold_importances: Values | None = None
+    fidelity: Fidelity | None = None
+    global_values: Values | None = None
+    class_values: Values | None = None
+    importances: Values | None = None
+    local_fidelity: Values | None = None
+    intercepts: Values | None = None
+    left_out: Values | None = None
+
+    def __post_init__(self) -> None:
+        values = self.local_importance_values
+        if values is None:
+            if self.global_values is None:
+                raise InvalidInputError("An explanation needs local or global importance values.")
+        elif values.ndim != (2 if self.classes is None else 3):
+            raise InvalidInputError(
+                "local_importance_values must be (n, f) without classes and (C, n, f) with them. "
+                f"Got shape {values.shape} and classes {self.classes}."
+            )
+        if self.features is not None and len(self.features) != self.num_features:
+            raise InvalidInputError(
+                f"The 'features' parameter must name {self.num_features} features. Got {len(self.features)}."
+            )
+        if self.classes is not None and len(self.classes) != len(self.expected_values):
+            raise InvalidInputError(
+                f"The 'classes' parameter must name {len(self.expected_values)} classes "
+                f"(the model predicts {len(self.expected_values)}). Got {len(self.classes)}: {list(self.classes)}."
+            )
+
+    # ------------------------------------------------------------------ shape
+
+    @property
+    def num_features(self) -> int:
+        """Number of features f."""
+        values = self.global_values if self.local_importance_values is None else self.local_importance_values
+        assert values is not None
+        return int(values.shape[-1])
+
+    @property
+    def num_examples(self) -> int:
+        """Number of rows explained; 0 without local values."""
+        return 0 if self.local_importance_values is None else int(self.local_importance_values.shape[-2])
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether there is a block of values per class."""
+        return self.classes is not None
+
+    @property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names to show: the features, or x0, x1, ... when there are no names."""
+        return self.features or tuple(f"x{j}" for j in range(self.num_features))
+
+    # ----------------------------------------------------------------- global
+
+    @cached_property
+    def global_importance_values(self) -> Values:
+        """Mean absolute value of each feature, (f,), in column order; the mean over classes for a classification."""
+        if self.local_importance_values is None:
+            assert self.global_values is not None
+            return self.global_values
+        per_block: Values = np.abs(self.local_importance_values).mean(axis=-2)
+        return per_block.mean(axis=0) if self.is_classification else per_block
+
+    @cached_property
+    def per_class_values(self) -> Values:
+        """Mean absolute value of each feature for each class, (C, f), in column order."""
+        if not self.is_classification:
+            raise InvalidInputError("A regression has no classes; use global_importance_values.")
+        if self.local_importance_values is None:
+            if self.class_values is None:
+                raise InvalidInputError(f"{self.method} gives no importance per class; use global_importance_values.")
+            return self.class_values
+        per_class: Values = np.abs(self.local_importance_values).mean(axis=1)
+        return per_class
+
+    @property
+    def importances_std(self) -> Values | None:
+        """Standard deviation of each feature over the repeats of a permutation importance, (f,); None for others."""
+        return None if self.importances is None else np.asarray(self.importances.std(axis=1))
+
+    def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
+        """Feature names, most important first; column numbers when there are no names."""
+        return self._names(ranking(self.global_importance_values)[:top_k]).tolist()  # type: ignore[no-any-return]
+
+    def get_ranked_global_values(self, top_k: int | None = None) -> Values:
+        """Global importance values, (f,), descending."""
+        return self.global_importance_values[ranking(self.global_importance_values)[:top_k]]
+
+    def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
+        """Feature names of each class, (C, f), most important first."""
+        return self._names(ranking(self.per_class_values)[:, :top_k])
+
+    def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
+        """Importance values of each class, (C, f), each row descending."""
+        order = ranking(self.per_class_values)[:, :top_k]
+        return np.take_along_axis(self.per_class_values, order, axis=-1)
+
+    def get_feature_importance_dict(self, top_k: int | None = None) -> dict[Any, float]:
+        """Global importance by feature name, most important first."""
+        return dict(
+            zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
+        )
+
+    # ------------------------------------------------------------------ local
+
+    def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
+        """Feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification."""
+        return self._names(ranking(np.abs(local_values(self)))[..., :top_k])
+
+    def get_ranked_local_values(self, top_k: int | None = None) -> Values:
+        """Signed values of each row in the order of `get_ranked_local_names`."""
+        values = local_values(self)
+        return np.take_along_axis(values, ranking(np.abs(values))[..., :top_k], axis=-1)
+
+    @cached_property
+    def additivity_error(self) -> float | None:
+        """Largest gap between base value plus values and the model's output; None where outputs are not known.
+
+        None as well for the weights of local models, which are no parts of a prediction.
+        """
+        if self.local_importance_values is None or self.predictions is None or self.local_fidelity is not None:
+            return None
+        total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
+        total = (total.T if self.is_classification else total[:, None]) + self.expected_values
+        return float(np.max(np.abs(total - self.predictions), initial=0.0))
+
+    def _take_rows(self, rows: Positions | None) -> Self:
+        """Return the values of some rows."""
+        if rows is None:
+            return self
+        return replace(
+            self,
+            local_importance_values=take(self.local_importance_values, rows, -2),
+            data=None if self.data is None else self.data.take(rows),
+            predictions=take(self.predictions, rows, 0),
+            fold_importances=None,  # means over all rows
+            standard_errors=take(self.standard_errors, rows, -2),
+            local_fidelity=take(self.local_fidelity, rows, -1),
+            intercepts=take(self.intercepts, rows, -1),
+            left_out=take(self.left_out, rows, -1),
+        )
+
+    def _take_features(self, columns: Positions | None, why: str) -> Self:
+        """Return the values of some features; those of the others are added to `left_out` where values add up."""
+        if columns is None:
+            return self
+        n_features, local = self.num_features, self.local_importance_values
+        rest = np.setdiff1d(np.arange(n_features), columns)
+        adds_up = self.local_fidelity is None and self.importances is None
+        note = f"features: {len(columns)} of {n_features}{f', {why}' if why else ''}"
+        if adds_up:
+            note += "; where the values of rows are kept, left_out is the sum of the others' values"
+        return replace(
+            self,
+            local_importance_values=take(local, columns, -1),
+            left_out=sum_left_out(self.left_out, local, rest) if adds_up else None,
+            fold_importances=take(self.fold_importances, columns, -1),
+            standard_errors=take(self.standard_errors, columns, -1),
+            global_values=take(self.global_values, columns, -1),
+            class_values=take(self.class_values, columns, -1),
+            importances=take(self.importances, columns, 0),
+            features=take_names(self.features, columns),
+            data=take_columns(self.data, columns, n_features),
+            feature_map=take_map(self.feature_map, columns),
+            notes=(*self.notes, note) if len(rest) else self.notes,
+        )
+
+    def _sum_to_raw(self, feature_map: FeatureMap) -> Self:
+        """Return the values of raw columns: sums over the engineered columns of each.
+
+        Raises
+        ------
+        InvalidInputError
+            If the map is of another number of columns, or mean absolute values would have to be added.
+        """
+        parent = feature_map.parent
+        if len(parent) != self.num_features:
+            raise InvalidInputError(
+                f"The feature map must have {self.num_features} engineered columns. Got {len(parent)}."
+            )
+        if self.local_importance_values is None and len(set(parent.tolist())) < len(parent):
+            raise InvalidInputError(
+                "Mean absolute values cannot be summed over the columns of one raw column; explain with include_local=True, "
+                "or with feature_space='raw'."
+            )
+
+        def pooled(array: Values | None) -> Values | None:
+            return None if array is None else feature_map.pool(array)
+
+        importances = self.importances
+        return replace(
+            self,
+            local_importance_values=pooled(self.local_importance_values),
+            global_values=pooled(self.global_values),
+            class_values=pooled(self.class_values),
+            fold_importances=None,
+            importances=None if importances is None else feature_map.pool(importances.T).T,
+            features=feature_map.raw_names,
+            data=None,
+            is_raw=True,
+            feature_map=None,
+            standard_errors=None,
+        )
+
+    def _names(self, positions: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+        return positions if self.features is None else np.asarray(self.features, dtype=object)[positions]
+
+    def __repr__(self) -> str:
+        shape = f"{self.num_examples} rows x {self.num_features} features"
+        classes = f" x {len(self.classes)} classes" if self.classes else ""
+        return f"Explanation({shape}{classes}, {self.output_space}, by {self.method})"
+
+
+def local_values(values: ExplanationValues) -> Values:
+    """Return the local values.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none.
+    """
+    if values.local_importance_values is None:
+        raise InvalidInputError(
+            f"This explanation by {values.method} has no local importance values, only global ones."
+        )
+    return values.local_importance_values
+
+
+def ranking(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return positions by descending value along the last axis; equal values keep their order."""
+    return np.argsort(-values, axis=-1, kind="stable")
