@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from automl_explain.display._class_view import check_top_k, class_text, explanation_of, ranking
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
+from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.integrations.history._run import Run
 from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
@@ -181,13 +180,9 @@ def _slug(label: str) -> str:
 
 def _write_whole(target: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, target)
+        with written_whole(target) as stream:
+            stream.write(content)
     except OSError as error:
         raise HistoryError(f"The file {target} cannot be written: {error}. Name another place.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -9,10 +9,8 @@ reader of that kind keeps reading every older protocol. Fields that older code m
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import FormatVersionError, InvalidInputError
+from automl_explain.explainers._files import written_whole
+
+PRIVATE = 0o600
+"""Permissions of a bundle, which may hold rows of the user's data."""
 
 
 def write_bundle(
@@ -48,18 +50,14 @@ def write_bundle(
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr("manifest.json", json.dumps({"kind": kind, "protocol": protocol, **manifest}))
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    with (
+        written_whole(target, mode=PRIVATE) as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        archive.writestr("manifest.json", json.dumps({"kind": kind, "protocol": protocol, **manifest}))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def read_bundle(

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from automl_explain.explainers.explanation._explanation import Explanation
 
-STATUSES = ("captured", "explained", "skipped", "failed")
-"""captured: the model was seen, not explained yet; skipped and failed have a reason."""
-
 
 @dataclass(frozen=True)
 class StoredExplanation:

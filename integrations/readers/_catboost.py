@@ -23,16 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._errors import (
-    InvalidInputError,
-    MissingExtraError,
-    NotFittedError,
-    UnsupportedModelError,
-)
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._catboost_shap import own_values
+from automl_explain.integrations.readers._checks import not_fitted, several_targets, task_of
 from automl_explain.integrations.readers._matrix import real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, columns
 from automl_explain.integrations.readers._preorder import in_preorder, leaf_sums
@@ -58,9 +54,7 @@ def describe(model: Any) -> FittedModel:
     Log-odds are the raw formula value.
     """
     if not model.is_fitted():
-        raise NotFittedError(
-            f"This {type(model).__name__} is not fitted yet. Call its 'fit' method with training data, then explain it."
-        )
+        raise not_fitted(model)
     classes = tuple(np.asarray(model.classes_).tolist())
     _require_one_target(model, len(classes))
     structure, codes = _read(model)
@@ -69,7 +63,7 @@ def describe(model: Any) -> FittedModel:
     described = FittedModel(
         outputs=outputs,
         output_space=space,
-        task="regression" if not classes else "binary" if len(classes) == 2 else "multiclass",
+        task=task_of(classes),
         structure=structure,
         classes=classes or None,
         feature_names=real_names(model.feature_names_, "{}"),
@@ -120,10 +114,7 @@ def _outputs(model: Any, n_classes: int) -> tuple[dict[OutputSpace, Predict], Ou
 def _require_one_target(model: Any, n_classes: int) -> None:
     n_outputs = _n_outputs(model)
     if _loss(model) in MULTI_LABEL or n_outputs not in (1, n_classes):
-        raise UnsupportedModelError(
-            f"This {type(model).__name__} predicts {n_outputs} targets at once ({_loss(model)}). Models of one target "
-            "are supported: fit one model per target and explain each."
-        )
+        raise several_targets(type(model).__name__, n_outputs)
 
 
 def _n_outputs(model: Any) -> int:

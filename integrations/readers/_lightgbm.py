@@ -28,7 +28,7 @@ from automl_explain.explainers.trees._split_flags import (
     ZERO_THRESHOLD,
 )
 from automl_explain.explainers.trees._tree_ensemble import Trees
-from automl_explain.integrations.readers._checks import require_classes, require_fitted
+from automl_explain.integrations.readers._checks import require_classes, require_fitted, task_of
 from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns
 from automl_explain.integrations.readers._preorder import in_preorder
@@ -123,7 +123,7 @@ def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> Fitte
     return FittedModel(
         outputs=_outputs(booster, header, len(lines["num_leaves"]) // header.n_outputs, space, bool(classes)),
         output_space=space,
-        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        task=task_of(classes),
         structure=structure,
         classes=classes,
         feature_names=real_names(booster.feature_name(), "Column_{}"),

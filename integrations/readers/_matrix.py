@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,11 @@ def as_fitted(names: tuple[str, ...] | None, table: Any) -> Any:
     if is_frame or scipy.sparse.issparse(table):
         return table
     return pd.DataFrame(np.asarray(table), columns=list(names))
+
+
+def predict_as_fitted(predict: Callable[[Any], Any], names: tuple[str, ...] | None, table: Any) -> Any:
+    """Return what a model predicts for the table, passed to it as `as_fitted` makes it."""
+    return predict(as_fitted(names, table))
 
 
 def real_names(names: Sequence[str] | None, made: str) -> tuple[str, ...] | None:

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._links import log_odds
 
 RawPredict = Callable[[Any], Any]
 """A library's own function from a table to predictions."""
-
-PROBABILITY_MARGIN = 1e-12
-"""Distance from 0 and 1 to which probabilities are clipped before they become log-odds."""
 
 
 def columns(predict: RawPredict, table: Any) -> Matrix:
@@ -37,7 +35,6 @@ def both_probabilities(predict: RawPredict, table: Any) -> Matrix:
     return np.column_stack([1.0 - second, second])
 
 
-def log_odds(predict_proba: RawPredict, table: Any) -> Matrix:
-    """Return log(p / (1 - p)) per class, with p kept 1e-12 away from 0 and 1."""
-    probability = np.clip(columns(predict_proba, table), PROBABILITY_MARGIN, 1.0 - PROBABILITY_MARGIN)
-    return np.asarray(np.log(probability / (1.0 - probability)))
+def log_odds_of(predict_proba: RawPredict, table: Any) -> Matrix:
+    """Return the log-odds of each class, from a function that returns probabilities."""
+    return log_odds(columns(predict_proba, table))

@@ -27,7 +27,7 @@ from automl_explain.explainers._errors import InvalidInputError, UnsupportedMode
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
-from automl_explain.integrations.readers._checks import require_classes, require_fitted
+from automl_explain.integrations.readers._checks import require_classes, require_fitted, require_one_target, task_of
 from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns
 from automl_explain.integrations.readers._preorder import in_preorder
@@ -163,11 +163,7 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
 def _describe(
     saved: _Saved, caller: _Caller, name: str, classes: tuple[Any, ...] | None, *, has_link: bool = True
 ) -> FittedModel:
-    if saved.n_targets > 1:
-        raise UnsupportedModelError(
-            f"This {name} predicts {saved.n_targets} targets at once. Models of one target are supported: fit one "
-            "model per target and explain each."
-        )
+    require_one_target(name, saved.n_targets)
     if classes is None and (saved.rules.classifies or saved.n_outputs > 1):
         classes = tuple(range(max(2, saved.n_outputs)))
     require_classes(name, classes)
@@ -177,7 +173,7 @@ def _describe(
     return FittedModel(
         outputs=_outputs(saved, caller, space, bool(classes), has_link),
         output_space=space,
-        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        task=task_of(classes),
         structure=_linear(saved) if saved.is_linear else _assemble(saved, caller.n_rounds),
         classes=classes,
         feature_names=real_names(saved.names, "f{}"),

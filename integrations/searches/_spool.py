@@ -21,6 +21,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.tables._table import Table
 
 FINGERPRINT_ROWS = 64
@@ -113,16 +114,9 @@ class Spool:
         _remove_folder(self.folder, os.getpid())
 
     def _put(self, kind: str, *parts: bytes, name: str = "") -> None:
-        unique = secrets.token_hex(8)
-        temporary = self.folder / f"{unique}.part"
-        try:
-            stream = temporary.open("wb")
-        except FileNotFoundError:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            stream = temporary.open("wb")
-        with stream:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with written_whole(self.folder / (name or f"{secrets.token_hex(8)}.{kind}")) as stream:
             stream.writelines(parts)
-        temporary.replace(self.folder / (name or f"{unique}.{kind}"))
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_space import over_raw
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
@@ -32,9 +32,9 @@ from automl_explain.explainers.model._fitted_model import (
     Structure,
 )
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.integrations.readers._checks import require_fitted, require_one_target
 from automl_explain.integrations.readers._matrix import to_matrix
 from automl_explain.integrations.readers.sklearn._estimators import (
-    check_fitted,
     classifier,
     classifier_outputs,
     regressor,
@@ -44,7 +44,7 @@ from automl_explain.integrations.readers.sklearn._trees import describe_bagging 
 
 def describe_voting(model: Any) -> FittedModel:
     """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
-    check_fitted(model)
+    require_fitted(model)
     members = [_member(member) for member in model.estimators_]
     names = _names(model)
     weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
@@ -141,7 +141,7 @@ def _of_chosen(predict: Callable[[Any], Matrix], columns: Any) -> Callable[[Any]
 
 def describe_calibrated(model: Any) -> FittedModel:
     """Describe a CalibratedClassifierCV: the mean of calibrators, each a function of one model's outputs."""
-    check_fitted(model)
+    require_fitted(model)
     outputs, space = classifier_outputs(model)
     if model.method not in ("sigmoid", "isotonic"):
         return classifier(model, outputs, space, Opaque(f"calibrated by {model.method}"))
@@ -194,7 +194,7 @@ def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
 
 def describe_transformed_target(model: Any) -> FittedModel:
     """Describe a TransformedTargetRegressor: the inverse transform of its regressor's response."""
-    check_fitted(model)
+    require_fitted(model)
     member = _member(model.regressor_)
     why = f"a function of the response of {member.name}"
 
@@ -218,12 +218,8 @@ def _is_affine(transformer: Any) -> bool:
 
 def describe_one_vs_rest(model: Any) -> FittedModel:
     """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
-    check_fitted(model)
-    if model.multilabel_:
-        raise UnsupportedModelError(
-            f"Cannot explain {type(model).__name__} with {len(model.classes_)} targets at once; explain one target at a time, "
-            "with a function that predicts it."
-        )
+    require_fitted(model)
+    require_one_target(type(model).__name__, len(model.classes_) if model.multilabel_ else 1)
     outputs, space = classifier_outputs(model)
     if any(not hasattr(member, "classes_") for member in model.estimators_):
         return classifier(model, outputs, space, Opaque("one-versus-rest with a class that all rows or none had"))
@@ -268,7 +264,7 @@ def describe_stacking(model: Any) -> FittedModel:
 
     A linear final estimator over outputs that are additive makes it a `Mixture`; any other a `Composite`.
     """
-    check_fitted(model)
+    require_fitted(model)
     final = _member(model.final_estimator_)
     is_classifier = hasattr(model, "classes_")
     if is_classifier:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
-from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
+from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import (
     FittedModel,
     Linear,
@@ -19,16 +18,16 @@ from automl_explain.explainers.model._fitted_model import (
     OutputSpace,
     Predict,
     Structure,
-    Task,
 )
 from automl_explain.explainers.model._predict_function import as_columns
+from automl_explain.integrations.readers._checks import require_fitted, require_one_target, task_of
 from automl_explain.integrations.readers._matrix import to_matrix
-from automl_explain.integrations.readers._predictions import log_odds
+from automl_explain.integrations.readers._predictions import log_odds_of
 
 
 def describe(model: Any) -> FittedModel:
     """Describe an estimator of which only predictions are known: a classifier by its probabilities if it has them."""
-    check_fitted(model)
+    require_fitted(model)
     if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
         raise UnsupportedModelError(
             f"Cannot explain {type(model).__name__}: it has no predict or predict_proba method. Pass a fitted model, or a "
@@ -42,19 +41,15 @@ def describe(model: Any) -> FittedModel:
 
 def describe_linear_regressor(model: Any) -> FittedModel:
     """Describe a regression that is linear in its columns."""
-    check_fitted(model)
+    require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
-    if coef.shape[0] > 1:
-        raise UnsupportedModelError(
-            f"Cannot explain {type(model).__name__} with {coef.shape[0]} targets; explain one target at a time, with a "
-            "function that predicts it."
-        )
+    require_one_target(type(model).__name__, coef.shape[0])
     return regressor(model, Linear(coef, np.full(1, np.ravel(model.intercept_)[0])))
 
 
 def describe_linear_classifier(model: Any) -> FittedModel:
     """Describe a classifier whose decision function is linear: log-odds where it is a logistic model, else as it is."""
-    check_fitted(model)
+    require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
     intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
     margins = as_columns(lambda table: two_sided(model.decision_function(table)), type(model).__name__)
@@ -77,10 +72,10 @@ def classifier(
 ) -> FittedModel:
     """Return the description of a classifier, with names and classes as scikit-learn keeps them."""
     classes = tuple(np.asarray(model.classes_).tolist())
-    task: Task = "binary" if len(classes) == 2 else "multiclass"
     return FittedModel(
-        outputs, space, task, structure, classes=classes, encode=to_matrix, name=type(model).__name__, **names_of(model)
-    )
+        outputs, space, task_of(classes), structure,
+        classes=classes, encode=to_matrix, name=type(model).__name__, **names_of(model),
+    )  # fmt: skip
 
 
 def regressor(model: Any, structure: Structure) -> FittedModel:
@@ -96,7 +91,7 @@ def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSp
     name = type(model).__name__
     if hasattr(model, "predict_proba"):
         probability = as_columns(model.predict_proba, name)
-        return {"probability": probability, "log_odds": partial(log_odds, model.predict_proba)}, "probability"
+        return {"probability": probability, "log_odds": partial(log_odds_of, model.predict_proba)}, "probability"
     if hasattr(model, "decision_function"):
         return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"
     classes = np.asarray(model.classes_)
@@ -113,29 +108,15 @@ def two_sided(decision: Any) -> Matrix:
     return np.column_stack([-margin, margin]) if margin.ndim == 1 else margin
 
 
-def names_of(model: Any) -> dict[str, Any]:
-    """Return the column names and number that a fitted scikit-learn estimator remembers."""
+def feature_names(model: Any) -> tuple[str, ...] | None:
+    """Return the column names that a fitted scikit-learn estimator remembers."""
     names = getattr(model, "feature_names_in_", None)
-    return {
-        "feature_names": None if names is None else tuple(map(str, names)),
-        "n_features": getattr(model, "n_features_in_", None),
-    }
+    return None if names is None else tuple(map(str, names))
 
 
-def check_fitted(model: Any) -> None:
-    """Raise `NotFittedError` when a scikit-learn estimator was never fitted."""
-    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-
-    if not hasattr(model, "fit"):
-        return
-    try:
-        check_is_fitted(model)
-    except SklearnNotFittedError as error:
-        raise NotFittedError(
-            f"{type(model).__name__} is not fitted: call its fit method before explaining it."
-        ) from error
-    except TypeError:
-        return  # not a scikit-learn estimator: its own predict will say
+def names_of(model: Any) -> dict[str, Any]:
+    """Return the column names and number that a fitted scikit-learn estimator remembers, as arguments of `FittedModel`."""
+    return {"feature_names": feature_names(model), "n_features": getattr(model, "n_features_in_", None)}
 
 
 def dense(coef: Any) -> Matrix:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
-from automl_explain.integrations.readers._checks import require_classes, require_fitted
-from automl_explain.integrations.readers._matrix import as_fitted
-from automl_explain.integrations.readers._predictions import RawPredict, both_margins, columns
+from automl_explain.integrations.readers._checks import require_classes, require_fitted, task_of
+from automl_explain.integrations.readers._matrix import as_fitted, predict_as_fitted
+from automl_explain.integrations.readers._predictions import both_margins, columns
 from automl_explain.integrations.readers._preorder import in_preorder
+from automl_explain.integrations.readers.sklearn._estimators import feature_names
 
 LOG_LINKS = ("gamma", "poisson")
 """Losses of which the raw prediction is the log of the response."""
@@ -30,11 +31,11 @@ def describe_classifier(model: Any) -> FittedModel:
     """Describe a HistGradientBoostingClassifier; the log-odds are its `decision_function`."""
     require_fitted(model, "_predictors")
     require_classes(type(model).__name__, tuple(model.classes_))
-    names = _names(model)
+    names = feature_names(model)
     score = both_margins if len(model.classes_) == 2 else columns
     outputs: dict[OutputSpace, Predict] = {
-        "log_odds": partial(score, partial(_call, model.decision_function, names)),
-        "probability": partial(columns, partial(_call, model.predict_proba, names)),
+        "log_odds": partial(score, partial(predict_as_fitted, model.decision_function, names)),
+        "probability": partial(columns, partial(predict_as_fitted, model.predict_proba, names)),
     }
     return _describe(model, outputs, "log_odds")
 
@@ -42,10 +43,10 @@ def describe_classifier(model: Any) -> FittedModel:
 def describe_regressor(model: Any) -> FittedModel:
     """Describe a HistGradientBoostingRegressor; with a Poisson or gamma loss it is additive under the log."""
     require_fitted(model, "_predictors")
-    names = _names(model)
-    response = partial(columns, partial(_call, model.predict, names))
+    names = feature_names(model)
+    response = partial(columns, partial(predict_as_fitted, model.predict, names))
     if model.loss in LOG_LINKS:
-        raw = partial(columns, partial(_call, model._raw_predict, names))
+        raw = partial(columns, partial(predict_as_fitted, model._raw_predict, names))
         return _describe(model, {"margin": raw, "response": response}, "margin")
     return _describe(model, {"response": response}, "response")
 
@@ -121,20 +122,11 @@ def _describe(model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpac
     return FittedModel(
         outputs=outputs,
         output_space=space,
-        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        task=task_of(classes),
         structure=read_trees(model),
         classes=classes,
-        feature_names=_names(model),
+        feature_names=feature_names(model),
         n_features=int(model.n_features_in_),
-        encode=partial(_encode, model, _names(model)),
+        encode=partial(_encode, model, feature_names(model)),
         name=type(model).__name__,
     )
-
-
-def _names(model: Any) -> tuple[str, ...] | None:
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else tuple(names.tolist())
-
-
-def _call(predict: RawPredict, names: tuple[str, ...] | None, table: Any) -> Any:
-    return predict(as_fitted(names, table))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, RadialBasis, Structure
+from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._estimators import (
-    check_fitted,
     classifier,
     classifier_outputs,
     dense,
@@ -23,7 +23,7 @@ def describe_svc(model: Any) -> FittedModel:
     Of more classes the decision function counts the votes of pairs, and with ``probability=True`` it has another link than
     the logistic one: black boxes.
     """
-    check_fitted(model)
+    require_fitted(model)
     if len(model.classes_) != 2 or hasattr(model, "predict_proba"):
         return describe(model)
     structure = _support_vectors(model)
@@ -34,14 +34,14 @@ def describe_svc(model: Any) -> FittedModel:
 
 def describe_svr(model: Any) -> FittedModel:
     """Describe an SVR or NuSVR."""
-    check_fitted(model)
+    require_fitted(model)
     structure = _support_vectors(model)
     return describe(model) if structure is None else regressor(model, structure)
 
 
 def describe_kernel_ridge(model: Any) -> FittedModel:
     """Describe a KernelRidge with a Gaussian kernel."""
-    check_fitted(model)
+    require_fitted(model)
     if model.kernel != "rbf" or model.dual_coef_.ndim > 1:
         return describe(model)
     centres = dense(model.X_fit_)
@@ -51,7 +51,7 @@ def describe_kernel_ridge(model: Any) -> FittedModel:
 
 def describe_gaussian_process(model: Any) -> FittedModel:
     """Describe the mean of a GaussianProcessRegressor whose kernel is a Gaussian one, scaled and with noise or not."""
-    check_fitted(model)
+    require_fitted(model)
     found = _gaussian(getattr(model, "kernel_", None))
     if found is None or np.size(model._y_train_mean) != 1 or np.squeeze(model.alpha_).ndim != 1:
         return describe(model)

@@ -11,7 +11,8 @@ from automl_explain.explainers.model._column_transformers import ColumnList
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe as describe_any
-from automl_explain.integrations.readers.sklearn._estimators import check_fitted, names_of
+from automl_explain.integrations.readers._checks import require_fitted
+from automl_explain.integrations.readers.sklearn._estimators import names_of
 from automl_explain.integrations.readers.sklearn._transformers import trace_steps
 
 
@@ -22,7 +23,7 @@ def describe(pipeline: Any) -> FittedModel:
     if not transformers:
         return last
     for transformer in transformers:
-        check_fitted(transformer)
+        require_fitted(transformer)
     return _after(transformers, last)
 
 
@@ -65,7 +66,7 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
 
 def describe_search(search: Any) -> FittedModel:
     """Describe a fitted search by the best estimator it refitted."""
-    check_fitted(search)
+    require_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise NotFittedError(
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or explain a model of your choice."

@@ -29,10 +29,11 @@ from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict, Structure
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
-from automl_explain.integrations.readers._checks import require_classes, require_fitted
-from automl_explain.integrations.readers._matrix import as_fitted, to_matrix
-from automl_explain.integrations.readers._predictions import RawPredict, both_margins, columns, log_odds
+from automl_explain.integrations.readers._checks import require_classes, require_fitted, require_one_target, task_of
+from automl_explain.integrations.readers._matrix import as_fitted, predict_as_fitted, to_matrix
+from automl_explain.integrations.readers._predictions import both_margins, columns, log_odds_of
 from automl_explain.integrations.readers._preorder import in_preorder, levels, numeric_splits
+from automl_explain.integrations.readers.sklearn._estimators import feature_names
 
 # ---------------------------------------------------------------------------------------------------- descriptions
 
@@ -81,10 +82,10 @@ def describe_isolation_forest(model: Any) -> FittedModel:
     several training rows. The response is that of `score_samples`, which is no sum over trees.
     """
     _require_supported(model)
-    names = _names(model)
+    names = feature_names(model)
     outputs: dict[OutputSpace, Predict] = {
         "margin": partial(_mean_path_length, model, names),
-        "response": partial(columns, partial(_call, model.score_samples, names)),
+        "response": partial(columns, partial(predict_as_fitted, model.score_samples, names)),
     }
     return _describe(model, outputs, "margin", read_isolation_forest(model))
 
@@ -294,11 +295,7 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
     # Bagging keeps no count of its own.
     counted = model if hasattr(model, "n_outputs_") else np.ravel(model.estimators_)[0]
     n_targets = int(getattr(counted, "n_outputs_", 1))
-    if n_targets > 1:
-        raise UnsupportedModelError(
-            f"{name} predicts {n_targets} targets at once. Models of one target are supported: fit one model per "
-            "target and explain each."
-        )
+    require_one_target(name, n_targets)
     require_classes(name, tuple(model.classes_) if hasattr(model, "classes_") else None)
 
 
@@ -309,10 +306,10 @@ def _averaged(model: Any, structure: Structure) -> FittedModel:
     """Describe a model that averages: class probabilities or a response."""
     if not hasattr(model, "classes_"):
         return _regression(model, structure)
-    probability = partial(_call, model.predict_proba, _names(model))
+    probability = partial(predict_as_fitted, model.predict_proba, feature_names(model))
     outputs: dict[OutputSpace, Predict] = {
         "probability": partial(columns, probability),
-        "log_odds": partial(log_odds, probability),
+        "log_odds": partial(log_odds_of, probability),
     }
     return _describe(model, outputs, "probability", structure)
 
@@ -321,17 +318,17 @@ def _boosted(model: Any, structure: Structure, space: OutputSpace) -> FittedMode
     """Describe a model that adds up: decisions between classes, which are in `space`, or a response."""
     if not hasattr(model, "classes_"):
         return _regression(model, structure)
-    names = _names(model)
+    names = feature_names(model)
     score = both_margins if len(model.classes_) == 2 else columns
     outputs: dict[OutputSpace, Predict] = {
-        space: partial(score, partial(_call, model.decision_function, names)),
-        "probability": partial(columns, partial(_call, model.predict_proba, names)),
+        space: partial(score, partial(predict_as_fitted, model.decision_function, names)),
+        "probability": partial(columns, partial(predict_as_fitted, model.predict_proba, names)),
     }
     return _describe(model, outputs, space, structure)
 
 
 def _regression(model: Any, structure: Structure) -> FittedModel:
-    response = partial(columns, partial(_call, model.predict, _names(model)))
+    response = partial(columns, partial(predict_as_fitted, model.predict, feature_names(model)))
     return _describe(model, {"response": response}, "response", structure)
 
 
@@ -342,20 +339,11 @@ def _describe(
     return FittedModel(
         outputs=outputs,
         output_space=space,
-        task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+        task=task_of(classes),
         structure=structure,
         classes=classes,
-        feature_names=_names(model),
+        feature_names=feature_names(model),
         n_features=int(model.n_features_in_),
         encode=to_matrix,
         name=type(model).__name__,
     )
-
-
-def _names(model: Any) -> tuple[str, ...] | None:
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else tuple(names.tolist())
-
-
-def _call(predict: RawPredict, names: tuple[str, ...] | None, table: Any) -> Any:
-    return predict(as_fitted(names, table))

@@ -1,0 +1,59 @@
+"""Files appear whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from automl_explain.explainers._files import written_whole
+
+
+def test_the_file_appears_when_the_block_ends(tmp_path):
+    path = tmp_path / "a.txt"
+    with written_whole(path) as stream:
+        stream.write(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_what_was_there(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"before")
+
+    def write():
+        with written_whole(path) as stream:
+            stream.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_last_of_two_writers_counts(tmp_path):
+    path = tmp_path / "a.txt"
+    with written_whole(path) as one:
+        with written_whole(path) as other:
+            other.write(b"other")
+        one.write(b"one")
+    assert path.read_bytes() == b"one"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize(("mode", "expected"), [(0o666, 0o644), (0o600, 0o600)])
+def test_permissions_are_those_asked_for_less_the_umask(tmp_path, mode, expected):
+    before = os.umask(0o022)
+    try:
+        with written_whole(tmp_path / "a.txt", mode=mode) as stream:
+            stream.write(b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), written_whole(tmp_path / "none" / "a.txt"):
+        pass
