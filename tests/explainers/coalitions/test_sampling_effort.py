@@ -1,6 +1,5 @@
 """How a tolerance, a time budget and a number of evaluations decide how many coalitions are looked at."""
 
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +11,9 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVR
 
 from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer
+from automl_explain.explainers.coalitions import _adaptive_sampling
 from automl_explain.explainers.methods import _kernel
+from tests.hand_clock import HandClock
 
 X, Y = make_classification(600, 14, n_informative=10, random_state=0)
 TARGET = X[:, 0] * X[:, 1] * X[:, 2] + X[:, 3] * X[:, 4] + X[:, 5]
@@ -57,17 +58,20 @@ def test_the_smallest_tolerance_ends_with_all_coalitions(model, exact):
     np.testing.assert_allclose(explanation.local_importance_values, exact, atol=1e-9)
 
 
-def test_a_time_budget_returns_the_best_values_so_far(model, exact):
-    slow = 0.002
+def test_a_time_budget_returns_the_best_values_so_far(model, exact, monkeypatch):
+    clock = HandClock()
+    monkeypatch.setattr(_adaptive_sampling, "time", clock)
 
     def predict(rows):
-        time.sleep(slow * len(rows) / 1000)
+        clock.move(2e-6 * len(rows))
         return model.predict(rows)
 
     explainer = KernelExplainer(predict, X[:20], progress=False, time_budget=1.0)
-    started = time.monotonic()
+    started = clock.now
     explanation = explainer.explain_local(X[-3:])
-    assert time.monotonic() - started < 4.0
+    assert 0.5 < clock.now - started <= 1.01, (
+        "the next stage, which takes as long as those before, would not have fitted"
+    )
     assert explanation.additivity_error < 1e-9
     assert np.abs(explanation.local_importance_values - exact).max() < 0.3
     assert any("coalitions of each row after" in note for note in explanation.notes)

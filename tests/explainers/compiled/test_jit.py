@@ -69,7 +69,15 @@ def test_a_forked_process_has_threads_of_its_own():
     run_blocks(lambda _: time.sleep(0.001) or 1, range(4), 2)
     child = os.fork()
     if not child:  # no way back into pytest from here
-        who = set()
-        run_blocks(lambda _: time.sleep(0.01) or who.add(threading.get_ident()) or 1, range(8), 2)
-        os._exit(0 if len(who) == 2 else 1)
+        who, both = set(), threading.Barrier(2)
+
+        def task(_):
+            both.wait(60)  # for a block of another thread
+            who.add(threading.get_ident())
+            return 1
+
+        try:
+            run_blocks(task, range(8), 2)
+        finally:
+            os._exit(0 if len(who) == 2 else 1)
     assert os.waitpid(child, 0)[1] == 0

@@ -1,7 +1,5 @@
 """How many rows of a run are explained when its time is short."""
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -11,9 +9,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.searches import _explain_runs
 from automl_explain.integrations.searches._captured_run import ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import FEWEST_ROWS, explain_within
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from tests.hand_clock import HandClock
 
 X, Y = make_classification(400, 6, random_state=0)
 MODELS = {"trees": RandomForestClassifier(5, random_state=0), "predictions": KNeighborsClassifier()}
@@ -22,40 +22,47 @@ MODELS = {"trees": RandomForestClassifier(5, random_state=0), "predictions": KNe
 @pytest.fixture
 def job(tmp_path):
     tables = RunTables(background=as_table(X[:40]), rows=as_table(X[100:400]), n_validation=300)
-    return ExplanationJob(None, "s", ExplainabilityOptions(), time.monotonic() + 60, tables, None)
+    return ExplanationJob(None, "s", ExplainabilityOptions(), 60.0, tables, None)
 
 
 @pytest.fixture
-def slowed(monkeypatch):
-    """Make every explained row take 10 ms."""
-    explain = TabularExplainer.explain_local
+def seconds_per_row(monkeypatch):
+    """Set the time that each row takes to explain, on a clock that counts nothing else."""
+    clock, explain = HandClock(), TabularExplainer.explain_local
+    monkeypatch.setattr(_explain_runs, "time", clock)
 
-    def slowly(self, rows):
-        time.sleep(0.01 * len(rows))
-        return explain(self, rows)
+    def set_to(seconds):
+        def explained(self, rows):
+            clock.move(seconds * len(rows))
+            return explain(self, rows)
 
-    monkeypatch.setattr(TabularExplainer, "explain_local", slowly)
-    monkeypatch.setattr("automl_explain.integrations.searches._explain_runs.PATIENCE", 0.5)
+        monkeypatch.setattr(TabularExplainer, "explain_local", explained)
+
+    return set_to
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_rows_are_fewer_where_all_would_take_too_long(name, job, slowed):
+def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row, monkeypatch):
+    monkeypatch.setattr(_explain_runs, "PATIENCE", 0.5)
     model = describe(MODELS[name].fit(X, Y))
+    seconds_per_row(0.0101)
     explanation = explain_within(model, job, 0.5)
-    assert FEWEST_ROWS <= explanation.num_examples <= 50
+    assert explanation.num_examples == 49
     assert f"{explanation.num_examples} of 300 validation rows" in explanation.notes[-1]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_run_is_skipped_where_even_few_rows_take_too_long(name, job, slowed, monkeypatch):
-    monkeypatch.setattr("automl_explain.integrations.searches._explain_runs.PATIENCE", 0.01)
+def test_a_run_is_skipped_where_even_few_rows_take_too_long(name, job, seconds_per_row, monkeypatch):
+    monkeypatch.setattr(_explain_runs, "PATIENCE", 0.01)
     model = describe(MODELS[name].fit(X, Y))
-    assert "too slow for its share of the time" in explain_within(model, job, 0.01)
+    seconds_per_row(0.01)
+    assert "too slow for its share of the time: 10 rows would take 0.1 s" in explain_within(model, job, 0.01)
     assert explain_within(model, job, 0.01, must=True).num_examples == FEWEST_ROWS
 
 
-def test_all_rows_of_trees_are_explained_where_that_is_fast(job):
+def test_all_rows_of_trees_are_explained_where_that_is_fast(job, seconds_per_row):
     model = describe(MODELS["trees"].fit(X, Y))
+    seconds_per_row(1e-3)
     explanation = explain_within(model, job, 0.001)
     assert explanation.num_examples == 300
     assert not any("validation rows" in note for note in explanation.notes)
