@@ -18,6 +18,14 @@ def own_history(tmp_path_factory, monkeypatch):
     return directory
 
 
+@pytest.fixture(scope="session", autouse=True)
+def time_to_explain():
+    """Let searches take their time to explain, unless a test says how long: on a busy machine all takes longer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("automl_explain.integrations.searches._options.SHORTEST_BUDGET", 600.0)
+        yield
+
+
 def not_asked_for(config):
     named = re.findall(r"\w+", config.option.markexpr or "")
     return {marker: command for marker, command in ON_REQUEST.items() if marker not in named}

@@ -15,22 +15,6 @@ from automl_explain.explainers import _errors
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = [automl_explain, explainers]
-HEAVY = {
-    "catboost",
-    "flaml",
-    "lightgbm",
-    "matplotlib",
-    "numba",
-    "numpy",
-    "optuna",
-    "pandas",
-    "scipy",
-    "shap",
-    "sklearn",
-    "torch",
-    "tqdm",
-    "xgboost",
-}
 DOCUMENTED = [name for name in automl_explain.__all__ if name != "__version__"]
 
 
@@ -96,18 +80,13 @@ def in_a_new_process(code):
     return done.stdout.strip()
 
 
-def test_importing_takes_less_than_three_tenths_of_a_second(record_property):
-    # The processor's time, not the clock's: other processes on a busy machine are not the import's.
-    code = "import time; start = time.process_time(); import automl_explain; print(time.process_time() - start)"
-    seconds = min(float(in_a_new_process(code)) for _ in range(5))
-    record_property("seconds_to_import", seconds)
-    assert seconds < 0.3
-
-
 @pytest.mark.parametrize("module", ["automl_explain", "automl_explain.explainers", "automl_explain.cli"])
 def test_importing_loads_no_library(module):
-    code = f"import sys, {module}; print(*sorted(name.partition('.')[0] for name in sys.modules))"
-    assert set(in_a_new_process(code).split()) & HEAVY == set()
+    code = f"import sys; before = set(sys.modules); import {module}; print(*sys.modules.keys() - before)"
+    loaded = {name.partition(".")[0] for name in in_a_new_process(code).split()}
+    assert loaded - sys.stdlib_module_names == {"automl_explain"}, (
+        "numpy, pandas and the others wait until they are used"
+    )
 
 
 def test_importing_changes_nothing_of_the_caller_s():

@@ -55,7 +55,6 @@ def test_contributing_begins_with_the_command_of_the_readme():
 
 def test_the_python_snippets_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("automl_explain.integrations.searches._options.SHORTEST_BUDGET", 600.0)
     code = "".join(
         f"# snippet {number}\n{text}\n" for number, (language, text) in enumerate(BLOCKS) if language == "python"
     )

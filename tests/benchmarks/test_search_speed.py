@@ -15,7 +15,7 @@ from automl_explain import RunHistory, retrieve_model_explanation
 from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.benchmarks.adult import adult
-from tests.integrations.history.test_run_history import explanation, trial
+from tests.integrations.history.stored import explanation, trial
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 

@@ -16,26 +16,12 @@ def csv(tmp_path):
     return tmp_path / "people.csv"
 
 
-@contextlib.contextmanager
-def explain_every_run():
-    """Time enough to explain every run, however busy the machine is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("automl_explain.integrations.searches._options.SHORTEST_BUDGET", 600.0)
-        yield
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patient():
-    with explain_every_run():
-        yield
-
-
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory):
     """A demo that has run once for the tests that only look at what it left: (its JSON, history, out)."""
     place = tmp_path_factory.mktemp("demo")
     out = io.StringIO()
-    with explain_every_run(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         assert main(["demo", *QUICK, "--json", "--history", str(place / "runs"), "--out", str(place / "out")]) == 0
     return json.loads(out.getvalue()), str(place / "runs"), place / "out"
 

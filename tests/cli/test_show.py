@@ -5,7 +5,7 @@ import shutil
 
 from automl_explain import RunHistory
 from automl_explain.cli import main
-from tests.integrations.history.test_run_history import trial
+from tests.integrations.history.stored import trial
 
 
 def test_show_prints_one_explanation(searched, capsys):
