@@ -110,7 +110,7 @@ def objects():
 def global_only():
     return Explanation(
         None, np.array([0.0]), ("a", "b", "c"), None, "response", "permutation", "scored on shuffled columns",
-        global_values=np.array([0.5, -0.25, 0.1]),
+        global_values=np.array([0.5, -0.25, 0.1]), kind="permutation", metric="r2",
     )  # fmt: skip
 
 

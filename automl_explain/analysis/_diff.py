@@ -127,7 +127,7 @@ class ExplanationDiff:
     def remarks(self) -> list[str]:
         """Return what else differs, in sentences."""
         said = []
-        for what in ("output_space", "method", "classes", "is_raw"):
+        for what in ("kind", "metric", "output_space", "method", "classes", "is_raw"):
             one, other = getattr(self.before, what), getattr(self.after, what)
             if one != other:
                 said.append(f"{what.replace('_', ' ')} differs: {one} and {other}")

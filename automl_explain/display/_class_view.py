@@ -269,7 +269,7 @@ def class_text(explanation: Explanation | MemberExplanation, position: int | Non
 
 def output_text(explanation: Explanation | MemberExplanation, position: int | None = None) -> str:
     """Return what the values are parts of: "log-odds of class yes", or "log-odds" without a class."""
-    unit = UNITS.get(explanation.output_space, explanation.output_space)
+    unit = UNITS.get(explanation.unit, explanation.unit)
     return unit if position is None else f"{unit} of class {shortened(class_text(explanation, position), 24)}"
 
 

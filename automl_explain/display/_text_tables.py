@@ -208,7 +208,7 @@ def _overall(explanation: Explanation, top: int) -> str:
     ]
     table = _layout(("", "overall_imp", "overall_summary", ""), rows, right={0, 2})
     mean = "mean over classes of " if explanation.is_classification else ""
-    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |shap value|"
+    what = mean + explanation.traits.importance.format(unit=output_text(explanation))
     return f"3 overall_summary, 4 overall_imp: {what}, most important first\n{table}{_more(explanation, len(rows))}"
 
 
@@ -226,7 +226,8 @@ def _per_class(explanation: Explanation, top: int) -> str:
         columns.append(_side_by_side(f"class {shortened(class_text(explanation, j), 24)}", cells, numbers))
     blocks = [_join_columns(group) for group in _groups(columns)]
     more = _more(explanation, values.shape[1])
-    return f"{head}: mean |shap value| of each class, most important first\n" + "\n\n".join(blocks) + more
+    what = explanation.traits.importance.format(unit=output_text(explanation))
+    return f"{head}: {what} of each class, most important first\n" + "\n\n".join(blocks) + more
 
 
 def _facts(explanation: Explanation) -> str:

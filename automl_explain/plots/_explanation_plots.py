@@ -229,7 +229,7 @@ def plot_local(
     'response'
     """
     explanation = explanation_of(explanation)
-    if explanation.local_fidelity is not None:
+    if not explanation.is_additive:
         raise InvalidInputError(
             f"The weights of {explanation.method}'s local models do not add up to a prediction, and cannot be drawn as its "
             "parts. See get_ranked_local_names and get_ranked_local_values, or explain with TabularExplainer."
@@ -281,12 +281,10 @@ def _importance_words(
     of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
     shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
     mean = "mean over classes of " if position is None and explanation.is_classification else ""
-    if explanation.importances is not None:
-        label = f"decrease of {explanation.output_space} when shuffled; line: one standard deviation"
-        return f"Feature importance{of}", shown, label
-    what = "importance" if explanation.local_importance_values is None else f"{mean}mean |contribution|"
-    line = "" if confidence is None else f"; line: {confidence:.0%} interval"
-    return f"Feature importance{of}", shown, f"{what} ({output_text(explanation)}){line}"
+    label = explanation.traits.importance.format(unit=output_text(explanation))
+    line = "" if explanation.importances_std is None else "; line: one standard deviation"
+    line = line if confidence is None else f"; line: {confidence:.0%} interval"
+    return f"Feature importance{of}", shown, f"{mean}{label}{line}"
 
 
 def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | None:

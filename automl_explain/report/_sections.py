@@ -143,13 +143,12 @@ def importance_table(explanation: Explanation, top_k: int, place: str = "importa
             f'<td class="bars">{bar}</td>'
             f'<td class="number">{number(values[j])}</td>{heat}</tr>'
         )
-    unit = output_text(explanation)
-    what = "importance" if explanation.local_importance_values is None else "mean absolute contribution"
+    what = explanation.traits.importance.format(unit=output_text(explanation))
     mean = "; overall: the mean over classes" if classes else "; the same for each class" if alike else ""
     more = [f"{len(values) - len(order):,} further features are less important"] if len(order) < len(values) else []
     more += [f"{hidden} further classes are not shown"] if hidden else []
     return (
-        f'<p class="soft small" id="{place}">{text(f"{what} ({unit}){mean}")}</p>'
+        f'<p class="soft small" id="{place}">{text(f"{what}{mean}")}</p>'
         f'<div class="wide"><table class="importance" aria-describedby="{place}">'
         '<thead><tr><th scope="col">feature</th><th scope="col" colspan="2">overall</th>'
         f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -215,7 +214,7 @@ def _beeswarm(explanation: Explanation, position: int | None, top_k: int) -> str
 def rows_section(model: Model, each: int, top_k: int) -> str:
     """Return the rows worth looking at, each with how its output came about."""
     explanation = model.explanation
-    if explanation.local_importance_values is None or not explanation.num_examples or not each:
+    if not explanation.num_examples or not explanation.is_additive or not each:
         return ""
     rule, chosen = choose_rows(explanation, each)
     cards = "".join(f"<div>{steps_table(explanation, row, top_k)}</div>" for row in chosen)

@@ -102,7 +102,7 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     list of Path
         ``importance.png``; ``summary.png``, or one for each class where there are more than two; ``row-<number>.png``
         for the rows with the highest and the lowest output, or, for several classes, those where the model is most and
-        least certain.
+        least certain. Weights of local models, which do not add up to an output, have no such pictures.
 
     Raises
     ------
@@ -129,7 +129,8 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     tall = rows_needed(explanation, top_k)
     files = {"importance.png": png(lambda ax: plot_global_importance(explanation, ax=ax, top_k=top_k), tall)}
     if explanation.local_importance_values is not None and explanation.num_examples:
-        files |= _summaries(explanation, top_k, shown) | _rows(explanation, top_k, shown)
+        files |= _summaries(explanation, top_k, shown)
+        files |= _rows(explanation, top_k, shown) if explanation.is_additive else {}
     for name, picture in files.items():
         _write_whole(folder / name, picture)
     return [folder / name for name in files]

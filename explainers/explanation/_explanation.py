@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 class Explanation(ExplanationValues):
     """Feature attributions of n rows: f features, C classes.
 
-    The values of a row add up: ``expected_values + local_importance_values.sum(-1)`` is the model's output for that row
-    in `output_space`, up to `additivity_error`. Every ranking is derived from the values; ties keep the order of the
-    columns.
+    Shapley values add up: ``expected_values + local_importance_values.sum(-1)`` is the model's output for a row in
+    `output_space`, up to `additivity_error`. Other values are those of the `kind`. Every ranking is derived from the
+    values; ties keep the order of the columns.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ class Explanation(ExplanationValues):
         Shape (n, f) for a regression, (C, n, f) for a classification, binary included. None when only global values
         were computed.
     expected_values : ndarray, shape (C,), or (1,) for a regression
-        Mean output over the background.
+        Mean output over the background; for a permutation importance the score without shuffling.
     features : tuple of str or None
         Column names; rankings give column numbers when there are none.
     classes : tuple or None
         Class labels in the order of the blocks; None for a regression.
-    output_space : {"probability", "log_odds", "response"}
-        Unit of the values.
+    output_space : {"probability", "log_odds", "response", "margin"}
+        Unit of the model's output, and of the values unless `metric` is given.
     method, reason : str
         The explainer that made the values, and why it was chosen, in words.
     data : Table or None
@@ -74,13 +74,18 @@ class Explanation(ExplanationValues):
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
     importances : ndarray or None
-        Shape (f, n_repeats): each repeat of a permutation importance, whose mean the global values are.
+        Permutation importance of each feature in each repeat, (f, n_repeats); the global values are the means.
     local_fidelity, intercepts : ndarray or None
-        Weighted R2 and intercept of each row's local linear model, (n,) for a regression and (C, n) for a classification,
-        where the values are the weights of such models, which do not add up to the prediction.
+        Weighted R2 and intercept of each row's local linear model, (n,) for a regression and (C, n) for a classification.
     left_out : ndarray or None
         Sum of the values of each row's features that `select` left out, (n,) for a regression and (C, n) for a
         classification; with it the values add up.
+    kind : {"shapley", "permutation", "local_linear"}, default "shapley"
+        What the values are: Shapley values of the model's output; decreases of a score when a column is shuffled, which
+        exist for the table as a whole only; or the weights of a linear model around each row, as LIME fits them. Only
+        Shapley values add up to the prediction.
+    metric : str or None
+        Name of the score of a permutation importance, which is the unit of its values; None for other kinds.
     members : MemberExplanation or None
         What each member of an ensemble brings to the same rows, where that was asked for.
     """

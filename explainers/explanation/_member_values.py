@@ -57,6 +57,11 @@ class MemberValues:
         return int(self.local_member_values.shape[-1])
 
     @property
+    def unit(self) -> str:
+        """Unit of the values: `output_space`."""
+        return self.output_space
+
+    @property
     def feature_labels(self) -> tuple[str, ...]:
         """Names to show: the features, or x0, x1, ... when there are no names."""
         return self.features or tuple(f"x{j}" for j in range(self._split().shape[-1]))

@@ -23,8 +23,7 @@ def importance_table(explanation: ExplanationValues, top_k: int = TOP) -> str:
         f'<div style="background:{BAR_COLOR};height:0.8em;width:{100 * max(value, 0) / largest:.1f}px"></div></td></tr>'
         for name, value in zip(names[:top_k], values[:top_k], strict=True)
     )
-    shuffled = explanation.importances is not None
-    head = "decrease of {} when shuffled" if shuffled else "mean |value| ({})"
+    head = explanation.traits.importance.format(unit=explanation.unit)
     more = f"<p>{len(names) - top_k} further features</p>" if len(names) > top_k else ""
     error = explanation.additivity_error
     facts = [repr(explanation), explanation.reason, *explanation.notes]
@@ -32,7 +31,7 @@ def importance_table(explanation: ExplanationValues, top_k: int = TOP) -> str:
         facts.append(f"values add up to the prediction within {error:.1e}")
     return (
         f"<p>{'<br>'.join(escape(fact) for fact in facts)}</p>"
-        f"<table><thead><tr><th>feature</th><th>{escape(head.format(explanation.output_space))}</th><th></th></tr>"
+        f"<table><thead><tr><th>feature</th><th>{escape(head)}</th><th></th></tr>"
         f"</thead><tbody>{rows}</tbody></table>{more}"
     )
 

@@ -1,12 +1,25 @@
 """How an `Explanation` is laid out in a bundle.
 
-Protocol 1: arrays ``values`` (of two classes whose values are each other's negative only the second, with `mirrored` in
-the manifest), ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``, ``importances``,
-``fidelity``, ``intercepts``, ``left_out``, ``parent``, those that there are. Data: ``data`` for an array; ``data.values``,
-``data.indices``, ``data.indptr`` for a sparse matrix; for a frame ``column.0``, ``column.1``, ... with the manifest's
-``columns`` saying how each is coded. What members bring: ``members.totals``, and ``members.values``, ``members.base`` and
-``members.errors`` where there are such, coded as ``values`` are, with names, reason and notes in the manifest's `members`;
-the rest of it is the explanation's own.
+Protocol 2, the current one
+---------------------------
+Each array is stored only where there is one.
+
+- Of the explanation: ``values``, ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``,
+  ``importances``, ``fidelity``, ``intercepts``, ``left_out``, and ``parent`` of the feature map. Of two classes whose values
+  are each other's negative, ``values`` holds the second class only, and the manifest's `mirrored` is true.
+- Of the data: ``data`` for an array; ``data.values``, ``data.indices`` and ``data.indptr`` for a sparse matrix; ``column.0``,
+  ``column.1``, ... for a frame, with the coding of each in the manifest's `columns`.
+- Of the members of an ensemble: ``members.totals``, ``members.values``, ``members.base``, ``members.errors`` and
+  ``members.left_out``, coded as those of the explanation. The manifest's `members` holds names, reason and notes;
+  everything else is shared with the explanation.
+
+The manifest's `explanation_kind` is the explanation's `kind`, and `metric` the metric of a permutation importance.
+
+Upgrading from protocol 1
+-------------------------
+It had neither `explanation_kind` nor `metric`. An explanation with ``importances`` was a permutation importance, and its
+`output_space` the name of the metric; the output space of its model is not known and is read as "response". One with
+``fidelity`` held weights of local linear models. Everything else held Shapley values.
 """
 
 from __future__ import annotations
@@ -28,7 +41,7 @@ from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._table import Table
 
 KIND = "explanation"
-PROTOCOL = 1
+PROTOCOL = 2
 
 _ARRAYS = {
     "values": "local_importance_values",
@@ -69,6 +82,8 @@ def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, me
     manifest: dict[str, Any] = {
         "features": explanation.features,
         "classes": None if explanation.classes is None else [_plain(label) for label in explanation.classes],
+        "explanation_kind": explanation.kind,
+        "metric": explanation.metric,
         "output_space": explanation.output_space,
         "method": explanation.method,
         "reason": explanation.reason,
@@ -94,12 +109,16 @@ def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, me
 def load_fields(path: str | os.PathLike[str]) -> StoredFields:
     """Read the fields of an explanation from one file."""
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    for protocol in range(manifest["protocol"], PROTOCOL):
+        _UPGRADES[protocol](manifest, arrays)
     if manifest.get("mirrored"):
         arrays["values"] = np.concatenate([-arrays["values"], arrays["values"]])
     fields: dict[str, Any] = {
         **{name: arrays.get(member) for member, name in _ARRAYS.items()},
         "features": None if manifest["features"] is None else tuple(manifest["features"]),
         "classes": None if manifest["classes"] is None else tuple(manifest["classes"]),
+        "kind": manifest["explanation_kind"],
+        "metric": manifest["metric"],
         "output_space": manifest["output_space"],
         "method": manifest["method"],
         "reason": manifest["reason"],
@@ -111,6 +130,19 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
         "feature_map": FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     }
     return StoredFields(fields, _get_members(fields, manifest["members"], arrays) if "members" in manifest else None)
+
+
+def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Say of what kind an explanation is that protocol 1 told by its arrays."""
+    members = {"importances": "permutation", "fidelity": "local_linear"}
+    manifest["explanation_kind"] = next((kind for member, kind in members.items() if member in arrays), "shapley")
+    manifest["metric"] = None
+    if manifest["explanation_kind"] == "permutation":
+        manifest["metric"], manifest["output_space"] = manifest["output_space"], "response"
+
+
+_UPGRADES = {1: _upgrade_1}
+"""Protocol -> what brings a manifest and its arrays to the next one."""
 
 
 def _put_members(members: MemberValues, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:

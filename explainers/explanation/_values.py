@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._kinds import KINDS, Kind, KindTraits
 from automl_explain.explainers.explanation._selection import (
     Positions,
     Values,
@@ -53,8 +55,11 @@ class ExplanationValues:
     local_fidelity: Values | None = None
     intercepts: Values | None = None
     left_out: Values | None = None
+    kind: Kind = "shapley"
+    metric: str | None = None
 
     def __post_init__(self) -> None:
+        _check_kind(self)
         values = self.local_importance_values
         if values is None:
             if self.global_values is None:
@@ -97,6 +102,23 @@ class ExplanationValues:
     def feature_labels(self) -> tuple[str, ...]:
         """Names to show: the features, or x0, x1, ... when there are no names."""
         return self.features or tuple(f"x{j}" for j in range(self.num_features))
+
+    # ------------------------------------------------------------------- kind
+
+    @property
+    def traits(self) -> KindTraits:
+        """What holds for every explanation of this `kind`."""
+        return KINDS[self.kind]
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether base value plus values of a row are the model's output for it: so for Shapley values alone."""
+        return self.traits.is_additive
+
+    @property
+    def unit(self) -> str:
+        """Unit of the importance: the metric of a permutation importance, `output_space` otherwise."""
+        return self.output_space if self.metric is None else self.metric
 
     # ----------------------------------------------------------------- global
 
@@ -164,9 +186,9 @@ class ExplanationValues:
     def additivity_error(self) -> float | None:
         """Largest gap between base value plus values and the model's output; None where outputs are not known.
 
-        None as well for the weights of local models, which are no parts of a prediction.
+        None as well where `is_additive` is False.
         """
-        if self.local_importance_values is None or self.predictions is None or self.local_fidelity is not None:
+        if self.local_importance_values is None or self.predictions is None or not self.is_additive:
             return None
         total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
         total = (total.T if self.is_classification else total[:, None]) + self.expected_values
@@ -194,14 +216,13 @@ class ExplanationValues:
             return self
         n_features, local = self.num_features, self.local_importance_values
         rest = np.setdiff1d(np.arange(n_features), columns)
-        adds_up = self.local_fidelity is None and self.importances is None
         note = f"features: {len(columns)} of {n_features}{f', {why}' if why else ''}"
-        if adds_up:
+        if self.is_additive:
             note += "; where the values of rows are kept, left_out is the sum of the others' values"
         return replace(
             self,
             local_importance_values=take(local, columns, -1),
-            left_out=sum_left_out(self.left_out, local, rest) if adds_up else None,
+            left_out=sum_left_out(self.left_out, local, rest) if self.is_additive else None,
             fold_importances=take(self.fold_importances, columns, -1),
             standard_errors=take(self.standard_errors, columns, -1),
             global_values=take(self.global_values, columns, -1),
@@ -256,7 +277,30 @@ class ExplanationValues:
     def __repr__(self) -> str:
         shape = f"{self.num_examples} rows x {self.num_features} features"
         classes = f" x {len(self.classes)} classes" if self.classes else ""
-        return f"Explanation({shape}{classes}, {self.output_space}, by {self.method})"
+        return f"Explanation({shape}{classes}, {self.unit}, by {self.method})"
+
+
+def _check_kind(values: ExplanationValues) -> None:
+    """Refuse an unknown kind, and fields that do not go with the kind.
+
+    Raises
+    ------
+    InvalidInputError
+        If the kind is unknown, a metric is missing or does not belong there, or a field belongs to another kind.
+    """
+    if values.kind not in KINDS:
+        guess = nearest(str(values.kind), list(KINDS))
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        raise InvalidInputError(f"The 'kind' parameter must be one of {list(KINDS)}. Got {values.kind!r}.{hint}")
+    if values.traits.has_metric != (values.metric is not None):
+        wanted = "name the metric" if values.traits.has_metric else "be left out"
+        raise InvalidInputError(
+            f"The 'metric' parameter must {wanted} for kind={values.kind!r}. Got {values.metric!r}."
+        )
+    for kind, traits in KINDS.items():
+        for name in traits.fields:
+            if kind != values.kind and getattr(values, name) is not None:
+                raise InvalidInputError(f"The {name!r} parameter belongs to kind={kind!r}. Got kind={values.kind!r}.")
 
 
 def local_values(values: ExplanationValues) -> Values:

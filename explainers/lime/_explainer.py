@@ -187,6 +187,7 @@ class LIMEExplainer:
             is_raw=True,
             model_kind=self.model.kind,
             notes=(_say_fidelity(fidelity),),
+            kind="local_linear",
             local_fidelity=fidelity[0] if single else fidelity,
             intercepts=intercepts[0] if single else intercepts,
         )

@@ -173,7 +173,7 @@ class PFIExplainer:
             np.array([baseline]),
             names,
             None,
-            metric.name,
+            described.output_space,
             self.method,
             f"decrease of {metric.name} when a column is shuffled, mean of {self._n_repeats} "
             f"repeat{'s' if self._n_repeats > 1 else ''}; "
@@ -182,6 +182,8 @@ class PFIExplainer:
             model_kind=described.kind,
             global_values=importances.mean(axis=1),
             importances=importances,
+            kind="permutation",
+            metric=metric.name,
             notes=notes,
         )
         return explanation.select(self._explain_subset, why="chosen by explain_subset")

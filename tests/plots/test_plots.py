@@ -153,7 +153,7 @@ class TestImportance:
         ax = drawn(plot_global_importance(cases.global_only()))
         assert lengths(ax) == [0.5, 0.1, -0.25]
         assert ax.get_xlim()[0] < -0.25
-        assert ax.get_xlabel() == "importance (response)"
+        assert ax.get_xlabel() == "decrease of r2 when shuffled"
 
     def test_stacking_needs_classes(self):
         with pytest.raises(InvalidInputError, match="importance per class"):

@@ -63,7 +63,7 @@ def test_rows_and_the_file_keep_the_sum_of_the_others(pair, tmp_path):
     part = pair[1].explain_local(X[:6])
     part.save(tmp_path / "part.explanation")
     for other in (Explanation.load(tmp_path / "part.explanation"), part[[2, 4]]):
-        if part.local_fidelity is None:
+        if part.is_additive:
             assert other.left_out.shape == other.local_importance_values.shape[:-1]
             assert other.additivity_error < 1e-9
         else:

@@ -178,7 +178,7 @@ def test_global_values_alone_have_features_but_no_rows():
 
 
 def test_weights_of_local_models_have_no_sum_to_keep():
-    whole = explained(members=False, local_fidelity=np.ones((3, 5)), intercepts=np.zeros((3, 5)))
+    whole = explained(members=False, kind="local_linear", local_fidelity=np.ones((3, 5)), intercepts=np.zeros((3, 5)))
     part = whole.select(features=["bmi"], rows=[1, 2], why="for this test")
     assert (part.left_out, part.additivity_error) == (None, None)
     assert part.notes == ("features: 1 of 4, for this test",)

@@ -224,7 +224,8 @@ def test_an_explanation_can_be_kept_and_drawn(tmp_path):
     made.save(tmp_path / "one")
     read = Explanation.load(tmp_path / "one")
     np.testing.assert_array_equal(read.importances, made.importances)
-    assert (read.method, read.output_space, read.expected_values) == ("permutation", "roc_auc", made.expected_values)
+    assert (read.kind, read.metric, read.unit) == ("permutation", "roc_auc", "roc_auc")
+    assert (read.method, read.output_space, read.expected_values) == ("permutation", "log_odds", made.expected_values)
     assert made.expected_values == [get_scorer("roc_auc")(model, X, y)]
     assert "decrease of roc_auc" in made._repr_html_()
     turned = made.get_raw_explanation(FeatureMap(tuple("FEDCBA"), np.arange(6)[::-1]))
