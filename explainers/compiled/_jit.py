@@ -10,9 +10,12 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numba
+import numba.core.caching
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
+
+caching: Any = numba.core.caching
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Work = TypeVar("_Work")
@@ -20,12 +23,30 @@ _Work = TypeVar("_Work")
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
 
+class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no types
+    """Compiled code on disk, of which whatever an older version of this library has left behind counts as absent.
+
+    The index names the types of a kernel's arguments. numba reads it before it compares dates, which fails if one of
+    these types has been renamed or moved since.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what is known for a signature, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except (AttributeError, ImportError):
+            self.flush()
+            return None
+
+
 def kernel(function: _F) -> _F:
     """Compile a function of arrays at its first call; it releases the GIL and is kept on disk for the next process.
 
     It may not create arrays: working space is passed in.
     """
-    return cast(_F, numba.njit(cache=True, **_OPTIONS)(function))
+    compiled = numba.njit(**_OPTIONS)(function)
+    compiled._cache = _KernelCache(function)
+    return cast(_F, compiled)
 
 
 def inlined(function: _F) -> _F:

@@ -1,9 +1,12 @@
 """Work spread over threads that wait for it."""
 
+import importlib.util
 import os
+import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from automl_explain.explainers.compiled._jit import run_blocks
@@ -81,3 +84,36 @@ def test_a_forked_process_has_threads_of_its_own():
         finally:
             os._exit(0 if len(who) == 2 else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+KERNEL = """
+from typing import NamedTuple
+import numpy as np
+from automl_explain.explainers.compiled._jit import kernel
+
+class {name}(NamedTuple):
+    numbers: np.ndarray
+
+@kernel
+def total(rows):
+    return rows.numbers.sum()
+"""
+
+
+def test_what_an_older_version_compiled_for_types_that_are_gone_is_compiled_again(tmp_path, monkeypatch):
+    path = tmp_path / "versioned_kernels.py"
+
+    def total_of(name):
+        path.write_text(KERNEL.format(name=name))
+        spec = importlib.util.spec_from_file_location("versioned_kernels", path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "versioned_kernels", module)
+        spec.loader.exec_module(module)
+        return module.total(getattr(module, name)(np.arange(4.0))), module.total
+
+    assert total_of("Rows")[0] == 6.0
+    assert list(tmp_path.glob("__pycache__/*.nbi"))
+    assert total_of("Renamed")[0] == 6.0
+    found, again = total_of("Renamed")
+    assert found == 6.0
+    assert sum(again.stats.cache_hits.values()) == 1
