@@ -26,7 +26,7 @@ from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._linear import LinearEngine
 from automl_explain.explainers.methods._members import share_out
 from automl_explain.explainers.methods._rules import build_engine
-from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Opaque
@@ -206,7 +206,7 @@ class TabularExplainer:
     @property
     def expected_values(self) -> np.ndarray:
         """Mean output over the background, (C,), or (1,) for a regression."""
-        return all_outputs(self._engine.base_values, self.model)
+        return expand_binary(self._engine.base_values, self.model)
 
     def explain_local(self, X: Any) -> Explanation:
         """Explain rows one by one.
@@ -232,9 +232,9 @@ class TabularExplainer:
             predictions = predict_finite(self.model, rows.data)
             attribution = self._engine.attribute(rows)
         errors = attribution.standard_errors
-        values = all_outputs(attribution.values, self.model, centred=True)
+        values = expand_binary(attribution.values, self.model, centred=True)
         if errors is not None:
-            errors = np.abs(all_outputs(errors, self.model, centred=True))
+            errors = np.abs(expand_binary(errors, self.model, centred=True))
         explanation = Explanation(
             local_importance_values=self._by_class(values),
             method=self.method,

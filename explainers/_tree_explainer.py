@@ -14,7 +14,7 @@ from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularEx
 from automl_explain.explainers.methods._base import Engine, Question
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._tree import TreeEngine
-from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
 from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.explainers.tables._weights import as_weights
@@ -122,7 +122,7 @@ class TreeExplainer(TabularExplainer):
                 f"{self.model.output_space}; leave out the 'output' parameter."
             )
         rows = self._engineer(check_same_columns(as_table(X), self._input_names, self._n_inputs, "X"))
-        values = all_outputs(self._engine.interactions(rows), self.model, centred=True)
+        values = expand_binary(self._engine.interactions(rows), self.model, centred=True)
         return values[0] if self.model.classes is None else values
 
     def _check_structure(self, model: FittedModel) -> None:

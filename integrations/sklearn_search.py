@@ -22,11 +22,10 @@ from sklearn.metrics import check_scoring
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
-from automl_explain.integrations.searches._cv_folds import stack_rows
 from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
@@ -277,7 +276,7 @@ class ExplainingScorer:
 
     def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> RunTables:
         share = max(self.options.max_rows // len(keys), 1)
-        rows = stack_rows([self._sampled(known[key][0], share) for key in keys])
+        rows = stack_rows([self._sampled(known[key][0], share) for key in keys], ignore_index=False)
         return RunTables(
             self._background or self._sampled(rows, self.options.background), rows, sum(known[key][1] for key in keys)
         )

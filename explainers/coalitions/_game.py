@@ -12,7 +12,7 @@ from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.compiled._simd import LANES
-from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._table import Table
@@ -107,7 +107,7 @@ class Game:
         for others in self._parts(matters):
             players = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, self._n_players)
             parts.append(self._part_of_values(MixedRows(rows, others, players), n_players))
-        return all_outputs(np.sum(parts, axis=0), self._model, centred=True)
+        return expand_binary(np.sum(parts, axis=0), self._model, centred=True)
 
     def _parts(self, matters: Bools) -> list[range]:
         """Cut the background so that the outputs of each part with all rows take little memory."""

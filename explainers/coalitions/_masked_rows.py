@@ -11,7 +11,7 @@ from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.compiled._arrays import Bools, Floats, Longs
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import count_bits
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class MixedRows:
     def __len__(self) -> int:
         return int(self.first[-1])
 
-    def present(self, which: Rows) -> tuple[Rows, Rows, Bools]:
+    def present(self, which: RowNumbers) -> tuple[RowNumbers, RowNumbers, Bools]:
         """Return of some mixed rows the explained row, the background row, and the players present, (len(which), P)."""
         pair = np.searchsorted(self.first, which, side="right") - 1
         row, other = np.divmod(pair, len(self.others))
@@ -67,7 +67,7 @@ class MixedRows:
         bits = coalition[:, None] >> self._place[pair]
         return row, other + self.others.start, self.players[pair] & (bits & 1 == 1)
 
-    def ends(self) -> tuple[Rows, Rows]:
+    def ends(self) -> tuple[RowNumbers, RowNumbers]:
         """Return the mixed rows of each pair's empty and grand coalition, where they are asked for."""
         if self.coalitions is None:
             return self.first[:-1], self.first[1:] - 1
@@ -81,7 +81,7 @@ class MixedRows:
         return np.asarray(np.maximum(np.cumsum(self.players, axis=1) - 1, 0))
 
 
-def players_that_differ(different: Bools, players: Rows, n_players: int) -> Bools:
+def players_that_differ(different: Bools, players: RowNumbers, n_players: int) -> Bools:
     """Return which players own a column that differs, (..., P), from which columns do, (..., f), and their players."""
     found = np.zeros((*different.shape[:-1], n_players), np.bool_)
     if np.array_equal(players, np.arange(len(players))):
@@ -93,7 +93,7 @@ def players_that_differ(different: Bools, players: Rows, n_players: int) -> Bool
     return found
 
 
-def tables_differ(rows: Table, background: Table, players: Rows, n_players: int) -> Bools:
+def tables_differ(rows: Table, background: Table, players: RowNumbers, n_players: int) -> Bools:
     """Return for which players the cells of rows and background rows differ, (n, B, P)."""
     return players_that_differ(Masker(rows, background).differences(), players, n_players)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers.compiled._arrays import Bools, Floats
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
 
 
 class Masker:
@@ -27,7 +27,7 @@ class Masker:
     def __init__(self, rows: Table, background: Table) -> None:
         self._n_rows = len(rows)
         self._sparse = rows.is_sparse
-        stacked = rows.stack(background)
+        stacked = stack_rows([rows, background])
         self._stacked = Table(stacked.codes()) if stacked.is_sparse else stacked
         if rows.is_frame:
             self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
@@ -37,7 +37,7 @@ class Masker:
         codes = self._stacked.codes()
         return differences(codes[: self._n_rows], codes[self._n_rows :])
 
-    def mix(self, row: Rows, background: Rows, present: Bools) -> Any:
+    def mix(self, row: RowNumbers, background: RowNumbers, present: Bools) -> Any:
         """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
 
         Parameters

@@ -23,12 +23,12 @@ from automl_explain.explainers.compiled._arrays import (
     Words,
 )
 from automl_explain.explainers.compiled._jit import kernel, run_blocks
-from automl_explain.explainers.model._class_outputs import all_outputs, every_output
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._links import Link, LinkFunction, find_link
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._quickscorer import (
     WORD,
@@ -146,11 +146,11 @@ class FinalTrees:
         if len(which):
             sums[which] = self._settled(which, read[:, which], doubts[:, which], asked)
         one_by_one = LinkFunction(self._link).elementwise
-        return self._link(sums if one_by_one else every_output(sums, self._final.model)).T
+        return self._link(sums if one_by_one else expand_binary(sums, self._final.model, axis=-1)).T
 
     def _member_output(self, part: Floats, member: int, output: int) -> Floats:
         """Return one output of a member, counted from its last; of two classes it may have given the second alone."""
-        known = part if -output <= len(part) else all_outputs(part, self._members[member])
+        known = part if -output <= len(part) else expand_binary(part, self._members[member])
         return np.asarray(known[output])
 
     def _sums(self, read: Floats, asked: MixedRows) -> tuple[Floats, Bools]:
@@ -186,12 +186,12 @@ class FinalTrees:
         """Return what the splits on columns passed through leave of each row, (n, P, W)."""
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
-    def _mixed(self, which: Rows, asked: MixedRows) -> Any:
+    def _mixed(self, which: RowNumbers, asked: MixedRows) -> Any:
         """Return some mixed rows in the stack's engineered format."""
         row, other, present = asked.present(which)
         return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
 
-    def _settled(self, which: Rows, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
+    def _settled(self, which: RowNumbers, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
         """Return the sums (len(which), K) for some mixed rows, with what is in doubt as the members' libraries say it."""
         read, mixed = read.copy(), Table(self._mixed(which, asked))
         for number, member in enumerate(self._members):
@@ -204,7 +204,7 @@ class FinalTrees:
         inputs = self._final.inputs(read.T, mixed.data)
         return predict_trees(self._trees, self._final.model.encode(inputs), n_jobs=self._n_jobs)
 
-    def _nearness(self, which: Rows, read: Floats, asked: MixedRows) -> Floats:
+    def _nearness(self, which: RowNumbers, read: Floats, asked: MixedRows) -> Floats:
         """Return how near to a threshold each output that is read is doubtful, (c,).
 
         That is by much more than the outputs were found to differ from those of the members' own libraries.
@@ -215,13 +215,15 @@ class FinalTrees:
         gap = np.abs(read[:, which] - library).max(axis=1)
         return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=1)))
 
-    def _compared(self, which: Rows, sums: Floats, read: Floats, asked: MixedRows) -> Link | None:
+    def _compared(self, which: RowNumbers, sums: Floats, read: Floats, asked: MixedRows) -> Link | None:
         """Return the link that makes the library's outputs of some mixed rows of these sums."""
         if not len(which):
             return None
         final = self._final
         library = final.predict(read[:, which].T, self._mixed(which, asked))
-        return find_link(final.model.output_space, final.space, every_output(sums[which], final.model), library)
+        return find_link(
+            final.model.output_space, final.space, expand_binary(sums[which], final.model, axis=-1), library
+        )
 
 
 def _sources(final: FinalModel, members: Sequence[FittedModel]) -> list[tuple[int, int]]:

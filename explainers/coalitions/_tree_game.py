@@ -23,7 +23,7 @@ from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths, tree_of
-from automl_explain.explainers.trees._routing import Rows, as_matrix, read_rows
+from automl_explain.explainers.trees._routing import BlockedRows, as_matrix, read_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 CUBES = 1 << 16
@@ -120,7 +120,9 @@ class CoalitionGame:
         padded[:n, : known.shape[1]] = known
         return np.ascontiguousarray(np.packbits(padded, axis=1, bitorder="little").view(np.uint64).T)
 
-    def _cubes(self, mine: Rows, others: range, row_block: int, block: int) -> Iterator[tuple[int, int, Cubes, int]]:
+    def _cubes(
+        self, mine: BlockedRows, others: range, row_block: int, block: int
+    ) -> Iterator[tuple[int, int, Cubes, int]]:
         """Yield (row, first background row, cubes, number of background rows) of a block of each, some at a time."""
         row_masks, masks = np.empty((2, len(self._trees.left)), np.uint64)
         split_masks(self._paths, mine, row_block, row_masks)

@@ -21,7 +21,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, add_where_equal, count_bits, first_bit
 from automl_explain.explainers.trees._paths import Paths
-from automl_explain.explainers.trees._routing import Rows, rows_left
+from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 
 LATTICE_TESTS = 16
 """Coalitions of a pair that cost as much as a test of one coalition on all its cubes."""
@@ -64,7 +64,7 @@ class Leaves(NamedTuple):
 
 
 @kernel
-def split_masks(paths: Paths, rows: Rows, block: int, masks: Words) -> None:
+def split_masks(paths: Paths, rows: BlockedRows, block: int, masks: Words) -> None:
     """Write the mask of the rows of a block that each split sends left, (M,)."""
     for node in range(len(masks)):
         if paths.router.left[node] >= 0:

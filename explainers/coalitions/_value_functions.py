@@ -26,7 +26,7 @@ from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._feature_map import pool_players
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
@@ -42,7 +42,7 @@ from automl_explain.explainers.model._fitted_model import (
 )
 from automl_explain.explainers.model._links import LinkFunction
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs = npt.NDArray[np.float64]
@@ -99,7 +99,7 @@ class Evaluator:
 
     def every_output(self, outputs: Outputs) -> Outputs:
         """Return outputs, first axis S, with one for each output of the model."""
-        return all_outputs(outputs, self._model)
+        return expand_binary(outputs, self._model)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
@@ -159,7 +159,7 @@ class _Predicted(Evaluator):
                 self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
                 out[:, places] = known
 
-    def _distinct(self, mixer: Masker, asked: MixedRows, coalitions: Coalitions) -> tuple[Rows, Rows]:
+    def _distinct(self, mixer: Masker, asked: MixedRows, coalitions: Coalitions) -> tuple[RowNumbers, RowNumbers]:
         """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
         columns = coalitions[:, self._players]
         different = mixer.differences().reshape(len(asked.players), -1)
@@ -370,7 +370,7 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
 """Structure -> how its outputs for mixed rows are computed."""
 
 
-def _distinct_rows(masks: Coalitions) -> tuple[Rows, Rows]:
+def _distinct_rows(masks: Coalitions) -> tuple[RowNumbers, RowNumbers]:
     """Return the first of equal lines, and which of those each line is equal to."""
     packed = np.packbits(masks, axis=1)
     width = packed.shape[1]

@@ -11,7 +11,7 @@ import numpy as np
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.tables._table import Rows, Table, draw_rows
+from automl_explain.explainers.tables._table import RowNumbers, Table, draw_rows
 
 BATCH_ROWS = 4096
 """Rows explained at a time where only global values are kept."""
@@ -66,7 +66,7 @@ class SamplingPolicy:
             return table, None
         return table.take(rows), f"rows: {len(rows)} of {len(table)}, drawn with seed {self.random_state}"
 
-    def choose_rows(self, total: int) -> Rows:
+    def choose_rows(self, total: int) -> RowNumbers:
         """Return the positions of the rows that are explained, of so many, in their order."""
         return draw_rows(total, int(self.max_rows), self.random_state)
 

@@ -28,6 +28,7 @@ from automl_explain.explainers.tables._table import (
     as_table,
     check_same_columns,
     conform,
+    stack_rows,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -237,13 +238,7 @@ class LIMEExplainer:
     def _predict_around(self, drawn: Drawn, seen: Floats) -> list[Floats]:
         """Return the outputs of the samples around each row, predicted together."""
         tables = [drawn.table_around(row) for row in seen]
-        if tables[0].is_frame:
-            import pandas as pd
-
-            together = Table(pd.concat([table.data for table in tables], ignore_index=True), tables[0].names)
-        else:
-            together = Table(np.concatenate([table.data for table in tables]))
-        return np.split(self._predict(together), len(tables))
+        return np.split(self._predict(stack_rows(tables)), len(tables))
 
 
 class Fit(NamedTuple):

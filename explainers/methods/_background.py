@@ -15,7 +15,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._formats import row_weights
-from automl_explain.explainers.tables._table import Rows, Table, as_table
+from automl_explain.explainers.tables._table import RowNumbers, Table, as_table
 from automl_explain.explainers.tables._weights import as_weights
 
 Share = npt.NDArray[np.float64]
@@ -143,7 +143,7 @@ def _coordinates(codes: Share, numeric: bool) -> Share:
     return np.asarray((codes[:, None] == frequent) / np.sqrt(2.0))
 
 
-def _cell(codes: Share, rows: Rows, weights: Share, numeric: bool) -> int:
+def _cell(codes: Share, rows: RowNumbers, weights: Share, numeric: bool) -> int:
     """Return the row of a column whose cell stands for those of the given rows."""
     own, share, missing = codes[rows], weights[rows], np.isnan(codes[rows])
     if share[missing].sum() >= share.sum() / 2 and missing.any():
@@ -155,7 +155,7 @@ def _cell(codes: Share, rows: Rows, weights: Share, numeric: bool) -> int:
     return int(rows[own == label][0])
 
 
-def _gather(table: Table, source: Rows) -> Table:
+def _gather(table: Table, source: RowNumbers) -> Table:
     """Return the table whose cells come from the given rows of the same column, in the same format."""
     if not table.is_frame:
         return Table(table.data[source, np.arange(table.n_columns)], table.names)

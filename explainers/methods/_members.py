@@ -31,7 +31,7 @@ from automl_explain.explainers.model._fitted_model import (
     Prepared,
     RadialBasis,
 )
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Values = npt.NDArray[np.float64]
@@ -244,7 +244,7 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
     """
     assert question.background is not None
     owners = np.repeat(np.arange(len(ensemble.members)), [member.n_outputs for member, _ in ensemble.members])
-    n_columns, stacked = len(owners), rows.stack(question.background)
+    n_columns, stacked = len(owners), stack_rows([rows, question.background])
     mine, theirs = (ensemble.member_outputs(table.data) for table in (rows, question.background))
     if ensemble.passthrough:
         owners, names = np.append(owners, len(ensemble.members)), (*names, PASSTHROUGH)
@@ -252,7 +252,7 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
         mine, theirs = np.hstack([mine, numbers[: len(rows)]]), np.hstack([theirs, numbers[len(rows) :]])
 
     def combine(columns: Matrix, _: Any) -> Matrix:
-        passed: Rows = np.rint(columns[:, n_columns:]).astype(np.intp).ravel()
+        passed: RowNumbers = np.rint(columns[:, n_columns:]).astype(np.intp).ravel()
         read = stacked.take(passed).data if ensemble.passthrough else None
         return ensemble.combine(columns[:, :n_columns], read)
 

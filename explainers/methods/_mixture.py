@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
-from automl_explain.explainers.model._class_outputs import all_outputs
+from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Mixture
 from automl_explain.explainers.tables._table import Table
 
@@ -30,7 +30,7 @@ class MixtureEngine:
         settings = replace(question.settings, time_budget=share)
         self._engines = [build(replace(question, model=member, settings=settings)) for member in structure.members]
         self.base_parts = [
-            weigh(all_outputs(engine.base_values, member), weights)
+            weigh(expand_binary(engine.base_values, member), weights)
             for engine, member, weights in zip(self._engines, structure.members, structure.weights, strict=True)
         ]
         self.base_values = np.asarray(structure.constant + np.sum(self.base_parts, axis=0))
@@ -68,8 +68,8 @@ class MixtureEngine:
     def _part(self, own: Attribution, member: FittedModel, weights: Values) -> Attribution:
         errors = own.standard_errors
         if errors is not None:
-            errors = np.sqrt(weigh(all_outputs(errors, member, centred=True) ** 2, weights**2))
-        values = weigh(all_outputs(own.values, member, centred=True), weights)
+            errors = np.sqrt(weigh(expand_binary(errors, member, centred=True) ** 2, weights**2))
+        values = weigh(expand_binary(own.values, member, centred=True), weights)
         return Attribution(values, errors, tuple(f"{member.name}: {note}" for note in own.notes))
 
 

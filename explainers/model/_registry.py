@@ -88,7 +88,7 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     )
 
 
-def class_names(thing: Any) -> Iterator[str]:
+def type_names(thing: Any) -> Iterator[str]:
     """Yield the names under which a table may list an object's class, then its base classes, nearest first."""
     for cls in type(thing).__mro__:
         yield from _names_of(cls)

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 
 STACKED_ROWS = 16_384
 """Rows up to which copies are made at once: beyond them a prediction's fixed cost hardly counts."""
@@ -28,7 +28,7 @@ class Copy:
     repeat: int
 
 
-def draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> Rows:
+def draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> RowNumbers:
     """Return the row that each cell comes from, (n_repeats, n_rows), by the random stream of scikit-learn.
 
     `sklearn.inspection.permutation_importance` draws one seed, begins with it anew for every column, and permutes the
@@ -74,7 +74,7 @@ class Copies(Protocol):
         ...
 
 
-def permuted_copies(table: Table, orders: Rows, n_copies: int | None = None) -> tuple[Copies, int]:
+def permuted_copies(table: Table, orders: RowNumbers, n_copies: int | None = None) -> tuple[Copies, int]:
     """Return the copies of a table, and how many of them may be made at once.
 
     Parameters
@@ -87,7 +87,7 @@ def permuted_copies(table: Table, orders: Rows, n_copies: int | None = None) -> 
     n = len(table)
     row_bytes = 8 * table.n_columns if not table.is_sparse else 12 * (table.data.nnz // n + 1)
     most = n_copies or max(1, min(STACKED_ROWS // n, STACKED_BYTES // (row_bytes * n)))
-    kind: Callable[[Table, Rows, int], Copies] = (
+    kind: Callable[[Table, RowNumbers, int], Copies] = (
         _FrameCopies if table.is_frame else _SparseCopies if table.is_sparse else _ArrayCopies
     )
     return kind(table, orders, most), most
@@ -96,7 +96,7 @@ def permuted_copies(table: Table, orders: Rows, n_copies: int | None = None) -> 
 class _ArrayCopies:
     """Stacked once; a batch changes its columns, and the next one puts them back."""
 
-    def __init__(self, table: Table, orders: Rows, most: int) -> None:
+    def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._data, self._orders, self._n = table.data, orders, len(table)
         self._stack = np.tile(table.data, (most, 1))
         self._batch: Sequence[Copy] = ()
@@ -116,7 +116,7 @@ class _ArrayCopies:
 class _FrameCopies:
     """Stacked once; a batch replaces whole columns, taken by row number so that every type stays what it is."""
 
-    def __init__(self, table: Table, orders: Rows, most: int) -> None:
+    def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._frame, self._orders, self._n = table.data, orders, len(table)
         self._unmoved = np.tile(np.arange(self._n), most)
         self._stack = table.data.iloc[self._unmoved].reset_index(drop=True)
@@ -143,7 +143,7 @@ class _FrameCopies:
 class _SparseCopies:
     """Made one by one from the columns: a permuted column keeps its number of cells."""
 
-    def __init__(self, table: Table, orders: Rows, most: int) -> None:
+    def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._orders = orders
         self._matrix = table.data.tocsc()
         self._matrix.sort_indices()

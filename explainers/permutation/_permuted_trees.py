@@ -30,7 +30,7 @@ from automl_explain.explainers.permutation._kernels import (
     write_softmax_single,
 )
 from automl_explain.explainers.permutation._permuted_copies import Copy
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._predict import predict_leaves
 from automl_explain.explainers.trees._routing import as_matrix, read_router
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -75,7 +75,7 @@ class PermutedTrees:
         Threads.
     """
 
-    def __init__(self, model: FittedModel, table: Table, orders: Rows, n_jobs: int | None) -> None:
+    def __init__(self, model: FittedModel, table: Table, orders: RowNumbers, n_jobs: int | None) -> None:
         assert isinstance(model.structure, Trees)
         self._model, self._orders, self._n_jobs = model, np.ascontiguousarray(orders, np.int64), n_jobs
         self._trees = model.structure.for_kernels()

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from automl_explain.explainers.surrogate._encoding import Encoding, Standardized
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 
 NEIGHBOURS = 5
 """Nearest rows among which a draw chooses."""
@@ -51,7 +51,7 @@ def draw_between_neighbours(table: Table, n_rows: int, random_state: int) -> Tab
     return _between(table, first, second, rng.random(n_rows))
 
 
-def _between(table: Table, first: Rows, second: Rows, share: np.ndarray) -> Table:
+def _between(table: Table, first: RowNumbers, second: RowNumbers, share: np.ndarray) -> Table:
     """Rows that are a share of the way from the first to the second."""
     nearest = np.where(share < 0.5, first, second)
     if table.is_sparse:

@@ -15,7 +15,8 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.tables._table import Table, column_codes
+from automl_explain.explainers.tables._column_codes import category_codes, column_codes
+from automl_explain.explainers.tables._table import Table
 
 Matrix: TypeAlias = Any
 """(n, f) float64: an ndarray in which NaN is a missing cell, or a csr matrix."""
@@ -63,16 +64,8 @@ class Encoding:
             return np.asarray(table.data, dtype=np.float64)
         matrix = np.empty((len(table), table.n_columns))
         for j, series in _columns(table):
-            matrix[:, j] = self._codes(j, series) if j in self._known else self._numbers(j, series)
+            matrix[:, j] = category_codes(series, self._known[j]) if j in self._known else self._numbers(j, series)
         return matrix
-
-    def _codes(self, j: int, series: pd.Series) -> npt.NDArray[np.float64]:
-        if isinstance(series.dtype, pd.CategoricalDtype):
-            # A missing value has the code -1, which finds the -1 at the end.
-            codes = np.append(self._known[j].get_indexer(series.cat.categories), -1)[series.cat.codes]
-        else:
-            codes = self._known[j].get_indexer(pd.Index(series))
-        return np.where(codes < 0, np.nan, codes)
 
     def _numbers(self, j: int, series: pd.Series) -> npt.NDArray[np.float64]:
         if _is_number(series):

@@ -21,7 +21,7 @@ from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
 from automl_explain.explainers.surrogate._encoding import Encoding
 from automl_explain.explainers.surrogate._models import ExplainableModel
-from automl_explain.explainers.tables._table import Rows, Table
+from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs = npt.NDArray[np.float64]
@@ -257,7 +257,7 @@ def _prepare(question: Question, draws_per_row: int) -> _Lesson:
     n_drawn = min(draws_per_row * len(rows), missing) if len(rows) > 1 else 0
     if n_drawn > 0:
         drawn = draw_between_neighbours(rows, n_drawn, seed)
-        rows, taught = rows.stack(drawn), np.vstack([taught, predict_finite(teacher, drawn.data)])
+        rows, taught = stack_rows([rows, drawn]), np.vstack([taught, predict_finite(teacher, drawn.data)])
         summary += f" and {n_drawn} drawn between neighbouring ones"
     mirrored = _is_mirrored(answers, teacher)
     return _Lesson(
@@ -271,7 +271,7 @@ def _prepare(question: Question, draws_per_row: int) -> _Lesson:
     )
 
 
-def _divide(n_rows: int, random_state: int) -> tuple[Rows, Rows]:
+def _divide(n_rows: int, random_state: int) -> tuple[RowNumbers, RowNumbers]:
     """Return rows to learn from and rows to be asked about; all of them twice where there are too few to divide."""
     if n_rows < FEWEST_ROWS:
         return np.arange(n_rows), np.arange(n_rows)

@@ -18,9 +18,10 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import nearest
+from automl_explain.explainers.tables._column_codes import column_codes
 from automl_explain.explainers.tables._formats import read_table
 
-Rows = npt.NDArray[np.intp]
+RowNumbers = npt.NDArray[np.intp]
 """Row numbers."""
 
 
@@ -57,12 +58,12 @@ class Table:
         """Whether the data is a sparse matrix."""
         return bool(sparse.issparse(self.data))
 
-    def take(self, rows: Rows) -> Table:
+    def take(self, rows: RowNumbers) -> Table:
         """Return the given rows, in that order."""
         data = self.data.iloc[rows] if self.is_frame else self.data[rows]
         return Table(data, self.names)
 
-    def keep(self, columns: Rows) -> Table:
+    def keep(self, columns: RowNumbers) -> Table:
         """Return the given columns, in that order."""
         data = self.data.iloc[:, columns] if self.is_frame else self.data[:, columns]
         return Table(data, None if self.names is None else tuple(self.names[j] for j in columns.tolist()))
@@ -72,14 +73,6 @@ class Table:
         if len(self) <= n_rows:
             return self
         return self.take(draw_rows(len(self), n_rows, random_state))
-
-    def stack(self, below: Table) -> Table:
-        """Return these rows and those of a table of the same format and columns."""
-        if self.is_frame:
-            return Table(pd.concat(_one_vocabulary(self.data, below.data), ignore_index=True), self.names)
-        if self.is_sparse:
-            return Table(sparse.vstack([self.data, below.data], format="csr"))
-        return Table(np.vstack([self.data, below.data]), self.names)
 
     def column(self, position: int) -> npt.NDArray[Any]:
         """Return one column as an array; categories as their values."""
@@ -103,7 +96,7 @@ class Table:
         return np.column_stack([column_codes(self.data.iloc[:, j]) for j in range(self.n_columns)])
 
 
-def draw_rows(total: int, n_rows: int, random_state: int) -> Rows:
+def draw_rows(total: int, n_rows: int, random_state: int) -> RowNumbers:
     """Return at most `n_rows` row numbers below `total`, drawn without replacement, in their order."""
     if total <= n_rows:
         return np.arange(total)
@@ -131,26 +124,6 @@ def as_table(data: Any, what: str = "X") -> Table:
     if not table.n_columns or not len(table):
         raise InvalidInputError(f"{what} must have rows and columns. Got shape {tuple(table.data.shape)}.")
     return table
-
-
-def column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
-    """Return one column as float64: numbers stay, dates are nanoseconds, the rest is coded; missing cells are NaN."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = series.cat.codes.to_numpy().astype(np.float64)
-    elif pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.is_timedelta64_dtype(series.dtype):
-        return np.where(series.isna().to_numpy(), np.nan, _nanoseconds(series))
-    elif pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_complex_dtype(series.dtype):
-        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    else:
-        codes = pd.factorize(series, sort=False)[0].astype(np.float64)
-    codes[codes < 0] = np.nan
-    return np.asarray(codes)
-
-
-def _nanoseconds(series: pd.Series) -> npt.NDArray[np.float64]:
-    zoned = isinstance(series.dtype, pd.DatetimeTZDtype)
-    times = (series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series).to_numpy()
-    return np.asarray(times.astype(f"{times.dtype.kind}8[ns]").astype(np.int64), dtype=np.float64)
 
 
 def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int | None, what: str) -> Table:
@@ -195,6 +168,29 @@ def arrange(table: Table, names: Sequence[str] | None) -> Table:
     return check_same_columns(table, wanted, None, "X") if same else table
 
 
+def stack_rows(tables: Sequence[Table], *, ignore_index: bool = True) -> Table:
+    """Return the rows of tables of the same format and columns, in order.
+
+    Category columns keep one dtype: the categories of the last table, followed by values that only the others have.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        At least one.
+    ignore_index : bool, default True
+        Number the rows of a frame anew; if False, keep the index of each frame.
+    """
+    first = tables[0]
+    parts = [table.data for table in tables]
+    if len(parts) == 1:
+        return first
+    if first.is_frame:
+        return Table(pd.concat(_with_common_categories(parts), ignore_index=ignore_index), first.names)
+    if first.is_sparse:
+        return Table(sparse.vstack(parts, format="csr"), first.names)
+    return Table(np.vstack(parts), first.names)
+
+
 def conform(table: Table, like: Table) -> Table:
     """Return the table in the format of another with the same columns: frame or array, sparse or not, categories.
 
@@ -219,6 +215,17 @@ def conform(table: Table, like: Table) -> Table:
     return Table(table.data.astype(changed), table.names) if changed else table
 
 
+def _with_common_categories(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Give each category column one dtype in all frames, so that stacking keeps it."""
+    changed = {}
+    for name, dtype in frames[-1].dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype) and any(frame[name].dtype != dtype for frame in frames):
+            for frame in frames:
+                dtype = _with_new_values(dtype, frame[name])
+            changed[name] = dtype
+    return [frame.astype(changed) for frame in frames] if changed else frames
+
+
 def _with_new_values(dtype: pd.CategoricalDtype, series: pd.Series) -> pd.CategoricalDtype:
     new = pd.Index(series.dropna().unique()).difference(dtype.categories, sort=False)
     return pd.CategoricalDtype(dtype.categories.append(new) if len(new) else dtype.categories, ordered=dtype.ordered)
@@ -237,12 +244,3 @@ def _missing_columns(what: str, missing: list[str], names: Sequence[str], presen
         culprit = next(name for name in unknown if nearest(name, missing) == guess)
         return f"{message} Column {culprit!r} is not in the training data. Did you mean {guess!r}?"
     return f"{message} It has {len(present)}: {list(present[:8])}. Pass the same columns as in training."
-
-
-def _one_vocabulary(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the category columns of two frames one dtype, the second's as far as it goes, so that stacking keeps them."""
-    changed = {}
-    for name, dtype in second.dtypes.items():
-        if isinstance(dtype, pd.CategoricalDtype) and first[name].dtype != dtype:
-            changed[name] = _with_new_values(dtype, first[name])
-    return (first.astype(changed), second.astype(changed)) if changed else (first, second)

@@ -16,7 +16,12 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.compiled._arrays import Floats, Ints, Longs, Words
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import ALL_ROWS
-from automl_explain.explainers.trees._routing import Router, Rows, read_router, rows_left
+from automl_explain.explainers.trees._routing import (
+    BlockedRows,
+    Router,
+    read_router,
+    rows_left,
+)
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 NO_COVER = 1e-12
@@ -98,7 +103,7 @@ def _link(paths: Paths, of_column: Ints, cover: Floats) -> None:
 
 
 @inlined
-def pass_masks(paths: Paths, rows: Rows, tree: int, block: int, masks: Words) -> None:
+def pass_masks(paths: Paths, rows: BlockedRows, tree: int, block: int, masks: Words) -> None:
     """Write a tree's masks for a block of rows.
 
     ``masks[2 e]`` are the rows that pass the player of edge e so far, ``masks[2 s + 1]`` those that split s sends left;

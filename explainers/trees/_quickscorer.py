@@ -23,8 +23,8 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, first_bit
 from automl_explain.explainers.trees._routing import (
+    BlockedRows,
     Router,
-    Rows,
     read_router,
     rows_left,
 )
@@ -106,7 +106,7 @@ def read_leaf_sets(trees: Trees) -> LeafSets:
     return LeafSets(router, word, tree, before, behind, values)
 
 
-def sets_of_rows(leaves: LeafSets, rows: Rows, player: Ints, n_players: int) -> Words:
+def sets_of_rows(leaves: LeafSets, rows: BlockedRows, player: Ints, n_players: int) -> Words:
     """Return what the splits of each player leave of each row, (n, P, W); `player` is that of each node, or -1."""
     sets = _whole_sets(rows.n_rows, n_players, leaves.word[-1])
     _take_from_rows(leaves, rows, player, n_players, sets.reshape(-1))
@@ -151,7 +151,7 @@ def _take(leaves: LeafSets, node: int, sets: Words, at: int) -> None:
 
 
 @kernel
-def _take_from_rows(leaves: LeafSets, rows: Rows, player: Ints, n_players: int, sets: Words) -> None:
+def _take_from_rows(leaves: LeafSets, rows: BlockedRows, player: Ints, n_players: int, sets: Words) -> None:
     """Take from flat (n, P, W) what the splits of each player take from each row."""
     router, n_words = leaves.router, leaves.word[-1]
     for node in range(len(player)):

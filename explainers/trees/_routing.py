@@ -45,7 +45,7 @@ class Router(NamedTuple):
     categories: npt.NDArray[np.uint32]
 
 
-class Rows(NamedTuple):
+class BlockedRows(NamedTuple):
     """Rows in blocks of LANES, as kernels take them.
 
     Parameters
@@ -80,7 +80,7 @@ def read_router(trees: Trees) -> Router:
     )  # fmt: skip
 
 
-def read_rows(router: Router, matrix: Floats) -> Rows:
+def read_rows(router: Router, matrix: Floats) -> BlockedRows:
     """Return the rows of a matrix from `as_matrix` in blocks."""
     n, n_columns = matrix.shape
     n_blocks = -(-n // LANES)
@@ -91,7 +91,7 @@ def read_rows(router: Router, matrix: Floats) -> Rows:
     masks = np.zeros(len(general) * n_blocks, np.uint64)
     if len(masks):
         _find_general(router, general, x, n_blocks, n_columns, masks)
-    return Rows(x, masks, n, n_blocks, n_columns)
+    return BlockedRows(x, masks, n, n_blocks, n_columns)
 
 
 @inlined
@@ -125,7 +125,7 @@ def _find_general(router: Router, nodes: Longs, x: Floats, n_blocks: int, n_colu
 
 
 @inlined
-def rows_left(router: Router, rows: Rows, node: int, block: int) -> Any:
+def rows_left(router: Router, rows: BlockedRows, node: int, block: int) -> Any:
     """Return the mask of a block's rows that a split sends left."""
     kind = router.kind[node]
     if kind == GENERAL:
@@ -148,7 +148,14 @@ def find_leaves(router: Router, x: Floats, leaves: Ints) -> None:
 
 @kernel
 def add_outputs(
-    router: Router, rows: Rows, values: Floats, output: Ints, n_outputs: int, reached: Words, behind: Ints, out: Floats
+    router: Router,
+    rows: BlockedRows,
+    values: Floats,
+    output: Ints,
+    n_outputs: int,
+    reached: Words,
+    behind: Ints,
+    out: Floats,
 ) -> None:
     """Add the leaves that rows reach to `out`, flat (n_blocks, K, LANES), tree by tree.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
-from automl_explain.explainers.model._registry import class_names, load
+from automl_explain.explainers.model._registry import load, type_names
 from automl_explain.integrations.history._run import Run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def find_run(source: Any, history: RunHistory | None = None) -> Run:
         from automl_explain.integrations.history._run_history import RunHistory
 
         return (history or RunHistory()).run(source)
-    for name in class_names(source):
+    for name in type_names(source):
         if name in FINDERS:
             found = load(FINDERS[name])(source, history)
             assert isinstance(found, Run)

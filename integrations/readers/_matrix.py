@@ -11,6 +11,7 @@ import scipy.sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.tables._column_codes import category_codes, column_codes
 
 Categories = Mapping[int, Sequence[Any] | None]
 """For column numbers the categories in the order of their codes; None: the codes of the table itself."""
@@ -93,16 +94,11 @@ def _from_frame(table: pd.DataFrame, categories: Categories) -> Matrix:
 
 def _codes(column: pd.Series, known: Sequence[Any] | None) -> Matrix:
     """Return the position of each value among the known categories; NaN for a missing or unknown one."""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
-        if known is None:
-            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-        codes = pd.Index(known).get_indexer(pd.Index(column))
-    else:
-        codes = column.cat.codes.to_numpy()
-        if known is not None:
-            # A missing value has the code -1, which finds the -1 at the end.
-            codes = np.append(pd.Index(known).get_indexer(column.cat.categories), -1)[codes]
-    return np.where(codes < 0, np.nan, codes)
+    if known is not None:
+        return category_codes(column, known)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column_codes(column)
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _from_sparse(table: Any, absent: float) -> Matrix:

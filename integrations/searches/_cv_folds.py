@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.tables._table import Table
 
 
 def mean_over_folds(parts: Sequence[Explanation]) -> Explanation:
@@ -57,18 +54,6 @@ def mean_over_folds(parts: Sequence[Explanation]) -> Explanation:
         fold_importances=np.array([part.global_importance_values for part in parts]),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-
-def stack_rows(tables: Sequence[Table]) -> Table:
-    """Return the rows of several tables of one format, one below the other."""
-    first = tables[0]
-    if len(tables) == 1:
-        return first
-    if first.is_frame:
-        return Table(pd.concat([table.data for table in tables]), first.names)
-    if first.is_sparse:
-        return Table(sparse.vstack([table.data for table in tables], format="csr"), first.names)
-    return Table(np.vstack([table.data for table in tables]), first.names)
 
 
 def _raw(parts: list[Explanation]) -> list[Explanation]:

@@ -9,9 +9,8 @@ from typing import Any
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, last_step, learner_name
-from automl_explain.integrations.searches._cv_folds import stack_rows
 from automl_explain.integrations.searches._memory import model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 
@@ -144,7 +143,7 @@ class TrialCapture:
             return run
         options, models, kind = self._context.options, self.models, self.kind
         share = max(options.max_rows // len(self._rows), 1)
-        rows = stack_rows([self._sampled(table, share) for table in self._rows])
+        rows = stack_rows([self._sampled(table, share) for table in self._rows], ignore_index=False)
         background = stack_rows(self._background or [self._context.background])
         tables = RunTables(self._sampled(background, options.background), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables, kind), "", self.nbytes, tables

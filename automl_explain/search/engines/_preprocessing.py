@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.tables._table import as_table, check_same_columns, column_codes
+from automl_explain.explainers.tables._column_codes import column_codes
+from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.search._dataset import Features
 
 MOST_CATEGORIES = 50

@@ -23,7 +23,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, first_bit, gather_patterns
 from automl_explain.explainers.trees._paths import Paths, pass_masks
-from automl_explain.explainers.trees._routing import Rows
+from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._kernels import Companions
 from automl_explain.explainers.trees.interventional._pattern_tables import node_masks, pattern_batches
@@ -59,7 +59,7 @@ class PairSums(NamedTuple):
 
 
 def build_pair_sums(
-    model: Trees, paths: Paths, leaves: Subtrees, background: Rows, weights: Floats
+    model: Trees, paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats
 ) -> Iterator[PairSums]:
     """Yield the pattern sums of narrow leaves, in portions of bounded memory."""
     for chosen, (first, second, third) in pattern_batches(paths, leaves, background, weights, order=2):
@@ -74,7 +74,7 @@ def build_pair_sums(
         )  # fmt: skip
 
 
-def add_pair_sums(paths: Paths, part: PairSums, rows: Rows, phi: Floats) -> None:
+def add_pair_sums(paths: Paths, part: PairSums, rows: BlockedRows, phi: Floats) -> None:
     """Add the interactions of players i < j to `phi` (n, K * P * P), at place i P + j of an output."""
     patterns, work = np.empty(LANES, np.uint32), np.empty(64)
     _add_pair_sums(paths, part, rows, phi.shape[1], phi.reshape(-1), node_masks(paths), patterns, work)
@@ -82,7 +82,14 @@ def add_pair_sums(paths: Paths, part: PairSums, rows: Rows, phi: Floats) -> None
 
 @kernel
 def _add_pair_sums(
-    paths: Paths, part: PairSums, rows: Rows, n_places: int, phi: Floats, masks: Words, patterns: Patterns, work: Floats
+    paths: Paths,
+    part: PairSums,
+    rows: BlockedRows,
+    n_places: int,
+    phi: Floats,
+    masks: Words,
+    patterns: Patterns,
+    work: Floats,
 ) -> None:
     n_players, d = paths.n_players, len(part.players) // len(part.plane)
     full = (1 << d) - 1
@@ -105,7 +112,7 @@ def _add_pair_sums(
                                 phi[place + column * n_players * n_players] += value * part.values[leaf, column]
 
 
-def add_companion_pairs(paths: Paths, part: Companions, rows: Rows, phi: Floats) -> None:
+def add_companion_pairs(paths: Paths, part: Companions, rows: BlockedRows, phi: Floats) -> None:
     """Add the interactions of wide leaves to `phi` (n, K * P * P), at place i P + j of an output for players i < j."""
     most, together = len(part.gain), np.empty(int(paths.depth.max()) + 1, np.uint64)
     _add_companion_pairs(
@@ -127,7 +134,7 @@ def _mixed_weights(most: int) -> Floats:
 
 @kernel
 def _add_companion_pairs(
-    paths: Paths, part: Companions, rows: Rows, n_places: int, phi: Floats, mixed: Floats, masks: Words,
+    paths: Paths, part: Companions, rows: BlockedRows, n_places: int, phi: Floats, mixed: Floats, masks: Words,
     together: Words, kinds: Longs,
 ) -> None:  # fmt: skip
     """Walk as `add_from_companions` does."""

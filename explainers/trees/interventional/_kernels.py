@@ -32,10 +32,10 @@ from automl_explain.explainers.compiled._simd import (
     gather_patterns,
 )
 from automl_explain.explainers.trees._paths import Paths, pass_masks
-from automl_explain.explainers.trees._routing import Rows
+from automl_explain.explainers.trees._routing import BlockedRows
 
 
-class Tables(NamedTuple):
+class PatternTables(NamedTuple):
     """Tables of groups of leaves.
 
     Parameters
@@ -74,7 +74,14 @@ class Tables(NamedTuple):
 
 @kernel
 def add_from_tables(
-    paths: Paths, tables: Tables, rows: Rows, n_places: int, phi: Floats, patterns: Patterns, masks: Words, sums: Floats
+    paths: Paths,
+    tables: PatternTables,
+    rows: BlockedRows,
+    n_places: int,
+    phi: Floats,
+    patterns: Patterns,
+    masks: Words,
+    sums: Floats,
 ) -> None:
     """Add the values of all groups to `phi`, flat rows of `n_places`.
 
@@ -160,7 +167,7 @@ class Companions(NamedTuple):
 
 
 @kernel
-def find_passing(paths: Paths, rows: Rows, tree: int, passing: Words, masks: Words) -> None:
+def find_passing(paths: Paths, rows: BlockedRows, tree: int, passing: Words, masks: Words) -> None:
     """Write the `passing` bits of one tree's edges, (n_words * nodes,) zeros before; `masks` is working space."""
     n_nodes = paths.router.ends[tree] - paths.router.roots[tree]
     per_word = 64 // LANES
@@ -175,7 +182,7 @@ def find_passing(paths: Paths, rows: Rows, tree: int, passing: Words, masks: Wor
 def add_from_companions(
     paths: Paths,
     part: Companions,
-    rows: Rows,
+    rows: BlockedRows,
     n_places: int,
     phi: Floats,
     masks: Words,

@@ -18,11 +18,11 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.compiled._simd import ENTRY, LANES
 from automl_explain.explainers.trees._paths import Paths, tree_of
-from automl_explain.explainers.trees._routing import Rows
+from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._kernels import (
     Companions,
-    Tables,
+    PatternTables,
     add_from_companions,
     add_from_tables,
     find_passing,
@@ -52,7 +52,9 @@ PATTERN_ENTRIES = 1 << 22
 """Patterns of background rows that are held at a time."""
 
 
-def build_tables(model: Trees, paths: Paths, background: Rows, weights: Floats) -> tuple[Tables, Subtrees]:
+def build_tables(
+    model: Trees, paths: Paths, background: BlockedRows, weights: Floats
+) -> tuple[PatternTables, Subtrees]:
     """Return the tables of an ensemble and its background rows, whose weights add up to 1, and the leaves without one."""
     n_nodes, n_columns = len(model.left), model.values.shape[1]
     n_splits, is_group = np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.bool_)
@@ -124,7 +126,7 @@ def _describe(paths: Paths, nodes: Longs, n_splits: Ints) -> Subtrees:
 
 def _lay_out(
     model: Trees, paths: Paths, clusters: Clusters, groups: Subtrees, cluster: Longs, stride: Longs, size: Longs
-) -> Tables:
+) -> PatternTables:
     """Return tables full of zeros."""
     trees, first_cluster = np.unique(clusters.trees, return_index=True)
     n_columns, n_players = model.values.shape[1], np.diff(clusters.first_player)
@@ -137,7 +139,7 @@ def _lay_out(
         outputs[places + column * n_players[of_player]] = plane * row_layout(paths.n_players)[1] + clusters.players
     first_entry = _offsets(size)
     first_group = np.searchsorted(cluster, np.arange(len(n_players) + 1))
-    return Tables(
+    return PatternTables(
         trees, np.append(first_cluster, len(n_players)), outputs, first_output, stride, first_group, groups.sources,
         groups.first_source, first_entry, np.zeros(first_entry[-1]), n_columns,
         row_layout(paths.n_players)[0],
@@ -153,7 +155,7 @@ def describe_all(model: Trees, paths: Paths) -> tuple[Subtrees, Subtrees]:
 
 
 def pattern_batches(
-    paths: Paths, leaves: Subtrees, background: Rows, weights: Floats, order: int
+    paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats, order: int
 ) -> Iterator[tuple[Longs, list[Floats]]]:
     """Yield positions in ``leaves.nodes``, all of one number of players d, with their pattern sums (n, 2^d)."""
     width, n_rows = paths.width[leaves.nodes], background.n_blocks * LANES
@@ -167,7 +169,7 @@ def pattern_batches(
             yield chosen, pattern_sums(_patterns_at(paths, leaves, chosen, background), padded, d, order)
 
 
-def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: Rows) -> Patterns:
+def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: BlockedRows) -> Patterns:
     """Return the patterns (leaves, rows) that rows make at leaves of as many players."""
     n_bits = leaves.first_source[places[0] + 1] - leaves.first_source[places[0]]
     sources = leaves.sources[(leaves.first_source[places, None] + np.arange(n_bits)).ravel()]
@@ -181,7 +183,7 @@ def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: Rows) -> P
 
 
 def build_companions(
-    model: Trees, paths: Paths, leaves: Subtrees, background: Rows, weights: Floats
+    model: Trees, paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats
 ) -> Iterator[Companions]:
     """Yield the leaves without a table with the background rows' bits, in portions of bounded memory."""
     n_words = -(-background.n_blocks * LANES // 64)
@@ -211,7 +213,7 @@ def build_companions(
         )  # fmt: skip
 
 
-def companion_bytes(leaves: Subtrees, paths: Paths, background: Rows) -> int:
+def companion_bytes(leaves: Subtrees, paths: Paths, background: BlockedRows) -> int:
     """Return the memory that all of `build_companions` takes."""
     trees = np.unique(leaves.trees)
     return int((paths.router.ends - paths.router.roots)[trees].sum()) * background.n_blocks * LANES // 8
@@ -232,14 +234,14 @@ def node_masks(paths: Paths) -> Words:
     return np.empty(2 * int((paths.router.ends - paths.router.roots).max(initial=1)), np.uint64)
 
 
-def add_table_values(paths: Paths, tables: Tables, rows: Rows, phi: Floats) -> None:
+def add_table_values(paths: Paths, tables: PatternTables, rows: BlockedRows, phi: Floats) -> None:
     """Add the values of the leaves with a table to `phi` (n, places)."""
     patterns = np.empty(int(np.diff(tables.first_group).max(initial=0)) * LANES, np.uint32)
     sums = np.empty(int(tables.stride.max(initial=0)) * LANES)
     add_from_tables(paths, tables, rows, phi.shape[1], phi.reshape(-1), patterns, node_masks(paths), sums)
 
 
-def add_companion_values(paths: Paths, part: Companions, rows: Rows, phi: Floats) -> None:
+def add_companion_values(paths: Paths, part: Companions, rows: BlockedRows, phi: Floats) -> None:
     """Add the values of leaves without a table to `phi` (n, places)."""
     together, most = np.empty(int(paths.depth.max()) + 1, np.uint64), len(part.gain) + ENTRY
     words, sums = np.empty(most, np.uint64), np.empty(most)

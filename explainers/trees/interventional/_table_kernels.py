@@ -22,7 +22,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import LANES, gather_patterns
 from automl_explain.explainers.trees._paths import Paths, pass_masks
-from automl_explain.explainers.trees._routing import Rows
+from automl_explain.explainers.trees._routing import BlockedRows
 
 
 class Subtrees(NamedTuple):
@@ -151,7 +151,7 @@ def write_sources(paths: Paths, n_splits: Ints, part: Subtrees) -> None:
 
 @kernel
 def find_patterns(
-    paths: Paths, rows: Rows, tree: int, sources: Ints, first_source: Longs, patterns: Patterns, first: int,
+    paths: Paths, rows: BlockedRows, tree: int, sources: Ints, first_source: Longs, patterns: Patterns, first: int,
     masks: Words,
 ) -> None:  # fmt: skip
     """Write the patterns of rows at subtrees of one tree from ``patterns[first]`` on, (subtrees, n_blocks * LANES).

@@ -22,7 +22,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, add_mixed, enter, find_slopes, leave, scale
 from automl_explain.explainers.trees._paths import Paths
-from automl_explain.explainers.trees._routing import Rows, rows_left
+from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 from automl_explain.explainers.trees.path_dependent._walks import (
     cover_shares,
     edge_factors,
@@ -77,7 +77,9 @@ def plan_pair_walks(paths: Paths) -> Iterator[PairWalk]:
         yield PairWalk(trees, size, first[:-1], coef.ravel(), passed, weights, failed, np.cumsum(size) - size)
 
 
-def add_path_interactions(paths: Paths, plan: PairWalk, rows: Rows, shares: Floats, plane: Longs, phi: Floats) -> None:
+def add_path_interactions(
+    paths: Paths, plan: PairWalk, rows: BlockedRows, shares: Floats, plane: Longs, phi: Floats
+) -> None:
     """Add values and interactions of the rows to `phi` (n_blocks, K * P * P * LANES).
 
     `shares` (M,) are the leaves' outputs times their cover shares; `plane` is the place of each tree's output. Players
@@ -98,7 +100,7 @@ def leaf_shares(paths: Paths, values: Floats) -> Floats:
 
 @kernel
 def _walk_pairs(
-    paths: Paths, plan: PairWalk, rows: Rows, shares: Floats, plane: Longs, n_places: int, phi: Floats, stack: Floats,
+    paths: Paths, plan: PairWalk, rows: BlockedRows, shares: Floats, plane: Longs, n_places: int, phi: Floats, stack: Floats,
     sums: Floats, slopes: Floats, masks: Words, edges: Longs,
 ) -> None:  # fmt: skip
     """Walk every tree with every block; the arrays from `stack` on are working space."""

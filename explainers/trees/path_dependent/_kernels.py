@@ -32,7 +32,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, enter, leave, visit_leaf, visit_pair
 from automl_explain.explainers.trees._paths import Paths
-from automl_explain.explainers.trees._routing import Rows, rows_left
+from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 
 ENTER, LEAVE, LEAF, PAIR = 0, 1, 2, 3
 """Steps of a walk: into and out of an edge, to a leaf and back, to a split with two leaves and back."""
@@ -108,7 +108,7 @@ def plan_walk(
 
 @kernel
 def walk(
-    paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, n_places: int, phi: Floats, work: Floats,
+    paths: Paths, plan: PathWalk, rows: BlockedRows, plane: Longs, n_places: int, phi: Floats, work: Floats,
     masks: Words,
 ) -> None:  # fmt: skip
     """Add the trees' Shapley values to `phi` for blocks of rows.

@@ -10,7 +10,7 @@ import numpy as np
 from automl_explain.explainers.compiled._arrays import Floats, Ints, Longs
 from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.trees._paths import Paths
-from automl_explain.explainers.trees._routing import Rows
+from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees.path_dependent._kernels import (
     ENTER,
     LEAF,
@@ -128,7 +128,7 @@ def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
     return (1.0 + x) / 2.0, (1.0 - x) / 2.0, weights / 2.0
 
 
-def add_path_values(paths: Paths, plan: PathWalk, rows: Rows, plane: Longs, phi: Floats) -> None:
+def add_path_values(paths: Paths, plan: PathWalk, rows: BlockedRows, plane: Longs, phi: Floats) -> None:
     """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the place of each tree's output."""
     work = np.empty(2 * (plan.depth + 1) * int(plan.n_quadrature.max()) * LANES)
     walk(
