@@ -1,4 +1,4 @@
-"""2. Explain a fitted model that no search made: here a pipeline, in the columns of the table it was given.
+"""2. Explain any fitted model: here a pipeline, in the raw columns of its table.
 
 Run: python examples/02_any_fitted_model.py
 """
@@ -22,14 +22,14 @@ one_hot = ColumnTransformer([("district", OneHotEncoder(), ["district"])], remai
 model = Pipeline([("one_hot", one_hot), ("trees", LGBMRegressor(n_estimators=80, verbose=-1, n_jobs=1))])
 model.fit(flats, rent)
 
-# The first table is the background that absent features are drawn from, the second holds the rows to explain.
+# The first table is the background, which stands in for absent features. The second holds the rows to explain.
 explained = explain_model(model, flats[:400], flats[400:], feature_space="raw")
 
 print(f"method: {explained.method}, because it is {explained.reason}")
 print(f"mean prediction over the background: {explained.expected_values[0]:.0f}\n")
 print(explained.to_frame().round(1), "\n")
 
-# A row's values say how far each column moved its prediction from that mean; they add up to it.
+# The values of a row say how far each column moves the prediction from the mean. Mean and values add up to the prediction.
 row = explained.explanation[0]
 total = explained.expected_values[0] + row.local_importance_values.sum()
 print(flats.iloc[400].to_dict())

@@ -1,4 +1,4 @@
-"""3. Explain the stack of learners that a FLAML search ends with, next to the best single model.
+"""3. Explain the stack of learners that a FLAML search ends with, and compare it with the best single model.
 
 Run: python examples/03_ensemble.py
 """
@@ -17,17 +17,17 @@ automl = AutoML(model_explainability=True, explainability_options={"which": "bes
 automl.fit(
     X_train, y_train, X_val=X_valid, y_val=y_valid, task="regression", ensemble=True,
     estimator_list=["lgbm", "extra_tree"], max_iter=8, time_budget=60, verbose=0, seed=0,
-    learner_selector="roundrobin",  # FLAML's own choice is by cost; a stack needs each learner tried once
+    learner_selector="roundrobin",  # FLAML chooses learners by cost; a stack needs each learner to be tried once
 )  # fmt: skip
 
-# best_run is the best trial; the AutoML object itself stands for the model that automl.predict uses.
+# best_run is the best trial. The AutoML object itself stands for the model that automl.predict uses.
 best = retrieve_model_explanation(automl.best_run)
 final = retrieve_model_explanation(automl)
 print(f"best trial:  {automl.best_run.learner}, {best.method} explainer, gap {best.additivity_error:.1e}")
 print(f"final model: {automl.final_run.learner} ({final.model_kind}), {final.method} explainer")
 
-# A stack with a linear final step is explained exactly. Another one is explained from coalitions of its members' outputs;
-# where those are sampled, the values say how sure they are.
+# A stack with a linear final estimator is explained exactly. Any other stack is explained from coalitions of its members'
+# outputs. If the coalitions are sampled, the values have standard errors.
 errors = final.explanation.standard_errors
 print(f"why: {final.reason}")
 print(f"largest standard error of a value: {0.0 if errors is None else errors.max():.3f}\n")

@@ -1,4 +1,4 @@
-"""4. Retrieve the explanation of a run by its id in another process, days later if need be.
+"""4. Retrieve the explanation of a run by its id, in another process at any later time.
 
 Run: python examples/04_run_in_a_new_process.py
 """
@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 
 from automl_explain.integrations.flaml import AutoML
 
-# Runs are kept in your data folder unless you name another directory.
+# By default, runs are kept in your user data folder. Here they go to a temporary directory.
 history = tempfile.mkdtemp(prefix="runs-")
 
 iris = load_iris(as_frame=True)
@@ -20,7 +20,7 @@ automl = AutoML(model_explainability=True, history=history)
 automl.fit(X, y, task="classification", estimator_list=["lgbm"], max_iter=4, time_budget=60, verbose=0, seed=0)
 print(f"this process stored run {automl.best_run.id}\n")
 
-# Another process knows the directory and the id, and nothing else: neither the model nor the data.
+# Another process needs only the directory and the id. It has neither the model nor the data.
 elsewhere = """
 import sys
 from automl_explain import RunHistory, retrieve_model_explanation

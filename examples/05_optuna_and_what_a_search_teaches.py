@@ -1,4 +1,4 @@
-"""5. Explain the trials of an Optuna study of your own, and learn from all of them together.
+"""5. Explain the trials of your own Optuna study, and summarise all of them together.
 
 Run: python examples/05_optuna_and_what_a_search_teaches.py
 """
@@ -34,14 +34,14 @@ study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESam
 with TrialExplainer(X_train, history=tempfile.mkdtemp(prefix="runs-")) as explainer:
     study.optimize(objective, n_trials=12)
 
-# A finished trial knows its run: this works in any later process as well.
+# A finished trial leads to its run. This also works in any later process.
 best = retrieve_model_explanation(study.best_trial)
 print(f"best trial {study.best_trial.number}: {', '.join(best.overall_imp[:3])}\n")
 
-# Features that all nearly best models need say more of the data than one model's do.
+# Features that all near-best models need say more about the data than those of a single model.
 taught = SearchExplanation.from_runs(explainer.runs, tolerance=0.02)
 print("\n".join(taught.sentences()))
 print(taught.importance.head().round(3), "\n")
 
-# What moved between the first trial and the best one?
+# What changed between the first trial and the best one?
 print(ExplanationDiff.between(explainer.runs[0], best).as_text(top_k=5))

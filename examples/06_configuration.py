@@ -1,4 +1,4 @@
-"""6. A search that stands in a file: Optuna over two learners, in folds, with an ensemble.
+"""6. A search that a file configures: Optuna over two learners, with cross-validation and an ensemble.
 
 Run: python examples/06_configuration.py
 """
@@ -17,7 +17,7 @@ houses["price"] = 3 * houses["size"] + 80 * (houses["district"] == "south") + rn
 folder = Path(tempfile.mkdtemp(prefix="houses-"))
 houses.to_csv(folder / "houses.csv", index=False)
 
-# What is given here replaces what the file says; in its own folder, with its data beside it, it needs nothing.
+# Arguments replace settings of the file. They are needed here only because data and history are in another folder.
 config = AutoMLConfig.from_file(
     Path(__file__).with_suffix(".toml"), data=str(folder / "houses.csv"), history=folder / "runs"
 )
@@ -29,7 +29,7 @@ for one in run.runs:
 
 best_run, fitted_model = run.get_output()
 print(f"best: {best_run.learner}, {', '.join(retrieve_model_explanation(best_run).overall_imp)}")
-final = retrieve_model_explanation(run)  # of the fitted model, here the ensemble
+final = retrieve_model_explanation(run)  # explains the fitted model, here the ensemble
 print(f"{final.model_kind}: {final.explanation.get_feature_importance_dict()}")
 house = pd.DataFrame({"size": [100.0], "district": ["south"]})
 print(f"price of 100 square metres in the south: {fitted_model.predict(house)[0]:.0f}")

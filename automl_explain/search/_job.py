@@ -57,10 +57,10 @@ class SearchResult:
             f"plots:  {self.report.parent}/ {plots}",
             "",
             "next:",
-            f"  automl-explain runs{history_flag} --search {self.best_run.search}    every run of this search",
-            f"  automl-explain show{history_flag} {self.best_run.id}    the best run's explanation again",
-            f"  automl-explain show{history_flag} {self.final_run.id}    that of the model you would deploy",
-            f"  automl-explain report{history_flag} {self.best_run.search}    the report again, as report.html",
+            f"  automl-explain runs{history_flag} --search {self.best_run.search}    list the runs of this search",
+            f"  automl-explain show{history_flag} {self.best_run.id}    explanation of the best run",
+            f"  automl-explain show{history_flag} {self.final_run.id}    explanation of the final model",
+            f"  automl-explain report{history_flag} {self.best_run.search}    write the report again, to report.html",
         ]
         return "\n".join(parts)
 
