@@ -149,13 +149,13 @@ def test_the_report_has_a_section(explained, tmp_path):
     history, _ = recorded(tmp_path / "history", replace(explained.explanation, members=renamed))
     page = Page(read(write_report(tmp_path / "r.html", history.runs())))
     assert "members" in page.ids
-    assert "What each member brings" in page.text
+    assert "What each member contributes" in page.text
     assert explained.members.reason in page.text
     assert "script" not in page.tags or EVIL not in read(tmp_path / "r.html")
     split = explained.members.local_importance_values is not None
-    assert ("Its part of each feature's importance" in page.text) == split
+    assert ("Each member's part of a feature's importance" in page.text) == split
     without, _ = recorded(tmp_path / "other", replace(explained.explanation, members=None))
-    assert "What each member brings" not in read(write_report(tmp_path / "s.html", without.runs()))
+    assert "What each member contributes" not in read(write_report(tmp_path / "s.html", without.runs()))
 
 
 def test_a_terminal_shows_it(explained, tmp_path, capsys):

@@ -29,6 +29,16 @@ def tracked_sources():
                 yield f"{place}/{inner.as_posix()}"
 
 
+def tracked_data():
+    """Place in the distribution of every template, style sheet and script."""
+    for folder, place in TOP.items():
+        for path in (ROOT / folder).rglob("*"):
+            inner = path.relative_to(ROOT / folder)
+            linked = any((ROOT / folder / parent).is_symlink() for parent in inner.parents)
+            if not linked and path.suffix in {".html", ".css", ".js"}:
+                yield f"{place}/{inner.as_posix()}"
+
+
 def build_distributions(directory):
     """Build the sdist, and the wheel from it, as a release does; from a copy, since building leaves files behind."""
     kept = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "out")
@@ -77,7 +87,9 @@ def test_the_distributions_hold_every_module_and_nothing_else(tmp_path):
     with zipfile.ZipFile(distributions[".whl"]) as wheel:
         names = wheel.namelist()
         texts = {Path(name).name: wheel.read(name).decode() for name in names if ".dist-info/" in name}
-    assert {name for name in names if ".dist-info/" not in name} == {*tracked_sources(), "automl_explain/py.typed"}
+    held = {name for name in names if ".dist-info/" not in name}
+    assert held == {*tracked_sources(), *tracked_data(), "automl_explain/py.typed"}
+    assert "automl_explain/report/templates/report.html" in held
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert "Requires-Python: >=3.11" in texts["METADATA"]
     assert "Provides-Extra: catboost" in texts["METADATA"]
@@ -87,7 +99,7 @@ def test_the_distributions_hold_every_module_and_nothing_else(tmp_path):
     with tarfile.open(distributions[".gz"]) as sdist:
         held = {name.partition("/")[2] for name in sdist.getnames()}
     folders = {place: folder for folder, place in TOP.items() if folder != place}
-    sources = set(tracked_sources())
+    sources = {*tracked_sources(), *tracked_data()}
     for place, folder in folders.items():
         sources = {name.replace(f"{place}/", f"{folder}/") for name in sources}
     assert {*sources, "pyproject.toml", "LICENSE", "README.md", "automl_explain/py.typed"} <= held

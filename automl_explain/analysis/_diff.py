@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl_explain.analysis._search_explanation import normalised, number_or_none, rank_correlation
-from automl_explain.display._class_view import check_top_k, explanation_of, minus, one_line, shortened
+from automl_explain.display._class_view import check_top_k, explanation_of
+from automl_explain.display._findings import NAME_WIDTH, findings_text
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import one_line, quoted
+from automl_explain.explainers.formatting._numbers import minus, share_text
+from automl_explain.explainers.formatting._text_table import Column, TextTable
 
 SHOWN = 15
 """Features of a table."""
-WIDTH = 32
-"""Letters of a feature's name in a terminal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +121,9 @@ class ExplanationDiff:
         if min_correlation is not None and not self.rank_correlation >= min_correlation:
             said.append(f"the rank correlation is {self.rank_correlation:.3f}, less than {min_correlation:g}")
         if max_change is not None:
-            change, name = float(self.table["change"].iloc[0]), one_line(self.table.index[0])
+            change, name = float(self.table["change"].iloc[0]), quoted(self.table.index[0])
             if abs(change) > max_change:
-                said.append(f"the share of “{name}” changed by {minus(f'{change:.3f}')}, more than {max_change:g}")
+                said.append(f"the share of {name} changed by {minus(f'{change:.3f}')}, more than {max_change:g}")
         return said
 
     def remarks(self) -> list[str]:
@@ -160,39 +162,33 @@ class ExplanationDiff:
         top_k : int, default 15
             Features shown, what changed most first.
         """
-        rows = [("feature", "before", "after", "change", "rank"), *self._rows(check_top_k(top_k))]
-        widths = [max(len(row[j]) for row in rows) for j in range(5)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5))]).rstrip()
-            for row in rows
-        ]
-        return "\n".join([self._headline(), *(f"note: {remark}" for remark in self.remarks()), "", *lines])
+        notes = [f"note: {remark}" for remark in self.remarks()]
+        return findings_text([self._headline(), *notes], self._shown(check_top_k(top_k)))
 
     def __repr__(self) -> str:
         return f"ExplanationDiff(rank correlation {self.rank_correlation:.3f}, {self.moved:.1%} moved)"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("feature", "before", "after", "change", "rank"))
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows(SHOWN)
-        )
-        said = "".join(f"<li>{escape(line)}</li>" for line in (self._headline(), *self.remarks()))
-        return f"<ul>{said}</ul><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        sentences = [self._headline(), *self.remarks()]
+        return render("notebook/findings.html", sentences=sentences, table=self._shown(SHOWN))
 
     def _headline(self) -> str:
         return f"rank correlation {minus(f'{self.rank_correlation:.3f}')}; {self.moved:.1%} of all importance moved"
 
-    def _rows(self, top_k: int) -> list[tuple[str, ...]]:
-        return [
+    def _shown(self, top_k: int) -> TextTable:
+        heads = ("before", "after", "change", "rank")
+        columns = (Column("feature", width=NAME_WIDTH), *(Column(head, is_number=True) for head in heads))
+        rows = tuple(
             (
-                shortened(name, WIDTH),
-                f"{row['before']:.1%}",
-                f"{row['after']:.1%}",
-                minus(f"{row['change']:+.1%}"),
+                one_line(name),
+                share_text(row["before"]),
+                share_text(row["after"]),
+                share_text(row["change"], signed=True),
                 f"{int(row['rank_before'])} → {int(row['rank_after'])}",
             )
             for name, row in self.table.head(top_k).iterrows()
-        ]
+        )
+        return TextTable(columns, rows)
 
 
 def _shares(explanation: Explanation) -> pd.Series:

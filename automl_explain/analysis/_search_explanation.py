@@ -13,14 +13,19 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from automl_explain.display._class_view import check_top_k, one_line
+from automl_explain.display._class_view import check_top_k
+from automl_explain.display._findings import findings_text, search_table
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import listed, quoted
 from automl_explain.integrations.history._run import Run
 
 Values = npt.NDArray[np.float64]
 
+SHOWN = 15
+"""Features of a table."""
 LEAST_RANGE = 0.05
 """Share of all importance by which two interchangeable features must each vary."""
 STEADY = 0.5
@@ -230,7 +235,7 @@ class SearchExplanation:
             )
         for a, b in self.interchangeable[:3]:
             said.append(
-                f"{_quoted(a)} and {_quoted(b)} are interchangeable: one's importance grows as the other's falls."
+                f"{quoted(a)} and {quoted(b)} are interchangeable: one's importance grows as the other's falls."
             )
         return [*said, *self._on_loss(), *self._on_learners(), *self._on_left_out()]
 
@@ -260,10 +265,20 @@ class SearchExplanation:
     def __repr__(self) -> str:
         return f"SearchExplanation({len(self.runs)} runs, {int(self.near_best.sum())} near-best, {len(self.features)} features)"
 
-    def _repr_html_(self) -> str:
-        from automl_explain.display._search_tables import search_html
+    def as_text(self, top_k: int = SHOWN) -> str:
+        """Return the findings and a table of importance for a terminal.
 
-        return search_html(self)
+        Parameters
+        ----------
+        top_k : int, default 15
+            Features shown.
+        """
+        return findings_text(self.sentences(), search_table(self.importance, self.top_k, check_top_k(top_k)))
+
+    def _repr_html_(self) -> str:
+        return render(
+            "notebook/findings.html", sentences=self.sentences(), table=search_table(self.importance, self.top_k, SHOWN)
+        )
 
     # ------------------------------------------------------------------ private
 
@@ -280,7 +295,7 @@ class SearchExplanation:
         name = strong["with_loss"].abs().idxmax()
         value = strong.loc[name, "with_loss"]
         return [
-            f"The better a run, the {'more' if value < 0 else 'less'} it relies on {_quoted(name)} (rank correlation of its "
+            f"The better a run, the {'more' if value < 0 else 'less'} it relies on {quoted(name)} (rank correlation of its "
             f"importance with the loss: {value:+.2f})."
         ]
 
@@ -295,7 +310,7 @@ class SearchExplanation:
         if gap[name] < LEAST_RANGE:
             return ["Learners differ little in what they rely on."]
         return [
-            f"Learners differ most in {_quoted(name)}: {shares[name][most]:.0%} of all importance for {most}, "
+            f"Learners differ most in {quoted(name)}: {shares[name][most]:.0%} of all importance for {most}, "
             f"{shares[name][least]:.0%} for {least}."
         ]
 
@@ -358,13 +373,8 @@ def rank_correlation(rows: Values) -> Values:
         return np.asarray(centred @ centred.T / np.outer(norms, norms))
 
 
-def _quoted(name: Any) -> str:
-    return f"“{one_line(name)}”"
-
-
 def _listed(names: Iterable[str]) -> str:
-    quoted = [_quoted(name) for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return listed(map(quoted, names))
 
 
 def number_or_none(value: Any) -> float | None:

@@ -45,14 +45,13 @@ def _act(options: argparse.Namespace) -> None:
 
 def _print_insight(history: RunHistory, options: argparse.Namespace) -> None:
     from automl_explain.analysis._search_explanation import SearchExplanation
-    from automl_explain.display._search_tables import search_text
 
     search = options.search or newest_search(history)
     taught = SearchExplanation.from_runs(history.runs(search), tolerance=options.tolerance)
     if options.json:
         print_json({"search": search, **taught.as_dict()})
     else:
-        print(search_text(taught))
+        print(taught.as_text())
 
 
 COMMAND = Command(

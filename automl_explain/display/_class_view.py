@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.formatting._names import counted, one_line, shortened, unit_text
+from automl_explain.explainers.formatting._numbers import cell_text, python_value
 from automl_explain.explainers.tables._table import Table
 
 Values = npt.NDArray[np.float64]
@@ -21,9 +22,6 @@ Positions = npt.NDArray[np.intp]
 
 STEP_WIDTH = 36
 """Letters of "feature = value"."""
-
-UNITS = {"probability": "probability", "log_odds": "log-odds", "response": "response"}
-"""Output space -> the word for it in labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +161,7 @@ def class_position(explanation: Explanation | MemberExplanation, class_: Any) ->
     guess = nearest(str(class_), [str(label) for label in labels])
     hint = f" Did you mean {guess!r}?" if guess else ""
     raise InvalidInputError(
-        f"There is no class {class_!r}. The classes are {[_item(label) for label in labels]}.{hint}"
+        f"There is no class {class_!r}. The classes are {[python_value(label) for label in labels]}.{hint}"
     )
 
 
@@ -252,8 +250,11 @@ def local_steps(view: ClassView, row: int, top_k: int) -> list[Step]:
         label = f"{shortened(names[j], STEP_WIDTH - 3 - len(cell))} = {cell}" if cell else names[j]
         steps.append(Step(label, float(values[j]), float(error[j])))
     if len(rest):
-        name = "1 other feature" if len(rest) == 1 else f"{len(rest):,} other features"
-        steps.append(Step(name, float(values[rest].sum()), float(np.sqrt((error[rest] ** 2).sum()))))
+        steps.append(
+            Step(
+                counted(len(rest), "other feature"), float(values[rest].sum()), float(np.sqrt((error[rest] ** 2).sum()))
+            )
+        )
     if view.left_out is not None:
         steps.append(Step("features left out", float(view.left_out[row])))
     return steps
@@ -269,71 +270,5 @@ def class_text(explanation: Explanation | MemberExplanation, position: int | Non
 
 def output_text(explanation: Explanation | MemberExplanation, position: int | None = None) -> str:
     """Return what the values are parts of: "log-odds of class yes", or "log-odds" without a class."""
-    unit = UNITS.get(explanation.unit, explanation.unit)
+    unit = unit_text(explanation.unit)
     return unit if position is None else f"{unit} of class {shortened(class_text(explanation, position), 24)}"
-
-
-def one_line(value: Any) -> str:
-    """Return a value's text without line breaks and tabs."""
-    return " ".join(str(value).split()) or "(empty)"
-
-
-def shortened(text: Any, width: int, *, keep_end: bool = True) -> str:
-    """Return text of at most `width` characters, an ellipsis in what was longer: in the middle, or at the end."""
-    line = one_line(text)
-    if len(line) <= width:
-        return line
-    tail = (width - 1) // 3 if keep_end else 0
-    return f"{line[: width - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
-
-
-def number_text(value: float, *, signed: bool = False) -> str:
-    """Return a number with about three significant digits, and a plus sign where asked for."""
-    value = float(value)
-    if not np.isfinite(value):
-        return str(value)
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size < 0.5e-4 or size >= 1e7:
-        text = f"{size:.1e}"
-    elif size >= 999.5:
-        text = f"{size:,.0f}"
-    else:
-        text = f"{size:#.3g}" if size >= 0.001 else f"{size:.1e}"
-    return f"{'-' if value < 0 else '+' if signed else ''}{text.removesuffix('.')}"
-
-
-def minus(text: str) -> str:
-    """Return text with a typographic minus sign in place of a leading hyphen."""
-    return f"−{text[1:]}" if text.startswith("-") else text  # noqa: RUF001 - the minus sign is meant
-
-
-def cell_text(value: Any, width: int = 16) -> str:
-    """Return a table's cell as a reader expects it: dates without midnight, numbers short, "missing" for none."""
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return "missing"
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, np.datetime64 | pd.Timestamp) or hasattr(value, "isoformat"):
-        return _date_text(value)
-    if isinstance(value, numbers.Integral):
-        return shortened(int(value), width)
-    if isinstance(value, numbers.Real):
-        number = float(value)
-        whole = abs(number) < 1e7 and (number == int(number) or abs(number) >= 9999.5)
-        return f"{number:.0f}" if whole else f"{number:.4g}"
-    return shortened(value, width)
-
-
-def _date_text(value: Any) -> str:
-    try:
-        moment = pd.Timestamp(value)
-    except (TypeError, ValueError):
-        return str(value)
-    midnight = moment == moment.normalize()
-    return str(moment.date()) if midnight else moment.strftime("%Y-%m-%d %H:%M")
-
-
-def _item(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,23 +13,26 @@ from automl_explain.display._class_view import (
     class_text,
     explanation_of,
     local_values,
-    number_text,
-    one_line,
     output_text,
     ranking,
-    shortened,
 )
+from automl_explain.display._unexplained import unexplained
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.explanation._summary_tables import member_bars, split_table
+from automl_explain.explainers.formatting._bars import bars
+from automl_explain.explainers.formatting._names import counted, one_line, shortened
+from automl_explain.explainers.formatting._numbers import loss_text, number_text, seconds_text
+from automl_explain.explainers.formatting._text_table import GAP, WIDTH, Column, TextTable, beside, wrapped
 from automl_explain.integrations.history._run import Run, best_trial
-from automl_explain.report._facts import unexplained
 
-WIDTH = 116
-"""Columns of the terminal that a table fits into."""
 LEARNER_WIDTH = 20
 MOST_MEMBERS = 5
 """Members of an ensemble that have a column of their own, the most important ones."""
 SHORTEST_NAME = 10
-GAP = "  "
+RUN_COLUMNS = (
+    Column(""), Column("run"), Column("learner"), Column("loss", is_number=True), Column("status"),
+    Column("seconds", is_number=True),
+)  # fmt: skip
 
 
 def runs_table(runs: Sequence[Run], top: int = 3) -> str:
@@ -57,23 +59,19 @@ def runs_table(runs: Sequence[Run], top: int = 3) -> str:
     if not runs:
         return "no runs"
     best = {found.id for search in {run.search for run in runs} if (found := best_trial(_of(runs, search)))}
-    heads = ("", "run", "learner", "loss", "status", "seconds")
     cells = [
-        (
-            "*" if run.id in best else "",
-            run.id,
-            shortened(run.learner, LEARNER_WIDTH, keep_end=False),
-            "-" if run.loss is None else f"{run.loss:.5g}",
-            run.status,
-            "-" if run.seconds is None else f"{run.seconds:.2f}",
-        )
+        ("*" if run.id in best else "", run.id, shortened(run.learner, LEARNER_WIDTH, keep_end=False),
+         loss_text(run.loss), run.status, seconds_text(run.seconds))
         for run in runs
-    ]
-    used = sum(max(len(row[j]) for row in (heads, *cells)) + len(GAP) for j in range(len(heads)))
+    ]  # fmt: skip
+    used = sum(
+        max(len(column.head), *map(len, texts)) + len(GAP)
+        for column, texts in zip(RUN_COLUMNS, zip(*cells, strict=True), strict=True)
+    )
     room = max(WIDTH - used, 3 * SHORTEST_NAME)
-    rows = [(*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True)]
-    table = _layout((*heads, shortened("most important features, or why none", room)), rows, right={3, 5})
-    return "\n".join([table, _summary(runs, best), *_reasons(runs)])
+    rows = tuple((*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True))
+    last = Column(shortened("most important features, or why none", room))
+    return "\n".join([TextTable((*RUN_COLUMNS, last), rows).as_text(), _summary(runs, best), *_reasons(runs)])
 
 
 def _summary(runs: Sequence[Run], best: set[str]) -> str:
@@ -81,12 +79,12 @@ def _summary(runs: Sequence[Run], best: set[str]) -> str:
     metrics = sorted({run.metric for run in runs})
     of = "" if len({run.search for run in runs}) == 1 else " of its search"
     legend = f"; * lowest loss{of} (metric {', '.join(metrics)})" if best else ""
-    return _wrapped(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}{legend}")
+    return wrapped(f"{counted(len(runs), 'run')}: {', '.join(counts)}{legend}")
 
 
 def _reasons(runs: Sequence[Run]) -> list[str]:
     """Why runs were not explained, whole, a line per reason."""
-    return [_wrapped(f"{len(group.runs)} {group.status}: {one_line(group.why)}") for group in unexplained(runs)]
+    return [wrapped(f"{len(group.runs)} {group.status}: {one_line(group.why)}") for group in unexplained(runs)]
 
 
 _STATUSES = ("explained", "captured", "skipped", "failed")
@@ -132,25 +130,15 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
 
 def members_table(shares: MemberExplanation, top: int = 10) -> str:
     """Return what each member of an ensemble brings, and its part of each feature's importance where features are split."""
-    importance = shares.get_member_importance_dict()
-    largest = max(importance.values(), default=0.0) or 1.0
-    rows = [
-        (shortened(name, 40), number_text(value), "#" * round(30 * value / largest))
-        for name, value in importance.items()
-    ]
     mean = "mean over classes of " if shares.classes is not None else ""
+    rows = tuple((bar.name, number_text(bar.value), bar.as_text) for bar in member_bars(shares))
+    columns = (Column("member", width=40), Column("overall", is_number=True), Column(""))
     head = f"members: {mean}mean |contribution|, in {output_text(shares)}"
-    parts = [f"{head}\n{_layout(('member', 'overall', ''), rows, right={1})}"]
-    if shares.local_importance_values is not None:
-        frame = shares.to_frame()[list(importance)[:MOST_MEMBERS]]
-        lines = [
-            (shortened(feature, 40), *(number_text(value) for value in values))
-            for feature, values in zip(frame.index[:top], frame.to_numpy()[:top], strict=True)
-        ]
-        heads = ("feature", *(shortened(name, 12) for name in frame.columns))
-        said = "each member's part of a feature's importance"
-        parts.append(f"{said}\n{_layout(heads, lines, right=set(range(1, len(heads))))}")
-    parts.append(_wrapped(f"why: {one_line(shares.reason)}"))
+    parts = [f"{head}\n{TextTable(columns, rows).as_text()}"]
+    split = split_table(shares, top, MOST_MEMBERS)
+    if split is not None:
+        parts.append(f"each member's part of a feature's importance\n{split.as_text()}")
+    parts.append(wrapped(f"why: {one_line(shares.reason)}"))
     return "\n\n".join(parts)
 
 
@@ -180,13 +168,14 @@ def _block(explanation: Explanation, values: Values, rows: int, top: int) -> str
     wide = [max(len(names[j]), 9) + len(GAP) for j in order]
     n_fit = max(1, min(top, int(np.searchsorted(np.cumsum(wide), WIDTH - 8, side="right"))))
     chosen = sorted(order[:n_fit].tolist())
-    lines = [(str(i), *(number_text(values[i, j], signed=True) for j in chosen)) for i in range(n_shown)]
-    table = _layout(("row", *(names[j] for j in chosen)), lines, right=set(range(len(chosen) + 1)))
+    rows_shown = tuple((str(i), *(number_text(values[i, j], signed=True) for j in chosen)) for i in range(n_shown))
+    columns = (Column("row", is_number=True), *(Column(names[j], is_number=True) for j in chosen))
+    table = TextTable(columns, rows_shown).as_text()
     missing = []
     if len(values) > n_shown:
-        missing.append(f"{len(values) - n_shown:,} more rows")
+        missing.append(counted(len(values) - n_shown, "more row"))
     if explanation.num_features > len(chosen):
-        missing.append(f"{explanation.num_features - len(chosen):,} less important columns")
+        missing.append(counted(explanation.num_features - len(chosen), "less important column"))
     return f"{table}\n  ... and {', '.join(missing)}" if missing else table
 
 
@@ -195,18 +184,21 @@ def _expected_values(explanation: Explanation) -> str:
     head = f"2 expected_values: ({len(values)},) array, the mean output over the background"
     if explanation.classes is None:
         return f"{head}\n  {number_text(values[0])}"
-    rows = [(shortened(class_text(explanation, j), 40), number_text(value)) for j, value in enumerate(values)]
-    return f"{head}\n{_layout(('class', 'expected value'), rows, right={1})}"
+    rows = tuple((class_text(explanation, j), number_text(value)) for j, value in enumerate(values))
+    columns = (Column("class", width=40), Column("expected value", is_number=True))
+    return f"{head}\n{TextTable(columns, rows).as_text()}"
 
 
 def _overall(explanation: Explanation, top: int) -> str:
-    names, values = explanation.get_ranked_global_names(top), explanation.get_ranked_global_values(top)
-    largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    rows = [
-        (str(i), shortened(name, 48), number_text(value), "#" * round(30 * abs(float(value)) / largest))
-        for i, (name, value) in enumerate(zip(names, values, strict=True), start=1)
-    ]
-    table = _layout(("", "overall_imp", "overall_summary", ""), rows, right={0, 2})
+    shown = bars(explanation.get_ranked_global_names(top), explanation.get_ranked_global_values(top))
+    rows = tuple((str(i), str(bar.name), number_text(bar.value), bar.as_text) for i, bar in enumerate(shown, start=1))
+    columns = (
+        Column("", is_number=True),
+        Column("overall_imp", width=48),
+        Column("overall_summary", is_number=True),
+        Column(""),
+    )
+    table = TextTable(columns, rows).as_text()
     mean = "mean over classes of " if explanation.is_classification else ""
     what = mean + explanation.traits.importance.format(unit=output_text(explanation))
     return f"3 overall_summary, 4 overall_imp: {what}, most important first\n{table}{_more(explanation, len(rows))}"
@@ -219,15 +211,19 @@ def _per_class(explanation: Explanation, top: int) -> str:
     if explanation.local_importance_values is None and explanation.class_values is None:
         return f"{head}: none, {explanation.method} gives no importance per class"
     names, values = explanation.get_ranked_per_class_names(top), explanation.get_ranked_per_class_values(top)
-    columns = []
-    for j in range(len(values)):
-        cells = [shortened(name, 22) for name in names[j]]
-        numbers = [number_text(value) for value in values[j]]
-        columns.append(_side_by_side(f"class {shortened(class_text(explanation, j), 24)}", cells, numbers))
-    blocks = [_join_columns(group) for group in _groups(columns)]
+    blocks = [_class_block(shortened(class_text(explanation, j), 24), names[j], values[j]) for j in range(len(values))]
     more = _more(explanation, values.shape[1])
     what = explanation.traits.importance.format(unit=output_text(explanation))
-    return f"{head}: {what} of each class, most important first\n" + "\n\n".join(blocks) + more
+    return f"{head}: {what} of each class, most important first\n{beside(blocks)}{more}"
+
+
+def _class_block(label: str, names: Sequence[Any], values: Values) -> list[str]:
+    """A class and its features with their numbers, as lines."""
+    cells, numbers = [shortened(name, 22) for name in names], [number_text(value) for value in values]
+    left, right = max(map(len, cells)), max(map(len, numbers))
+    lines = [f"{cell.ljust(left)}  {number.rjust(right)}" for cell, number in zip(cells, numbers, strict=True)]
+    head = f"class {label}"
+    return [head, "-" * max(len(head), len(lines[0])), *lines]
 
 
 def _facts(explanation: Explanation) -> str:
@@ -237,7 +233,7 @@ def _facts(explanation: Explanation) -> str:
             f"additivity: expected value plus shap values meet the output within {explanation.additivity_error:.1e}"
         )
     lines += [f"note: {one_line(note)}" for note in explanation.notes]
-    return "\n".join(_wrapped(line) for line in lines)
+    return "\n".join(wrapped(line) for line in lines)
 
 
 # -------------------------------------------------------------------------------------------------------------- text
@@ -263,54 +259,6 @@ def _of(runs: Sequence[Run], search: str) -> list[Run]:
     return [run for run in runs if run.search == search]
 
 
-def _layout(heads: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
-    """Aligned columns below their heads; a last column that goes too far is shortened."""
-    cells = [tuple(heads), *(tuple(one_line(cell) if cell else "" for cell in row) for row in rows)]
-    widths = [max(len(row[j]) for row in cells) for j in range(len(heads))]
-    room = WIDTH - sum(widths[:-1]) - len(GAP) * (len(heads) - 1)
-    widths[-1] = min(widths[-1], max(room, 12))
-    lines = []
-    for row in cells:
-        shown = [shortened(cell, width) if cell else "" for cell, width in zip(row, widths, strict=True)]
-        padded = [
-            cell.rjust(w) if j in right else cell.ljust(w)
-            for j, (cell, w) in enumerate(zip(shown, widths, strict=True))
-        ]
-        lines.append(GAP.join(padded).rstrip())
-    lines.insert(1, GAP.join("-" * width for width in widths))
-    return "\n".join(lines)
-
-
-def _side_by_side(head: str, cells: Sequence[str], numbers: Sequence[str]) -> list[str]:
-    """A column of names and their numbers under one head, all lines of one width."""
-    left, right = max(map(len, cells)), max(map(len, numbers))
-    lines = [f"{cell.ljust(left)}  {number.rjust(right)}" for cell, number in zip(cells, numbers, strict=True)]
-    width = max(len(head), len(lines[0]))
-    return [line.ljust(width) for line in (head, "-" * width, *lines)]
-
-
-def _groups(columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """Columns that fit beside each other."""
-    groups: list[list[list[str]]] = []
-    used = WIDTH
-    for column in columns:
-        width = len(column[0]) + 3
-        if used + width > WIDTH:
-            groups.append([])
-            used = 0
-        groups[-1].append(column)
-        used += width
-    return groups
-
-
-def _join_columns(columns: Sequence[list[str]]) -> str:
-    return "\n".join("   ".join(parts).rstrip() for parts in zip(*columns, strict=True))
-
-
 def _more(explanation: Explanation, shown: int) -> str:
     left = explanation.num_features - shown
-    return f"\n  ... and {left:,} more feature{'' if left == 1 else 's'}" if left > 0 else ""
-
-
-def _wrapped(line: str) -> str:
-    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent="  "))
+    return f"\n  ... and {counted(left, 'more feature')}" if left > 0 else ""

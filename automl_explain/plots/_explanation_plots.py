@@ -25,16 +25,15 @@ from automl_explain.display._class_view import (
     explanation_of,
     local_steps,
     local_values,
-    minus,
-    number_text,
     output_text,
     ranking,
-    shortened,
     view_class,
 )
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.explanation._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
+from automl_explain.explainers.formatting._names import shortened
+from automl_explain.explainers.formatting._numbers import minus, number_text
 from automl_explain.plots._beeswarm import offsets, shades
 from automl_explain.plots._style import (
     BAR_HEIGHT,

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from automl_explain.explainers.explanation._colors import INK_COLOR
+from automl_explain.explainers.formatting._colors import INK_COLOR
 from automl_explain.plots._style import ROW_INCHES, figure_size
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl_explain.analysis._search_explanation import SearchExplanation
-from automl_explain.display._class_view import check_top_k, shortened
-from automl_explain.explainers.explanation._colors import (
+from automl_explain.display._class_view import check_top_k
+from automl_explain.explainers.formatting._colors import (
     BAR_COLOR,
     CLASS_COLORS,
     LOWERING_COLOR,
     NEUTRAL_COLOR,
     RULE_COLOR,
 )
+from automl_explain.explainers.formatting._names import shortened
 from automl_explain.plots._style import finish, name_rows, new_axes
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from automl_explain.display._class_view import minus, number_text, shortened
-from automl_explain.explainers.explanation._colors import CLASS_COLORS, NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
+from automl_explain.explainers.formatting._colors import CLASS_COLORS, NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
+from automl_explain.explainers.formatting._names import shortened
+from automl_explain.explainers.formatting._numbers import minus, number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

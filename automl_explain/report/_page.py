@@ -1,150 +1,145 @@
-"""The report's page: style sheet, the few lines that sort tables, and the frame around the sections."""
+"""The whole report as data, and as one HTML file that needs no other file and no network."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from automl_explain.explainers.explanation._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR
+from automl_explain.display._unexplained import Unexplained, unexplained
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._numbers import NONE, loss_text
+from automl_explain.report._facts import Story
+from automl_explain.report._findings import first_look
+from automl_explain.report._members import MembersView, view_members
+from automl_explain.report._method import FactBlock, view_method
+from automl_explain.report._models import ModelView, view_model
+from automl_explain.report._rows import RowsView, view_rows
+from automl_explain.report._runs import RunsView, view_runs
+from automl_explain.report._search import SearchView, view_search
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1f2328; --soft: #5b6470; --page: #ffffff; --panel: #f5f7f9; --rule: #dde2e8;
-  --bar: BAR_COLOR; --lower: LOWERING_COLOR; --grey: NEUTRAL_COLOR; --good: #1d7a4f; --warn: #9a5b00; --bad: #b3261e;
-  --heat: 42, 111, 187; --mark: #eef5fd; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ee; --soft: #a2abb7; --page: #14171c; --panel: #1d2128; --rule: #343a44; --bar: #5b9be0;
-    --lower: #ec8b56; --grey: #9aa0a8; --good: #5cc492; --warn: #e0a64a; --bad: #ff8a80; --heat: 91, 155, 224;
-    --mark: #1b2838; }
-  img { filter: invert(0.92) hue-rotate(180deg); }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI",
-  Roboto, "Helvetica Neue", Arial, sans-serif; }
-header, main, footer { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 2.25rem; }
-footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--soft); font-size: 0.85rem; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 0.25rem; }
-h2 { font-size: 1.3rem; margin: 3rem 0 0.5rem; padding-top: 0.75rem; border-top: 1px solid var(--rule); }
-h3 { font-size: 1.02rem; margin: 1.75rem 0 0.4rem; }
-p { margin: 0.35rem 0; max-width: 50rem; }
-a { color: var(--bar); }
-nav { margin: 1rem 0 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font-size: 0.92rem; }
-.soft { color: var(--soft); }
-.small { font-size: 0.86rem; }
-.id { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.86em; overflow-wrap: anywhere; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.7rem;
-  margin: 1.4rem 0; padding: 0; }
-.cards div { background: var(--panel); border-radius: 8px; padding: 0.7rem 0.9rem; }
-.cards dt { color: var(--soft); font-size: 0.82rem; }
-.cards dd { margin: 0; font-size: 1.3rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.cards dd small { display: block; font-size: 0.8rem; font-weight: 400; color: var(--soft); }
-.first { background: var(--mark); border-left: 4px solid var(--bar); border-radius: 0 8px 8px 0; padding: 0.8rem 1.1rem; }
-.first h2 { border: 0; margin: 0 0 0.3rem; padding: 0; font-size: 1.1rem; }
-.first ul { margin: 0; padding-left: 1.1rem; }
-.first li { margin: 0.25rem 0; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; margin: 0.6rem 0; }
-.tall { max-height: 40rem; overflow: auto; border: 1px solid var(--rule); border-radius: 8px; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: 0.2rem 0; font-size: 0.86rem; }
-th, td { text-align: left; padding: 0.32rem 0.7rem 0.32rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th { font-weight: 600; vertical-align: bottom; }
-tbody th { font-weight: 400; overflow-wrap: anywhere; }
-.number { text-align: right; white-space: nowrap; }
-.tall th, .tall td { padding-left: 0.7rem; }
-.tall thead th { position: sticky; top: 0; background: var(--panel); z-index: 1; }
-.best { background: var(--mark); }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
-th[aria-sort] button::after { content: " \\25BE"; }
-th[aria-sort="ascending"] button::after { content: " \\25B4"; }
-.badge { display: inline-block; border: 1px solid currentColor; border-radius: 99px; padding: 0 0.55em; font-size: 0.78rem;
-  white-space: nowrap; }
-.explained { color: var(--good); } .skipped, .captured { color: var(--warn); } .failed { color: var(--bad); }
-.why { display: block; color: var(--soft); font-size: 0.82rem; max-width: 22rem; overflow-wrap: anywhere; }
-.importance { max-width: 60rem; }
-.importance tbody th { min-width: 12rem; }
-.importance .bars { width: 34%; min-width: 8rem; }
-.bar { height: 0.95em; margin-top: 0.28em; background: var(--bar); border-radius: 2px; min-width: 1px; }
-.bar.minus { background: var(--lower); }
-.steps { max-width: 46rem; table-layout: fixed; }
-.steps th, .steps td { padding-top: 0.22rem; padding-bottom: 0.22rem; }
-.steps th { width: 42%; overflow-wrap: anywhere; }
-.steps .number { width: 6.5rem; }
-.steps.sampled .number { width: 9.5rem; }
-.steps .ends th, .steps .ends .number { font-weight: 600; }
-.track { position: relative; height: 1.1em; margin-top: 0.2em; }
-.track i { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 1px; background: var(--bar); }
-.track i.minus { background: var(--lower); }
-.track i.point { width: 9px; height: 9px; min-width: 0; top: 0.2em; bottom: auto; margin-left: -4px;
-  transform: rotate(45deg); background: var(--grey); }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 29rem), 1fr)); gap: 0 2.5rem; }
-figure { margin: 0.8rem 0; }
-figcaption { color: var(--soft); font-size: 0.86rem; max-width: 50rem; }
-img { width: 100%; max-width: 720px; min-width: 480px; height: auto; display: block; }
-.chart svg { display: block; width: 100%; min-width: 420px; max-width: 860px; height: auto; }
-.chart text { fill: var(--soft); font-size: 11px; }
-.chart path { fill: none; stroke: var(--ink); stroke-opacity: 0.45; stroke-width: 1.5; }
-.chart circle { stroke: var(--bar); stroke-width: 1.2; fill: var(--page); }
-.chart .seen { fill: var(--bar); }
-.chart .unseen { stroke: var(--grey); }
-details { margin: 0.3rem 0; }
-summary { cursor: pointer; }
-td details { margin: 0; }
-.plain { max-width: 50rem; }
-.plain th { width: 13rem; color: var(--soft); }
-@media (max-width: 40rem) {
-  header, main, footer { padding-left: 0.9rem; padding-right: 0.9rem; }
-  h1 { font-size: 1.4rem; }
-  .plain th { width: 8rem; }
-  .steps .number, .steps.sampled .number { width: 4.6rem; }
-  .steps .error { display: block; }
-  .importance tbody th { min-width: 8.5rem; }
-  .importance .bars { min-width: 5rem; }
-}
-@media print { .tall { max-height: none; overflow: visible; } nav { display: none; } }
-"""
-
-_SCRIPT = """
-document.querySelectorAll("table.sortable").forEach(function (table) {
-  table.querySelectorAll("thead th").forEach(function (head, column) {
-    var button = document.createElement("button");
-    button.type = "button";
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.addEventListener("click", function () {
-      var up = head.getAttribute("aria-sort") !== "ascending";
-      table.querySelectorAll("thead th").forEach(function (other) { other.removeAttribute("aria-sort"); });
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      var key = function (row) { var cell = row.cells[column]; return cell.dataset.key || cell.textContent; };
-      var rows = Array.from(table.tBodies[0].rows);
-      rows.sort(function (a, b) {
-        var one = key(a), two = key(b), order = one - two;
-        if (isNaN(order)) { order = one.localeCompare(two, undefined, { numeric: true }); }
-        return up ? order : -order;
-      });
-      table.tBodies[0].append.apply(table.tBodies[0], rows);
-    });
-  });
-});
-"""
+MOST_STEPS = 10
+"""Contributions shown of a single row, unless fewer are asked for."""
 
 
-def page(title: str, header: str, main: str, footer: str) -> str:
-    """Return a whole HTML document that asks for nothing outside itself.
+@dataclass(frozen=True)
+class Card:
+    """A figure at the top of the page, with a small line below it."""
+
+    name: str
+    value: str
+    small: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportPage:
+    """Everything that the report shows.
 
     Parameters
     ----------
     title : str
-        Text; escaped here.
-    header, main, footer : str
-        HTML; escaped by the caller.
+    story : Story
+    origin : tuple of str
+        Engine, task, metric, rows and date of the search.
+    cards : tuple of Card
+    findings : list of str
+        What to look at first.
+    models : tuple of ModelView
+    members : MembersView or None
+    rows : RowsView or None
+    search : SearchView or None
+    runs : RunsView
+    groups : list of Unexplained
+    method : tuple of FactBlock
+    version : str
+        The version of automl-explain that made the search; empty if it is not known.
     """
-    style = _STYLE
-    for name, color in (("BAR_COLOR", BAR_COLOR), ("LOWERING_COLOR", LOWERING_COLOR), ("NEUTRAL_COLOR", NEUTRAL_COLOR)):
-        style = style.replace(name, color)
+
+    title: str
+    story: Story
+    origin: tuple[str, ...]
+    cards: tuple[Card, ...]
+    findings: list[str]
+    models: tuple[ModelView, ...]
+    members: MembersView | None
+    rows: RowsView | None
+    search: SearchView | None
+    runs: RunsView
+    groups: list[Unexplained]
+    method: tuple[FactBlock, ...]
+    version: str
+
+    @property
+    def contents(self) -> Iterator[tuple[str, str]]:
+        """Id and name of each section, in the order of the page."""
+        models = [(f"model-{view.place}", view.model.name) for view in self.models]
+        yield from models[:1]
+        optional = (("members", "Members", self.members), ("rows", "Single rows", self.rows))
+        yield from ((place, name) for place, name, view in optional if view is not None)
+        yield from models[1:]
+        if self.search is not None:
+            yield "search", "Runs together"
+        yield from (("runs", "All runs"), ("unexplained", "Not explained"), ("method", "How it was computed"))
+
+
+def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportPage:
+    """Return what the report shows of a search.
+
+    Parameters
+    ----------
+    story : Story
+    title : str or None
+        Heading; None for one that names the search.
+    top_k : int
+        Features shown of each model.
+    rows : int
+        Rows shown from either end.
+    """
+    first = story.models[0] if story.models else None
+    return ReportPage(
+        title=title or f"Explanations of search {story.search['id']}",
+        story=story,
+        origin=_origin(story),
+        cards=_cards(story),
+        findings=first_look(story),
+        models=tuple(view_model(model, place, top_k) for place, model in enumerate(story.models)),
+        members=None if first is None else view_members(first, top_k),
+        rows=None if first is None else view_rows(first, rows, min(top_k, MOST_STEPS)),
+        search=view_search(story),
+        runs=view_runs(story),
+        groups=unexplained(story.runs),
+        method=view_method(story),
+        version=str(story.facts.get("versions", {}).get("automl-explain", "")),
+    )
+
+
+def page_html(page: ReportPage) -> str:
+    """Return the page as HTML."""
+    return render("report.html", __package__ or "", page=page, story=page.story)
+
+
+def _origin(story: Story) -> tuple[str, ...]:
+    search = story.search
+    rows = ", ".join(
+        f"{count:,} {name} rows"
+        for name in ("training", "validation")
+        if isinstance(count := story.facts.get(f"{name}_rows"), int)
+    )
+    made = datetime.fromtimestamp(search["created"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+    parts = (f"engine {search['engine']}", f"task {search['task']}", f"metric {story.metric}", rows, made)
+    return tuple(part for part in parts if part)
+
+
+def _cards(story: Story) -> tuple[Card, ...]:
+    best, n_runs, n_explained = story.best, len(story.runs), story.count("explained")
+    details = ", ".join(f"{n} {status}" for status in ("skipped", "failed", "captured") if (n := story.count(status)))
+    seconds = story.facts.get("search_seconds")
+    search = f"; search {seconds:.1f} s" if isinstance(seconds, int | float) else ""
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"<header>{header}</header>\n<main>{main}</main>\n<footer>{footer}</footer>\n"
-        f"<script>{_SCRIPT}</script>\n</body>\n</html>\n"
+        Card("best loss", loss_text(None if best is None else best.loss), f"metric {story.metric}"),
+        Card("best learner", *((NONE, "") if best is None else (best.learner, best.id))),
+        Card("runs", f"{n_runs:,}"),
+        Card("explained", f"{n_explained:,}", f"of {n_runs:,}"),
+        Card("not explained", f"{n_runs - n_explained:,}", details),
+        Card("explaining", f"{sum(run.seconds or 0.0 for run in story.runs):.1f} s", f"sum over runs{search}"),
     )

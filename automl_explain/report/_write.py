@@ -15,12 +15,9 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.integrations.history._run import Run
 from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
 from automl_explain.plots._png import png
-from automl_explain.report._facts import ChosenRow, Story, choose_rows, tell
-from automl_explain.report._members import members_section
-from automl_explain.report._page import page
-from automl_explain.report._runs import how_section, runs_section, unexplained_section
-from automl_explain.report._search import search_section
-from automl_explain.report._sections import header, model_section, rows_section, text
+from automl_explain.report._facts import tell
+from automl_explain.report._page import make_page, page_html
+from automl_explain.report._rows import ChosenRow, choose_rows
 
 MOST_CLASS_FILES = 10
 """Classes with a picture of their own."""
@@ -81,7 +78,7 @@ def write_report(
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     target = Path(path)
-    _write_whole(target, _document(tell(list(runs)), title, top_k, rows).encode())
+    _write_whole(target, page_html(make_page(tell(list(runs)), title, top_k, rows)).encode())
     return target
 
 
@@ -134,20 +131,6 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     for name, picture in files.items():
         _write_whole(folder / name, picture)
     return [folder / name for name in files]
-
-
-def _document(story: Story, title: str | None, top_k: int, rows: int) -> str:
-    title = title or f"Explanations of search {story.search['id']}"
-    sections = [model_section(model, place, top_k) for place, model in enumerate(story.models)]
-    sections[1:1] = [
-        members_section(model, top_k) + rows_section(model, rows, min(top_k, 10)) for model in story.models[:1]
-    ]
-    main = "".join(
-        [*sections, search_section(story), runs_section(story), unexplained_section(story), how_section(story)]
-    )
-    version = story.facts.get("versions", {}).get("automl-explain", "")
-    footer = f"<p>Written by automl-explain {text(version) if version else ''}. The file needs no network.</p>"
-    return page(title, header(story, title, main), main, footer)
 
 
 def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:

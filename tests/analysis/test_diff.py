@@ -29,7 +29,7 @@ def test_the_figures_are_those_of_their_definitions():
     assert diff.remarks() == ["output space differs: response and log_odds"]
     assert "town" in diff.as_text(1)
     assert "age" not in diff.as_text(1)
-    assert "<td>town</td>" in diff._repr_html_()
+    assert '<th scope="row">town</th>' in diff._repr_html_()
 
 
 def test_an_explanation_does_not_differ_from_itself():

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from automl_explain import InvalidInputError, MemberExplanation, explain_model, plot_member_shares
-from automl_explain.explainers.explanation._colors import CLASS_COLORS, NEUTRAL_COLOR
+from automl_explain.explainers.formatting._colors import CLASS_COLORS, NEUTRAL_COLOR
 from tests.families import LGBMR, table, target
 from tests.plots.test_plots import drawn, lengths, row_names
 

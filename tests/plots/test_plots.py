@@ -19,8 +19,9 @@ from automl_explain import (
     plot_local,
     plot_summary,
 )
-from automl_explain.display._class_view import cell_text, number_text, shortened
-from automl_explain.explainers.explanation._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR
+from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR
+from automl_explain.explainers.formatting._names import shortened
+from automl_explain.explainers.formatting._numbers import cell_text, number_text
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.plots._beeswarm import HALF_HEIGHT, offsets, shades
 from tests import explanation_cases as cases

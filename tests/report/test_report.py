@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from automl_explain import Explanation, HistoryError, InvalidInputError, RunHistory, save_plots, write_report
-from automl_explain.report._facts import choose_rows, first_look, tell, unexplained
+from automl_explain.display._unexplained import unexplained
+from automl_explain.report._facts import tell
+from automl_explain.report._findings import first_look
+from automl_explain.report._rows import choose_rows
 from tests import explanation_cases as cases
 
 EVIL = '<script>alert("1")</script>'
@@ -126,8 +129,8 @@ class TestContent:
 
     def test_best_run_is_marked_once(self, tmp_path):
         source = read(write_report(tmp_path / "r.html", search(tmp_path, cases.binary())))
-        assert source.count("<tr class=best>") == 1
-        marked = source.split("<tr class=best>")[1].split("</tr>")[0]
+        assert source.count('<tr class="best">') == 1
+        marked = source.split('<tr class="best">')[1].split("</tr>")[0]
         assert "-0005" in marked
 
     def test_importance_of_every_class_is_shown(self, tmp_path):
@@ -145,14 +148,14 @@ class TestContent:
 
     def test_removed_columns_and_additivity_are_said(self, tmp_path):
         words = Page(read(write_report(tmp_path / "r.html", search(tmp_path, cases.binary())))).text
-        assert "importance is 0 by construction" in words
+        assert "so their importance is 0" in words
         assert "const" in words
         assert "additivity error" in words
 
     def test_standard_errors_and_notes_are_said(self, tmp_path):
         words = Page(read(write_report(tmp_path / "r.html", search(tmp_path, cases.sampled())))).text
         assert "25 of 200 background rows" in words
-        assert "sampled: standard error" in words
+        assert "sampled: median standard error" in words
 
     def test_steps_lead_to_the_output(self, tmp_path):
         explanation = cases.binary()
@@ -166,7 +169,7 @@ class TestContent:
     def test_without_any_explanation(self, tmp_path):
         runs = search(tmp_path, cases.binary(), explain=False)
         page = Page(read(write_report(tmp_path / "r.html", runs)))
-        assert "No explanation is there to show" in page.text
+        assert "There is no explanation to show" in page.text
         assert "img" not in page.tags
 
     def test_without_any_loss_or_fact(self, tmp_path):

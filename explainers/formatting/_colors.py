@@ -1,4 +1,4 @@
-"""The colours of every view: notebook tables, plots and the report. All pairs stay apart for colour-blind readers."""
+"""The colours of every plot and page. Readers with colour blindness can tell any two of them apart."""
 
 from __future__ import annotations
 
