@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
+from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.model._explained_model import FeatureSpace
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run
@@ -231,7 +232,6 @@ def explain_model(
         classes=_class_names(classes, y_train, described.classes),
         output=output,
         feature_space=feature_space,
-        allow_all_transformations=True,
         random_state=random_state,
         progress=progress,
     )

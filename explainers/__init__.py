@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
     from automl_explain.explainers.lime._explainer import LIMEExplainer
     from automl_explain.explainers.methods._rules import describe_rules
+    from automl_explain.explainers.methods._settings import SamplingOptions
     from automl_explain.explainers.model._feature_map import FeatureMap
     from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers.model._registry import describe, register
@@ -76,6 +77,7 @@ _MODULES = {
     "Fidelity": f"{_PLACE}.explanation._fidelity",
     "MemberExplanation": f"{_PLACE}.explanation._explanation",
     "MimicExplainer": f"{_PLACE}.surrogate._explainer",
+    "SamplingOptions": f"{_PLACE}.methods._settings",
     "SamplingPolicy": f"{_PLACE}.explanation._row_sampling",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}.trees._tree_ensemble",

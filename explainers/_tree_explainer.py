@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
-from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.explanation._additivity import check_gap
+from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure, question_of
 from automl_explain.explainers.methods._rules import build_engine
+from automl_explain.explainers.methods._settings import SamplingOptions, read_settings
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import expand_binary
+from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
-from automl_explain.explainers.tables._table import as_table, check_same_columns
-from automl_explain.explainers.tables._weights import as_weights
+from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
-class TreeExplainer(TabularExplainer):
+class TreeExplainer(ShapleyExplainer):
     """Explains tree ensembles exactly: path-dependent without a background, interventional over all rows of one.
 
     CatBoost models that split on target statistics of categories or on text cannot be read as trees: without a background
@@ -35,9 +34,11 @@ class TreeExplainer(TabularExplainer):
         The background; all of its rows are used. Without it, absent features follow the splits of the training data.
     weights : array-like of shape (B,), optional
         Weights of the background rows.
-    features, classes, output, feature_space, random_state, n_jobs, progress, explain_subset
+    features, classes, output, feature_space, transformations, model_task, explain_subset
         As in `TabularExplainer`. The probability of a booster is explained as the game of the probability, from
         coalitions of its margins, and needs a background.
+    sampling, random_state, n_jobs, progress
+        As in `TabularExplainer`; the first two concern probabilities of boosters alone.
 
     Raises
     ------
@@ -60,37 +61,39 @@ class TreeExplainer(TabularExplainer):
     (3, 10, 10)
     """
 
-    _structures = (Trees, OwnValues)
-    _needs_background = False
-
     def __init__(
         self,
         model: Any,
         initialization_examples: Any = None,
         *,
-        weights: npt.ArrayLike | None = None,
         features: Sequence[str] | None = None,
         classes: Sequence[Any] | None = None,
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
+        transformations: Any = None,
+        weights: Any = None,
+        model_task: str | None = None,
+        explain_subset: Sequence[Any] | None = None,
+        sampling: SamplingOptions | None = None,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
-        explain_subset: Sequence[Any] | None = None,
     ) -> None:
-        self._weights = weights
-        super().__init__(
+        settings = read_settings(sampling, random_state, n_jobs, progress)
+        explained = explained_model(
             model,
             initialization_examples,
             features=features,
             classes=classes,
             output=output,
             feature_space=feature_space,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            progress=progress,
-            explain_subset=explain_subset,
+            transformations=transformations,
+            weights=weights,
+            model_task=model_task,
         )
+        if not _is_function_of_trees(explained.model):
+            check_structure(explained.model, (Trees, OwnValues), type(self).__name__)
+        super().__init__(explained, build_engine(question_of(explained, settings)), explain_subset)
 
     def interaction_values(self, X: Any) -> np.ndarray:
         """Return exact Shapley interaction values.
@@ -107,6 +110,17 @@ class TreeExplainer(TabularExplainer):
         ndarray
             (n, f, f) for a regression, (C, n, f, f) for a classification.
 
+        Raises
+        ------
+        UnsupportedModelError
+            If the trees cannot be read.
+        ColumnMismatchError
+            If the columns are not those of the background.
+        InvalidInputError
+            If the output is not the additive one of the trees, or the model refuses the values.
+        AdditivityError
+            If the values do not add up to the predictions.
+
         References
         ----------
         Fujimoto, Kojadinovic and Marichal, "Axiomatic characterizations of probabilistic and cardinal-probabilistic
@@ -121,22 +135,15 @@ class TreeExplainer(TabularExplainer):
                 f"Interaction values are known of the additive output of a tree ensemble, not of its "
                 f"{self.model.output_space}; leave out the 'output' parameter."
             )
-        rows = self._engineer(check_same_columns(as_table(X), self._input_names, self._n_inputs, "X"))
+        rows = self._explained.read(X).engineered
+        predictions = predict_finite(self.model, rows.data, "X")
         values = expand_binary(self._engine.interactions(rows), self.model, centred=True)
-        return values[0] if self.model.classes is None else values
+        error = np.abs(self.expected_values + values.sum(axis=(2, 3)).T - predictions).max(initial=0.0)
+        check_gap(float(error), predictions, "tree", self.model.output_space)
+        return np.asarray(self._explained.by_class(values))
 
-    def _check_structure(self, model: FittedModel) -> None:
-        structure = model.structure
-        if isinstance(structure, Composite) and [type(one.structure) for one, _ in structure.members] == [Trees]:
-            return
-        super()._check_structure(model)
 
-    def _build(self, question: Question) -> Engine:
-        if self._weights is None:
-            return build_engine(question)
-        if question.background is None or question.weights is not None:
-            raise InvalidInputError(
-                "The 'weights' parameter weighs the rows of a background without weights of its own. Got "
-                + ("no background." if question.background is None else "one that has some.")
-            )
-        return build_engine(replace(question, weights=as_weights(self._weights, len(question.background))))
+def _is_function_of_trees(model: FittedModel) -> bool:
+    """Whether the output is a known function of one tree ensemble, such as the probability of a booster."""
+    structure = model.structure
+    return isinstance(structure, Composite) and [type(one.structure) for one, _ in structure.members] == [Trees]

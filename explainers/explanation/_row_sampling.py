@@ -11,10 +11,10 @@ import numpy as np
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.tables._table import RowNumbers, Table, draw_rows
+from automl_explain.explainers.tables._table import RowNumbers, Table, as_table, draw_rows
 
 BATCH_ROWS = 4096
-"""Rows explained at a time where only global values are kept."""
+"""RowNumbers explained at a time where only global values are kept."""
 BATCH_BYTES = 64 * 2**20
 """Memory for the values of these rows."""
 
@@ -26,7 +26,7 @@ class SamplingPolicy:
     Parameters
     ----------
     max_rows : int
-        Rows explained at most, drawn without replacement; a smaller table is explained whole.
+        RowNumbers explained at most, drawn without replacement; a smaller table is explained whole.
     random_state : int, default 0
         Seed of the draw.
 
@@ -74,6 +74,42 @@ class SamplingPolicy:
 def as_policy(given: Any) -> SamplingPolicy:
     """Return the policy that is given, or the one of a number of rows."""
     return given if isinstance(given, SamplingPolicy) else SamplingPolicy(given)
+
+
+def explain_table(
+    explain_local: Callable[[Any], Explanation],
+    X: Any,
+    values_per_row: int,
+    *,
+    sampling_policy: Any,
+    include_local: bool,
+    batch_size: int | None,
+) -> Explanation:
+    """Explain a table as a whole with an explainer of rows.
+
+    Parameters
+    ----------
+    explain_local : callable
+        From rows to their explanation.
+    X : table
+    values_per_row : int
+        Numbers that the explanation of a row holds.
+    sampling_policy : SamplingPolicy, int or None
+        RowNumbers that are explained; None for all.
+    include_local : bool
+        Whether the values of rows are kept.
+    batch_size : int or None
+        RowNumbers explained at a time where they are not kept.
+    """
+    table, note = as_table(X), None
+    if sampling_policy is not None:
+        table, note = as_policy(sampling_policy).choose(table)
+    if include_local:
+        explanation = explain_local(table)
+    else:
+        n_rows = batch_rows(values_per_row) if batch_size is None else batch_size
+        explanation = explain_in_batches(explain_local, table, n_rows)
+    return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
 
 
 def batch_rows(n_values: int) -> int:

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve
 
-from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._row_sampling import as_policy
+from automl_explain.explainers.explanation._row_sampling import explain_table
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
-from automl_explain.explainers.model._feature_space import in_feature_space
-from automl_explain.explainers.model._names import class_names, find_column, input_names
+from automl_explain.explainers.methods._explainer import check_background
+from automl_explain.explainers.model._explained_model import engineer, explained_model
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._names import find_column
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.model._task import with_task
-from automl_explain.explainers.tables._table import (
-    Table,
-    arrange,
-    as_table,
-    check_same_columns,
-    conform,
-    stack_rows,
-)
+from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +32,7 @@ ROWS_AT_ONCE = 200_000
 """Rows predicted at a time where each explained row has samples of its own."""
 
 
-class LIMEExplainer:
+class LIMEExplainer(Picklable):
     """Explains rows by a linear model of the predictions around each: tabular LIME, all rows, classes and features at once.
 
     The local models are those of the `lime` package: a ridge regression, weighted by an exponential kernel of the
@@ -55,13 +48,13 @@ class LIMEExplainer:
         Training rows, from whose columns samples are drawn, as the model takes them.
     discretizer : {"quartile", "decile"} or None, default "quartile"
         Bins of numeric columns; None keeps them continuous.
-    num_samples : int, default 5000
+    nsamples : int, default 5000
         Samples around each row, itself included.
     kernel_width : float, optional
         Width of the kernel; default 0.75 times the square root of the number of features.
     sample_around_instance : bool, default False
         Draw continuous columns around each row rather than around the training mean; needs ``discretizer=None``, and
-        predictions of `num_samples` rows for each row.
+        predictions of `nsamples` rows for each row.
     categorical_features : sequence of str or int, optional
         Columns of categories, beside those that hold no numbers.
     features : sequence of str, optional
@@ -70,14 +63,14 @@ class LIMEExplainer:
         Class names in the model's order.
     output : str, default "auto"
         "auto" is the probability where the model has one; else as in `TabularExplainer`.
+    transformations, weights, model_task
+        As in `TabularExplainer`; `weights` are those of the training rows.
     random_state : int, default 0
         Seed of the samples; the global random state is never touched.
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
     explain_subset : sequence of str or int, optional
         Features, by name or position, whose weights are returned, in that order; all have one in the local models.
-    model_task : {"classification", "regression"}, optional
-        What the model is, if its predictions leave that open; as in `TabularExplainer`.
 
     Raises
     ------
@@ -97,7 +90,7 @@ class LIMEExplainer:
     >>> from automl_explain import LIMEExplainer
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> model = RandomForestClassifier(n_estimators=20, random_state=0).fit(X, y)
-    >>> explanation = LIMEExplainer(model, X, num_samples=1000).explain_local(X.iloc[:4])
+    >>> explanation = LIMEExplainer(model, X, nsamples=1000).explain_local(X.iloc[:4])
     >>> explanation.local_importance_values.shape, explanation.local_fidelity.shape
     ((3, 4, 4), (3, 4))
     >>> sorted(explanation.get_ranked_local_names(top_k=2)[0, 0].tolist())
@@ -112,38 +105,60 @@ class LIMEExplainer:
         initialization_examples: Any,
         *,
         discretizer: str | None = "quartile",
-        num_samples: int = 5000,
+        nsamples: int = 5000,
         kernel_width: float | None = None,
         sample_around_instance: bool = False,
         categorical_features: Sequence[Any] = (),
         features: Sequence[str] | None = None,
         classes: Sequence[Any] | None = None,
         output: str = "auto",
+        transformations: Any = None,
+        weights: Any = None,
+        model_task: str | None = None,
+        explain_subset: Sequence[Any] | None = None,
         random_state: int = 0,
         progress: bool | None = None,
-        explain_subset: Sequence[Any] | None = None,
-        model_task: str | None = None,
     ) -> None:
-        _check_settings(discretizer, num_samples, kernel_width, sample_around_instance)
+        _check_settings(discretizer, nsamples, kernel_width, sample_around_instance)
         check_seed(random_state)
-        training = _dense(as_table(initialization_examples, "initialization_examples"), "initialization_examples")
-        described = with_task(describe(model, initialization_examples), model_task)
-        described = in_feature_space(described, "raw", allow_all_transformations=True)
-        self._training = check_same_columns(
-            training, described.input_names, described.n_inputs, "initialization_examples"
+        check_background(initialization_examples, type(self).__name__)
+        self._explained = explained_model(
+            model,
+            initialization_examples,
+            features=features,
+            classes=classes,
+            output=output,
+            feature_space="raw",
+            transformations=transformations,
+            weights=weights,
+            model_task=model_task,
+            auto="probability",
         )
-        space = "probability" if output == "auto" and "probability" in described.outputs else output
-        self.model = described.in_space(space)
-        self.features = input_names(features, self._training, described)
-        self.classes = class_names(classes, described)
-        n_columns = self._training.n_columns
-        categorical = [find_column(c, self.features, n_columns, "categorical_features") for c in categorical_features]
-        self._hood = Neighbourhood(self._training, discretizer, categorical, sample_around_instance)
-        self._n_samples, self._discretizer = int(num_samples), discretizer
-        self._width = float(kernel_width or 0.75 * np.sqrt(self._training.n_columns))
+        assert self._explained.background is not None
+        training = _dense(self._explained.background, "initialization_examples")
+        names, n_columns = self.features, training.n_columns
+        categorical = [find_column(c, names, n_columns, "categorical_features") for c in categorical_features]
+        self._hood = Neighbourhood(training, discretizer, categorical, sample_around_instance, self._explained.weights)
+        self._n_samples, self._discretizer = int(nsamples), discretizer
+        self._width = float(kernel_width or 0.75 * np.sqrt(n_columns))
         self._random_state, self._progress = random_state, progress
-        find_features(explain_subset, self.features, self._training.n_columns, "explain_subset")
+        find_features(explain_subset, names, n_columns, "explain_subset")
         self._subset = None if explain_subset is None else tuple(explain_subset)
+
+    @property
+    def model(self) -> FittedModel:
+        """What is known of the model, in the output space that is explained."""
+        return self._explained.model
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """Names of the features; None where there are none."""
+        return self._explained.features
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """Names of the classes; None for a regression."""
+        return self._explained.classes
 
     def explain_local(self, X: Any) -> Explanation:
         """Fit a local model around each row.
@@ -164,11 +179,9 @@ class LIMEExplainer:
         ColumnMismatchError
             If the columns are not those of the training rows.
         """
-        table = arrange(as_table(X), self._training.names or self.features)
-        rows = _dense(check_same_columns(table, self._training.names, self._training.n_columns, "X"), "X")
-        rows = conform(rows, self._training)
+        rows = self._explained.read(_dense(as_table(X), "X")).given
         drawn = self._hood.draw(self._n_samples - 1, np.random.default_rng(self._random_state))
-        seen, predictions = self._hood.see(rows), self._predict(rows)
+        seen, predictions = self._hood.see(rows), self._predict(rows, "X")
         fits, expected = self._fit(drawn, seen, predictions)
         single = self.model.classes is None
         weights = np.stack([fit.weights for fit in fits], axis=1)
@@ -194,7 +207,9 @@ class LIMEExplainer:
         )
         return explanation.select(self._subset, why="chosen by explain_subset")
 
-    def explain_global(self, X: Any, *, sampling_policy: Any = None) -> Explanation:
+    def explain_global(
+        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
         """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`.
 
         Parameters
@@ -203,20 +218,26 @@ class LIMEExplainer:
             Rows as the model takes them.
         sampling_policy : SamplingPolicy or int, optional
             Explain a draw of so many rows instead of all; the explanation's notes say so.
-        """
-        if sampling_policy is None:
-            return self.explain_local(X)
-        table, note = as_policy(sampling_policy).choose(as_table(X))
-        explanation = self.explain_local(table)
-        return explanation if note is None else replace(explanation, notes=(*explanation.notes, note))
+        include_local : bool, default True
+            Keep the weights of each row; False keeps only the global ones.
+        batch_size : int, optional
+            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
 
-    def _predict(self, table: Table) -> Floats:
-        try:
-            return predict_finite(self.model, self.model.transform(table.data))
-        except AutoMLExplainError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise InvalidInputError(f"{self.model.name} cannot take the values of the rows: {error}") from error
+        Returns
+        -------
+        Explanation
+        """
+        return explain_table(
+            self.explain_local,
+            X,
+            self.model.n_outputs * self._explained.n_features,
+            sampling_policy=sampling_policy,
+            include_local=include_local,
+            batch_size=batch_size,
+        )
+
+    def _predict(self, table: Table, what: str = "the samples") -> Floats:
+        return predict_finite(self.model, engineer(self.model, table, what).data, what)
 
     def _fit(self, drawn: Drawn, seen: Floats, predictions: Floats) -> tuple[list[Fit], Floats]:
         """Return the local model of each row and the mean output over all samples."""
@@ -279,13 +300,13 @@ def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
 # ----------------------------------------------------------------------------------------------------------- private
 
 
-def _check_settings(discretizer: Any, num_samples: Any, kernel_width: Any, around: bool) -> None:
+def _check_settings(discretizer: Any, nsamples: Any, kernel_width: Any, around: bool) -> None:
     if discretizer is not None and (not isinstance(discretizer, str) or discretizer not in DISCRETIZERS):
         raise InvalidInputError(
             f"The 'discretizer' parameter must be one of {sorted(DISCRETIZERS)}, or None. Got {discretizer!r}."
         )
-    if isinstance(num_samples, bool) or not isinstance(num_samples, int | np.integer) or num_samples < 2:
-        raise InvalidInputError(f"The 'num_samples' parameter must be an integer, 2 or more. Got {num_samples!r}.")
+    if isinstance(nsamples, bool) or not isinstance(nsamples, int | np.integer) or nsamples < 2:
+        raise InvalidInputError(f"The 'nsamples' parameter must be an integer, 2 or more. Got {nsamples!r}.")
     if kernel_width is not None and not (isinstance(kernel_width, int | float | np.number) and kernel_width > 0):
         raise InvalidInputError(f"The 'kernel_width' parameter must be a number more than 0. Got {kernel_width!r}.")
     if around and discretizer is not None:

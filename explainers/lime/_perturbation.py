@@ -57,22 +57,41 @@ class Bins:
         return np.where(missing, np.nan, cells)
 
 
-def make_bins(cells: Floats, percentiles: Sequence[float]) -> Bins:
-    """Return the bins of a training column between its percentiles."""
-    known = cells[~np.isnan(cells)]
+def make_bins(cells: Floats, percentiles: Sequence[float], weights: Floats | None = None) -> Bins:
+    """Return the bins of a training column between its percentiles.
+
+    With weights, a percentile is the smallest cell with so much of the weight at or below it.
+    """
+    kept = ~np.isnan(cells) if weights is None else ~np.isnan(cells) & (weights > 0)
+    known, share = cells[kept], None if weights is None else weights[kept]
     if not len(known):
         nothing = np.zeros(1)
         return Bins(np.empty(0), nothing, nothing, nothing, nothing + LEAST_SPREAD)
-    edges = np.unique(np.percentile(known, percentiles))
+    if share is None:
+        edges = np.unique(np.percentile(known, percentiles))
+    else:
+        edges = np.unique(np.percentile(known, percentiles, weights=share, method="inverted_cdf"))
     bins = np.searchsorted(edges, known)
-    parts = [known[bins == b] for b in range(len(edges) + 1)]
+    parts = [
+        _mean_and_spread(known[bins == b], None if share is None else share[bins == b]) for b in range(len(edges) + 1)
+    ]
     return Bins(
         edges,
         np.append(known.min(), edges),
         np.append(edges, known.max()),
-        np.array([part.mean() if len(part) else 0.0 for part in parts]),
-        np.array([part.std() if len(part) else 0.0 for part in parts]) + LEAST_SPREAD,
+        np.array([mean for mean, _ in parts]),
+        np.array([spread for _, spread in parts]) + LEAST_SPREAD,
     )
+
+
+def _mean_and_spread(cells: Floats, weights: Floats | None) -> tuple[float, float]:
+    """Return the mean and the standard deviation of cells; 0 twice where there are none."""
+    if not len(cells):
+        return 0.0, 0.0
+    if weights is None:
+        return float(cells.mean()), float(cells.std())
+    mean = np.average(cells, weights=weights)
+    return float(mean), float(np.sqrt(np.average((cells - mean) ** 2, weights=weights)))
 
 
 class Neighbourhood:
@@ -91,12 +110,19 @@ class Neighbourhood:
         Columns of categories, beside those that hold no numbers.
     around_row : bool
         Continuous columns are drawn around the row rather than around the training mean.
+    weights : ndarray of shape (B,), optional
+        Shares of the training rows; default: all alike.
     """
 
     def __init__(
-        self, training: Table, discretizer: str | None, categorical: Sequence[int], around_row: bool = False
+        self,
+        training: Table,
+        discretizer: str | None,
+        categorical: Sequence[int],
+        around_row: bool = False,
+        weights: Floats | None = None,
     ) -> None:
-        self._training, self.around_row = training, around_row
+        self._training, self.around_row, self._weights = training, around_row, weights
         self._numeric = [j not in set(categorical) and _is_numeric(training, j) for j in range(training.n_columns)]
         self.binary = np.array([discretizer is not None or not numeric for numeric in self._numeric])
         self._bins: dict[int, Bins] = {}
@@ -104,15 +130,19 @@ class Neighbourhood:
         for j in np.flatnonzero(self._numeric).tolist():
             cells = _numbers(training, j)
             if discretizer is not None:
-                self._bins[j] = make_bins(cells, DISCRETIZERS[discretizer])
+                self._bins[j] = make_bins(cells, DISCRETIZERS[discretizer], weights)
             else:
                 _refuse_missing(cells, training, j, "initialization_examples")
-                self.mean[j], self.scale[j] = cells.mean(), cells.std() or 1.0
+                self.mean[j], spread = _mean_and_spread(cells, weights)
+                self.scale[j] = spread or 1.0
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Drawn:
         """Return `n_samples` rows, the same for every row that is explained."""
         n, f = len(self._training), self._training.n_columns
-        source = rng.integers(n, size=(n_samples, f))
+        if self._weights is None:
+            source = rng.integers(n, size=(n_samples, f))
+        else:
+            source = rng.choice(n, size=(n_samples, f), p=self._weights)
         seen = np.empty((n_samples, f))
         cells: list[Any] = []
         for j in range(f):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,34 +13,22 @@ from sklearn.cluster import KMeans
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._formats import row_weights
-from automl_explain.explainers.tables._table import RowNumbers, Table, as_table
-from automl_explain.explainers.tables._weights import as_weights
+from automl_explain.explainers.tables._table import RowNumbers, Table
 
 Share = npt.NDArray[np.float64]
 """Weights of background rows, adding up to 1."""
 Summary: TypeAlias = tuple[Table, Share | None, str | None]
-"""Rows, their weights if there are any, and a note on what was left out, if any was."""
+"""RowNumbers, their weights if there are any, and a note on what was left out, if any was."""
 MOST_LABELS = 20
 """Values of a column without numbers that have a distance of their own; rarer ones are alike."""
-
-
-def read_weighted(examples: Any) -> tuple[Any, Share | None]:
-    """Return a background and, where it brings weights of its own as a result of `shap.kmeans` does, their shares."""
-    weights = row_weights(examples)
-    if weights is None:
-        return examples, None
-    plain = SimpleNamespace(data=examples.data, group_names=examples.group_names)
-    table = as_table(plain, "initialization_examples")
-    return table, as_weights(weights, len(table))
 
 
 def representative(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
     """Choose background rows spread evenly over the model's predictions.
 
-    Rows are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
+    RowNumbers are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
     of `n_rows` equal stretches, so that the mean output over the chosen rows is close to that over all. No random
-    choice is made. Rows with weights are as long as these; one that several middles fall into gets more weight.
+    choice is made. RowNumbers with weights are as long as these; one that several middles fall into gets more weight.
 
     Parameters
     ----------
@@ -49,7 +36,7 @@ def representative(model: FittedModel, background: Table, n_rows: int, share: Sh
     background : Table
         All background rows, in the model's engineered format.
     n_rows : int
-        Rows wanted.
+        RowNumbers wanted.
     share : ndarray of shape (B,), optional
         Weights of the rows, adding up to 1; default: all alike.
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.compiled._arrays import Values
-from automl_explain.explainers.compiled._jit import count_threads
 from automl_explain.explainers.methods._background import SUMMARIES
+from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.tables._weights import as_weights
@@ -33,38 +31,6 @@ class Attribution:
     values: Values
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """How an engine may compute, the same for every engine; see `Explainer` for the meaning of each."""
-
-    random_state: int = 0
-    n_jobs: int | None = None
-    progress: Any = None
-    nsamples: int | None = None
-    max_evaluations: int | None = None
-    background_size: int | None = None
-    tolerance: float | None = None
-    time_budget: float | None = None
-    background_summary: str = "representative"
-
-    def __post_init__(self) -> None:
-        check_seed(self.random_state)
-        count_threads(self.n_jobs)
-        if self.background_summary not in SUMMARIES:
-            raise InvalidInputError(
-                f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."
-            )
-        for name in ("nsamples", "max_evaluations", "background_size", "tolerance", "time_budget"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            whole = name not in ("tolerance", "time_budget")
-            kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-                what = "a whole number, 1 or more" if whole else "a number above 0"
-                raise InvalidInputError(f"The {name!r} parameter must be {what}. Got {value!r}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +63,10 @@ class Question:
         """Return the background for an engine whose cost grows with its rows: at most `size`, their weights, and a note."""
         assert self.background is not None
         share = None if self.weights is None else as_weights(self.weights, len(self.background))
-        summarise = SUMMARIES[self.settings.background_summary]
-        background, share, note = summarise(self.model, self.background, self.settings.background_size or size, share)
+        summarise = SUMMARIES[self.settings.sampling.background_summary]
+        background, share, note = summarise(
+            self.model, self.background, self.settings.sampling.background_size or size, share
+        )
         return background, share, () if note is None else (note,)
 
 

@@ -94,15 +94,15 @@ class KernelEngine:
         With a tolerance or a time budget, coalitions are added in stages, each twice as many, until every standard error
         is small enough or the time is over; the best values so far are returned and a note says so.
         """
-        settings = self._settings
-        clock = Clock(settings.time_budget)
+        sampling = self._settings.sampling
+        clock = Clock(sampling.time_budget)
         sizes = self._stages(len(rows))
         limits = self._all_within(len(rows), sizes)
         parts = self._blocks(rows, sizes, limits)
         n_coalitions = (part.n_all if part.all_within(limits[-1]) else sizes[-1] for part in parts)
         total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
-        with progress_bar(total, what, settings.progress) as advance:
+        with progress_bar(total, what, self._settings.progress) as advance:
             for size, limit in zip(sizes, limits, strict=True):
                 if not self._refine(parts, size, limit, limits[-1], clock, advance) or self._good_enough(parts):
                     break
@@ -138,23 +138,23 @@ class KernelEngine:
         return True
 
     def _good_enough(self, parts: list[RowBlock]) -> bool:
-        tolerance = self._settings.tolerance
+        tolerance = self._settings.sampling.tolerance
         return tolerance is not None and max(part.error for part in parts) <= tolerance
 
     def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
         """Which rows are exact where some are, and what became of a tolerance or a time budget."""
-        settings = self._settings
+        sampling = self._settings.sampling
         sampled = [part for part in parts if not part.exact] or parts
         told = [SOME_EXACT] if len(sampled) < len(parts) else []
         if self._game.unsteady:
             told.append(UNSTEADY.format(self._game.unsteady))
-        if settings.tolerance is None and settings.time_budget is None:
+        if sampling.tolerance is None and sampling.time_budget is None:
             return tuple(told)
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
         note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
-        if settings.tolerance is not None and error > settings.tolerance:
+        if sampling.tolerance is not None and error > sampling.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
-            note += f", above the tolerance {settings.tolerance:g}: raise {limit} to go on"
+            note += f", above the tolerance {sampling.tolerance:g}: raise {limit} to go on"
         return (*told, note)
 
     def _blocks(self, rows: Table, sizes: list[int], limits: list[int]) -> list[RowBlock]:
@@ -174,12 +174,12 @@ class KernelEngine:
 
     def _stages(self, n_rows: int) -> list[int]:
         """Coalitions of each row that are sampled, stage by stage."""
-        settings = self._settings
+        sampling = self._settings.sampling
         most = self._n_coalitions(n_rows)
-        if settings.tolerance is None and settings.time_budget is None:
+        if sampling.tolerance is None and sampling.time_budget is None:
             return [most]
-        if settings.nsamples is None:
-            budget = settings.max_evaluations
+        if sampling.nsamples is None:
+            budget = sampling.max_evaluations
             most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
             most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
         most = max(4 * self._n_players, min(most, 2**self._n_players))
@@ -189,17 +189,17 @@ class KernelEngine:
 
     def _n_coalitions(self, n_rows: int) -> int:
         """Coalitions of each row that are sampled where they are not looked at in stages."""
-        most = self._settings.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
+        most = self._settings.sampling.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
         return max(most, 4 * self._n_players)
 
     def _affordable(self, n_rows: int) -> int:
-        budget = self._settings.max_evaluations or self._effort.evaluations
+        budget = self._settings.sampling.max_evaluations or self._effort.evaluations
         return budget // (n_rows * self._n_background)
 
     def _all_within(self, n_rows: int, sizes: list[int]) -> list[int]:
         """Coalitions of each row up to which all are looked at in a stage: those sampled, or more if nobody says how many."""
-        settings = self._settings
-        if settings.nsamples or settings.tolerance is not None or settings.time_budget is not None:
+        sampling = self._settings.sampling
+        if sampling.nsamples or sampling.tolerance is not None or sampling.time_budget is not None:
             return sizes
         return [max(sizes[0], min(2**self._effort.all_up_to, self._affordable(n_rows)))]
 

@@ -152,7 +152,7 @@ def share_out(question: Question, engine: Engine, rows: Table) -> Shares:
             f"explain_members expects an explainer of the ensemble itself. This one explains {question.model.name} by the "
             f"{engine.method} method: pass the ensemble to TabularExplainer."
         )
-    settings = replace(question.settings, background_size=len(engine.background))
+    settings = question.settings.with_sampling(background_size=len(engine.background))
     question = replace(question, background=engine.background, weights=engine.share, settings=settings)
     if ensemble.weights is None:
         return _of_output(question, ensemble, names, rows)
@@ -260,9 +260,9 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
         {"response": np.asarray}, "response", "regression", Opaque("the members' outputs as they are")
     )
     outer = Composite(((columns, "response"),), combine, False, ensemble.why)
-    settings = replace(
-        question.settings, nsamples=2 ** len(names) if len(names) <= ALL_COALITIONS else question.settings.nsamples
-    )
+    settings = question.settings
+    if len(names) <= ALL_COALITIONS:
+        settings = settings.with_sampling(nsamples=2 ** len(names))
     model = _with(question.model, outer)
     engine = KernelEngine(Question(model, Table(theirs), owners, len(names), settings, question.weights))
     found = engine.attribute(Table(mine))

@@ -25,9 +25,9 @@ class MixtureEngine:
         structure = question.model.structure
         assert isinstance(structure, Mixture)
         self._structure = structure
-        time_budget = question.settings.time_budget
+        time_budget = question.settings.sampling.time_budget
         share = None if time_budget is None else time_budget / len(structure.members)
-        settings = replace(question.settings, time_budget=share)
+        settings = question.settings.with_sampling(time_budget=share)
         self._engines = [build(replace(question, model=member, settings=settings)) for member in structure.members]
         self.base_parts = [
             weigh(expand_binary(engine.base_values, member), weights)

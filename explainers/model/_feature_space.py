@@ -14,12 +14,17 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, O
 FEATURE_SPACES = ("engineered", "raw")
 
 
-def in_feature_space(model: FittedModel, feature_space: str, allow_all_transformations: bool = True) -> FittedModel:
+def in_feature_space(model: FittedModel, feature_space: str) -> FittedModel:
     """Return the model seen over raw or engineered columns.
 
-    Where each engineered column comes of one raw column, raw columns are players over the engineered ones: taking a raw
-    column from another row and preprocessing it is the same as taking all of its engineered columns. Where the
-    preprocessing mixes columns, raw columns are masked before it.
+    Where each engineered column is made from one raw column, raw columns are players over the engineered ones: masking a
+    raw column and preprocessing the row is the same as masking all of its engineered columns. Where the preprocessing
+    mixes columns, raw columns are masked before it, and the model is explained from its predictions.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such feature space.
     """
     if feature_space not in FEATURE_SPACES:
         raise InvalidInputError(
@@ -27,14 +32,7 @@ def in_feature_space(model: FittedModel, feature_space: str, allow_all_transform
         )
     if feature_space == "engineered" or model.preprocessing is None:
         return model
-    if model.feature_map is not None:
-        return model
-    if not allow_all_transformations:
-        raise InvalidInputError(
-            f"Raw columns cannot be told apart after the preprocessing: {model.mixes}. allow_all_transformations=True masks "
-            "the raw columns before it instead, and explains the whole from its predictions."
-        )
-    return over_raw(model)
+    return model if model.feature_map is not None else over_raw(model)
 
 
 def over_raw(model: FittedModel) -> FittedModel:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._links import LinkFunction, find_link
+from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -336,7 +337,9 @@ class FittedModel:
         why = f"{self.name} is additive in {self.output_space}, not in {output}"
         structure: Structure = Opaque(why)
         if examples is not None and not isinstance(self.structure, Opaque):
-            link = find_link(self.output_space, space, self.predict(examples), self.outputs[space](examples))
+            with model_call(self.name, "the background"):
+                outputs = self.predict(examples), self.outputs[space](examples)
+            link = find_link(self.output_space, space, *outputs)
             if link is not None:
                 structure = Composite(((self, self.output_space),), LinkFunction(link), False, why)
         return replace(self, output_space=space, structure=structure)

@@ -36,10 +36,6 @@ def describe_function(function: Any, examples: Any) -> FittedModel:
         Rows the function is tried on.
     """
     name = getattr(function, "__qualname__", type(function).__name__)
-    if not callable(function):
-        raise InvalidInputError(
-            f"A predict function must be callable. Got {name}, which is not: leave out is_function."
-        )
     if examples is None:
         raise InvalidInputError(f"A predict function needs example rows; pass 'initialization_examples' with {name}.")
     rows = as_table(examples, "initialization_examples")

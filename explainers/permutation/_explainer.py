@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
+from automl_explain.explainers.model._explained_model import behind, read_columns
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import given_names, input_names
 from automl_explain.explainers.model._registry import describe
@@ -23,15 +25,10 @@ from automl_explain.explainers.permutation._cached_estimator import StandIn, as_
 from automl_explain.explainers.permutation._permuted_copies import Copy, draw_orders, is_constant, permuted_copies
 from automl_explain.explainers.permutation._permuted_trees import PermutedTrees, can_walk_again
 from automl_explain.explainers.permutation._scorer import Metric, find_metric
-from automl_explain.explainers.tables._table import (
-    Table,
-    arrange,
-    as_table,
-    check_same_columns,
-)
+from automl_explain.explainers.tables._table import Table, as_table
 
 
-class PFIExplainer:
+class PFIExplainer(Picklable):
     """Permutation feature importance: the decrease of a score when one column is shuffled.
 
     Numbers are those of `sklearn.inspection.permutation_importance` with the same random state, bit by bit. Of a tree
@@ -60,10 +57,10 @@ class PFIExplainer:
         Threads that walk trees; default: all cores of the process.
     progress : bool, optional
         True: a progress bar; False: none; default: one that appears after two seconds.
+    transformations, model_task
+        As in `TabularExplainer`.
     explain_subset : sequence of str or int, optional
         Columns that are shuffled, by name or position; others are left as they are and out of the explanation.
-    model_task : {"classification", "regression"}, optional
-        What the model is, if its predictions leave that open; as in `TabularExplainer`.
 
     Raises
     ------
@@ -101,11 +98,12 @@ class PFIExplainer:
         n_repeats: int = 5,
         features: Sequence[str] | None = None,
         classes: Sequence[Any] | None = None,
+        transformations: Any = None,
+        model_task: str | None = None,
+        explain_subset: Sequence[Any] | None = None,
         random_state: Any = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
-        explain_subset: Sequence[Any] | None = None,
-        model_task: str | None = None,
     ) -> None:
         if isinstance(n_repeats, bool) or not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
             raise InvalidInputError(f"The 'n_repeats' parameter must be an integer, 1 or more. Got {n_repeats!r}.")
@@ -115,7 +113,7 @@ class PFIExplainer:
         self._n_repeats, self._random_state = int(n_repeats), random_state
         self._features, self._classes = given_names(features), classes
         self._n_jobs, self._progress, self._explain_subset = n_jobs, progress, explain_subset
-        self._model_task = model_task
+        self._model_task, self._transformations = model_task, transformations
 
     def explain_global(
         self, X: Any, true_labels: Any = None, *, sample_weight: Any = None, sampling_policy: Any = None
@@ -146,11 +144,11 @@ class PFIExplainer:
             If labels are missing, of another number, or unknown to the model; if the metric cannot be computed.
         """
         given = as_table(X)
-        read = describe(self.model, given.data)
-        given = arrange(given, read.input_names or self._features)
+        model = behind(self._transformations, self.model, given)
+        read = describe(model, given.data)
         described = with_task(read, self._model_task)
-        table = check_same_columns(given, described.input_names, described.n_inputs, "X")
-        estimator = as_estimator(self.model if described is read else described, described)
+        table = read_columns(given, described.input_names, self._features, described.n_inputs, "X")
+        estimator = as_estimator(model if described is read else described, described)
         metric = find_metric(self._metric, estimator, self._is_error_metric)
         labels = _read_labels(true_labels, table, described, self._classes)
         weights = _read_weights(sample_weight, len(table))

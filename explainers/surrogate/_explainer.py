@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,11 +12,13 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._tabular_explainer import FeatureSpace, TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity, measure_fidelity
-from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._base import Question
+from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_background, question_of
 from automl_explain.explainers.methods._rules import build_engine
+from automl_explain.explainers.methods._settings import read_settings
+from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
@@ -34,7 +37,7 @@ FEWEST_ROWS = 10
 """Initialization examples below which none are kept from training."""
 
 
-class MimicExplainer(TabularExplainer):
+class MimicExplainer(ShapleyExplainer):
     """Explains a model by a surrogate: an interpretable model that is trained on what it predicts.
 
     The surrogate is a regression on the model's probabilities, one output per class, or on its response. The values are
@@ -56,12 +59,16 @@ class MimicExplainer(TabularExplainer):
         Rows drawn at most, as a multiple of the initialization examples.
     explainable_model_args : mapping, optional
         Parameters of the surrogate, such as ``{"num_leaves": 63}``.
-    features, classes, feature_space, transformations, allow_all_transformations, random_state, n_jobs, progress
+    features, classes, feature_space, transformations, model_task, explain_subset
         As in `TabularExplainer`.
-    explain_subset, model_task
-        As in `TabularExplainer`.
+    weights : array-like of shape (B,), optional
+        Weights of the initialization examples, in training and as the background. Fidelity counts each row once.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Outputs of the model that are imitated, and the unit of the values. "auto": probabilities where there are any.
+    random_state : int, default 0
+        Seed of the surrogate, of the rows kept from training and of those drawn.
+    n_jobs, progress
+        As in `TabularExplainer`.
 
     Raises
     ------
@@ -105,21 +112,21 @@ class MimicExplainer(TabularExplainer):
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,
-        allow_all_transformations: bool = False,
+        weights: Any = None,
+        model_task: str | None = None,
+        explain_subset: Sequence[Any] | None = None,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | None = None,
-        explain_subset: Sequence[Any] | None = None,
-        model_task: str | None = None,
     ) -> None:
         _check_class(explainable_model)
         if isinstance(max_num_of_augmentations, bool) or not isinstance(max_num_of_augmentations, int | np.integer):
             raise InvalidInputError(
                 f"The 'max_num_of_augmentations' parameter must be a whole number. Got {max_num_of_augmentations!r}."
             )
-        self._draws_per_row = max(0, int(max_num_of_augmentations)) if augment_data else 0
-        self._surrogate = _construct(explainable_model, explainable_model_args or {}, random_state, n_jobs)
-        super().__init__(
+        settings = read_settings(None, random_state, n_jobs, progress)
+        check_background(initialization_examples, type(self).__name__)
+        explained = explained_model(
             model,
             initialization_examples,
             features=features,
@@ -127,13 +134,17 @@ class MimicExplainer(TabularExplainer):
             output=output,
             feature_space=feature_space,
             transformations=transformations,
-            allow_all_transformations=allow_all_transformations,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            progress=progress,
-            explain_subset=explain_subset,
+            weights=weights,
             model_task=model_task,
+            auto="probability",
         )
+        self._teacher = explained.model
+        self._surrogate = _construct(explainable_model, explainable_model_args or {}, random_state, n_jobs)
+        draws_per_row = max(0, int(max_num_of_augmentations)) if augment_data else 0
+        question = question_of(explained, settings)
+        imitation, self.fidelity, self._trained_on = _train(self._surrogate, question, draws_per_row)
+        engine = build_engine(_over_columns(question, imitation, self._surrogate))
+        super().__init__(replace(explained, model=imitation), engine, explain_subset)
 
     @property
     def surrogate(self) -> ExplainableModel:
@@ -176,40 +187,45 @@ class MimicExplainer(TabularExplainer):
         Explanation
         """
         return super().explain_global(
-            self._like if X is None else X,
+            self._explained.background if X is None else X,
             sampling_policy=sampling_policy,
             include_local=include_local,
             batch_size=batch_size,
         )
 
-    def _in_space(self, model: FittedModel, output: str, raw: Table | None) -> FittedModel:
-        imitated = "probability" if output == "auto" and "probability" in model.outputs else output
-        return super()._in_space(model, imitated, raw)
 
-    def _build(self, question: Question) -> Engine:
-        assert question.background is not None
-        self._teacher = question.model
-        if question.weights is not None:
-            raise InvalidInputError(
-                "MimicExplainer learns from rows that count alike, and initialization_examples has weights of its own. Pass "
-                "the rows before they were summarised."
-            )
-        if question.background.is_sparse and not self._surrogate.takes_sparse:
-            raise InvalidInputError(
-                f"{type(self._surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that does, "
-                "such as LinearExplainableModel."
-            )
-        encoding = Encoding(question.background)
-        with progress_bar(3, "training the surrogate", question.settings.progress) as advance:
-            lesson = _prepare(question, self._draws_per_row)
-            advance(1)
-            self._surrogate.fit(encoding.matrix(lesson.rows), lesson.taught, encoding.categories)
-            advance(1)
-            self.model = _described(self._teacher, self._surrogate, encoding, lesson.mirrored)
-            self.fidelity = lesson.fidelity_of(self.model)
-            advance(1)
-        self._trained_on = lesson.summary
-        return build_engine(_over_columns(question, self.model, self._surrogate))
+def _train(surrogate: ExplainableModel, question: Question, draws_per_row: int) -> tuple[FittedModel, Fidelity, str]:
+    """Train a surrogate of the model in question; return it described, its fidelity, and what it learnt from in words."""
+    background = question.background
+    assert background is not None
+    if background.is_sparse and not surrogate.takes_sparse:
+        raise InvalidInputError(
+            f"{type(surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that does, such as "
+            "LinearExplainableModel."
+        )
+    encoding = Encoding(background)
+    with progress_bar(3, "training the surrogate", question.settings.progress) as advance:
+        lesson = _prepare(question, draws_per_row)
+        advance(1)
+        _fit(surrogate, encoding, lesson)
+        advance(1)
+        imitation = _described(question.model, surrogate, encoding, lesson.mirrored)
+        fidelity = lesson.fidelity_of(imitation)
+        advance(1)
+    return imitation, fidelity, lesson.summary
+
+
+def _fit(surrogate: ExplainableModel, encoding: Encoding, lesson: _Lesson) -> None:
+    matrix = encoding.matrix(lesson.rows)
+    if lesson.weights is None:
+        surrogate.fit(matrix, lesson.taught, encoding.categories)
+        return
+    if "sample_weight" not in inspect.signature(surrogate.fit).parameters:
+        raise InvalidInputError(
+            f"{type(surrogate).__name__}.fit has no parameter 'sample_weight', so that it cannot learn from rows with weights. "
+            "Add it, or leave the weights out."
+        )
+    surrogate.fit(matrix, lesson.taught, encoding.categories, sample_weight=lesson.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +238,8 @@ class _Lesson:
         Rows to learn from.
     taught : ndarray of shape (len(rows), K)
         What the teacher says of them; only the second class's where `mirrored`.
+    weights : ndarray of shape (len(rows),), or None
+        Weights of these rows, 1 on average; None: all alike. Rows drawn between neighbours weigh 1.
     test : Table
         Rows to be asked about, and `answers` the teacher's outputs for them, (n, C).
     held_out : bool
@@ -234,6 +252,7 @@ class _Lesson:
 
     rows: Table
     taught: Outputs
+    weights: Outputs | None
     test: Table
     answers: Outputs
     held_out: bool
@@ -252,17 +271,20 @@ def _prepare(question: Question, draws_per_row: int) -> _Lesson:
     learn, test = _divide(len(background), seed)
     answers = predict_finite(teacher, background.data)
     rows, taught = background.take(learn), answers[learn]
+    weights = None if question.weights is None else question.weights[learn] / question.weights[learn].mean()
     summary = f"the surrogate learnt from {len(rows)} rows"
     missing = background.n_columns - len(rows)
     n_drawn = min(draws_per_row * len(rows), missing) if len(rows) > 1 else 0
     if n_drawn > 0:
         drawn = draw_between_neighbours(rows, n_drawn, seed)
         rows, taught = stack_rows([rows, drawn]), np.vstack([taught, predict_finite(teacher, drawn.data)])
+        weights = None if weights is None else np.append(weights, np.ones(n_drawn))
         summary += f" and {n_drawn} drawn between neighbouring ones"
     mirrored = _is_mirrored(answers, teacher)
     return _Lesson(
         rows,
         taught[:, 1:] if mirrored else taught,
+        weights,
         background.take(test),
         answers[test],
         len(learn) < len(background),

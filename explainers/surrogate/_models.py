@@ -21,6 +21,8 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs: TypeAlias = npt.NDArray[np.float64]
 """(n, K): the teacher's outputs; of two classes only the second's."""
+Weights: TypeAlias = npt.NDArray[np.float64]
+"""(n,): weights of the rows."""
 SMALL = 100_000
 """Cells below which LightGBM runs on one thread unless told otherwise."""
 
@@ -69,7 +71,9 @@ class ExplainableModel(ABC):
         self.n_jobs = n_jobs
 
     @abstractmethod
-    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> ExplainableModel:
+    def fit(
+        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
+    ) -> ExplainableModel:
         """Learn to imitate.
 
         Parameters
@@ -80,6 +84,8 @@ class ExplainableModel(ABC):
             What the teacher says of them: probabilities, of two classes only the second's, or a response.
         categories : mapping of int to int
             Which columns of `X` hold the codes 0, 1, ... of categories, and how many codes there are.
+        sample_weight : ndarray of shape (n,), optional
+            Weights of the rows, 1 on average; only passed where the explainer was given weights.
         """
 
     @abstractmethod
@@ -137,12 +143,16 @@ class LGBMExplainableModel(ExplainableModel):
             "verbosity": -1,
         }
 
-    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> LGBMExplainableModel:
+    def fit(
+        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
+    ) -> LGBMExplainableModel:
         """Grow the trees; the bins of the columns are found once for all outputs."""
         import lightgbm
 
         parameters = {**self._parameters, "num_threads": self._threads(X)}
-        data = lightgbm.Dataset(X, outputs[:, 0], categorical_feature=sorted(categories), params=parameters)
+        data = lightgbm.Dataset(
+            X, outputs[:, 0], weight=sample_weight, categorical_feature=sorted(categories), params=parameters
+        )
         self.boosters = []
         for output in outputs.T:
             data.construct().set_label(output)
@@ -207,14 +217,19 @@ class DecisionTreeExplainableModel(ExplainableModel):
             "random_state": random_state,
         }
 
-    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> DecisionTreeExplainableModel:
+    def fit(
+        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
+    ) -> DecisionTreeExplainableModel:
         """Grow a tree for each output."""
         # For several outputs categories are ordered along the axis on which the outputs differ most.
-        centred = outputs - outputs.mean(axis=0)
-        score = centred @ np.linalg.svd(centred.T @ centred)[0][:, 0]
-        self._ranks = {j: _ranks(X[:, j], n, score) for j, n in categories.items()}
+        weights = np.ones(len(outputs)) if sample_weight is None else sample_weight
+        centred = outputs - np.average(outputs, axis=0, weights=weights)
+        score = centred @ np.linalg.svd((centred.T * weights) @ centred)[0][:, 0]
+        self._ranks = {j: _ranks(X[:, j], n, score, weights) for j, n in categories.items()}
         ordered = self._ordered(X)
-        self.trees = [DecisionTreeRegressor(**self._parameters).fit(ordered, output) for output in outputs.T]
+        self.trees = [
+            DecisionTreeRegressor(**self._parameters).fit(ordered, output, sample_weight) for output in outputs.T
+        ]
         self._trees, self.columns = _compact(_side_by_side([_trees_of(tree) for tree in self.trees]))
         return self
 
@@ -246,15 +261,17 @@ class _LinearSurrogate(ExplainableModel):
 
     takes_sparse = True
 
-    def fit(self, X: Matrix, outputs: Outputs, categories: Categories) -> ExplainableModel:
+    def fit(
+        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
+    ) -> ExplainableModel:
         """Find the coefficients."""
         self._standardized = Standardized(X, categories)
         self.columns = self._standardized.parents
-        self.coef, self.intercept = self._solve(self.encode(X), outputs)
+        self.coef, self.intercept = self._solve(self.encode(X), outputs, sample_weight)
         return self
 
     @abstractmethod
-    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
+    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
         """Return coefficients (K, f) and intercepts (K,) over standardized columns."""
 
     def predict(self, X: Matrix) -> Outputs:
@@ -285,8 +302,8 @@ class LinearExplainableModel(_LinearSurrogate):
         super().__init__(random_state=random_state, n_jobs=n_jobs)
         self.alpha = alpha
 
-    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
-        ridge = Ridge(alpha=self.alpha, random_state=self.random_state).fit(X, outputs)
+    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
+        ridge = Ridge(alpha=self.alpha, random_state=self.random_state).fit(X, outputs, weights)
         return np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
 
 
@@ -309,7 +326,7 @@ class SGDExplainableModel(_LinearSurrogate):
         super().__init__(random_state=random_state, n_jobs=n_jobs)
         self._parameters = {"alpha": alpha, "max_iter": max_iter, "tol": 1e-4, "average": True}
 
-    def _solve(self, X: Matrix, outputs: Outputs) -> tuple[Outputs, npt.NDArray[np.float64]]:
+    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
         mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         # Long rows make steps that overshoot: the first step is kept below the reciprocal of their squared length.
@@ -317,7 +334,7 @@ class SGDExplainableModel(_LinearSurrogate):
         eta0 = min(0.01, 0.5 / max(float(np.max(squares)), 1e-12))
         streams = check_random_state(self.random_state).randint(2**31 - 1, size=outputs.shape[1])
         models = [
-            SGDRegressor(**self._parameters, eta0=eta0, random_state=int(stream)).fit(X, output)
+            SGDRegressor(**self._parameters, eta0=eta0, random_state=int(stream)).fit(X, output, sample_weight=weights)
             for stream, output in zip(streams, ((outputs - mean) / spread).T, strict=True)
         ]
         coef = np.vstack([model.coef_ for model in models]) * spread[:, None]
@@ -363,14 +380,16 @@ def _compact(trees: Trees) -> tuple[Trees, npt.NDArray[np.intp]]:
     return replace(trees, feature=feature, n_features=len(used)), used.astype(np.intp)
 
 
-def _ranks(codes: npt.NDArray[np.float64], n_codes: int, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the rank of each category by its mean score; one that no row has comes in the middle."""
+def _ranks(codes: Weights, n_codes: int, score: Weights, weights: Weights) -> Weights:
+    """Return the rank of each category by its weighted mean score; one that no row has comes in the middle."""
     known = ~np.isnan(codes)
     own = codes[known].astype(np.intp)
-    count = np.bincount(own, minlength=n_codes)
-    mean = np.bincount(own, score[known], minlength=n_codes) / np.maximum(count, 1)
+    total = np.bincount(own, weights[known], minlength=n_codes)
+    sums = np.bincount(own, (weights * score)[known], minlength=n_codes)
+    middle = np.average(score, weights=weights)
+    mean = np.divide(sums, total, out=np.full(n_codes, middle), where=total > 0)
     ranks = np.empty(n_codes)
-    ranks[np.argsort(np.where(count > 0, mean, score.mean()), kind="stable")] = np.arange(n_codes)
+    ranks[np.argsort(mean, kind="stable")] = np.arange(n_codes)
     return ranks
 
 

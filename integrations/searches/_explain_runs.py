@@ -18,6 +18,7 @@ from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
+from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order
@@ -163,18 +164,20 @@ def explain_within(
         "auto",
         model.output_space,
     )
+    sampling = None
+    if slow:
+        n_coalitions = rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)]
+        sampling = SamplingOptions(nsamples=n_coalitions, background_size=SLOW_BACKGROUND)
     explainer = TabularExplainer(
         model,
         job.tables.background,
         features=job.features,
         output=options.output,
         feature_space=options.feature_space,
-        allow_all_transformations=True,
+        sampling=sampling,
         random_state=options.random_state,
         n_jobs=1,
         progress=False,
-        nsamples=rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)] if slow else None,
-        background_size=SLOW_BACKGROUND if slow else None,
     )
     if n_rows is not None:
         rows = rows.sample(n_rows, options.random_state)

@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, SVR
 
-from automl_explain import KernelExplainer, TabularExplainer
+from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
 
 
 def boosters():
@@ -74,7 +74,7 @@ def peer_values(function, background, rows, nsamples):
 def own_values(model, background, rows, case):
     kind = KernelExplainer if case.startswith("LightGBM") else TabularExplainer
     settings = {"nsamples": 2088} if case.startswith("LightGBM") else {}
-    explainer = kind(model, background, background_size=len(background), **settings)
+    explainer = kind(model, background, sampling=SamplingOptions(background_size=len(background), **settings))
     explainer.explain_local(rows[:1])
     started = time.perf_counter()
     explanation = explainer.explain_local(rows)

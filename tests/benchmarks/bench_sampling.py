@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from automl_explain import TabularExplainer
+from automl_explain import SamplingOptions, TabularExplainer
 from tests.benchmarks.adult import adult
 from tests.benchmarks.bench_ensembles import flaml_like_stack
 
@@ -49,7 +49,11 @@ def cases():
 
 def ours(model, background, rows, size, seed):
     explainer = TabularExplainer(
-        model, background, nsamples=size, random_state=seed, progress=False, background_size=N_BACKGROUND
+        model,
+        background,
+        sampling=SamplingOptions(nsamples=size, background_size=N_BACKGROUND),
+        random_state=seed,
+        progress=False,
     )
     started = time.perf_counter()
     values = explainer.explain_local(rows).local_importance_values

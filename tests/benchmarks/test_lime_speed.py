@@ -38,7 +38,7 @@ def explain_each(peer, model, rows):
 @pytest.mark.parametrize("discretizer", ["quartile", None])
 def test_rows_are_explained_sooner(case, discretizer):
     model, X = case
-    explainer = LIMEExplainer(model, X, discretizer=discretizer, num_samples=N_SAMPLES)
+    explainer = LIMEExplainer(model, X, discretizer=discretizer, nsamples=N_SAMPLES)
     peer = lime_tabular.LimeTabularExplainer(X, discretize_continuous=discretizer is not None, random_state=0)
     own, other = [], []
     for _ in range(TURNS):
@@ -59,7 +59,7 @@ def test_rows_are_explained_sooner(case, discretizer):
 @pytest.mark.parametrize("discretizer", ["quartile", None])
 def test_the_same_samples_give_the_same_weights(case, discretizer, monkeypatch):
     model, X = case
-    explainer = LIMEExplainer(model, X, discretizer=discretizer, num_samples=N_SAMPLES)
+    explainer = LIMEExplainer(model, X, discretizer=discretizer, nsamples=N_SAMPLES)
     values = explainer.explain_local(X[:10]).local_importance_values[1]
     drawn = explainer._hood.draw(N_SAMPLES - 1, np.random.default_rng(0))
     seen = explainer._hood.see(Table(X[:10]))

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC, SVR
 from xgboost import XGBClassifier, XGBRegressor
 
-from automl_explain import TabularExplainer
+from automl_explain import SamplingOptions, TabularExplainer
 
 DATASETS = {"breast_cancer": load_breast_cancer, "iris": load_iris, "diabetes": load_diabetes}
 CLASSIFIERS = {
@@ -30,7 +30,9 @@ def test_values_add_up_to_the_predictions_and_rankings_hold_together(dataset, ki
     train, test, labels, _ = train_test_split(data.data, data.target, test_size=0.2, random_state=7)
     model = clone((REGRESSORS if dataset == "diabetes" else CLASSIFIERS)[kind]).fit(train, labels)
     features = [str(name) for name in data.feature_names]
-    explainer = TabularExplainer(model, train, features=features, nsamples=200, background_size=20)
+    explainer = TabularExplainer(
+        model, train, sampling=SamplingOptions(nsamples=200, background_size=20), features=features
+    )
     explanation = explainer.explain_local(test[:3])
     total = explanation.local_importance_values.sum(axis=-1)
     total = (total[:, None] if explanation.classes is None else total.T) + explanation.expected_values

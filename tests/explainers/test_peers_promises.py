@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR
 
-from automl_explain import FeatureMap, InvalidInputError, TabularExplainer
+from automl_explain import FeatureMap, InvalidInputError, SamplingOptions, TabularExplainer
 from tests.oracles import model_game, shapley_values
 
 LOADERS = {"breast_cancer": load_breast_cancer, "iris": load_iris, "diabetes": load_diabetes}
@@ -38,7 +38,9 @@ def case(request):
     X_train, X_test, y_train, _ = train_test_split(X, y, test_size=0.2, random_state=7)
     model = clone(MODELS[kind][data == "diabetes"]).fit(X_train, y_train)
     rows = X_test.iloc[:4]
-    explainer = TabularExplainer(model, X_train.iloc[:60], nsamples=600 if kind == "svc" else None)
+    explainer = TabularExplainer(
+        model, X_train.iloc[:60], sampling=SamplingOptions(nsamples=600 if kind == "svc" else None)
+    )
     return data, kind, model, rows, explainer.explain_local(rows)
 
 

@@ -20,6 +20,7 @@ from automl_explain import (
     Linear,
     LinearExplainer,
     NotFittedError,
+    SamplingOptions,
     TabularExplainer,
     TreeExplainer,
     UnsupportedModelError,
@@ -147,7 +148,7 @@ def test_the_kernel_agrees_with_the_exact_explainers_and_says_its_error():
     kernel = KernelExplainer(model, X[:30]).explain_local(X[:5])
     np.testing.assert_allclose(kernel.local_importance_values, exact.local_importance_values, atol=1e-9)
     assert kernel.standard_errors is None
-    sampled = KernelExplainer(model, X[:30], nsamples=20).explain_local(X[:5])
+    sampled = KernelExplainer(model, X[:30], sampling=SamplingOptions(nsamples=20)).explain_local(X[:5])
     assert sampled.standard_errors.shape == exact.local_importance_values.shape
     assert sampled.additivity_error < 1e-9
 

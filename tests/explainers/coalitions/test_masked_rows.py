@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
-from automl_explain import AdditivityError, KernelExplainer, TabularExplainer
+from automl_explain import AdditivityError, KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions import _game
 from automl_explain.explainers.coalitions._game import Game
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values, players_that_differ
@@ -163,7 +163,9 @@ def predict_product(rows):
 
 def test_values_are_exact_where_rows_differ_in_few_of_many_columns():
     X = few_differences(60)
-    explanation = KernelExplainer(predict_product, X[:8], background_size=8, progress=False).explain_local(X[8:])
+    explanation = KernelExplainer(
+        predict_product, X[:8], sampling=SamplingOptions(background_size=8), progress=False
+    ).explain_local(X[8:])
     assert explanation.standard_errors is None
     by_pair = []
     for row in X[8:]:
@@ -182,7 +184,9 @@ def test_values_are_exact_where_rows_differ_in_few_of_many_columns():
 def test_rows_with_many_coalitions_are_sampled_beside_exact_ones_and_that_is_said():
     X = few_differences(30)
     X = np.vstack([X, np.random.default_rng(1).normal(size=(1, 30)) / 10])
-    explainer = KernelExplainer(predict_product, X[:8], background_size=8, progress=False, nsamples=200)
+    explainer = KernelExplainer(
+        predict_product, X[:8], sampling=SamplingOptions(background_size=8, nsamples=200), progress=False
+    )
     together = explainer.explain_local(X[8:])
     assert np.array_equal(together.standard_errors.any(axis=1), [False] * 4 + [True])
     assert any("rows whose standard errors are 0 have no sampling error" in note for note in together.notes)
@@ -199,7 +203,9 @@ def test_no_more_outputs_are_computed_than_asked_for():
         seen.append(len(rows))
         return predict_product(rows)
 
-    explainer = KernelExplainer(predict, X[:8], background_size=8, progress=False, nsamples=130)
+    explainer = KernelExplainer(
+        predict, X[:8], sampling=SamplingOptions(background_size=8, nsamples=130), progress=False
+    )
     seen.clear()
     explainer.explain_local(X[8:])
     assert sum(seen) <= 4 * 8 * 132 + 2 * 4 + 8, "the rows and the background themselves are no mixed rows"
@@ -228,7 +234,9 @@ class DependsOnOtherRows:
 @pytest.mark.parametrize("settings", [{}, {"nsamples": 40}, {"tolerance": 1e-3, "nsamples": 64}])
 def test_models_whose_answers_depend_on_the_other_rows_add_up_and_that_is_said(settings):
     X = np.random.default_rng(0).normal(size=(40, 8))
-    explainer = KernelExplainer(DependsOnOtherRows(), X[:20], background_size=20, progress=False, **settings)
+    explainer = KernelExplainer(
+        DependsOnOtherRows(), X[:20], sampling=SamplingOptions(background_size=20, **settings), progress=False
+    )
     explanation = explainer.explain_local(X[20:25])
     assert explanation.additivity_error < 1e-12
     assert any("predictions of a row differ by up to 0.05" in note for note in explanation.notes)
@@ -238,7 +246,9 @@ def test_nearest_neighbours_with_ties_add_up():
     rng = np.random.default_rng(3)
     X = rng.integers(0, 3, size=(1500, 18)).astype(float)
     model = KNeighborsClassifier(9, algorithm="brute").fit(X, rng.random(1500) < 0.3 + 0.4 * (X[:, 0] == X[:, 1]))
-    explanation = KernelExplainer(model, X[:60], nsamples=200, progress=False).explain_local(X[60:64])
+    explanation = KernelExplainer(model, X[:60], sampling=SamplingOptions(nsamples=200), progress=False).explain_local(
+        X[60:64]
+    )
     assert explanation.additivity_error < 1e-9
 
 

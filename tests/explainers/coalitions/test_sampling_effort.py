@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVR
 
-from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer
+from automl_explain import InvalidInputError, KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions import _adaptive_sampling
 from automl_explain.explainers.methods import _kernel
 from tests.hand_clock import HandClock
@@ -24,8 +24,10 @@ def model():
     return MLPRegressor(hidden_layer_sizes=(20,), max_iter=60, random_state=0, early_stopping=True).fit(X, TARGET)
 
 
-def values(model, **settings):
-    explainer = KernelExplainer(model, X[:20], progress=False, **settings)
+def values(model, *, random_state=0, **options):
+    explainer = KernelExplainer(
+        model, X[:20], sampling=SamplingOptions(**options), random_state=random_state, progress=False
+    )
     return explainer.explain_local(X[-3:])
 
 
@@ -66,7 +68,7 @@ def test_a_time_budget_returns_the_best_values_so_far(model, exact, monkeypatch)
         clock.move(2e-6 * len(rows))
         return model.predict(rows)
 
-    explainer = KernelExplainer(predict, X[:20], progress=False, time_budget=1.0)
+    explainer = KernelExplainer(predict, X[:20], sampling=SamplingOptions(time_budget=1.0), progress=False)
     started = clock.now
     explanation = explainer.explain_local(X[-3:])
     assert 0.5 < clock.now - started <= 1.01, (
@@ -85,7 +87,7 @@ def test_stages_give_the_values_of_one_look(model):
 
 
 def test_blocks_of_rows_do_not_change_values(model):
-    explainer = KernelExplainer(model, X[:20], nsamples=300, progress=False)
+    explainer = KernelExplainer(model, X[:20], sampling=SamplingOptions(nsamples=300), progress=False)
     together = explainer.explain_local(X[:9]).local_importance_values
     alone = np.vstack([explainer.explain_local(X[i : i + 1]).local_importance_values for i in range(9)])
     np.testing.assert_allclose(together, alone, atol=1e-12)
@@ -95,7 +97,7 @@ def test_blocks_of_rows_do_not_change_values(model):
 @pytest.mark.parametrize("value", [0, -1, float("nan"), "many", True])
 def test_an_effort_that_is_no_positive_number_is_refused(model, name, value):
     with pytest.raises(InvalidInputError, match=f"'{name}' parameter must be .* Got"):
-        TabularExplainer(model, X[:20], **{name: value})
+        SamplingOptions(**{name: value})
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None, True])
@@ -119,8 +121,12 @@ def test_a_final_booster_predicts_from_its_trees_what_the_library_predicts():
     final = lightgbm.LGBMClassifier(n_estimators=10, num_leaves=7, verbose=-1)
     columns = X[:, :8]
     stack = StackingClassifier(members, final, cv=2, passthrough=True).fit(columns, Y)
-    ours = TabularExplainer(stack, columns[:30], background_size=30, progress=False).explain_local(columns[-2:])
-    by_library = KernelExplainer(lambda rows: stack.predict_proba(rows), columns[:30], nsamples=256, progress=False)
+    ours = TabularExplainer(
+        stack, columns[:30], sampling=SamplingOptions(background_size=30), progress=False
+    ).explain_local(columns[-2:])
+    by_library = KernelExplainer(
+        lambda rows: stack.predict_proba(rows), columns[:30], sampling=SamplingOptions(nsamples=256), progress=False
+    )
     theirs = by_library.explain_local(columns[-2:])
     assert ours.method == "ensemble"
     np.testing.assert_allclose(ours.local_importance_values, theirs.local_importance_values, atol=1e-10)
@@ -134,7 +140,9 @@ def test_no_more_outputs_than_allowed_are_computed_in_stages():
         return rows[:, 0] * rows[:, 1] * rows[:, 2] + np.tanh(rows).sum(axis=1) ** 3
 
     rows = X[:, :11]
-    explainer = KernelExplainer(predict, rows[:8], tolerance=1e-15, max_evaluations=8 * 2**11, progress=False)
+    explainer = KernelExplainer(
+        predict, rows[:8], sampling=SamplingOptions(tolerance=1e-15, max_evaluations=8 * 2**11), progress=False
+    )
     seen.clear()
     explanation = explainer.explain_local(rows[-1:])
     assert explanation.standard_errors is None
@@ -146,14 +154,16 @@ def test_a_large_design_is_made_once_for_all_rows(monkeypatch):
     make = _kernel.make_design
     monkeypatch.setattr(_kernel, "make_design", lambda *given: made.append(given) or make(*given))
     monkeypatch.setattr(_kernel, "CELLS_AT_ONCE", 1)
-    KernelExplainer(lambda rows: rows.prod(axis=1), X[:5], nsamples=300, progress=False).explain_local(X[-4:])
+    KernelExplainer(
+        lambda rows: rows.prod(axis=1), X[:5], sampling=SamplingOptions(nsamples=300), progress=False
+    ).explain_local(X[-4:])
     assert len(made) == 1
 
 
 def test_notes_speak_of_the_rows_that_are_sampled():
     few = X[:5].copy()
     few[:, 2:] = 0.0
-    settings = {"tolerance": 1e-12, "nsamples": 300, "progress": False}
+    settings = {"sampling": SamplingOptions(tolerance=1e-12, nsamples=300), "progress": False}
     explainer = KernelExplainer(lambda rows: np.exp(rows[:, :6].sum(axis=1) / 6), few, **settings)
     explanation = explainer.explain_local(np.vstack([few[:2], X[-1:]]))
     assert np.array_equal(explanation.standard_errors.any(axis=1), [False, False, True])
@@ -164,7 +174,7 @@ def test_notes_speak_of_the_rows_that_are_sampled():
 
 def test_many_players_are_no_reason_for_a_warning():
     wide = np.random.default_rng(0).normal(size=(6, 1500))
-    explainer = KernelExplainer(lambda rows: rows[:, 0], wide[:4], nsamples=1, progress=False)
+    explainer = KernelExplainer(lambda rows: rows[:, 0], wide[:4], sampling=SamplingOptions(nsamples=1), progress=False)
     assert explainer.explain_local(wide[5:]).standard_errors is not None
 
 
@@ -178,7 +188,7 @@ def test_progress_is_counted_to_its_end(model, monkeypatch):
 
     monkeypatch.setattr(_kernel, "progress_bar", bar)
     for background, rows in ((X[:1], X[:1]), (X[:1], X[:1] + np.eye(14)[:1]), (X[:3], X[-2:])):
-        KernelExplainer(model, background, nsamples=300, progress=True).explain_local(rows)
+        KernelExplainer(model, background, sampling=SamplingOptions(nsamples=300), progress=True).explain_local(rows)
         total, done = bars[-1]
         assert total * 0.98 <= done <= total
 
@@ -195,7 +205,11 @@ def test_standard_errors_cover_the_truth(n_players, times):
     within = []
     for seed in range(3):
         explainer = KernelExplainer(
-            machine.predict, table[:20], nsamples=times * n_players, random_state=seed, progress=False
+            machine.predict,
+            table[:20],
+            sampling=SamplingOptions(nsamples=times * n_players),
+            random_state=seed,
+            progress=False,
         )
         explained = explainer.explain_local(table[30:50])
         within.append(np.abs(explained.local_importance_values - truth) < 1.96 * explained.standard_errors)

@@ -39,7 +39,7 @@ EXPLAINERS = {
     "linear": lambda **kw: LinearExplainer(LinearRegression().fit(X, TARGET), X[:12], **kw),
     "tree": lambda **kw: TreeExplainer(RandomForestRegressor(5, random_state=0).fit(X, TARGET), **kw),
     "mimic": lambda **kw: MimicExplainer(LogisticRegression().fit(X, CLASSES), X, DecisionTreeExplainableModel, **kw),
-    "lime": lambda **kw: LIMEExplainer(FOREST, X, num_samples=200, **kw),
+    "lime": lambda **kw: LIMEExplainer(FOREST, X, nsamples=200, **kw),
 }
 
 

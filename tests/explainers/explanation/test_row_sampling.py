@@ -13,6 +13,7 @@ from automl_explain import (
     LinearExplainer,
     MimicExplainer,
     PFIExplainer,
+    SamplingOptions,
     SamplingPolicy,
     TabularExplainer,
     TreeExplainer,
@@ -85,7 +86,7 @@ def test_permutation_importance_draws_labels_and_weights_with_the_rows():
 
 
 def test_lime_explains_the_rows_drawn():
-    explainer = LIMEExplainer(RandomForestRegressor(5, random_state=0).fit(X, TARGET), X, num_samples=100)
+    explainer = LIMEExplainer(RandomForestRegressor(5, random_state=0).fit(X, TARGET), X, nsamples=100)
     chosen = np.sort(np.random.default_rng(0).choice(200, 20, replace=False))
     drawn = explainer.explain_global(X, sampling_policy=20)
     np.testing.assert_allclose(
@@ -104,18 +105,11 @@ class Service:
         return rows[:, 0] * 3 + rows[:, 1]
 
 
-def test_an_object_is_called_where_it_is_said_to_be_a_function():
-    explanation = TabularExplainer(Service(), X[:30], is_function=True).explain_local(X[:4])
+def test_the_call_of_an_object_that_also_predicts_is_a_function():
+    explanation = TabularExplainer(Service().__call__, X[:30]).explain_local(X[:4])
     expected = np.zeros((4, 5))
     expected[:, :2] = (X[:4, :2] - X[:30, :2].mean(axis=0)) * [3, 1]
     np.testing.assert_allclose(explanation.local_importance_values, expected, atol=1e-9)
-
-
-def test_what_cannot_be_called_is_no_function():
-    with pytest.raises(InvalidInputError, match="must be callable. Got LinearRegression"):
-        TabularExplainer(LinearRegression().fit(X, TARGET), X, is_function=True)
-    with pytest.raises(InvalidInputError, match="goes without 'transformations'"):
-        TabularExplainer(Service(), X, is_function=True, transformations=[])
 
 
 def test_the_notes_of_batches_are_those_of_the_least_certain_rows():
@@ -123,9 +117,11 @@ def test_the_notes_of_batches_are_those_of_the_least_certain_rows():
     background, weights = rng.normal(size=(30, 60)), rng.normal(size=60)
     rows = np.vstack([10 * background[:4], 0 * background[:4]])
     explainer = KernelExplainer(
-        lambda Z: np.tanh(Z @ weights) * np.abs(Z).max(axis=1), background, tolerance=0.3, max_evaluations=20 * 8 * 600,
-        background_size=20, progress=False,
-    )  # fmt: skip
+        lambda Z: np.tanh(Z @ weights) * np.abs(Z).max(axis=1),
+        background,
+        sampling=SamplingOptions(tolerance=0.3, max_evaluations=20 * 8 * 600, background_size=20),
+        progress=False,
+    )
     assert "above the tolerance" in explainer.explain_global(rows).notes[-1]
     assert "above the tolerance" in explainer.explain_global(rows, include_local=False, batch_size=4).notes[-1]
 

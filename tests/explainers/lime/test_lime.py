@@ -84,7 +84,7 @@ def test_the_weights_are_those_of_a_ridge_regression_on_the_same_samples(task, m
     training = rows()
     model, method = MODELS[task]
     model.fit(training, target(training, task))
-    explainer = LIMEExplainer(model, training, num_samples=SAMPLES, **MODES[mode])
+    explainer = LIMEExplainer(model, training, nsamples=SAMPLES, **MODES[mode])
     X = rows(1)[:6]
     explanation = explainer.explain_local(X)
     values = np.atleast_3d(explanation.local_importance_values.T).T  # (C, n, f)
@@ -102,7 +102,7 @@ def test_the_weights_are_those_of_a_ridge_regression_on_the_same_samples(task, m
 
 
 def as_row(X, i, explainer):
-    return type(explainer._training)(X[i : i + 1])
+    return type(explainer._explained.background)(X[i : i + 1])
 
 
 def test_drawn_cells_follow_the_training_data():
@@ -139,14 +139,12 @@ def test_classes_stand_in_the_model_s_order_and_all_features_have_weights():
     y = np.array(["a", "b", "c"])[X[:, :3].argmax(axis=1)]
     model = LogisticRegression().fit(X, y)
     top = np.argsort(-model.predict_proba(X), axis=0)[0]
-    explanation = LIMEExplainer(model, X, classes=["A", "B", "C"], num_samples=2000).explain_local(X[top])
+    explanation = LIMEExplainer(model, X, classes=["A", "B", "C"], nsamples=2000).explain_local(X[top])
     assert explanation.classes == ("A", "B", "C")
     for k in range(3):
         assert np.argmax(explanation.local_importance_values[k, k]) == k
     assert (explanation.local_importance_values != 0).all()
-    two = LIMEExplainer(LogisticRegression().fit(X, X[:, 0] > 0), X, num_samples=500).explain_local(
-        X[np.argmax(X[:, 0])]
-    )
+    two = LIMEExplainer(LogisticRegression().fit(X, X[:, 0] > 0), X, nsamples=500).explain_local(X[np.argmax(X[:, 0])])
     np.testing.assert_allclose(two.local_importance_values[0], -two.local_importance_values[1], atol=1e-12)
     assert two.classes == (False, True)
     assert two.local_importance_values[1, 0, 0] > 0.1
@@ -155,7 +153,7 @@ def test_classes_stand_in_the_model_s_order_and_all_features_have_weights():
 def test_iris_is_told_apart_by_its_petals():
     X, y = load_iris(return_X_y=True, as_frame=True)
     model = make_pipeline(StandardScaler(), SVC(random_state=0)).fit(X, y)
-    explanation = LIMEExplainer(model, X, output="margin", num_samples=1000).explain_global(X)
+    explanation = LIMEExplainer(model, X, output="margin", nsamples=1000).explain_global(X)
     assert set(explanation.get_ranked_global_names(2)) == {"petal length (cm)", "petal width (cm)"}
     assert explanation.is_raw
 
@@ -171,7 +169,7 @@ def test_frames_keep_categories_and_missing_cells_have_a_bin_of_their_own():
     table = frame()
     y = (table["kind"] == "y") * 3.0 + table["b"].isna() * 2.0
     model = lightgbm.LGBMRegressor(n_estimators=40, min_child_samples=5, verbose=-1, n_jobs=1).fit(table, y)
-    explainer = LIMEExplainer(model, table, num_samples=1500)
+    explainer = LIMEExplainer(model, table, nsamples=1500)
     missing = table[table["b"].isna() & (table["kind"] == "y")].iloc[:2]
     explanation = explainer.explain_local(missing)
     assert set(explanation.get_ranked_local_names(top_k=2)[0]) == {"kind", "b"}
@@ -187,7 +185,7 @@ def test_the_same_seed_gives_the_same_and_the_global_state_is_left_alone():
     model = MODELS["binary"][0].fit(training, target(training, "binary"))
     before = np.random.get_state()[1].copy()
     first, again, other = (
-        LIMEExplainer(model, training, num_samples=100, random_state=seed).explain_local(training[:3])
+        LIMEExplainer(model, training, nsamples=100, random_state=seed).explain_local(training[:3])
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(np.random.get_state()[1], before)
@@ -203,7 +201,7 @@ def test_samples_are_predicted_once_for_all_rows():
         return X[:, 0]
 
     training = rows()
-    explainer = LIMEExplainer(function, training, num_samples=300)
+    explainer = LIMEExplainer(function, training, nsamples=300)
     asked.clear()
     explainer.explain_local(training[:50])
     assert sorted(asked) == [50, 299]
@@ -211,7 +209,7 @@ def test_samples_are_predicted_once_for_all_rows():
 
 def test_a_constant_model_is_fitted_perfectly_by_no_weights():
     training = rows()
-    explanation = LIMEExplainer(lambda X: np.full(len(X), 0.1), training, num_samples=50).explain_local(training[:3])
+    explanation = LIMEExplainer(lambda X: np.full(len(X), 0.1), training, nsamples=50).explain_local(training[:3])
     np.testing.assert_allclose(explanation.local_importance_values, 0, atol=1e-14)
     np.testing.assert_array_equal(explanation.local_fidelity, 1.0)
 
@@ -227,7 +225,7 @@ def test_bins_of_a_column_with_few_values_hold_them():
 def test_an_explanation_can_be_kept_and_cut_and_says_how_well_it_fits(tmp_path):
     training = rows()
     model = MODELS["multiclass"][0].fit(training, target(training, "multiclass"))
-    made = LIMEExplainer(model, training, num_samples=100).explain_local(training[:7])
+    made = LIMEExplainer(model, training, nsamples=100).explain_local(training[:7])
     made.save(tmp_path / "one")
     read = Explanation.load(tmp_path / "one")
     np.testing.assert_array_equal(read.local_fidelity, made.local_fidelity)
@@ -243,7 +241,7 @@ def test_an_explanation_can_be_kept_and_cut_and_says_how_well_it_fits(tmp_path):
     ("settings", "words"),
     [
         ({"discretizer": "entropy"}, r"one of \['decile', 'quartile'\]"),
-        ({"num_samples": 1}, "2 or more"),
+        ({"nsamples": 1}, "2 or more"),
         ({"kernel_width": 0.0}, "more than 0"),
         ({"kernel_width": "a"}, "more than 0"),
         ({"discretizer": []}, "must be one of"),
@@ -278,6 +276,6 @@ def test_sparse_and_missing_cells_are_refused_where_they_have_no_meaning():
 
 def test_values_that_the_model_refuses_are_bad_input():
     X = np.random.default_rng(0).normal(size=(40, 2))
-    explainer = LIMEExplainer(LinearRegression().fit(X, X[:, 0]), X, num_samples=50)
-    with pytest.raises(InvalidInputError, match="cannot take the values of the rows: Input X contains NaN"):
+    explainer = LIMEExplainer(LinearRegression().fit(X, X[:, 0]), X, nsamples=50)
+    with pytest.raises(InvalidInputError, match="cannot take the values of X: Input X contains NaN"):
         explainer.explain_local(np.array([[np.nan, 0.0]]))

@@ -11,9 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from automl_explain import (
     InvalidInputError,
-    LIMEExplainer,
-    LinearExplainableModel,
-    MimicExplainer,
+    SamplingOptions,
     TabularExplainer,
     TreeExplainer,
 )
@@ -84,10 +82,9 @@ def test_probabilities_of_trees_take_weights():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: MimicExplainer(FOREST, SUMMARY, LinearExplainableModel), "learns from rows that count alike"),
-        (lambda: LIMEExplainer(FOREST, SUMMARY), "has weights of its own"),
-        (lambda: TreeExplainer(FOREST, SUMMARY, weights=np.ones(6)), "without weights of its own. Got one that has"),
+        (lambda: TreeExplainer(FOREST, SUMMARY, weights=np.ones(6)), "that bring weights of their own"),
         (lambda: TreeExplainer(FOREST, weights=np.ones(6)), "Got no background"),
+        (lambda: TabularExplainer(FOREST, X, weights=np.ones(6)), "for each of the 150 background rows"),
         (lambda: TabularExplainer(FOREST, X).explain_local(SUMMARY), "X has weights of its own"),
     ],
 )
@@ -143,14 +140,16 @@ def test_a_summary_of_weighted_rows_weighs_what_stands_for_more():
 
 def test_explanations_say_which_summary_they_rest_on():
     model = KNeighborsClassifier().fit(X, CLASSES)
-    explainer = TabularExplainer(model, X, background_size=20, background_summary="kmeans")
+    explainer = TabularExplainer(model, X, sampling=SamplingOptions(background_size=20, background_summary="kmeans"))
     explanation = explainer.explain_local(X[:2])
     assert explanation.notes[0].startswith("background: 20 weighted means of 150 rows, by k-means")
     assert explanation.additivity_error < 1e-9
     assert abs(explanation.expected_values - model.predict_proba(X).mean(axis=0)).max() < 0.15
     with pytest.raises(InvalidInputError, match="must be one of"):
-        TabularExplainer(model, X, background_summary="medoids")
+        TabularExplainer(model, X, sampling=SamplingOptions(background_summary="medoids"))
     with pytest.raises(InvalidInputError, match="needs a dense background"):
         TabularExplainer(
-            KNeighborsClassifier().fit(sparse.csr_matrix(X), CLASSES), sparse.csr_matrix(X), background_summary="kmeans"
+            KNeighborsClassifier().fit(sparse.csr_matrix(X), CLASSES),
+            sparse.csr_matrix(X),
+            sampling=SamplingOptions(background_summary="kmeans"),
         )

@@ -57,7 +57,7 @@ def test_without_a_word_it_is_a_regression(model):
 
 def test_every_other_explainer_takes_the_word(model):
     mimic = MimicExplainer(model, X, LinearExplainableModel, model_task="classification").explain_local(X[:3])
-    lime = LIMEExplainer(model, X, num_samples=200, model_task="classification").explain_local(X[:3])
+    lime = LIMEExplainer(model, X, nsamples=200, model_task="classification").explain_local(X[:3])
     for explanation in (mimic, lime):
         assert (explanation.output_space, explanation.local_importance_values.shape) == ("probability", (2, 3, 4))
     said = PFIExplainer(model, metric="roc_auc", model_task="classification").explain_global(X, true_labels=CLASSES)

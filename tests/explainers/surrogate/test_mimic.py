@@ -25,6 +25,7 @@ from automl_explain import (
     LGBMExplainableModel,
     LinearExplainableModel,
     MimicExplainer,
+    SamplingOptions,
     SGDExplainableModel,
     TabularExplainer,
 )
@@ -178,7 +179,9 @@ def test_rare_classes_are_imitated(surrogate):
     explanation = explainer.explain_global(X)
     assert explanation.classes == (0, 1)
     assert explainer.fidelity.agreement > 0.95
-    exact = TabularExplainer(model, X, output="probability", nsamples=64).explain_global(X[:100])
+    exact = TabularExplainer(model, X, sampling=SamplingOptions(nsamples=64), output="probability").explain_global(
+        X[:100]
+    )
     assert explanation.get_ranked_global_names(1) == exact.get_ranked_global_names(1)
 
 

@@ -174,7 +174,7 @@ class TestRefused:
 NAMED_EXPLAINERS = {
     "tabular": lambda model, X: TabularExplainer(model, X, features=NAMES).explain_local,
     "mimic": lambda model, X: MimicExplainer(model, X, LGBMExplainableModel, features=NAMES).explain_local,
-    "lime": lambda model, X: LIMEExplainer(model, X, features=NAMES, num_samples=200).explain_local,
+    "lime": lambda model, X: LIMEExplainer(model, X, features=NAMES, nsamples=200).explain_local,
     "permutation": lambda model, X: (
         lambda rows: PFIExplainer(model, features=NAMES).explain_global(rows, model.predict(cells()))
     ),

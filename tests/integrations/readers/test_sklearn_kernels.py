@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from automl_explain import KernelExplainer, TabularExplainer
+from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.methods._base import Question
 from automl_explain.explainers.methods._rbf import RadialEngine
 from automl_explain.explainers.model._fitted_model import FittedModel, Opaque, RadialBasis
@@ -55,7 +55,9 @@ def fitted(model, rows=X):
 
 
 def by_predictions(predict, rows, background):
-    explainer = KernelExplainer(predict, background, background_size=len(background), progress=False)
+    explainer = KernelExplainer(
+        predict, background, sampling=SamplingOptions(background_size=len(background)), progress=False
+    )
     return explainer.explain_local(rows).local_importance_values
 
 

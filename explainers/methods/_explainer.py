@@ -1,0 +1,193 @@
+"""`ShapleyExplainer`: what all explainers by Shapley values have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._pickling import Picklable
+from automl_explain.explainers.explanation._additivity import check_additivity
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._row_sampling import explain_table
+from automl_explain.explainers.explanation._selection import find_features
+from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._settings import Settings
+from automl_explain.explainers.model._class_outputs import expand_binary
+from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
+from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
+from automl_explain.explainers.model._predict import predict_finite
+
+
+class ShapleyExplainer(Picklable):
+    """An explained model and the engine that computes its values.
+
+    Subclasses read their parameters, choose the engine and call this constructor.
+
+    Parameters
+    ----------
+    explained : ExplainedModel
+        The model as it is explained; it reads every table.
+    engine : Engine
+        How the values are computed.
+    explain_subset : sequence of str or int, or None
+        Features whose values are returned.
+    """
+
+    fidelity: Fidelity | None = None
+    """How well a surrogate imitates the model, where a surrogate is explained in its place."""
+
+    def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
+        self._explained, self._engine = explained, engine
+        find_features(explain_subset, explained.features, explained.n_features, "explain_subset")
+        self._subset = None if explain_subset is None else tuple(explain_subset)
+
+    @property
+    def model(self) -> FittedModel:
+        """What is known of the model, in the output and feature space that is explained."""
+        return self._explained.model
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """Names of the features; None where there are none."""
+        return self._explained.features
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """Names of the classes; None for a regression."""
+        return self._explained.classes
+
+    @property
+    def method(self) -> str:
+        """Name of the engine in use, such as tree, linear, mixture or kernel."""
+        return self._engine.method
+
+    @property
+    def reason(self) -> str:
+        """Why that engine was chosen, in words."""
+        return self._engine.reason
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the values must know."""
+        return self._engine.notes
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Mean output over the background, (C,), or (1,) for a regression."""
+        return expand_binary(self._engine.base_values, self.model)
+
+    def explain_local(self, X: Any) -> Explanation:
+        """Explain rows one by one.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them; a 1-D array or Series is one row.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the columns are not those of the background.
+        InvalidInputError
+            If the model refuses the values.
+        AdditivityError
+            If the values do not add up to the predictions.
+        """
+        rows = self._explained.read(X)
+        predictions = predict_finite(self.model, rows.engineered.data, "X")
+        attribution = self._engine.attribute(rows.engineered)
+        errors = attribution.standard_errors
+        values = expand_binary(attribution.values, self.model, centred=True)
+        if errors is not None:
+            errors = np.abs(expand_binary(errors, self.model, centred=True))
+        explanation = Explanation(
+            local_importance_values=self._explained.by_class(values),
+            method=self.method,
+            reason=self.reason,
+            predictions=predictions,
+            model_kind=self.model.kind,
+            standard_errors=self._explained.by_class(errors),
+            notes=(*self.notes, *attribution.notes),
+            fidelity=self.fidelity,
+            **self._about(rows),
+        )
+        check_additivity(explanation)
+        return explanation.select(self._subset, why="chosen by explain_subset")
+
+    def explain_global(
+        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
+        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a draw of so many rows instead of all; the explanation's notes say so.
+        include_local : bool, default True
+            Keep the values of each row; False keeps only the global ones, in constant memory.
+        batch_size : int, optional
+            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
+
+        Returns
+        -------
+        Explanation
+        """
+        return explain_table(
+            self.explain_local,
+            X,
+            self.model.n_outputs * self._explained.n_features,
+            sampling_policy=sampling_policy,
+            include_local=include_local,
+            batch_size=batch_size,
+        )
+
+    def _about(self, rows: RowsRead) -> dict[str, Any]:
+        """What every kind of explanation says of the model and its rows."""
+        explained = self._explained
+        return {
+            "expected_values": self.expected_values,
+            "features": self.features,
+            "classes": self.classes,
+            "output_space": self.model.output_space,
+            "data": rows.given if explained.is_raw_space else rows.engineered,
+            "is_raw": explained.is_raw,
+            "feature_map": None if explained.is_raw_space else self.model.feature_map,
+        }
+
+
+def question_of(explained: ExplainedModel, settings: Settings) -> Question:
+    """Return what an engine is asked about an explained model."""
+    players, n_players = explained.players
+    return Question(explained.model, explained.engineered, players, n_players, settings, explained.weights)
+
+
+def check_background(examples: Any, explainer: str) -> None:
+    """Raise `InvalidInputError` where an explainer that needs a background has none."""
+    if examples is None:
+        raise InvalidInputError(
+            f"{explainer} needs 'initialization_examples': rows, such as the training data, that stand for absent features."
+        )
+
+
+def check_structure(model: FittedModel, structures: tuple[type, ...], explainer: str) -> None:
+    """Raise `UnsupportedModelError` unless a model has one of the structures that an explainer takes."""
+    structure = model.structure
+    if isinstance(structure, structures):
+        return
+    kinds = " or ".join(kind.__name__ for kind in structures)
+    why = f" ({structure.why})" if isinstance(structure, Opaque) else ""
+    raise UnsupportedModelError(
+        f"{explainer} explains models of the structure {kinds}; {model.name} in {model.output_space} is "
+        f"{type(structure).__name__}{why}. Use TabularExplainer with a background, which chooses, or KernelExplainer, "
+        "which explains any model."
+    )

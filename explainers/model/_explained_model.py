@@ -1,0 +1,238 @@
+"""A model as it is explained, and the one way in which an explainer reads its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._column_transformers import as_transformer
+from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
+from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
+from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._names import class_names, feature_names
+from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._task import with_task
+from automl_explain.explainers.tables._formats import row_weights
+from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, conform
+from automl_explain.explainers.tables._weights import as_weights
+
+FeatureSpace = Literal["engineered", "raw"]
+Share = npt.NDArray[np.float64]
+"""Weights of background rows, adding up to 1."""
+BACKGROUND = "initialization_examples"
+"""What the background is called in errors."""
+LINK_ROWS = 64
+"""Background rows on which the function between two output spaces is recognised."""
+
+
+class RowsRead(NamedTuple):
+    """Rows to explain: as the caller's columns have them, and as the model's last step takes them."""
+
+    given: Table
+    engineered: Table
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedModel:
+    """A described model in the output space and over the columns that are explained.
+
+    Parameters
+    ----------
+    model : FittedModel
+        In the output and feature space asked for.
+    background : Table or None
+        Background rows as the caller passed them; None where there is no background.
+    engineered : Table or None
+        The same rows as the model's last step takes them.
+    weights : ndarray of shape (B,), or None
+        Shares of the background rows; None: all alike.
+    is_raw_space : bool
+        Whether the caller's own columns are explained.
+    features : tuple of str or None
+        Names of the features explained.
+    classes : tuple or None
+        Names of the classes.
+    given_names : sequence of str or None
+        Names that the caller gave beside a table.
+    """
+
+    model: FittedModel
+    background: Table | None
+    engineered: Table | None
+    weights: Share | None
+    is_raw_space: bool
+    features: tuple[str, ...] | None
+    classes: tuple[Any, ...] | None
+    given_names: Sequence[str] | None = None
+
+    @property
+    def players(self) -> tuple[npt.NDArray[np.intp] | None, int | None]:
+        """Player of each engineered column, and the number of players; None twice where columns are the players."""
+        return raw_players(self.model) if self.is_raw_space else (None, None)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features explained."""
+        n_columns = self.model.n_features if self.engineered is None else self.engineered.n_columns
+        return self.players[1] or n_columns or 0
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the features explained are the caller's own columns."""
+        return self.is_raw_space or (self.model.preprocessing is None and self.model.feature_map is None)
+
+    def read(self, X: Any, what: str = "X") -> RowsRead:
+        """Read rows: columns in the model's order, in the background's format, and preprocessed.
+
+        Parameters
+        ----------
+        X : table
+            Rows as the model takes them; a 1-D array or Series is one row.
+        what : str
+            What the table is called in errors.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the columns are not those of the background.
+        InvalidInputError
+            If it is no table, or the preprocessing refuses its values.
+        """
+        like = self.background
+        names = self.model.input_names or (None if like is None else like.names)
+        n_columns = self.model.n_inputs if like is None else like.n_columns
+        table = read_columns(as_table(X, what), names, self.given_names, n_columns, what)
+        if like is not None:
+            table = conform(table, like)
+        return RowsRead(table, engineer(self.model, table, what))
+
+    def by_class(self, values: npt.NDArray[np.float64] | None, axis: int = 0) -> Any:
+        """Return values as explanations have them: those of a regression without the axis of its one output."""
+        return values if values is None or self.model.classes is not None else values.take(0, axis)
+
+
+def read_background(examples: Any, weights: Any) -> tuple[Table | None, Share | None]:
+    """Read a background and the shares of its rows; None twice for None.
+
+    A result of `shap.kmeans` brings weights of its own.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no table, or the weights do not fit it.
+    """
+    if examples is None:
+        if weights is not None:
+            raise InvalidInputError("The 'weights' parameter gives weights to background rows. Got no background.")
+        return None, None
+    own = row_weights(examples)
+    if own is None:
+        table = as_table(examples, BACKGROUND)
+    else:
+        table = as_table(SimpleNamespace(data=examples.data, group_names=examples.group_names), BACKGROUND)
+    if own is not None and weights is not None:
+        raise InvalidInputError(
+            f"The 'weights' parameter gives weights to background rows. Got it beside {BACKGROUND} that bring weights of "
+            "their own."
+        )
+    given = own if weights is None else weights
+    return table, None if given is None else as_weights(given, len(table))
+
+
+def explained_model(
+    model: Any,
+    examples: Any,
+    *,
+    features: Sequence[str] | None = None,
+    classes: Sequence[Any] | None = None,
+    output: str = "auto",
+    feature_space: str | None = None,
+    transformations: Any = None,
+    weights: Any = None,
+    model_task: str | None = None,
+    auto: OutputSpace | None = None,
+) -> ExplainedModel:
+    """Describe a fitted model, and bring it into the output space and over the columns that are explained.
+
+    Parameters
+    ----------
+    model : object
+    examples : table, result of shap.kmeans, or None
+        The background.
+    features, classes, output, feature_space, transformations, weights, model_task
+        As in `TabularExplainer`.
+    auto : {"probability", "log_odds", "response", "margin"}, optional
+        What ``output="auto"`` stands for where the model has that output; default: the space in which it is additive.
+
+    Raises
+    ------
+    UnsupportedModelError, NotFittedError
+        If the model cannot be explained.
+    InvalidInputError, ColumnMismatchError
+        If a table or parameter does not fit the model.
+    """
+    if transformations is not None:
+        model = behind(transformations, model, as_table(examples, BACKGROUND))
+    described = with_task(describe(model, examples), model_task)
+    background, share = read_background(examples, weights)
+    some = None
+    if background is not None:
+        background = check_same_columns(background, described.input_names, described.n_inputs, BACKGROUND)
+        some = engineer(described, background.take(np.arange(min(LINK_ROWS, len(background)))), BACKGROUND).data
+    if output == "auto" and auto is not None and auto in described.outputs:
+        output = auto
+    space = feature_space or ("engineered" if transformations is None else "raw")
+    seen = in_feature_space(described.in_space(output, some), space)
+    is_raw_space = space == "raw"
+    engineered = None if background is None else engineer(seen, background, BACKGROUND)
+    n_inputs = seen.n_inputs if background is None else background.n_columns
+    names = feature_names(features, seen, engineered, n_inputs, raw=is_raw_space)
+    return ExplainedModel(
+        seen, background, engineered, share, is_raw_space, names, class_names(classes, seen), features
+    )
+
+
+def behind(transformations: Any, model: Any, table: Table) -> Any:
+    """Return a model of the columns before the caller's transformations; the model itself for None."""
+    if transformations is None:
+        return model
+    return Pipeline([("transformations", as_transformer(transformations, table)), ("model", model)])
+
+
+def read_columns(
+    table: Table, names: Sequence[str] | None, given: Sequence[str] | None, n_columns: int | None, what: str
+) -> Table:
+    """Return a table with its columns in the model's order.
+
+    Parameters
+    ----------
+    table : Table
+    names : sequence of str or None
+        Names that the model, or the background, knows.
+    given : sequence of str or None
+        Names that the caller gave beside an array: a frame with these columns is not read by position.
+    n_columns : int or None
+    what : str
+    """
+    return check_same_columns(arrange(table, names or given), names, n_columns, what)
+
+
+def engineer(model: FittedModel, table: Table, what: str) -> Table:
+    """Return the caller's rows as the model's last step takes them."""
+    if model.preprocessing is None:
+        return table
+    with model_call(model.name, what):
+        data = model.transform(table.data)
+    made = as_table(data)
+    if model.n_features not in (None, made.n_columns):
+        raise InvalidInputError(
+            f"The preprocessing makes {made.n_columns} columns of the table; {model.name} reads {model.n_features}."
+        )
+    return made
