@@ -26,7 +26,7 @@ MODEL = Ridge().fit(X, Y)
 MAKERS = {
     "shapley": lambda: TabularExplainer(MODEL, X).explain_local(X[:8]),
     "permutation": lambda: PFIExplainer(MODEL, metric="r2").explain_global(X, true_labels=Y),
-    "local_linear": lambda: LIMEExplainer(MODEL, X, num_samples=60).explain_local(X[:8]),
+    "local_linear": lambda: LIMEExplainer(MODEL, X, nsamples=60).explain_local(X[:8]),
 }
 IMPORTANCE = {
     "shapley": "mean |contribution| (response)",
