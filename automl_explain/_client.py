@@ -1,4 +1,4 @@
-"""`ExplanationClient`: the explanations of a run, uploaded, listed and downloaded."""
+"""`ExplanationClient`: upload, list and download the explanations of a run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history._run_lookup import find_run
 
 MOST_LISTED = 8
-"""Explanations that an error lists."""
+"""Maximum number of explanations that an error message lists."""
 
 
 class ExplanationClient:
-    """The explanations that are kept with a run; a run may have any number.
+    """Upload, list and download the explanations of a run; a run may have any number of them.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class ExplanationClient:
             A run, its id, or what `retrieve_model_explanation` takes. Explanations of an MLflow run are its artifacts,
             at the tracking URI that MLflow is set to.
         history : RunHistory, optional
-            Where to look up an id; default: the default history.
+            History in which an id is looked up; default: the default history.
 
         Raises
         ------
@@ -77,27 +77,28 @@ class ExplanationClient:
     def upload_model_explanation(
         self, explanation: Any, top_k: int | None = None, comment: str | None = None
     ) -> StoredExplanation:
-        """Keep an explanation with the run, beside those that it has.
+        """Store an explanation with the run, in addition to those already stored.
 
         Parameters
         ----------
         explanation : Explanation, ModelExplanation or Run
         top_k : int, optional
-            Keep that many of the most important features only; a note says so.
+            Keep only this many features, the most important; `Explanation.left_out` is the sum of the others, and a note
+            says so.
         comment : str, optional
-            By which it is found again.
+            Text by which the explanation can be found again.
 
         Returns
         -------
         StoredExplanation
-            Its id, among others.
+            Id, time, comment and kind of columns of the explanation.
 
         Raises
         ------
         InvalidInputError
-            If this is no explanation, `top_k` no number of features, or `comment` no text.
+            If this is not an explanation, `top_k` is not an integer of 1 or more, or `comment` is not text.
         HistoryError
-            If it cannot be written.
+            If the explanation cannot be written.
         """
         _check_text("comment", comment)
         kept = _most_important(explanation_of(explanation), top_k)
@@ -117,14 +118,14 @@ class ExplanationClient:
         Parameters
         ----------
         explanation_id : str, optional
-            The one with this id.
+            Id of the explanation.
         top_k : int, optional
-            With that many of the most important features only; a note says so.
+            Return only this many features, the most important, as in `upload_model_explanation`.
         comment : str, optional
-            The most recent with this comment.
+            Return the most recent explanation with this comment.
         raw : bool, optional
-            True: over the user's own columns, computed from engineered ones where only those are kept. False: the most
-            recent over engineered columns. Default: as it is kept.
+            If True, return values of the user's own columns, computed from engineered ones if only those are stored. If
+            False, return the most recent explanation of engineered columns. Default: as stored.
 
         Returns
         -------
@@ -133,9 +134,9 @@ class ExplanationClient:
         Raises
         ------
         ExplanationNotFoundError
-            If there is none such; the message lists those that there are.
+            If no explanation matches; the message lists the existing ones.
         InvalidInputError
-            If `top_k` is no number of features, an id or comment no text, or `raw` not True, False or None.
+            If `top_k` is not an integer of 1 or more, an id or comment is not text, or `raw` is not True, False or None.
         """
         every = self.list_model_explanations()
         for name, value in (("explanation_id", explanation_id), ("comment", comment)):
@@ -155,12 +156,12 @@ class ExplanationClient:
         return _most_important(explanation.get_raw_explanation() if raw else explanation, top_k)
 
     def list_model_explanations(self, comment: str | None = None) -> list[StoredExplanation]:
-        """Return what is kept with the run, oldest first.
+        """Return the stored explanations of the run, oldest first.
 
         Parameters
         ----------
         comment : str, optional
-            Those with this comment only.
+            Return only explanations with this comment.
 
         Returns
         -------
@@ -169,7 +170,7 @@ class ExplanationClient:
         Raises
         ------
         InvalidInputError
-            If `comment` is no text.
+            If `comment` is not text.
         """
         _check_text("comment", comment)
         return [one for one in self.run.history.explanations(self.run.id) if comment in (None, one.comment)]
@@ -196,7 +197,7 @@ class ExplanationClient:
 
 
 def _check_text(name: str, value: Any, every: Sequence[StoredExplanation] = ()) -> None:
-    """Raise `InvalidInputError`, which lists the explanations that there are, unless a value is text or None."""
+    """Raise `InvalidInputError`, which lists the existing explanations, unless a value is text or None."""
     if value is not None and not isinstance(value, str):
         listed = f" {_listed(every)}" if every else ""
         raise InvalidInputError(f"The {name!r} parameter must be text. Got {value!r}.{listed}")

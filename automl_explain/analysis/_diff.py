@@ -1,4 +1,4 @@
-"""`ExplanationDiff`: what moved between two explanations."""
+"""`ExplanationDiff`: how importance differs between two explanations."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from automl_explain.explainers.formatting._numbers import minus, share_text
 from automl_explain.explainers.formatting._text_table import Column, TextTable
 
 SHOWN = 15
-"""Features of a table."""
+"""Features shown in a table."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExplanationDiff:
-    """Importance of two explanations side by side; made by `between`.
+    """Importance of two explanations side by side; create one with `between`.
 
-    Each explanation's importance is divided by its sum, so that models in different output spaces compare. Columns that
-    only one of them has count as 0 in the other.
+    The importances of each explanation are divided by their sum, so that models in different output spaces can be
+    compared. A column that only one explanation has counts as 0 in the other.
 
     Parameters
     ----------
     before, after : Explanation
-        Over the same kind of columns.
+        Explanations of the same kind of columns.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class ExplanationDiff:
 
     @classmethod
     def between(cls, before: Any, after: Any) -> ExplanationDiff:
-        """Compare two explanations, over raw columns where their engineered ones differ and both know the raw ones.
+        """Compare two explanations; if their engineered columns differ, their raw columns are compared where known.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class ExplanationDiff:
         Raises
         ------
         InvalidInputError
-            If one is no explanation, or they have no column in common.
+            If one is not an explanation, or they have no column in common.
         """
         before, after = explanation_of(before), explanation_of(after)
         if set(before.feature_labels) != set(after.feature_labels):
@@ -79,7 +79,7 @@ class ExplanationDiff:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row per feature, what changed most first: shares and ranks `before` and `after`, and the `change` of share."""
+        """Shares and ranks `before` and `after`, and the `change` of share: a row per feature, the largest change first."""
         shares = pd.DataFrame({"before": _shares(self.before), "after": _shares(self.after)}).fillna(0.0)
         shares["change"] = shares["after"] - shares["before"]
         shares["rank_before"] = shares["before"].rank(ascending=False, method="min").astype(int)
@@ -89,33 +89,33 @@ class ExplanationDiff:
 
     @cached_property
     def rank_correlation(self) -> float:
-        """Spearman's correlation of importance over all columns; NaN where one explanation ranks none above another."""
+        """Spearman correlation of the importances over all columns; NaN if those of one explanation are all equal."""
         return float(rank_correlation(self.table[["before", "after"]].to_numpy().T)[0, 1])
 
     @property
     def moved(self) -> float:
-        """Part of all importance that lies on other features than before, from 0 to 1."""
+        """Fraction of the total importance that moved to other features, from 0 to 1."""
         return float(self.table["change"].abs().sum() / 2)
 
     @property
     def only_before(self) -> tuple[str, ...]:
-        """Columns that only the first has."""
+        """Columns of the first explanation that the second lacks."""
         return tuple(name for name in self.before.feature_labels if name not in self.after.feature_labels)
 
     @property
     def only_after(self) -> tuple[str, ...]:
-        """Columns that only the second has."""
+        """Columns of the second explanation that the first lacks."""
         return tuple(name for name in self.after.feature_labels if name not in self.before.feature_labels)
 
     def exceeds(self, min_correlation: float | None = None, max_change: float | None = None) -> list[str]:
-        """Return in words which limits the difference exceeds; an empty list when none.
+        """Return a sentence for each limit that the difference exceeds; an empty list if there is none.
 
         Parameters
         ----------
         min_correlation : float, optional
-            Least rank correlation; one that cannot be computed is below any.
+            Lowest rank correlation accepted; NaN is not accepted.
         max_change : float, optional
-            Largest change of a feature's share of importance.
+            Largest change of a feature's share of importance accepted.
         """
         said = []
         if min_correlation is not None and not self.rank_correlation >= min_correlation:
@@ -127,7 +127,7 @@ class ExplanationDiff:
         return said
 
     def remarks(self) -> list[str]:
-        """Return what else differs, in sentences."""
+        """Return a sentence for each further difference."""
         said = []
         for what in ("kind", "metric", "output_space", "method", "classes", "is_raw"):
             one, other = getattr(self.before, what), getattr(self.after, what)
@@ -140,13 +140,13 @@ class ExplanationDiff:
         return said
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-serialisable values."""
+        """Return the difference as JSON-serialisable values."""
         rows = [{"feature": name} | row.to_dict() for name, row in self.table.iterrows()]
         return {
             "rank_correlation": number_or_none(self.rank_correlation),
             "moved": self.moved,
             "features": [
-                row | {name: int(row[name]) for name in ("rank_before", "rank_after")}  # pandas makes floats of them
+                row | {name: int(row[name]) for name in ("rank_before", "rank_after")}  # pandas turns them into floats
                 for row in rows
             ],
             "only_before": list(self.only_before),
@@ -155,12 +155,12 @@ class ExplanationDiff:
         }
 
     def as_text(self, top_k: int = SHOWN) -> str:
-        """Return a table for a terminal.
+        """Return the difference as a table for a terminal.
 
         Parameters
         ----------
         top_k : int, default 15
-            Features shown, what changed most first.
+            Number of features shown, the largest change first.
         """
         notes = [f"note: {remark}" for remark in self.remarks()]
         return findings_text([self._headline(), *notes], self._shown(check_top_k(top_k)))

@@ -1,4 +1,4 @@
-"""Values must add up to the prediction: where they nearly do that is said, where they do not they are refused."""
+"""Check that values add up to the prediction: a small gap is a warning, a large one an error."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._values import ExplanationValues
 
 WARN_ABOVE = 1e-4
-"""Relative additivity gap that is reported; float32 libraries stay below it."""
+"""Relative additivity gap above which a warning is given; models computed in float32 stay below it."""
 REFUSE_ABOVE = 1e-2
-"""Relative additivity gap at which the values are refused."""
+"""Relative additivity gap above which the values are refused."""
 
 
 def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
-    """Warn of values that miss the prediction by a little.
+    """Warn if values miss the prediction slightly.
 
     Raises
     ------
     AdditivityError
-        If they miss it by more.
+        If the gap, relative to the largest prediction, exceeds `REFUSE_ABOVE`.
     """
     error = explanation.additivity_error
     if error is not None and explanation.predictions is not None:

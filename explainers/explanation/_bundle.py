@@ -1,10 +1,10 @@
-"""One file that holds arrays and a JSON manifest; written without pickle, read without executing anything.
+"""A file of arrays and a JSON manifest, written without pickle and read without executing code.
 
 A bundle is an uncompressed zip archive: ``manifest.json`` plus one ``.npy`` member per array. The manifest's `kind` says
-what it holds and `protocol` which layout of that kind.
+what the bundle holds, and `protocol` in which layout.
 
-Upgrade manual: a change of layout that older code would misread raises the protocol of its kind by one, and the
-reader of that kind keeps reading every older protocol. Fields that older code may ignore need no new protocol.
+Upgrade manual: a layout change that older code would misread raises the protocol of that kind by one, and the reader of
+that kind keeps reading all older protocols. New fields that older code may ignore need no new protocol.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def read_bundle(
     Raises
     ------
     InvalidInputError
-        If the file is no bundle of that kind.
+        If the file is not a bundle of that kind.
     FormatVersionError
         If a newer version of automl-explain wrote it.
     """

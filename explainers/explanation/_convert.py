@@ -1,4 +1,4 @@
-"""An explanation in the forms of other libraries."""
+"""Explanations as pandas and shap objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Explanation`, which every explainer returns, and `MemberExplanation`, which says what an ensemble's members bring."""
+"""`Explanation`, which every explainer returns, and `MemberExplanation`, the contributions of an ensemble's members."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Explanation(ExplanationValues):
     expected_values : ndarray, shape (C,), or (1,) for a regression
         Mean output over the background; for a permutation importance the score without shuffling.
     features : tuple of str or None
-        Column names; rankings give column numbers when there are none.
+        Column names; without names, rankings give column numbers.
     classes : tuple or None
         Class labels in the order of the blocks; None for a regression.
     output_space : {"probability", "log_odds", "response", "margin"}
         Unit of the model's output, and of the values unless `metric` is given.
     method, reason : str
-        The explainer that made the values, and why it was chosen, in words.
+        The explainer that computed the values, and why it was chosen.
     data : Table or None
         The rows explained.
     predictions : ndarray of shape (n, C) or (n, 1), or None
@@ -59,18 +59,18 @@ class Explanation(ExplanationValues):
     is_raw : bool
         Whether the features are the user's raw columns rather than engineered ones.
     feature_map : FeatureMap or None
-        From engineered to raw columns, when these explain engineered columns.
+        Map from engineered to raw columns, if engineered columns are explained.
     standard_errors : ndarray or None
-        Same shape as the values, where they were sampled rather than computed exactly.
+        Standard errors of sampled values, in the same shape; None for exact values.
     notes : tuple of str
-        What a reader must know, such as a background that was summarised.
+        What users of the values should know, such as that the background was summarised.
     model_kind : {"trial", "refit", "ensemble"} or None
-        What of a search the model is.
+        Role of the model in a search.
     fold_importances : ndarray of shape (k, f), or None
-        Global importance of the model of each of k folds, where the values are the mean over folds; their standard
-        errors then hold how far the folds' values lie apart.
+        Global importance in each of k folds, if the values are means over folds. The standard errors then include the
+        spread between folds.
     fidelity : Fidelity or None
-        How well a surrogate imitates the model, when the values and `predictions` are a surrogate's.
+        How well a surrogate imitates the model, if the values and `predictions` are those of the surrogate.
     global_values, class_values : ndarray or None
         Stored global values, (f,) and (C, f), for explanations without local ones.
     importances : ndarray or None
@@ -87,7 +87,7 @@ class Explanation(ExplanationValues):
     metric : str or None
         Name of the score of a permutation importance, which is the unit of its values; None for other kinds.
     members : MemberExplanation or None
-        What each member of an ensemble brings to the same rows, where that was asked for.
+        Contributions of an ensemble's members to the same rows, if they were requested.
     """
 
     members: MemberExplanation | None = None
@@ -109,17 +109,17 @@ class Explanation(ExplanationValues):
     ) -> GlobalImportance:
         """Return the importance of each feature, overall and per class, with bootstrap intervals over the rows.
 
-        An interval says how much the importance would differ for other rows of the same kind, not whether the values of
-        each row are right.
+        An interval shows how much the importance would vary over other samples of rows. It says nothing about the
+        accuracy of the local values.
 
         Parameters
         ----------
         sample_weight : array-like of shape (n,), optional
-            Weights of the rows in the mean; default: all alike, as in `global_importance_values`.
+            Weights of the rows in the mean; default: equal weights, as in `global_importance_values`.
         confidence : float, default 0.95
-            Share of resampled tables whose importance lies within the interval.
+            Share of resampled tables whose importance lies in the interval.
         n_resamples : int, default 1000
-            Tables drawn from the rows with replacement.
+            Number of tables drawn from the rows with replacement.
         random_state : int, default 0
             Seed of the draws.
 
@@ -130,7 +130,7 @@ class Explanation(ExplanationValues):
         Raises
         ------
         InvalidInputError
-            If there are no local values, or a parameter is wrong.
+            If there are no local values, or a parameter is not valid.
 
         References
         ----------
@@ -146,16 +146,16 @@ class Explanation(ExplanationValues):
         Parameters
         ----------
         reference : Explanation
-            The one taken as right.
+            Explanation taken as the truth.
         top_k : int, optional
-            Compare the beginning of the ranking only.
+            Compare only the first `top_k` features of the ranking.
 
         Raises
         ------
         ColumnMismatchError
             If the features differ.
         InvalidInputError
-            If no feature matters in the reference.
+            If all importances of the reference are 0.
 
         References
         ----------
@@ -168,8 +168,8 @@ class Explanation(ExplanationValues):
     def select(self, features: Sequence[Any] | None = None, rows: Any = None, *, why: str = "") -> Explanation:
         """Return the explanation of some features, of some rows, or of both.
 
-        The values stay as they are. Where values add up to the prediction, those of the features left out are summed in
-        `left_out`, so that they still do. A note says how many features were kept.
+        The values of the selected part do not change. If values are additive, those of the other features are summed in
+        `left_out`, so that the sum is still the prediction. A note says how many features were kept.
 
         Parameters
         ----------
@@ -222,19 +222,19 @@ class Explanation(ExplanationValues):
     def get_raw_explanation(self, feature_map: FeatureMap | None = None) -> Explanation:
         """Return the same explanation over raw columns: the sum over the engineered columns of each raw one.
 
-        The sum is the exact Shapley value of the raw column wherever no interaction holds two engineered columns of the
-        same raw column; an explainer asked for raw features computes it exactly in every case.
+        The sum is the exact Shapley value of the raw column if no interaction involves two engineered columns of the same
+        raw column. An explainer with ``feature_space="raw"`` computes the value of the raw column itself.
 
         Parameters
         ----------
         feature_map : FeatureMap, optional
-            Which engineered columns come of which raw ones; default: the model's own. For a model that was fitted on
-            columns engineered elsewhere, its columns are taken as the engineered ones.
+            Map from engineered to raw columns; default: the model's own. For a model fitted on columns that were
+            engineered elsewhere, the columns explained here are the engineered ones.
 
         Raises
         ------
         InvalidInputError
-            If no map is known, or it is of another number of columns.
+            If no map is known, or it has a different number of columns.
         """
         if self.is_raw and (feature_map is None or feature_map.raw_names == self.features):
             return self
@@ -251,7 +251,7 @@ class Explanation(ExplanationValues):
     def to_shap(self) -> shap.Explanation:
         """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots.
 
-        Base values are the expected ones, plus `left_out` where features were left out, so that the sums are the outputs.
+        Base values are the expected ones, plus `left_out` where features were left out, so that the sums equal the outputs.
         """
         return as_shap(self)
 
@@ -266,7 +266,7 @@ class Explanation(ExplanationValues):
         Raises
         ------
         InvalidInputError
-            If the file is no explanation.
+            If the file does not hold an explanation.
         FormatVersionError
             If a newer version of automl-explain wrote it.
         """
@@ -279,27 +279,27 @@ class Explanation(ExplanationValues):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemberExplanation(MemberValues):
-    """What each of M members of an ensemble brings to the predictions of n rows; f features, C classes.
+    """Contributions of M ensemble members to the predictions of n rows; f features, C classes.
 
-    Members' contributions add up: ``expected_values`` plus the sum of `local_member_values` over the members is the
-    model's output. Where the output is a weighted sum of the members' outputs, the value of every feature is split as
-    well: `local_importance_values` sums over the members to the ensemble's own values, and over the features to
-    `local_member_values`. Where it is not, no split of single features would be the right one, and there is none;
-    `reason` says so. Both kinds of contribution are Shapley values with the members as players.
+    Contributions add up: ``expected_values`` plus the sum of `local_member_values` over the members is the model's
+    output. If the output is a weighted sum of the members' outputs, the value of every feature is split as well: the sum
+    of `local_importance_values` over the members is the ensemble's own values, and the sum over the features is
+    `local_member_values`. For other ensembles no split by feature is well defined, and there is none; `reason` says so.
+    Both kinds of contribution are Shapley values with the members as players.
 
     Parameters
     ----------
     members : tuple of str
-        Names, as the ensemble has them; columns that a stack's final estimator reads itself are "passthrough".
+        Names of the members in the ensemble; "passthrough" stands for columns that a stack's final estimator reads itself.
     local_member_values : ndarray, shape (M, n), or (M, C, n) for a classification
-        What each member adds to the output of each row, in the unit of the output.
+        Contribution of each member to the output of each row, in the unit of the output.
     local_importance_values : ndarray of shape (M, n, f), or (M, C, n, f) for a classification, or None
-        Its share of each feature's value; None where the output is no weighted sum of the members'.
+        Share of each member in each feature's value; None unless the output is a weighted sum of the members' outputs.
     expected_values : ndarray, shape (C,), or (1,) for a regression
         Mean output over the background.
     member_expected_values : ndarray of shape (M, C) or (M, 1), or None
-        Mean over the background of each member's part of the output, where it is a weighted sum; what is missing to
-        `expected_values` is the sum's constant.
+        Mean over the background of each member's part of the output, if it is a weighted sum; their sum differs from
+        `expected_values` by the constant of the weighted sum.
     features : tuple of str or None
         Column names.
     classes : tuple or None
@@ -307,7 +307,7 @@ class MemberExplanation(MemberValues):
     output_space : {"probability", "log_odds", "response", "margin"}
         Unit of all values.
     reason : str
-        Which of both was computed, and why.
+        Which of the two contributions was computed, and why.
     predictions : ndarray of shape (n, C) or (n, 1), or None
         The model's outputs.
     data : Table or None
@@ -315,11 +315,11 @@ class MemberExplanation(MemberValues):
     is_raw : bool
         Whether the features are the user's raw columns.
     feature_map : FeatureMap or None
-        From engineered to raw columns, when the features are engineered ones.
+        Map from engineered to raw columns, if the features are engineered ones.
     standard_errors : ndarray or None
-        Where values were sampled: of `local_importance_values`, or of `local_member_values` where there are no such.
+        Standard errors of sampled values: of `local_importance_values`, or else of `local_member_values`.
     notes : tuple of str
-        What a reader must know.
+        What users of the values should know.
     left_out : ndarray, shape (M, n), or (M, C, n) for a classification, or None
         Sum of each member's shares of the features that `select` left out; with it the shares add up to
         `local_member_values`.

@@ -23,15 +23,15 @@ class Fidelity:
     n_rows : int
         Rows on which it was measured.
     held_out : bool
-        Whether these rows were kept from training; False only where there were too few of them.
+        Whether these rows were held out of training; False only if the table has too few rows.
     r2 : float
-        Share of the variance of the teacher's outputs that the surrogate reproduces, all outputs together: 1 is
-        perfect, 0 no better than their mean.
+        Share of the variance of the teacher's outputs that the surrogate reproduces, over all outputs: 1 is perfect, 0
+        no better than predicting the mean.
     agreement : float or None
-        Share of rows of which both say the same class; None for a regression.
+        Share of rows for which both predict the same class; None for a regression.
     kl_divergence : float or None
-        Mean Kullback-Leibler divergence of the surrogate's probabilities from the teacher's, in nats; None where the
-        outputs are no probabilities.
+        Mean Kullback-Leibler divergence of the surrogate's probabilities from the teacher's, in nats; None unless the
+        outputs are probabilities.
     """
 
     n_rows: int
@@ -50,7 +50,7 @@ class Fidelity:
 
 
 def measure_fidelity(teacher: Outputs, surrogate: Outputs, space: str, held_out: bool) -> Fidelity:
-    """Compare outputs for the same rows.
+    """Compare the outputs of both for the same rows.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def measure_fidelity(teacher: Outputs, surrogate: Outputs, space: str, held_out:
     """
     squares = float(((teacher - surrogate) ** 2).sum())
     total = float(((teacher - teacher.mean(axis=0)) ** 2).sum())
-    # Outputs that never differ are reproduced or not: there is no variance to take a share of.
+    # Constant outputs have no variance: R2 is 1 if they are reproduced, otherwise 0.
     r2 = 1.0 - squares / total if total > 0 else float(squares <= 1e-12 * max(1.0, float((teacher**2).sum())))
     several = teacher.shape[1] > 1
     return Fidelity(
@@ -76,7 +76,7 @@ def measure_fidelity(teacher: Outputs, surrogate: Outputs, space: str, held_out:
 
 
 def _kl_divergence(teacher: Outputs, surrogate: Outputs) -> float:
-    """Mean of ``sum p log(p / q)``; q, which a regression may put outside [0, 1], is clipped and normalised."""
+    """Mean of ``sum p log(p / q)``. A regression may give q outside [0, 1], so q is clipped and normalised."""
     q = np.clip(surrogate, CLIP, None)
     q = q / q.sum(axis=1, keepdims=True)
     return float(rel_entr(teacher, q).sum(axis=1).mean())

@@ -1,4 +1,4 @@
-"""What an explanation says of a table as a whole: how important each feature is, how surely, and how two of them agree."""
+"""Global importance with row weights and bootstrap intervals, and the comparison of two rankings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pandas as pd
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._selection import Values
-from automl_explain.explainers.explanation._values import ExplanationValues
+from automl_explain.explainers.explanation._values import ExplanationValues, ranking
 
 COUNT_BYTES = 16 * 2**20
-"""Memory that the counts of resampled rows may take at a time."""
+"""Maximum memory for the counts of resampled rows in one step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class GlobalImportance:
     Parameters
     ----------
     values, low, high : ndarray, shape (f,)
-        Mean absolute value over rows, and over classes, in column order, and the ends of its interval.
+        Mean absolute value over rows and classes, in column order, and the ends of its interval.
     class_values, class_low, class_high : ndarray of shape (C, f), or None for a regression
         The same for each class.
     features : tuple of str
@@ -64,7 +64,7 @@ class GlobalImportance:
             {"importance": self.values, "low": self.low, "high": self.high},
             index=pd.Index(self.features, name="feature"),
         )
-        return frame.iloc[np.argsort(-self.values, kind="stable")[:top_k]]
+        return frame.iloc[ranking(self.values)[:top_k]]
 
 
 def measure_global_importance(
@@ -74,8 +74,8 @@ def measure_global_importance(
     values = explanation.local_importance_values
     if values is None or not explanation.num_examples:
         raise InvalidInputError(
-            f"Weighted importance and its intervals need values of rows, and this explanation by {explanation.method} has "
-            "none: explain with include_local=True."
+            f"Weighted importance and intervals need local values. This explanation by {explanation.method} has none; explain "
+            "rows, with include_local=True."
         )
     _check(confidence, n_resamples)
     blocks = np.abs(values if explanation.is_classification else values[None])  # (C, n, f)
@@ -108,7 +108,7 @@ def compare_rankings(explanation: ExplanationValues, reference: ExplanationValue
         raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {top_k!r}.")
     if explanation.num_features != reference.num_features:
         raise ColumnMismatchError(
-            f"Explanations of the same features can be compared. Got {explanation.num_features} features and "
+            f"Only explanations of the same features can be compared. Got {explanation.num_features} features and "
             f"{reference.num_features}."
         )
     own, gains = explanation.global_importance_values, np.maximum(reference.global_importance_values, 0.0)
@@ -119,10 +119,10 @@ def compare_rankings(explanation: ExplanationValues, reference: ExplanationValue
             raise ColumnMismatchError(f"The reference does not explain {unknown[:5]}; compare the same features.")
         gains = gains[[place[name] for name in explanation.features]]
     if not gains.any():
-        raise InvalidInputError("In the reference no feature matters, so that no ranking can be right or wrong.")
+        raise InvalidInputError("All importances of the reference are 0, so no ranking can be compared with it.")
     if len(own) == 1:
         return 1.0
-    from sklearn.metrics import ndcg_score  # takes a second to load, which reading an explanation need not wait for
+    from sklearn.metrics import ndcg_score  # here, because it takes a second to load
 
     return float(ndcg_score([gains], [own], k=top_k))
 

@@ -10,7 +10,7 @@ Kind: TypeAlias = Literal["shapley", "permutation", "local_linear"]
 
 @dataclass(frozen=True)
 class KindTraits:
-    """What holds for every explanation of one kind.
+    """Properties of all explanations of one kind.
 
     Parameters
     ----------

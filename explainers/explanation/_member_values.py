@@ -1,4 +1,4 @@
-"""What each member of an ensemble brings: the values, and the rankings that follow from them."""
+"""Contributions of the members of an ensemble, and the rankings that follow from them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from automl_explain.explainers.explanation._selection import (
     take_map,
     take_names,
 )
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._table import Table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemberValues:
-    """What each of M members of an ensemble brings to n rows; `MemberExplanation` documents the fields."""
+    """Contributions of M ensemble members to n rows; `MemberExplanation` documents the fields."""
 
     members: tuple[str, ...]
     local_member_values: Values
@@ -73,10 +74,10 @@ class MemberValues:
 
     @cached_property
     def global_importance_values(self) -> Values:
-        """Each member's part of each feature's importance, (M, f); over the members they add up to the importance.
+        """Each member's part of each feature's importance, (M, f); the sum over members is the importance.
 
-        A feature's importance is the mean of ``|value| = sign(value) * value``, and value is the sum of the members'
-        shares; a member whose shares mostly point the other way has a negative part.
+        A feature's importance is the mean of ``|value| = sign(value) * value``, and the value is the sum of the members'
+        shares. A member whose shares mostly have the opposite sign has a negative part.
 
         Raises
         ------
@@ -101,26 +102,26 @@ class MemberValues:
 
     def get_member_importance_dict(self) -> dict[str, float]:
         """Mean absolute contribution by member, most important first."""
-        order = np.argsort(-self.member_importance_values, kind="stable")
+        order = ranking(self.member_importance_values)
         return {self.members[m]: float(self.member_importance_values[m]) for m in order}
 
     def to_frame(self) -> pd.DataFrame:
         """Return the parts of each feature's importance: a row per feature, most important first, a column per member.
 
-        Where features are not split among the members, the importance of each member instead, in one column.
+        If features are not split among the members, the frame has one column: the importance of each member.
         """
         if self.local_importance_values is None:
             found = pd.Series(self.get_member_importance_dict(), name="importance")
             return found.rename_axis("member").to_frame()
         parts = self.global_importance_values
         frame = pd.DataFrame(parts.T, index=pd.Index(self.feature_labels, name="feature"), columns=list(self.members))
-        return frame.iloc[np.argsort(-parts.sum(axis=0), kind="stable")]
+        return frame.iloc[ranking(parts.sum(axis=0))]
 
     # ------------------------------------------------------------------ local
 
     @cached_property
     def additivity_error(self) -> float | None:
-        """Largest gap between base value plus contributions and the model's output; None where outputs are not known."""
+        """Largest gap between base value plus contributions and the model's output; None if the outputs are not known."""
         if self.predictions is None:
             return None
         total = np.atleast_2d(self.local_member_values.sum(axis=0)).T + self.expected_values
@@ -131,8 +132,8 @@ class MemberValues:
     def select(self, features: Sequence[Any] | None = None, rows: Any = None) -> Self:
         """Return the members' contributions to some rows, the shares of some features, or both.
 
-        What a member brings as a whole, `local_member_values`, does not change with the features; the shares of features
-        left out are summed in `left_out`.
+        The contributions of whole members, `local_member_values`, do not depend on the features selected. The shares of
+        the other features are summed in `left_out`.
 
         Parameters
         ----------
@@ -170,7 +171,7 @@ class MemberValues:
         return self._take_rows(chosen)._take_features(columns, n_features)
 
     def __getitem__(self, rows: Any) -> Self:
-        """Return what the members bring to some rows: an int, a slice, a list of row numbers or a mask."""
+        """Return the contributions to some rows: an int, a slice, a list of row numbers or a mask."""
         return self.select(rows=rows)
 
     def __iter__(self) -> Iterator[Self]:
@@ -195,7 +196,7 @@ class MemberValues:
         )
 
     def _take_features(self, columns: Positions | None, n_features: int) -> Self:
-        """Return the members' shares of some of `n_features` features; what each member brings as a whole stays."""
+        """Return the members' shares of some of `n_features` features."""
         if columns is None:
             return self
         shares, errors = self.local_importance_values, self.standard_errors

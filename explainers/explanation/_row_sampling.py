@@ -1,4 +1,4 @@
-"""How many rows of a table are explained, and explaining many without keeping their values."""
+"""Which rows of a table are explained, and global values of large tables in batches."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.tables._table import RowNumbers, Table, as_table, draw_rows
 
 BATCH_ROWS = 4096
-"""RowNumbers explained at a time where only global values are kept."""
+"""Maximum number of rows explained at a time if only global values are kept."""
 BATCH_BYTES = 64 * 2**20
-"""Memory for the values of these rows."""
+"""Maximum memory for the values of these rows."""
 
 
 @dataclass(frozen=True)
 class SamplingPolicy:
-    """Which rows of a table a global explanation is made of.
+    """Which rows of a table a global explanation is computed from.
 
     Parameters
     ----------
     max_rows : int
-        RowNumbers explained at most, drawn without replacement; a smaller table is explained whole.
+        Maximum number of rows, drawn without replacement; all rows of a smaller table are explained.
     random_state : int, default 0
         Seed of the draw.
 
     Raises
     ------
     InvalidInputError
-        If `max_rows` is no number of rows, or `random_state` no seed.
+        If `max_rows` is not an integer of 1 or more, or `random_state` not one of 0 or more.
 
     Examples
     --------
@@ -60,19 +60,19 @@ class SamplingPolicy:
         check_seed(self.random_state)
 
     def choose(self, table: Table) -> tuple[Table, str | None]:
-        """Return the rows that are explained, and a note on those left out, if any are."""
+        """Return the rows to explain, and a note if some rows are left out."""
         rows = self.choose_rows(len(table))
         if len(rows) == len(table):
             return table, None
         return table.take(rows), f"rows: {len(rows)} of {len(table)}, drawn with seed {self.random_state}"
 
     def choose_rows(self, total: int) -> RowNumbers:
-        """Return the positions of the rows that are explained, of so many, in their order."""
+        """Return the positions of the rows to explain, out of `total`, in ascending order."""
         return draw_rows(total, int(self.max_rows), self.random_state)
 
 
 def as_policy(given: Any) -> SamplingPolicy:
-    """Return the policy that is given, or the one of a number of rows."""
+    """Return the policy given, or one for a number of rows."""
     return given if isinstance(given, SamplingPolicy) else SamplingPolicy(given)
 
 
@@ -118,9 +118,9 @@ def batch_rows(n_values: int) -> int:
 
 
 def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_rows: int) -> Explanation:
-    """Return the global values of a table of which `n_rows` rows are explained at a time, and no row's values kept.
+    """Explain a table `n_rows` rows at a time and return its global values, without local ones.
 
-    The notes are those of the rows with the largest standard error: a tolerance holds for a table where it holds for them.
+    The notes are those of the batch with the largest standard error: a tolerance that is met there is met in all batches.
     """
     if isinstance(n_rows, bool) or not isinstance(n_rows, int | np.integer) or n_rows < 1:
         raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {n_rows!r}.")

@@ -1,4 +1,4 @@
-"""Which features and rows are selected, and what is taken of arrays, names and tables for them."""
+"""Features and rows to select, and how arrays, names and tables are cut to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Positions = npt.NDArray[np.intp]
 def find_features(
     chosen: Sequence[Any] | npt.NDArray[Any] | None, names: Sequence[str] | None, n_features: int, parameter: str
 ) -> Positions | None:
-    """Return the positions of features given by name or position, in the order given; None for all of them.
+    """Return the positions of features given by name or position, in the order given; None for all features.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def find_features(
 
 
 def find_rows(chosen: Any, n_rows: int) -> Positions | None:
-    """Return the positions of rows given by number, slice, list of numbers or mask; None for all of them.
+    """Return the positions of rows given by number, slice, list of numbers or mask; None for all rows.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def take_columns(data: Table | None, columns: Positions, n_features: int) -> Tab
 
 
 def take_map(feature_map: FeatureMap | None, columns: Positions) -> FeatureMap | None:
-    """Return the map where all features are kept; of fewer, a raw column's value could lack some of its engineered columns."""
+    """Return the map if all features are kept; with fewer, a raw column could lack some of its engineered columns."""
     if feature_map is None or len(columns) < len(feature_map.parent):
         return None
     return FeatureMap(feature_map.raw_names, feature_map.parent[columns])

@@ -70,14 +70,14 @@ _SHARED = ("expected_values", "features", "classes", "output_space", "prediction
 
 
 class StoredFields(NamedTuple):
-    """Fields of an `Explanation` but for its members, and those of its `MemberExplanation`, where there is one."""
+    """Fields of an `Explanation` except `members`, and the fields of its `MemberExplanation`, if it has one."""
 
     explanation: dict[str, Any]
     members: dict[str, Any] | None
 
 
 def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, members: MemberValues | None) -> None:
-    """Write an explanation, and what an ensemble's members bring, to one file."""
+    """Write an explanation, and the contributions of ensemble members if given, to one file."""
     arrays = {member: array for member, name in _ARRAYS.items() if (array := getattr(explanation, name)) is not None}
     manifest: dict[str, Any] = {
         "features": explanation.features,
@@ -133,7 +133,7 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
 
 
 def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """Say of what kind an explanation is that protocol 1 told by its arrays."""
+    """Add the kind, which protocol 1 only implied by the arrays stored."""
     members = {"importances": "permutation", "fidelity": "local_linear"}
     manifest["explanation_kind"] = next((kind for member, kind in members.items() if member in arrays), "shapley")
     manifest["metric"] = None
@@ -142,7 +142,7 @@ def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
 
 
 _UPGRADES = {1: _upgrade_1}
-"""Protocol -> what brings a manifest and its arrays to the next one."""
+"""Protocol -> function that upgrades a manifest and its arrays to the next protocol."""
 
 
 def _put_members(members: MemberValues, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -169,7 +169,7 @@ def _get_members(
 
 
 def _plain(label: Any) -> Any:
-    """A class label as JSON can hold it: numbers and text stay, anything else becomes text."""
+    """Return a class label as JSON can hold it: numbers and text unchanged, anything else as text."""
     label = label.item() if isinstance(label, np.generic) else label
     return label if isinstance(label, str | int | float | bool) else str(label)
 

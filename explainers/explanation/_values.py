@@ -107,12 +107,12 @@ class ExplanationValues:
 
     @property
     def traits(self) -> KindTraits:
-        """What holds for every explanation of this `kind`."""
+        """Properties of all explanations of this `kind`."""
         return KINDS[self.kind]
 
     @property
     def is_additive(self) -> bool:
-        """Whether base value plus values of a row are the model's output for it: so for Shapley values alone."""
+        """Whether base value plus values of a row are the model's output for it; only Shapley values are additive."""
         return self.traits.is_additive
 
     @property
@@ -184,9 +184,9 @@ class ExplanationValues:
 
     @cached_property
     def additivity_error(self) -> float | None:
-        """Largest gap between base value plus values and the model's output; None where outputs are not known.
+        """Largest gap between base value plus values and the model's output; None if the outputs are not known.
 
-        None as well where `is_additive` is False.
+        It is None for values that are not additive.
         """
         if self.local_importance_values is None or self.predictions is None or not self.is_additive:
             return None
@@ -211,14 +211,14 @@ class ExplanationValues:
         )
 
     def _take_features(self, columns: Positions | None, why: str) -> Self:
-        """Return the values of some features; those of the others are added to `left_out` where values add up."""
+        """Return the values of some features; if values are additive, those of the others are added to `left_out`."""
         if columns is None:
             return self
         n_features, local = self.num_features, self.local_importance_values
         rest = np.setdiff1d(np.arange(n_features), columns)
         note = f"features: {len(columns)} of {n_features}{f', {why}' if why else ''}"
-        if self.is_additive:
-            note += "; where the values of rows are kept, left_out is the sum of the others' values"
+        if self.is_additive and local is not None:
+            note += "; local values of the other features are summed in left_out"
         return replace(
             self,
             local_importance_values=take(local, columns, -1),
@@ -240,7 +240,7 @@ class ExplanationValues:
         Raises
         ------
         InvalidInputError
-            If the map is of another number of columns, or mean absolute values would have to be added.
+            If the map has a different number of columns, or mean absolute values would have to be added.
         """
         parent = feature_map.parent
         if len(parent) != self.num_features:

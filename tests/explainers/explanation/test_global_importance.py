@@ -158,7 +158,7 @@ def test_what_cannot_be_compared_or_resampled_is_refused():
         own.validate_against(explained(random_values(20, 3)))
     with pytest.raises(ColumnMismatchError, match="does not explain"):
         own.validate_against(explained(random_values(20, 2), features=("a", "z")))
-    with pytest.raises(InvalidInputError, match="no feature matters"):
+    with pytest.raises(InvalidInputError, match="All importances of the reference are 0"):
         own.validate_against(explained(np.zeros((2, 2))))
     with pytest.raises(InvalidInputError, match="'top_k'"):
         own.validate_against(own, 0)

@@ -51,9 +51,7 @@ def test_features_are_taken_by_name_or_position_in_the_order_given(features):
     assert part.features == part.members.features == ("city", "age")
     assert part.feature_map is None
     assert part.additivity_error < 1e-12
-    assert part.notes == (
-        "features: 2 of 4; where the values of rows are kept, left_out is the sum of the others' values",
-    )
+    assert part.notes == ("features: 2 of 4; local values of the other features are summed in left_out",)
 
 
 def test_a_number_that_is_a_name_means_that_feature():
