@@ -95,11 +95,11 @@ def explain_table(
     values_per_row : int
         Numbers that the explanation of a row holds.
     sampling_policy : SamplingPolicy, int or None
-        RowNumbers that are explained; None for all.
+        Which rows are explained; None for all.
     include_local : bool
         Whether the values of rows are kept.
     batch_size : int or None
-        RowNumbers explained at a time where they are not kept.
+        Number of rows explained at a time if their values are not kept.
     """
     table, note = as_table(X), None
     if sampling_policy is not None:
