@@ -12,11 +12,11 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers.coalitions._control_variate import MOST_FITTED, ThirdOrderFit
+from automl_explain.explainers.compiled._arrays import Bools, Floats
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
-Map = npt.NDArray[np.float64]
 
 KEPT_BYTES = 64 * 2**20
 """Memory up to which a design is kept for the next explanation with as many players."""
@@ -45,9 +45,9 @@ class Design:
     """
 
     coalitions: Coalitions
-    estimate: Map
-    share: Map
-    blocks: tuple[tuple[Map, Map], ...] = ()
+    estimate: Floats
+    share: Floats
+    blocks: tuple[tuple[Floats, Floats], ...] = ()
     inflation: float = 1.0
 
     @property
@@ -96,8 +96,8 @@ def _full_design(n_players: int) -> Design:
 
 def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
     halves: list[Coalitions] = []
-    weights: list[Map] = []
-    sampled: list[npt.NDArray[np.bool_]] = []
+    weights: list[Floats] = []
+    sampled: list[Bools] = []
     n_pairs = n_coalitions // 2
     sizes = list(range(1, n_players // 2 + 1))
     for position, size in enumerate(sizes):
@@ -135,7 +135,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Map:
+def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Floats:
     """Weights with one block left out, the remaining ones of each size scaled up to the size's mass."""
     kept = np.where(block == number, 0.0, weight)
     size = half.sum(axis=1)
@@ -144,7 +144,7 @@ def _without(weight: Map, half: Coalitions, block: npt.NDArray[np.intp], number:
     return np.asarray(kept * scale[size])
 
 
-def _solve(half: Coalitions, weight: Map, fit: ThirdOrderFit | None) -> tuple[Map, Map]:
+def _solve(half: Coalitions, weight: Floats, fit: ThirdOrderFit | None) -> tuple[Floats, Floats]:
     """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
 
     Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
@@ -174,7 +174,7 @@ def _all_subsets(n_players: int, size: int) -> Coalitions:
 
 def _draw_subsets(n_players: int, size: int, count: int, rng: np.random.Generator) -> Coalitions:
     """Draw distinct subsets of one size; at half the players, none is the complement of another."""
-    found: dict[bytes, npt.NDArray[np.bool_]] = {}
+    found: dict[bytes, Bools] = {}
     while len(found) < count:
         order = np.argsort(rng.random((2 * (count - len(found)) + 8, n_players)), axis=1)[:, :size]
         drawn = np.zeros((len(order), n_players), dtype=bool)

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import lapack
 
-Map = npt.NDArray[np.float64]
+from automl_explain.explainers.compiled._arrays import Bools, Floats
 
 MOST_FITTED = 1536
 """Pairs that the fit reads; its cost grows with their cube."""
@@ -36,7 +35,7 @@ class ThirdOrderFit:
         One coalition of each pair.
     """
 
-    def __init__(self, half: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, half: Bools) -> None:
         n, self._n_players = half.shape
         kept = np.arange(n) if n <= MOST_FITTED else np.linspace(0, n - 1, MOST_FITTED).astype(np.intp)
         self._kept = np.append(kept, n)
@@ -51,16 +50,16 @@ class ThirdOrderFit:
         # Asked for once per left-out block: kept where that takes little memory.
         self._known = list(self._computed()) if n < CHUNK else None
 
-    def _covariances(self) -> Iterable[tuple[slice, Map]]:
+    def _covariances(self) -> Iterable[tuple[slice, Floats]]:
         """Return slices of all pairs, and the covariance between the fitted ones and those."""
         return self._computed() if self._known is None else self._known
 
-    def _computed(self) -> Iterator[tuple[slice, Map]]:
+    def _computed(self) -> Iterator[tuple[slice, Floats]]:
         for start in range(0, len(self._signs), CHUNK):
             part = slice(start, start + CHUNK)
             yield part, _covariance(self._fitted, self._signs[part])
 
-    def adjusted(self, estimate: Map, grand: Map, left_out: npt.NDArray[np.bool_]) -> tuple[Map, Map]:
+    def adjusted(self, estimate: Floats, grand: Floats, left_out: Bools) -> tuple[Floats, Floats]:
         """Return a linear estimate with the fit as its control variate.
 
         Parameters
@@ -95,7 +94,7 @@ class ThirdOrderFit:
         return whole[:, :-1], whole[:, -1]
 
 
-def _covariance(a: Map, b: Map) -> Map:
+def _covariance(a: Floats, b: Floats) -> Floats:
     """Prior covariance of g between coalitions in signs: a product of three signs, summed over all triples."""
     together = a @ b.T
     return np.asarray(together * (together**2 - (3 * a.shape[1] - 2)) / 6.0)

@@ -8,10 +8,9 @@ import numpy.typing as npt
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values
 from automl_explain.explainers.coalitions._value_functions import evaluator
-from automl_explain.explainers.compiled._arrays import Bools
+from automl_explain.explainers.compiled._arrays import LANES, Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
-from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._predict import predict_finite

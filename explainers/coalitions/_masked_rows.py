@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.compiled._arrays import Bools, Floats, Longs
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import count_bits
 from automl_explain.explainers.tables._table import RowNumbers, Table
+
+Players = npt.NDArray[np.intp]
+"""(f,): the player of each column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +85,7 @@ class MixedRows:
         return np.asarray(np.maximum(np.cumsum(self.players, axis=1) - 1, 0))
 
 
-def players_that_differ(different: Bools, players: RowNumbers, n_players: int) -> Bools:
+def players_that_differ(different: Bools, players: Players, n_players: int) -> Bools:
     """Return which players own a column that differs, (..., P), from which columns do, (..., f), and their players."""
     found = np.zeros((*different.shape[:-1], n_players), np.bool_)
     if np.array_equal(players, np.arange(len(players))):
@@ -93,7 +97,7 @@ def players_that_differ(different: Bools, players: RowNumbers, n_players: int) -
     return found
 
 
-def tables_differ(rows: Table, background: Table, players: RowNumbers, n_players: int) -> Bools:
+def tables_differ(rows: Table, background: Table, players: Players, n_players: int) -> Bools:
     """Return for which players the cells of rows and background rows differ, (n, B, P)."""
     return players_that_differ(Masker(rows, background).differences(), players, n_players)
 

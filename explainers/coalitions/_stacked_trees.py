@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from automl_explain.explainers.coalitions._masked_rows import MixedRows, players_that_differ
+from automl_explain.explainers.coalitions._masked_rows import MixedRows, Players, players_that_differ
 from automl_explain.explainers.coalitions._masker import Masker, differences
 from automl_explain.explainers.compiled._arrays import (
     Bools,
@@ -62,8 +61,6 @@ COMPARED = 64
 
 ROUNDING = 1e-12
 """Share of an output's size by which it may differ from its library's because sums are rounded."""
-
-Players = npt.NDArray[np.intp]
 
 
 class FinalTrees:

@@ -18,9 +18,8 @@ from automl_explain.explainers.coalitions._tree_game_kernels import (
     write_coalitions,
     write_lattices,
 )
-from automl_explain.explainers.compiled._arrays import Bools, Floats, Words
+from automl_explain.explainers.compiled._arrays import LANES, Bools, Floats, Words
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths, tree_of
 from automl_explain.explainers.trees._routing import BlockedRows, as_matrix, read_rows

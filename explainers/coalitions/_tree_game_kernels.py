@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    LANES,
     Bools,
     Floats,
     Ints,
@@ -19,7 +20,7 @@ from automl_explain.explainers.compiled._arrays import (
     Words,
 )
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import LANES, add_where_equal, count_bits, first_bit
+from automl_explain.explainers.compiled._simd import add_where_equal, count_bits, first_bit
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 

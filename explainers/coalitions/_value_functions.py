@@ -16,6 +16,7 @@ import numpy.typing as npt
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
+    Players,
     add_products,
     add_steps,
     players_that_differ,
@@ -50,9 +51,6 @@ Outputs = npt.NDArray[np.float64]
 
 Means = npt.NDArray[np.float64]
 """(n, m, K): rows, coalitions, outputs; means over the background."""
-
-Players = npt.NDArray[np.intp]
-"""(f,): the player of each column."""
 
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows: few enough for the cache."""

@@ -1,4 +1,4 @@
-"""Types of the arrays that kernels take; each kernel is compiled once for these types."""
+"""Types and block sizes of the arrays that kernels take; each kernel is compiled once for these types."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ Patterns = npt.NDArray[np.uint32]
 """Indices of pattern tables: bit j of a pattern is set if the row passes player or split j."""
 Values = npt.NDArray[np.float64]
 """Shapley values, outputs of coalitions, and their standard errors."""
+
+LANES = 16
+"""Rows of a block."""
+ALL_ROWS = (1 << LANES) - 1
+"""Mask of a whole block."""
+ENTRY = 8
+"""Numbers of a table entry that are added at once."""

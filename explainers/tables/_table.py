@@ -63,7 +63,7 @@ class Table:
         data = self.data.iloc[rows] if self.is_frame else self.data[rows]
         return Table(data, self.names)
 
-    def keep(self, columns: RowNumbers) -> Table:
+    def keep(self, columns: npt.NDArray[np.intp]) -> Table:
         """Return the given columns, in that order."""
         data = self.data.iloc[:, columns] if self.is_frame else self.data[:, columns]
         return Table(data, None if self.names is None else tuple(self.names[j] for j in columns.tolist()))

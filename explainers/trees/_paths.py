@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.compiled._arrays import Floats, Ints, Longs, Words
+from automl_explain.explainers.compiled._arrays import ALL_ROWS, Floats, Ints, Longs, Words
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import ALL_ROWS
 from automl_explain.explainers.trees._routing import (
     BlockedRows,
     Router,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.compiled._arrays import Floats, Ints
+from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.trees._routing import add_outputs, as_matrix, find_leaves, read_router, read_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
 

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    LANES,
     Floats,
     Ints,
     Longs,
     Words,
 )
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import LANES, first_bit
+from automl_explain.explainers.compiled._simd import first_bit
 from automl_explain.explainers.trees._routing import (
     BlockedRows,
     Router,

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.compiled._arrays import Floats, Ints, Longs, Words
+from automl_explain.explainers.compiled._arrays import ALL_ROWS, LANES, Floats, Ints, Longs, Words
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, add_for_rows, rows_below
+from automl_explain.explainers.compiled._simd import add_for_rows, rows_below
 from automl_explain.explainers.trees._split_flags import (
     MISSING_LEFT,
     NAN_IS_ZERO,

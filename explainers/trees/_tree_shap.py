@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.compiled._arrays import LANES, Floats
 from automl_explain.explainers.compiled._jit import count_threads, run_blocks
-from automl_explain.explainers.compiled._simd import LANES
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths
 from automl_explain.explainers.trees._predict import predict_trees
@@ -41,7 +41,6 @@ from automl_explain.explainers.trees.path_dependent._interactions import (
 from automl_explain.explainers.trees.path_dependent._kernels import PathWalk
 from automl_explain.explainers.trees.path_dependent._walks import add_path_values, cover_shares, plan_walks
 
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[int], object]
 _Part = TypeVar("_Part")
 KEPT_BYTES = 256 << 20

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    LANES,
     Floats,
     Ints,
     Longs,
@@ -21,7 +22,7 @@ from automl_explain.explainers.compiled._arrays import (
     Words,
 )
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import LANES, first_bit, gather_patterns
+from automl_explain.explainers.compiled._simd import first_bit, gather_patterns
 from automl_explain.explainers.trees._paths import Paths, pass_masks
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees._tree_ensemble import Trees

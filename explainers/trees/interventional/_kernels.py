@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    ENTRY,
+    LANES,
     Bools,
     Floats,
     Ints,
@@ -23,8 +25,6 @@ from automl_explain.explainers.compiled._arrays import (
 )
 from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.compiled._simd import (
-    ENTRY,
-    LANES,
     add_entries,
     add_without,
     count_without,

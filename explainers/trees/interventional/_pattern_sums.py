@@ -22,9 +22,8 @@ from __future__ import annotations
 from math import factorial
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from automl_explain.explainers.compiled._arrays import Floats, Longs, Patterns
 
 
 def integrals(d: int, order: int) -> Floats:
@@ -40,7 +39,7 @@ def integrals(d: int, order: int) -> Floats:
     return u
 
 
-def pattern_sums(patterns: npt.NDArray[np.uint32], weights: Floats, d: int, order: int) -> list[Floats]:
+def pattern_sums(patterns: Patterns, weights: Floats, d: int, order: int) -> list[Floats]:
     """Return U_0, ..., U_order of some leaves with d players, each (leaves, 2^d).
 
     Parameters
@@ -71,7 +70,7 @@ def pattern_sums(patterns: npt.NDArray[np.uint32], weights: Floats, d: int, orde
     return [np.ascontiguousarray(part.T) for part in sums]
 
 
-def _count_bits(size: int) -> npt.NDArray[np.int64]:
+def _count_bits(size: int) -> Longs:
     """Return the number of bits of 0, ..., size - 1."""
     bits = np.zeros(1, np.int64)
     while len(bits) < size:

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    ENTRY,
+    LANES,
     Bools,
     Floats,
     Ints,
@@ -16,7 +18,6 @@ from automl_explain.explainers.compiled._arrays import (
     Words,
 )
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
-from automl_explain.explainers.compiled._simd import ENTRY, LANES
 from automl_explain.explainers.trees._paths import Paths, tree_of
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees._tree_ensemble import Trees

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    LANES,
     Bools,
     Floats,
     Ints,
@@ -20,7 +21,7 @@ from automl_explain.explainers.compiled._arrays import (
     Words,
 )
 from automl_explain.explainers.compiled._jit import inlined, kernel
-from automl_explain.explainers.compiled._simd import LANES, gather_patterns
+from automl_explain.explainers.compiled._simd import gather_patterns
 from automl_explain.explainers.trees._paths import Paths, pass_masks
 from automl_explain.explainers.trees._routing import BlockedRows
 

@@ -14,13 +14,21 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    ALL_ROWS,
+    LANES,
     Floats,
     Ints,
     Longs,
     Words,
 )
 from automl_explain.explainers.compiled._jit import kernel
-from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, add_mixed, enter, find_slopes, leave, scale
+from automl_explain.explainers.compiled._quadrature_steps import (
+    add_mixed,
+    enter,
+    find_slopes,
+    leave,
+    scale,
+)
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 from automl_explain.explainers.trees.path_dependent._walks import (

@@ -24,13 +24,20 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import (
+    ALL_ROWS,
+    LANES,
     Floats,
     Ints,
     Longs,
     Words,
 )
 from automl_explain.explainers.compiled._jit import kernel
-from automl_explain.explainers.compiled._simd import ALL_ROWS, LANES, enter, leave, visit_leaf, visit_pair
+from automl_explain.explainers.compiled._quadrature_steps import (
+    enter,
+    leave,
+    visit_leaf,
+    visit_pair,
+)
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 

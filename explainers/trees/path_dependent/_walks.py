@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from automl_explain.explainers.compiled._arrays import Floats, Ints, Longs
-from automl_explain.explainers.compiled._simd import LANES
+from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints, Longs
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees.path_dependent._kernels import (
