@@ -1,1 +1,1 @@
-"""The game that a model plays: which coalitions are evaluated, and what each is worth."""
+"""The coalition game of a model: which coalitions are evaluated, and the value of each."""

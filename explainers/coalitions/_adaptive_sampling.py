@@ -1,4 +1,4 @@
-"""What is known so far of some rows while their coalitions are looked at, stage by stage."""
+"""State of rows whose coalitions are evaluated in stages, until their standard errors are small enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from automl_explain.explainers.tables._table import Table
 
 
 class Clock:
-    """The time that a call has taken, and may take: `budget` seconds, or any time for None."""
+    """The time that a call has taken, and its budget in seconds; None means no limit."""
 
     def __init__(self, budget: float | None) -> None:
         self._started = time.monotonic()
@@ -26,30 +26,30 @@ class Clock:
         return time.monotonic() - self._started
 
     def over(self, more: float) -> bool:
-        """Say whether `more` seconds do not fit into the budget."""
+        """Return whether `more` further seconds exceed the budget."""
         return self._budget is not None and self.seconds + more > self._budget
 
 
 class RowBlock:
-    """Rows that are explained together, with the values of the coalitions looked at so far.
+    """Rows that are explained together, with the values of the coalitions evaluated so far.
 
     Parameters
     ----------
     rows : Table
         n rows in the model's engineered format.
     numbers : ndarray of int, shape (n,)
-        Which rows of the call they are.
+        Their positions among the rows of the call.
     n_all : float
-        All coalitions of the players that matter, of each row the mean over the background; of the row with most.
+        Number of all coalitions of the relevant players, averaged over the background; the largest of all rows.
     """
 
     def __init__(self, rows: Table, numbers: npt.NDArray[np.intp], n_all: float) -> None:
         self.rows, self.numbers, self.n_all = rows, numbers, n_all
         self.design: Design | None = None
         self.exact = False
-        """Whether every coalition has been looked at."""
+        """Whether all coalitions have been evaluated."""
         self.n_coalitions = 0
-        """Coalitions looked at for each row."""
+        """Coalitions evaluated per row."""
         self.values: Values = np.empty((0, len(rows), 0))
         """Shapley values (K, n, P)."""
         self.errors: Values = self.values
@@ -64,25 +64,25 @@ class RowBlock:
         return float(self.errors.max(initial=0.0))
 
     def all_within(self, n_coalitions: int) -> bool:
-        """Say whether all coalitions besides the empty and the grand one are no more than that."""
+        """Return whether there are at most that many coalitions besides the empty and the grand one."""
         return self.n_all - 2 <= n_coalitions
 
     def seconds_for(self, n_more: float) -> float:
-        """Estimate the time of that many more coalitions from those looked at so far."""
+        """Estimate the time of `n_more` further coalitions from that of those evaluated so far."""
         return self._seconds * n_more / max(1, self.n_coalitions)
 
     def look_at_all(self, game: Game, n_players: int) -> None:
-        """Evaluate all coalitions of the players that matter: the values are exact."""
+        """Evaluate all coalitions of the relevant players; the values are exact."""
         self.values = game.shapley_values(self.rows, n_players)
         self.errors, self.exact, self.n_coalitions = np.zeros_like(self.values), True, int(self.n_all)
 
     def look(self, game: Game, design: Design) -> None:
-        """Evaluate the coalitions of a design that are not known yet, and solve for the values."""
+        """Evaluate the coalitions of a design that are not known yet, and compute the values."""
         started = time.monotonic()
         place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)
         fresh = place < 0
         wanted = design.coalitions[fresh]
-        if self._known is None:  # the grand coalition comes first, so that additivity is found and not assumed
+        if self._known is None:  # with the grand coalition first, so that additivity is checked and not assumed
             values = game.values(self.rows, np.insert(wanted, 0, True, axis=0))
             self._full, values = values[:, 0].T[:, :, None], values[:, 1:]
         else:
@@ -112,7 +112,7 @@ class RowBlock:
 
 
 def _places(old: Design, new: Design) -> npt.NDArray[np.intp]:
-    """Return where each coalition of a design stands in an older one, -1 where it is new."""
+    """Return the position of each coalition of a design in an older design; -1 for a new one."""
     position = {key: i for i, key in enumerate(_keys(old.coalitions))}
     return np.array([position.get(key, -1) for key in _keys(new.coalitions)], dtype=np.intp)
 

@@ -1,4 +1,4 @@
-"""Which coalitions a model-agnostic Shapley estimate looks at, and the linear map from their values to attributions."""
+"""The coalitions that a model-agnostic Shapley estimate evaluates, and the linear map from their values to attributions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""
 
 KEPT_BYTES = 64 * 2**20
-"""Memory up to which a design is kept for the next explanation with as many players."""
+"""Largest design that is kept for the next explanation with the same number of players."""
 N_BLOCKS = 8
 """Groups of coalition pairs of the delete-a-group jackknife."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Coalitions shared by all rows and outputs, and how their values become Shapley values.
+    """Coalitions shared by all rows and outputs, and the map from their values to Shapley values.
 
     With ``v`` the values of the coalitions minus the value of the empty one, and ``full`` that of the grand coalition
     minus the empty one, the attribution is ``estimate @ v + share * full``.
@@ -40,8 +40,8 @@ class Design:
     blocks : tuple of (estimate, share)
         The same maps with one group of sampled pairs left out, for standard errors; empty when exact.
     inflation : float
-        What the spread of those is multiplied by: of n pairs, the fit uses up as many as it has unknowns, one less than
-        there are players, and what is left varies less than it should.
+        Factor by which their spread is multiplied: the fit has one unknown less than there are players, and so its
+        residuals over n pairs vary less than the errors do.
     """
 
     coalitions: Coalitions
@@ -52,29 +52,29 @@ class Design:
 
     @property
     def exact(self) -> bool:
-        """Whether every coalition is there, so that the values have no sampling error."""
+        """Whether the design has all coalitions, so that the values have no sampling error."""
         return not self.blocks
 
 
 def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
-    """Make a design of at most about `n_coalitions` coalitions, but no fewer than 4 P.
+    """Make a design of about `n_coalitions` coalitions at most, and of at least 4 P.
 
-    All of them when they are few enough: the values are exact then. Else sizes 1 and P-1, 2 and P-2, ... share the
-    budget equally, which is sampling by leverage score; sizes that fit are enumerated, the rest sampled without
-    replacement, each coalition together with its complement.
+    If all coalitions fit, the design has all of them, and the values are exact. Otherwise sizes 1 and P-1, 2 and P-2,
+    ... share the budget equally, which is leverage score sampling. Sizes that fit are enumerated, the others are
+    sampled without replacement, each coalition together with its complement.
 
     References
     ----------
     Covert and Lee, "Improving KernelSHAP", arXiv 2012.01536 (pairs); Musco and Witter, "Provably accurate Shapley value
     estimation via leverage score sampling", arXiv 2410.01917.
     """
-    n_coalitions = max(n_coalitions, 4 * n_players)  # with fewer, the jackknife has too little to leave out
+    n_coalitions = max(n_coalitions, 4 * n_players)  # with fewer, the jackknife groups are too small
     make = _make_design if coalition_bytes(n_players) * n_coalitions <= KEPT_BYTES else _make_design.__wrapped__
     return make(n_players, n_coalitions, random_state)
 
 
 def coalition_bytes(n_players: int) -> int:
-    """Return about how much memory a coalition takes in a design: in its map, and in that of each block left out."""
+    """Return the approximate memory of a coalition in a design: in its map and in those with a block left out."""
     return 8 * n_players * (1 + N_BLOCKS)
 
 
@@ -108,7 +108,7 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
         if position == 0:
             share = max(share, n_players)
         enumerate_all = n_available <= share
-        # A stream for each size: a larger design holds the coalitions of a smaller one.
+        # One random stream per size, so that a larger design contains the coalitions of a smaller one.
         rng = np.random.default_rng([random_state, size])
         half = _all_subsets(n_players, size) if enumerate_all else _draw_subsets(n_players, size, share, rng)
         half = half[: len(half) // 2] if enumerate_all and middle else half
@@ -120,7 +120,7 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
-    with _thread_pools().limit(limits=1, user_api="blas"):  # matrices this small are slower on several threads
+    with _thread_pools().limit(limits=1, user_api="blas"):  # several threads are slower on matrices this small
         fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
@@ -131,12 +131,12 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
 
 @lru_cache(maxsize=1)
 def _thread_pools() -> ThreadpoolController:
-    """Looked for once: that takes longer than a small design."""
+    """Find the thread pools once, since this takes longer than a small design."""
     return ThreadpoolController()
 
 
 def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Floats:
-    """Weights with one block left out, the remaining ones of each size scaled up to the size's mass."""
+    """Return the weights with one block left out and the others of each size scaled up to the mass of the size."""
     kept = np.where(block == number, 0.0, weight)
     size = half.sum(axis=1)
     mass, kept_mass = np.bincount(size, weight), np.bincount(size, kept)
@@ -145,10 +145,10 @@ def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], numb
 
 
 def _solve(half: Coalitions, weight: Floats, fit: ThirdOrderFit | None) -> tuple[Floats, Floats]:
-    """Return `Design.estimate` and `share` from the pairs with a weight, with the third-order fit taken out first.
+    """Return `Design.estimate` and `Design.share` from weighted pairs, with the third-order fit as control variate.
 
-    Weighted least squares under the constraint that the values sum to the grand coalition's: linear in v. The pairs
-    are coded +1 and -1, so that only the odd part of the game matters.
+    This is weighted least squares under the constraint that the values sum to that of the grand coalition, which is
+    linear in v. Players are coded as +1 and -1, so that only the odd part of the game enters.
     """
     signs = 2.0 * half - 1.0
     weighted = signs * weight[:, None]
@@ -157,9 +157,9 @@ def _solve(half: Coalitions, weight: Floats, fit: ThirdOrderFit | None) -> tuple
     ones = gram_inverse.sum(axis=1)
     ones /= ones.sum()
     odd, grand = free - np.outer(ones, free.sum(axis=0)), 2.0 * ones
-    if fit is not None:  # which has to see more pairs than there are players, whose own part is free
+    if fit is not None:  # the fit needs more pairs than there are players
         odd, grand = fit.adjusted(odd, grand, weight == 0.0)
-    # With many players, rounding leaves sums that miss the grand coalition's value.
+    # With many players, rounding errors would make the sums miss the value of the grand coalition.
     odd -= odd.mean(axis=0)
     grand += (2.0 - grand.sum()) / len(grand)
     return np.hstack([odd, -odd]) / 2.0, grand / 2.0
@@ -173,7 +173,7 @@ def _all_subsets(n_players: int, size: int) -> Coalitions:
 
 
 def _draw_subsets(n_players: int, size: int, count: int, rng: np.random.Generator) -> Coalitions:
-    """Draw distinct subsets of one size; at half the players, none is the complement of another."""
+    """Draw distinct subsets of one size; for half of the players, no subset is the complement of another."""
     found: dict[bytes, Bools] = {}
     while len(found) < count:
         order = np.argsort(rng.random((2 * (count - len(found)) + 8, n_players)), axis=1)[:, :size]

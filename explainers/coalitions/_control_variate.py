@@ -1,10 +1,10 @@
 """A control variate for sampled Shapley values: the part of a game with interactions of up to three players.
 
-Pairs of complementary coalitions cancel all interactions of even order, so a game is fitted on the odd functions
-``g(S) = (v(S) - v(N - S)) / 2``: with players coded as +1 and -1, products of one and of three. A prior variance in
-place of the triples' coefficients makes that a kernel method, whose cost depends on the number of pairs and not on that
-of the triples. The Shapley values of the fit are known; the sampled estimate is needed only for what the fit leaves
-over, and stays consistent whatever the game is.
+Pairs of complementary coalitions cancel all interactions of even order, so the game is fitted to the odd part
+``g(S) = (v(S) - v(N - S)) / 2``. With players coded as +1 and -1, the features are products of one and of three players.
+A prior variance for the coefficients of the triples makes this a kernel method: its cost depends on the number of pairs,
+not on that of the triples. The Shapley values of the fit are known, so sampling is needed only for the residual, and the
+estimate stays consistent for any game.
 
 Sources: interactions in KernelSHAP, arXiv:2601.18608; regression-adjusted estimates, arXiv:2506.11849.
 """
@@ -19,15 +19,15 @@ from scipy.linalg import lapack
 from automl_explain.explainers.compiled._arrays import Bools, Floats
 
 MOST_FITTED = 1536
-"""Pairs that the fit reads; its cost grows with their cube."""
+"""Most pairs used for the fit, whose cost grows with their cube."""
 CHUNK = 4096
-"""Coalitions that are compared with the fitted ones at a time."""
+"""Coalitions compared with the fitted ones at a time."""
 LEFT_OVER = 0.03
-"""Variance of what three players do not explain, as a share of the prior variance of all triples."""
+"""Variance of interactions of higher order, as a share of the prior variance of all triples."""
 
 
 class ThirdOrderFit:
-    """The fit to pairs of coalitions, which corrects linear estimates from them.
+    """The fit to pairs of coalitions, with which linear estimates are corrected.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ class ThirdOrderFit:
         self._fitted = self._signs[self._kept]
         n_triples = self._n_players * (self._n_players - 1) * (self._n_players - 2) / 6.0
         noise = np.full(len(self._fitted), LEFT_OVER * n_triples + 1e-6)
-        noise[-1] = 1e-6  # the grand coalition is met exactly: its value is no sample
+        noise[-1] = 1e-6  # the value of the grand coalition is exact, not sampled
         factor, _ = lapack.dpotrf(_covariance(self._fitted, self._fitted) + np.diag(noise), lower=1)
         lower = np.tril(lapack.dpotri(factor, lower=1)[0])
         self._inverse = lower + np.tril(lower, -1).T
-        # Asked for once per left-out block: kept where that takes little memory.
+        # Used once per left-out block; kept if it takes little memory.
         self._known = list(self._computed()) if n < CHUNK else None
 
     def _covariances(self) -> Iterable[tuple[slice, Floats]]:
-        """Return slices of all pairs, and the covariance between the fitted ones and those."""
+        """Return slices of all pairs, and their covariance with the fitted pairs."""
         return self._computed() if self._known is None else self._known
 
     def _computed(self) -> Iterator[tuple[slice, Floats]]:
@@ -69,7 +69,7 @@ class ThirdOrderFit:
         grand : ndarray, shape (P,)
             The same for g of the grand coalition.
         left_out : ndarray of bool, shape (n,)
-            Pairs that the fit shall not see.
+            Pairs that the fit must not use.
 
         Returns
         -------
@@ -78,23 +78,23 @@ class ThirdOrderFit:
         """
         whole, out = np.column_stack([estimate, grand]), np.append(left_out, False)[self._kept]
         fitted = np.where(out[:, None], 0.0, self._fitted)
-        # The Shapley values of a product of three signs: two thirds to each; summed over the triples of a player.
+        # The Shapley value of a product of three signs is two thirds for each; summed over the triples of a player.
         others = fitted.sum(axis=1)[:, None] - fitted
         left = (2.0 / 3.0) * (fitted * ((others**2 - (self._n_players - 1)) / 2.0))
         for part, covariance in self._covariances():
             left -= np.where(out[:, None], 0.0, covariance @ whole[:, part].T)
         solved = self._inverse @ np.hstack([left, fitted])
-        if out.any():  # the inverse without the pairs left out, from the whole one
+        if out.any():  # the inverse without the left-out pairs, computed from the whole inverse
             inside = np.linalg.solve(self._inverse[np.ix_(out, out)], solved[out])
             solved -= self._inverse[:, out] @ inside
         correction, of_players = solved[:, : self._n_players].T, solved[:, self._n_players :]
-        # Players' own coefficients are free: the correction does not see them.
+        # The coefficients of single players are unpenalized, so the correction must not contain them.
         own = np.linalg.pinv(fitted.T @ of_players, hermitian=True)
         whole[:, self._kept] += correction - correction @ fitted @ own @ of_players.T
         return whole[:, :-1], whole[:, -1]
 
 
 def _covariance(a: Floats, b: Floats) -> Floats:
-    """Prior covariance of g between coalitions in signs: a product of three signs, summed over all triples."""
+    """Return the prior covariance of g between coalitions in signs: products of three signs, summed over all triples."""
     together = a @ b.T
     return np.asarray(together * (together**2 - (3 * a.shape[1] - 2)) / 6.0)

@@ -20,13 +20,13 @@ from automl_explain.explainers.tables._weights import as_weights
 BYTE_BUDGET = 64 * 2**20
 """Upper bound on the memory of the outputs of one batch of coalitions."""
 OUTPUTS_AT_ONCE = 1 << 20
-"""Outputs of mixed rows, of all classes, that are held together."""
+"""Most outputs of mixed rows, over all classes, held at a time."""
 MOST_ENUMERATED = 20
-"""Players that matter to a pair of rows up to which all coalitions of them can be looked at."""
+"""Most relevant players of a pair of rows for which all coalitions can be evaluated."""
 
 
 class Game:
-    """Values of coalitions: the mean output over the background when only some players take the row's values.
+    """Values of coalitions: the mean output over the background if only the present players take the values of the row.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class Game:
     players : ndarray of int, shape (f,), or None
         Player of each column.
     share : ndarray of shape (B,), optional
-        Weights of the background rows, adding up to 1; default: all alike.
+        Weights of the background rows, summing to 1; equal by default.
     n_jobs : int, optional
-        Threads; default: all cores.
+        Number of threads; all cores by default.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Game:
 
     @property
     def unsteady(self) -> float:
-        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        """Largest observed change of an output for a row that depends on the other rows predicted with it."""
         return self._evaluator.unsteady
 
     def values(self, rows: Table, coalitions: Coalitions) -> Matrix:
@@ -82,9 +82,9 @@ class Game:
         return np.asarray(values - self.base_values)
 
     def n_coalitions(self, rows: Table) -> Matrix:
-        """Return how many coalitions of the players that matter there are, for each row the mean over the background, (n,).
+        """Return the number of coalitions of the relevant players of each row, averaged over the background, (n,).
 
-        Infinite where a background row has more of such players than can be enumerated.
+        It is infinite if there are too many relevant players with a background row to enumerate their coalitions.
         """
         step = max(1, BYTE_BUDGET // (len(self._background) * self._n_players))
         parts = []
@@ -96,10 +96,10 @@ class Game:
         return np.concatenate(parts)
 
     def shapley_values(self, rows: Table, n_players: int) -> Matrix:
-        """Return the Shapley values of rows, (K, n, P), from all coalitions of the players that matter.
+        """Return the Shapley values of rows, (K, n, P), from all coalitions of the relevant players.
 
-        The game is a mean over background rows, and so are its Shapley values; with each of them, only players that differ
-        and that the model reads matter, and so few coalitions of them may be all.
+        The game is a mean over background rows, and so are its Shapley values. With each background row, only players
+        whose values differ and that the model reads are relevant, which may leave few coalitions.
         """
         matters = self._evaluator.matters(rows, self._n_players)
         parts = []
@@ -109,7 +109,7 @@ class Game:
         return expand_binary(np.sum(parts, axis=0), self._model, centred=True)
 
     def _parts(self, matters: Bools) -> list[range]:
-        """Cut the background so that the outputs of each part with all rows take little memory."""
+        """Cut the background into parts whose outputs with all rows take little memory."""
         n_outputs = len(self.base_values) * np.exp2(matters.sum(axis=2)).sum(axis=0)
         parts, start, size = [], 0, 0.0
         for other in range(0, len(n_outputs), LANES):
@@ -121,7 +121,7 @@ class Game:
         return [*parts, range(start, len(n_outputs))]
 
     def _part_of_values(self, asked: MixedRows, n_players: int) -> Matrix:
-        """Return what some background rows contribute to the values, (S, n, P)."""
+        """Return the contribution of some background rows to the values, (S, n, P)."""
         outputs = np.ascontiguousarray(self._evaluator.outputs(asked))
         phi = np.zeros((len(asked.rows), len(outputs), n_players))
         share = self._share[asked.others.start : asked.others.stop]

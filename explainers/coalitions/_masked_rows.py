@@ -1,4 +1,4 @@
-"""Which mixed rows are asked for: pairs of an explained row and a background row, mixed as coalitions of players say."""
+"""Mixed rows: pairs of an explained row and a background row, mixed according to coalitions of players."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Players = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class MixedRows:
-    """Mixed rows of all pairs of n explained rows and b background rows: pair by pair, the background rows faster.
+    """Mixed rows of all pairs of n explained and b background rows, pair by pair; background rows vary fastest.
 
     Parameters
     ----------
     rows : Table
         The explained rows, in the model's engineered format.
     others : range
-        Which rows of the background they are mixed with.
+        The rows of the background that they are mixed with.
     players : ndarray of bool, shape (n * b, P)
-        The players that a pair's coalitions are made of; the other ones make no difference to it.
+        The players that the coalitions of a pair consist of; the other players are irrelevant to the pair.
     coalitions : ndarray of bool, shape (m, P), or None
-        The coalitions of every pair; then all players are among `players`. None: all coalitions of each pair's players,
-        in binary order: the i-th of them is present in coalition s when bit i of s is set.
+        The coalitions of every pair, in which case `players` has all players. None means all coalitions of each pair's
+        players, in binary order: the i-th of these players is present in coalition s if bit i of s is set.
     """
 
     rows: Table
@@ -42,7 +42,7 @@ class MixedRows:
 
     @staticmethod
     def of_coalitions(rows: Table, n_background: int, coalitions: Bools) -> MixedRows:
-        """Return every row mixed with every background row as each coalition says."""
+        """Return each row mixed with each background row according to each coalition."""
         n_pairs = len(rows) * n_background
         return MixedRows(rows, range(n_background), np.ones((n_pairs, coalitions.shape[1]), np.bool_), coalitions)
 
@@ -53,7 +53,7 @@ class MixedRows:
 
     @cached_property
     def first(self) -> Longs:
-        """First mixed row of each pair, and behind the last one, (n * b + 1,)."""
+        """First mixed row of each pair, and the end of the last pair, (n * b + 1,)."""
         if self.coalitions is not None:
             return np.arange(len(self.players) + 1) * len(self.coalitions)
         return np.append(0, np.cumsum(np.int64(1) << self.n_players))
@@ -62,7 +62,7 @@ class MixedRows:
         return int(self.first[-1])
 
     def present(self, which: RowNumbers) -> tuple[RowNumbers, RowNumbers, Bools]:
-        """Return of some mixed rows the explained row, the background row, and the players present, (len(which), P)."""
+        """Return the explained row, the background row and the present players, (len(which), P), of some mixed rows."""
         pair = np.searchsorted(self.first, which, side="right") - 1
         row, other = np.divmod(pair, len(self.others))
         coalition = which - self.first[pair]
@@ -72,7 +72,7 @@ class MixedRows:
         return row, other + self.others.start, self.players[pair] & (bits & 1 == 1)
 
     def ends(self) -> tuple[RowNumbers, RowNumbers]:
-        """Return the mixed rows of each pair's empty and grand coalition, where they are asked for."""
+        """Return the mixed rows of each pair's empty and grand coalition, as far as they are included."""
         if self.coalitions is None:
             return self.first[:-1], self.first[1:] - 1
         sizes = self.coalitions.sum(axis=1)
@@ -81,12 +81,12 @@ class MixedRows:
 
     @cached_property
     def _place(self) -> Longs:
-        """The bit of each of a pair's players, (n * b, P)."""
+        """The bit of each player of a pair, (n * b, P)."""
         return np.asarray(np.maximum(np.cumsum(self.players, axis=1) - 1, 0))
 
 
 def players_that_differ(different: Bools, players: Players, n_players: int) -> Bools:
-    """Return which players own a column that differs, (..., P), from which columns do, (..., f), and their players."""
+    """Return which players have a column that differs, (..., P), given which columns differ, (..., f), and their players."""
     found = np.zeros((*different.shape[:-1], n_players), np.bool_)
     if np.array_equal(players, np.arange(len(players))):
         found[..., : len(players)] = different
@@ -98,13 +98,13 @@ def players_that_differ(different: Bools, players: Players, n_players: int) -> B
 
 
 def tables_differ(rows: Table, background: Table, players: Players, n_players: int) -> Bools:
-    """Return for which players the cells of rows and background rows differ, (n, B, P)."""
+    """Return the players whose cells differ between rows and background rows, (n, B, P)."""
     return players_that_differ(Masker(rows, background).differences(), players, n_players)
 
 
 @kernel
 def add_steps(base: Floats, steps: Floats, players: Bools, first: Longs, out: Floats) -> None:
-    """Write the outputs (K, mixed rows) of all coalitions where each player adds a step (K, pairs, P) to a base (K, pairs)."""
+    """Write the outputs (K, mixed rows) of all coalitions if each player adds a step (K, pairs, P) to a base (K, pairs)."""
     for k in range(len(base)):
         for pair in range(len(players)):
             at, size = first[pair], 1
@@ -122,8 +122,8 @@ def add_products(
 ) -> None:
     """Add to `out` (K, mixed rows) weighted sums of products, for all coalitions with one row and b background rows.
 
-    `mine` (P, c) and `theirs` (b, P, c) are the factors of present and absent players in c products, `weights` (c, K)
-    those of the products. `pair` is that of the first background row. Working space: `space` (2^d,).
+    `mine` (P, c) and `theirs` (b, P, c) are the factors of present and absent players in c products, and `weights`
+    (c, K) the weights of the products. `pair` is the pair of the first background row. Working space: `space` (2^d,).
     """
     for other in range(len(theirs)):
         for c in range(mine.shape[1]):
@@ -148,10 +148,11 @@ def add_shapley_values(
     values: Floats, first: Longs, players: Bools, share: Floats, row: int, gain: Floats, loss: Floats, space: Floats,
     phi: Floats,
 ) -> None:  # fmt: skip
-    """Add one row's Shapley values to `phi` (K, P): those of the game with each background row, weighted by `share` (b,).
+    """Add the Shapley values of one row to `phi` (K, P): those of the games with each background row, weighted by `share`.
 
-    `values` (K, mixed rows) are the outputs of all coalitions of each pair's players. Of d players, a coalition of size s
-    adds ``gain[s, d - s]`` of its value to those inside and takes ``loss[s, d - s]`` from those outside. Working space:
+    `values` (K, mixed rows) are the outputs of all coalitions of each pair's players. With d players, a
+    coalition of size s adds ``gain[s, d - s]`` times its value to its members and subtracts ``loss[s, d - s]`` times its
+    value from the others. Working space:
     `space` (2^d,).
     """
     n_others = len(share)

@@ -13,10 +13,10 @@ from automl_explain.explainers.tables._table import RowNumbers, Table, stack_row
 
 
 class Masker:
-    """Rows whose cells come from two tables: some columns from an explained row, the rest from a background row.
+    """Rows with some columns from an explained row and the others from a background row.
 
-    Both tables are stacked once; a mixed table takes each column by row number, so that categories, dates and nullable
-    types arrive at the model exactly as they were.
+    Both tables are stacked once. Mixed rows take each column by row number, so that categories, dates and nullable types
+    reach the model unchanged.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class Masker:
             self._columns = [self._stacked.data.iloc[:, j].array for j in range(rows.n_columns)]
 
     def differences(self) -> Bools:
-        """Return (n, B, f): where a row's cell differs from the background row's, so that the choice matters."""
+        """Return which cells of each row differ from those of each background row, (n, B, f)."""
         codes = self._stacked.codes()
         return differences(codes[: self._n_rows], codes[self._n_rows :])
 
     def mix(self, row: RowNumbers, background: RowNumbers, present: Bools) -> Any:
-        """Return len(row) mixed rows: columns where `present` come from `row`, the others from `background`.
+        """Return mixed rows: the cells that are `present` come from `row`, the others from `background`.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
-"""The outputs of a stack's final trees for coalitions, without making the mixed rows.
+"""Outputs of stacks whose final estimator consists of trees, for coalitions, without mixed rows.
 
-A split of the final model on a column that is passed through depends on whether the column's player is present and on
-the two rows; a split on a member's output, on that number alone. Each leaves some of a tree's leaves; a coalition reaches
-the one that all of them leave.
+In the final model, a split on a column that is passed through depends on the two rows and on whether the column's player
+is present; a split on a member's output depends on that output only. Each split rules out some leaves of its tree, and a
+coalition reaches the leaf that remains.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ from automl_explain.explainers.trees._routing import (
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 JOINED = 6
-"""Players whose splits are joined beforehand, for all ways of being present or absent."""
+"""Players in a group for which the leaf sets of all coalitions are computed in advance."""
 WORDS_AT_ONCE = 64
-"""Words of leaves that are looked at together: their sets stay in the cache."""
+"""Most words of leaves that are evaluated together, so that their sets stay in the cache."""
 PAIRS_AT_ONCE = 8
 """Pairs of rows that a thread takes at a time."""
 MOST_BYTES = 256 * 2**20
-"""Upper bound on the memory of the background's sets; larger final models predict mixed rows."""
+"""Upper bound on the memory of the background's leaf sets; with larger final models, mixed rows are predicted."""
 COMPARED = 64
-"""Mixed rows on which the outputs are held against those of the final model's own library."""
+"""Mixed rows on which the outputs are compared with those of the final model's own library."""
 
 ROUNDING = 1e-12
-"""Share of an output's size by which it may differ from its library's because sums are rounded."""
+"""Largest relative difference from the library's output that is due to rounded sums."""
 
 
 class FinalTrees:
@@ -69,15 +69,15 @@ class FinalTrees:
     Parameters
     ----------
     final : FinalModel
-        The model on top, one that `can_read` says yes to.
+        The final model, for which `can_read` is true.
     background : Table
         B rows in the stack's engineered format.
     players : ndarray of int, shape (f,)
         The player of each column.
     members : sequence of FittedModel
-        The stack's members, each in the space in which its outputs enter.
+        The members of the stack, each in the output space in which it enters.
     n_jobs : int, optional
-        Threads; default: all cores.
+        Number of threads; all cores by default.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class FinalTrees:
 
     @staticmethod
     def can_read(final: FinalModel, background: Table, n_players: int) -> bool:
-        """Say whether a final model is made of trees that compare members' outputs with thresholds, and of how many."""
+        """Return whether a final model consists of trees with numeric splits on the members' outputs, and few enough of them."""
         trees = final.model.structure
         if not isinstance(trees, Trees) or background.is_sparse:
             return False
@@ -118,7 +118,7 @@ class FinalTrees:
         )
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        """Return which players' columns the final trees read themselves and tell apart, (n, B, P)."""
+        """Return the players whose values differ in columns that the final trees read themselves, (n, B, P)."""
         tested = np.unique(self._trees.feature[self._player >= 0])
         different = differences(self._encoded(rows)[:, tested], self._matrix[:, tested])
         return players_that_differ(different, self._players[tested - len(self._final.reads)], n_players)
@@ -126,9 +126,9 @@ class FinalTrees:
     def __call__(self, parts: Sequence[Floats], asked: MixedRows) -> Floats | None:
         """Return the stack's outputs, (S, mixed rows), from those of its members, each (K_member, mixed rows).
 
-        S is 1, for the second class, or the number of classes. Outputs so near a threshold that the member's own library
-        may put them on the other side are asked of that library. What is found first is held against the library on
-        some of the mixed rows: None if it says otherwise.
+        S is 1, for the second class, or the number of classes. If a member's output is so close to a threshold that its own
+        library may see it on the other side, the library is asked. The first results are compared with the library on
+        some mixed rows; None is returned if they differ.
         """
         read = np.stack([self._member_output(parts[member], member, output) for member, output in self._sources])
         some = np.unique(np.linspace(0, len(asked) - 1, COMPARED).astype(np.intp))
@@ -146,12 +146,12 @@ class FinalTrees:
         return self._link(sums if one_by_one else expand_binary(sums, self._final.model, axis=-1)).T
 
     def _member_output(self, part: Floats, member: int, output: int) -> Floats:
-        """Return one output of a member, counted from its last; of two classes it may have given the second alone."""
+        """Return one output of a member, counted from its last; a binary member may have given that of the second class only."""
         known = part if -output <= len(part) else expand_binary(part, self._members[member])
         return np.asarray(known[output])
 
     def _sums(self, read: Floats, asked: MixedRows) -> tuple[Floats, Bools]:
-        """Return the sums of the trees' leaves, (mixed rows, K), and which outputs that are read lie near a threshold."""
+        """Return the sums of the reached leaves, (mixed rows, K), and which member outputs are ambiguous."""
         sums, doubts = np.empty((len(asked), self._trees.n_outputs)), np.zeros(read.shape, np.bool_)
         sums[:] = self._trees.base
         mine, players = self._sets(self._encoded(asked.rows)), asked.players[:, : self._n_players]
@@ -180,7 +180,7 @@ class FinalTrees:
         return as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
 
     def _sets(self, matrix: Floats) -> Words:
-        """Return what the splits on columns passed through leave of each row, (n, P, W)."""
+        """Return the leaves that the splits on passed-through columns leave to each row, (n, P, W)."""
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
     def _mixed(self, which: RowNumbers, asked: MixedRows) -> Any:
@@ -189,7 +189,7 @@ class FinalTrees:
         return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
 
     def _settled(self, which: RowNumbers, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
-        """Return the sums (len(which), K) for some mixed rows, with what is in doubt as the members' libraries say it."""
+        """Return the sums (len(which), K) for some mixed rows, with ambiguous outputs taken from the members' libraries."""
         read, mixed = read.copy(), Table(self._mixed(which, asked))
         for number, member in enumerate(self._members):
             columns = [column for column, (owner, _) in enumerate(self._sources) if owner == number]
@@ -202,9 +202,9 @@ class FinalTrees:
         return predict_trees(self._trees, self._final.model.encode(inputs), n_jobs=self._n_jobs)
 
     def _nearness(self, which: RowNumbers, read: Floats, asked: MixedRows) -> Floats:
-        """Return how near to a threshold each output that is read is doubtful, (c,).
+        """Return for each member output the distance from a threshold below which it is ambiguous, (c,).
 
-        That is by much more than the outputs were found to differ from those of the members' own libraries.
+        It is much larger than the observed differences from the members' own libraries.
         """
         mixed = self._mixed(which, asked)
         said = [predict_finite(member, mixed) for member in self._members]
@@ -213,7 +213,7 @@ class FinalTrees:
         return np.asarray(np.maximum(16.0 * gap, ROUNDING * np.abs(library).max(axis=1)))
 
     def _compared(self, which: RowNumbers, sums: Floats, read: Floats, asked: MixedRows) -> Link | None:
-        """Return the link that makes the library's outputs of some mixed rows of these sums."""
+        """Return the link from these sums to the library's outputs for some mixed rows; None if there is none."""
         if not len(which):
             return None
         final = self._final
@@ -224,7 +224,7 @@ class FinalTrees:
 
 
 def _sources(final: FinalModel, members: Sequence[FittedModel]) -> list[tuple[int, int]]:
-    """Return whose output each one that is read is, and which, counted from the member's last."""
+    """Return the member of each output that is read, and the output's position, counted from the member's last."""
     ends = np.cumsum([member.n_outputs for member in members])
     owners = np.searchsorted(ends, final.reads, side="right").tolist()
     return [(owner, int(read - ends[owner])) for owner, read in zip(owners, final.reads, strict=True)]
@@ -241,7 +241,7 @@ def _groups(word: Longs) -> list[range]:
 
 
 def _joined(asked: MixedRows, n_players: int) -> Longs:
-    """Return which of a group's players are present in each coalition, for groups of JOINED players, (groups, m)."""
+    """Return the present players of each coalition as bits, for groups of JOINED players, (groups, m)."""
     if not n_players:
         return np.zeros((0, 0), np.int64)
     if asked.coalitions is None:
@@ -249,7 +249,7 @@ def _joined(asked: MixedRows, n_players: int) -> Longs:
         coalition = np.arange(1 << most)
         starts = range(0, max(most, 1), JOINED)
         return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])
-    known = asked.coalitions[:, :n_players]  # further players have no column
+    known = asked.coalitions[:, :n_players]  # the other players have no column
     parts = [known[:, start : start + JOINED] for start in range(0, n_players, JOINED)]
     return np.stack([part @ (1 << np.arange(part.shape[1])) for part in parts])
 
@@ -262,9 +262,9 @@ def _add_outputs(
 ) -> None:  # fmt: skip
     """Add the outputs of some trees for some pairs to `out`, flat (mixed rows, K).
 
-    `mine` (n, P, W) and `theirs` (B, P, W) are what the splits of present and absent players leave; `others` the first of
-    the background rows, and their number; `players` (pairs, P) and `first` those of the mixed rows; `given` (c, mixed
-    rows) holds the members' outputs; in `doubts`, of the same shape, those as `near` to a threshold are marked.
+    `mine` (n, P, W) and `theirs` (B, P, W) are the leaves that the splits of present and absent players leave; `others` holds
+    the first background row and their number; `players` (pairs, P) and `first` are those of the mixed rows; `given` (c,
+    mixed rows) holds the members' outputs. Those at most `near` to a threshold are marked in `doubts`, of the same shape.
     Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
     """
     word_0, n_words, everything = leaves.word[trees[0]], thresholds.sets.shape[1], ~np.uint64(0)
@@ -276,7 +276,7 @@ def _add_outputs(
                 joined[group << JOINED, word] = everything
         d = 0
         for player in range(players.shape[1]):
-            if not players[pair, player]:  # absent or present alike
+            if not players[pair, player]:  # the same whether absent or present
                 for word in range(n_words):
                     joined[0, word] &= theirs[other, player, word_0 + word]
         for player in range(players.shape[1]):
@@ -288,7 +288,7 @@ def _add_outputs(
                         joined[without, word] &= theirs[other, player, word_0 + word]
                 d += 1
         n_groups = max(min(len(index), 1), -(-d // JOINED))
-        # Coalitions may have further players, whose columns are not read.
+        # Coalitions may have other players, whose columns are not read.
         last = (1 << (d - (n_groups - 1) * JOINED)) - 1
         for coalition in range(first[pair + 1] - first[pair]):
             mixed = first[pair] + coalition

@@ -1,4 +1,4 @@
-"""The game of one row and one background row, for any coalitions: what non-linear links and meta-models are put upon."""
+"""The games of a tree ensemble with one row and one background row each, for any coalitions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from automl_explain.explainers.trees._routing import BlockedRows, as_matrix, rea
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 CUBES = 1 << 16
-"""Cubes that are held at a time, or one for each leaf if there are more leaves."""
+"""Most cubes held at a time; at least one per leaf."""
 LATTICE_PLAYERS = 14
-"""Players up to which the outputs of all coalitions are computed where some are asked for."""
+"""Most players for which the outputs of all coalitions may be computed although only some are needed."""
 
 
 class CoalitionGame:
-    """Outputs of a tree ensemble for rows of which a coalition of players is present, the others a background row's.
+    """Outputs of a tree ensemble for rows whose absent players take the values of a background row.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class CoalitionGame:
     background : array_like, shape (B, f)
         Background rows.
     player : array_like of int, shape (n_features,), optional
-        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+        Player of each column; columns of one player join and leave coalitions together. By default each column is its own player.
     """
 
     def __init__(self, trees: Trees, background: npt.ArrayLike, player: npt.ArrayLike | None = None) -> None:
         self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
         self._matrix = as_matrix(trees, background, "background")
-        as_weights(None, len(self._matrix))  # refuses an empty background
+        as_weights(None, len(self._matrix))  # raises if the background is empty
         self._background = read_rows(self._paths.router, self._matrix)
         nodes = np.arange(len(trees.left))
         column = trees.output_columns()[tree_of(self._paths, nodes)].astype(np.int32)
@@ -58,20 +58,20 @@ class CoalitionGame:
         self._player = np.arange(trees.n_features) if player is None else np.asarray(player)
 
     def matters(self, rows: npt.ArrayLike, n_players: int) -> Bools:
-        """Return which players may change the output of rows (n, f) with each background row, (n, B, P)."""
+        """Return the players that may change the output of rows (n, f) with each background row, (n, B, P)."""
         mine, tested = as_matrix(self._trees, rows, "rows"), self._tested
         different = differences(mine[:, tested], self._matrix[:, tested])
         return players_that_differ(different, self._player[tested], n_players)
 
     def outputs(self, rows: npt.ArrayLike, asked: MixedRows, n_jobs: int | None = None) -> Floats:
-        """Return the outputs of mixed rows, (K, mixed rows), in the space in which the trees add up.
+        """Return the outputs of mixed rows, (K, mixed rows), in the output space in which the trees are additive.
 
         Parameters
         ----------
         rows : array_like, shape (n, f)
             The rows of `asked` as the trees read them.
         asked : MixedRows
-            Of coalitions without players of their own, at least those that matter.
+            Without coalitions, its players must include all relevant ones.
         n_jobs : int, optional
             Number of threads; by default every core that this process may use.
         """
@@ -91,7 +91,7 @@ class CoalitionGame:
         return out.reshape(self._trees.n_outputs, -1)
 
     def _lattices(self, asked: MixedRows, out: Floats) -> Callable[..., None]:
-        """Return what writes the outputs of all coalitions of some pairs."""
+        """Return a function that writes the outputs of all coalitions of some pairs."""
         players, first = asked.players, asked.first
 
         def add(cubes: Cubes, n: int, pair: int, place: npt.NDArray[np.int64]) -> None:
@@ -100,7 +100,7 @@ class CoalitionGame:
         return add
 
     def _coalitions(self, coalitions: Bools, out: Floats) -> Callable[..., None]:
-        """Return what writes the outputs of the same coalitions for some pairs."""
+        """Return a function that writes the outputs of the given coalitions for some pairs."""
         masks, n_asked = self._words(coalitions), len(coalitions)
         most = min(LATTICE_PLAYERS, self._paths.n_players)
 
@@ -112,9 +112,9 @@ class CoalitionGame:
         return add
 
     def _words(self, coalitions: Bools) -> Words:
-        """Return coalitions as bits in words of 64 players, (words, m and some more); player i is bit i % 64."""
+        """Return coalitions as bits in words of 64 players, (words, m rounded up); player i is bit i % 64."""
         n = len(coalitions)
-        known = coalitions[:, : self._paths.n_players]  # further players have no column
+        known = coalitions[:, : self._paths.n_players]  # the other players have no column
         padded = np.zeros((-(-n // LANES) * LANES, 64 * self._n_words), np.bool_)
         padded[:n, : known.shape[1]] = known
         return np.ascontiguousarray(np.packbits(padded, axis=1, bitorder="little").view(np.uint64).T)
@@ -122,7 +122,7 @@ class CoalitionGame:
     def _cubes(
         self, mine: BlockedRows, others: range, row_block: int, block: int
     ) -> Iterator[tuple[int, int, Cubes, int]]:
-        """Yield (row, first background row, cubes, number of background rows) of a block of each, some at a time."""
+        """Yield (row, first background row, cubes, number of background rows) for a block of each, some at a time."""
         row_masks, masks = np.empty((2, len(self._trees.left)), np.uint64)
         split_masks(self._paths, mine, row_block, row_masks)
         split_masks(self._paths, self._background, block, masks)

@@ -1,8 +1,8 @@
-"""Kernels that compile a row and a background row into cubes, and evaluate coalitions by bit tests.
+"""Kernels that turn a row and a background row into cubes, and evaluate coalitions by bit tests.
 
-Where the two rows part at a split, its player must be present on the row's side (set P) and absent on the other (set N).
-A coalition S reaches a leaf that both sides lead to when ``S & (P | N) == P``: the leaf is a *cube* of coalitions, and the
-model's output for S is the sum of the outputs of its cubes. Coalitions are bits in words of 64 players.
+If the two rows take different sides of a split, its player must be present for the side of the row (set P) and absent for
+the other side (set N). A coalition S reaches a leaf if ``S & (P | N) == P``: the leaf is a *cube* of coalitions, and the
+output for S is the sum of the outputs of its cubes. Coalitions are bits in words of 64 players.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 
 LATTICE_TESTS = 16
-"""Coalitions of a pair that cost as much as a test of one coalition on all its cubes."""
+"""Coalitions of a lattice that cost as much as testing one coalition against all cubes of a pair."""
 
 
 class Cubes(NamedTuple):
@@ -36,7 +36,7 @@ class Cubes(NamedTuple):
     first : ndarray, shape (B + 1,)
         The cubes with background row b are those from ``first[b]`` to ``first[b + 1]``.
     present, tested : ndarray of uint64, shape (cubes, words)
-        Players that must be present (P), and players that matter (P | N).
+        Players that must be present (P), and players that are tested (P | N).
     leaf : ndarray of int32, shape (cubes,)
         Node of the leaf.
     """
@@ -48,12 +48,12 @@ class Cubes(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """What the leaves of an ensemble of K outputs add.
+    """The outputs of the leaves of an ensemble with K outputs.
 
     Parameters
     ----------
     values : ndarray, shape (M, V)
-        Outputs of the leaves; a single one is added to output ``column[leaf]``.
+        Outputs of the leaves; if V = 1, a leaf adds to output ``column[leaf]``.
     column : ndarray of int32, shape (M,)
     base : ndarray, shape (K,)
         Outputs before any leaf is added.
@@ -77,9 +77,9 @@ def find_cubes(
     paths: Paths, row_masks: Words, row: np.uint64, other_masks: Words, others: tuple[int, int], cubes: Cubes,
     branches: Longs, path: Words,
 ) -> int:  # fmt: skip
-    """Write the cubes of a row with background rows, both counted within their blocks; return where it stopped.
+    """Write the cubes of a row with background rows, both counted within their blocks; return the end of the rows done.
 
-    That is before the end of `others` when the next one's cubes might not fit. Working space: `branches` (P, 3), `path`
+    It is before the end of `others` if the cubes of the next row might not fit. Working space: `branches` (P, 3), `path`
     (2, words).
     """
     n_cubes, n_leaves = 0, (len(row_masks) + len(paths.router.roots)) // 2
@@ -100,7 +100,7 @@ def _find_in_tree(
     paths: Paths, tree: int, row_masks: Words, row: np.uint64, other_masks: Words, other: np.uint64, cubes: Cubes,
     n_cubes: int, branches: Longs, path: Words,
 ) -> int:  # fmt: skip
-    """Add the cubes of one tree; `branches` holds the open ones: player, node on the other side, 1 while present."""
+    """Add the cubes of one tree; `branches` holds the open branches: player, node on the other side, 1 while present."""
     left, right, one = paths.router.left, paths.router.right, np.uint64(1)
     node, n_open = paths.router.roots[tree], 0
     for word in range(path.shape[1]):
@@ -141,9 +141,9 @@ def _find_in_tree(
 def write_lattices(
     cubes: Cubes, n_others: int, leaves: Leaves, pair: int, players: Bools, first: Longs, place: Longs, out: Floats
 ) -> None:
-    """Write the outputs of all coalitions of each pair's players, from the pair of the first background row on.
+    """Write the outputs of all coalitions of each pair's players; `pair` is the pair of the first background row.
 
-    `players` (pairs, P) are those of each pair, and its outputs begin at ``first[pair]`` of `out`, flat (K, mixed rows).
+    `players` (pairs, P) are the players of each pair. Its outputs begin at ``first[pair]`` of `out`, flat (K, mixed rows).
     Working space: `place` (64 words,).
     """
     for other in range(n_others):
@@ -160,12 +160,12 @@ def write_coalitions(
     cubes: Cubes, n_others: int, leaves: Leaves, pair: int, masks: Words, n: int, place: Longs, number: Longs,
     lattice: Floats, sums: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    """Write the outputs of the same n coalitions for each pair, from the pair of the first background row on.
+    """Write the outputs of the same n coalitions for each pair; `pair` is the pair of the first background row.
 
-    `masks` (words, n and some more, a multiple of LANES) are the coalitions; outputs of a pair begin at n * pair of `out`,
-    flat (K, mixed rows). Of few players that matter to a pair, all coalitions are cheaper than a test of each one asked
-    for. Working space: `place` (64 words,), `number` (n and some more,), `lattice` (K * largest lattice,), `sums` (as
-    many as `number`,).
+    `masks` (words, n rounded up to a multiple of LANES) are the coalitions; the outputs of a pair begin at ``n * pair`` of
+    `out`, flat (K, mixed rows). If few players are relevant to a pair, computing all coalitions is cheaper than testing
+    each of the n. Working space: `place` (64 words,), `lattice` (K * largest lattice,), `number` and `sums` (columns of
+    `masks`,).
     """
     n_outputs, n_words = len(leaves.base), len(masks)
     stride = len(out) // n_outputs
@@ -193,7 +193,7 @@ def write_coalitions(
 
 @inlined
 def _place_players(cubes: Cubes, other: int, place: Longs) -> int:
-    """Count the players that matter to a pair, and write the place of each among them, -1 for the other ones."""
+    """Count the relevant players of a pair, and write the position of each among them; -1 for the others."""
     d = 0
     for word in range(cubes.tested.shape[1]):
         tested = np.uint64(0)
@@ -212,8 +212,8 @@ def _write_lattice(
 ) -> None:
     """Write the outputs of all coalitions of the placed players to flat `out`, output k from ``k * stride + at`` on.
 
-    A cube is the signed sum of the up-sets of P with each part of N (inclusion and exclusion); all up-sets are then
-    filled by one fast zeta transform.
+    A cube is the signed sum of the up-sets of P with each subset of N (inclusion-exclusion). One fast zeta transform
+    then adds up all up-sets.
     """
     n_outputs, n_columns = len(leaves.base), leaves.values.shape[1]
     for k in range(n_outputs):
@@ -246,7 +246,7 @@ def _write_lattice(
 
 @inlined
 def _sum_subsets(out: Floats, at: int, size: int) -> None:
-    """Give each of `size` coalitions, in binary order, the sum over its subsets; the lowest players four at a time."""
+    """Replace the value of each of `size` coalitions, in binary order, by the sum over its subsets."""
     bit = 1
     if size >= 4:
         for s in range(at, at + size, 4):
@@ -262,9 +262,9 @@ def _sum_subsets(out: Floats, at: int, size: int) -> None:
 
 @inlined
 def _add_cubes(cubes: Cubes, other: int, leaves: Leaves, k: int, masks: Words, sums: Floats) -> None:
-    """Add output k of the coalitions in `masks` to `sums`, by a test of each coalition on each cube."""
+    """Add output k of the coalitions in `masks` to `sums`, testing each coalition against each cube."""
     (n_words, n), n_columns, flat = masks.shape, leaves.values.shape[1], masks.reshape(-1)
-    step = 64 * LANES  # coalitions whose sums stay in the first cache
+    step = 64 * LANES  # coalitions whose sums stay in the first-level cache
     for start in range(0, n, step):
         count = min(step, n - start)
         for cube in range(cubes.first[other], cubes.first[other + 1]):

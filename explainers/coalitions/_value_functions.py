@@ -1,7 +1,7 @@
-"""How the outputs of mixed rows are computed: one way per structure, all of the same shape.
+"""Evaluators compute the outputs of mixed rows, one class per structure.
 
-An evaluator is made for a background; `MixedRows` say which explained rows, background rows and coalitions of players:
-present players take the row's columns and absent ones the background row's.
+An evaluator belongs to a background. `MixedRows` give the explained rows, the background rows and the coalitions:
+present players take the values of the explained row, absent ones those of the background row.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs = npt.NDArray[np.float64]
-"""(S, mixed rows): one output, that of the second of two classes, or all of the model's."""
+"""(S, mixed rows): all outputs of the model, or only that of the second of two classes."""
 
 Means = npt.NDArray[np.float64]
 """(n, m, K): rows, coalitions, outputs; means over the background."""
 
 BYTE_BUDGET = 8 * 2**20
-"""Upper bound on the memory of one batch of mixed rows: few enough for the cache."""
+"""Upper bound on the memory of one batch of mixed rows, so that it fits the cache."""
 ENOUGH_TO_COMPARE = 16
-"""Background rows from which their mixtures say how far a stack's members are from their libraries."""
+"""Background rows that suffice to compare a stack with its members' libraries in advance."""
 
 
 class Evaluator:
@@ -69,7 +69,7 @@ class Evaluator:
     players : ndarray of int, shape (f,)
         The player of each column.
     n_jobs : int, optional
-        Threads; default: all cores.
+        Number of threads; all cores by default.
     """
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
@@ -78,30 +78,30 @@ class Evaluator:
 
     @property
     def unsteady(self) -> float:
-        """By how much a model's answers for a row were seen to depend on the other rows that it was asked for."""
+        """Largest observed change of an output for a row that depends on the other rows predicted with it."""
         return max((member.unsteady for member in self.members), default=0.0)
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        """Return which players may change the output of n rows with each background row, (n, B, P)."""
+        """Return the players that may change the output of n rows with each background row, (n, B, P)."""
         return tables_differ(rows, self._background, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        """Return the outputs of mixed rows; where pairs have players of their own, at least those that matter."""
+        """Return the outputs of mixed rows; the players of pairs must include all relevant ones."""
         raise NotImplementedError
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """Return the means over the background of the outputs of coalitions, weighted by the share of each row, (B,)."""
+        """Return the mean outputs of coalitions over the background, weighted by the share (B,) of each row."""
         asked = MixedRows.of_coalitions(rows, len(self._background), coalitions)
         outputs = self.outputs(asked).reshape(-1, len(rows), len(self._background), len(coalitions))
         return np.moveaxis(self.every_output(np.average(outputs, axis=2, weights=share)), 0, -1)
 
     def every_output(self, outputs: Outputs) -> Outputs:
-        """Return outputs, first axis S, with one for each output of the model."""
+        """Return outputs, first axis S, with one entry per output of the model."""
         return expand_binary(outputs, self._model)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
-    """Return the evaluator that the model's structure asks for; `players` is the player of each column."""
+    """Return the evaluator for the structure of the model; `players` is the player of each column."""
     return EVALUATORS[type(model.structure)](model, background, players, n_jobs)
 
 
@@ -115,7 +115,7 @@ class _Predicted(Evaluator):
 
     @property
     def unsteady(self) -> float:
-        """As of any evaluator: what was found so far."""
+        """Largest change observed so far; see `Evaluator.unsteady`."""
         return self._unsteady
 
     def outputs(self, asked: MixedRows) -> Outputs:
@@ -135,10 +135,10 @@ class _Predicted(Evaluator):
         return out
 
     def _keep_known(self, out: Outputs, mixer: Masker, asked: MixedRows) -> None:
-        """Put the outputs of rows as they are in the place of those of the same rows among mixed ones.
+        """Replace the outputs of unmixed rows by those predicted without mixed rows.
 
-        They differ where a model's answer depends on the other rows of a table: that of nearest neighbours does, where
-        several are equally far. Whether it is that is seen by asking again for as many rows.
+        They differ if a model's output for a row depends on the other rows of the table, as with ties between nearest
+        neighbours. Whether that is the cause is checked by predicting the same number of rows again.
         """
         if self._theirs is None:
             self._theirs = predict_finite(self._model, self._background.data).T
@@ -158,7 +158,7 @@ class _Predicted(Evaluator):
                 out[:, places] = known
 
     def _distinct(self, mixer: Masker, asked: MixedRows, coalitions: Coalitions) -> tuple[RowNumbers, RowNumbers]:
-        """Return the first of equal mixed rows of each pair, and which of those each mixed row is equal to."""
+        """Return the distinct mixed rows of each pair, and for each mixed row the position of its equal among them."""
         columns = coalitions[:, self._players]
         different = mixer.differences().reshape(len(asked.players), -1)
         firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(columns))
@@ -171,7 +171,7 @@ class _Predicted(Evaluator):
 
 
 class _LinearOutputs(Evaluator):
-    """A linear model: the background row's output plus the differences of the present columns."""
+    """A linear model: the output of the background row plus the differences of the present columns."""
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
@@ -199,7 +199,7 @@ class _LinearOutputs(Evaluator):
 
 
 class _RadialOutputs(Evaluator):
-    """A sum of Gaussian kernels: products of one factor for each player, at some centres at a time."""
+    """A sum of Gaussian kernels: products of one factor per player, for some centres at a time."""
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
@@ -237,7 +237,7 @@ class _RadialOutputs(Evaluator):
 
 
 class _TreeOutputs(Evaluator):
-    """A tree ensemble: its trees walked once per pair of rows, for any number of coalitions."""
+    """A tree ensemble: the trees are walked once per pair of rows, for any number of coalitions."""
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
@@ -268,7 +268,7 @@ class _MixtureOutputs(Evaluator):
         return np.ascontiguousarray(self._combine([part.T for part in parts]).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """As of any evaluator: the combination of the members' means."""
+        """Return the combination of the means of the members; see `Evaluator.means`."""
         return self._combine([member.means(rows, coalitions, share) for member in self.members])
 
     def _combine(self, parts: list[Outputs]) -> Outputs:
@@ -278,7 +278,7 @@ class _MixtureOutputs(Evaluator):
 
 
 class _CompositeOutputs(Evaluator):
-    """A function of its members' outputs, and of the mixed rows themselves where they are passed through."""
+    """A function of the members' outputs, and of the mixed rows if they are passed through."""
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
@@ -291,7 +291,7 @@ class _CompositeOutputs(Evaluator):
         self._final: FinalTrees | None = None
         if isinstance(final, FinalModel) and FinalTrees.can_read(final, background, int(players.max()) + 1):
             self._final = FinalTrees(final, background, players, members, n_jobs)
-            if len(background) >= ENOUGH_TO_COMPARE:  # held against the library here, not in the first explanation
+            if len(background) >= ENOUGH_TO_COMPARE:  # compared with the library now, not in the first explanation
                 alternating = np.arange(players.max() + 1) % 2 == 0
                 both = np.stack([alternating, ~alternating])
                 self.outputs(MixedRows.of_coalitions(background.take(np.arange(1)), len(background), both))
@@ -313,12 +313,12 @@ class _CompositeOutputs(Evaluator):
             found = final(parts, asked)
             if found is not None:
                 return found
-            self._final = None  # its library rounds otherwise: mixed rows are predicted
+            self._final = None  # its library rounds differently: predict mixed rows from now on
         columns = np.concatenate([member.every_output(part) for member, part in zip(self.members, parts, strict=True)])
         return np.ascontiguousarray(combine(columns.T, self._passed_through(asked)).T)
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """As of any evaluator; of a weighted sum, the weighted sum of the members' means."""
+        """Return the means; for a weighted sum, the weighted sum of the members' means. See `Evaluator.means`."""
         if self._structure.weights is None:
             return super().means(rows, coalitions, share)
         columns = np.concatenate([member.means(rows, coalitions, share) for member in self.members], axis=-1)
@@ -326,7 +326,7 @@ class _CompositeOutputs(Evaluator):
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
     def _passed_through(self, asked: MixedRows) -> Any:
-        """Return the mixed rows themselves, where the function of the members' outputs reads them."""
+        """Return the mixed rows if the function of the members' outputs reads them, else None."""
         if not self._structure.passthrough:
             return None
         row, other, present = asked.present(np.arange(len(asked)))
@@ -334,7 +334,7 @@ class _CompositeOutputs(Evaluator):
 
 
 class _PreparedOutputs(Evaluator):
-    """A model behind a preprocessing of its own: both tables are preprocessed once, and columns mixed afterwards."""
+    """A model with its own preprocessing: both tables are preprocessed once, and columns are mixed afterwards."""
 
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
@@ -351,7 +351,7 @@ class _PreparedOutputs(Evaluator):
         return self.members[0].outputs(replace(asked, rows=self._table(asked.rows)))
 
     def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """As of any evaluator: the means of the model behind the preprocessing."""
+        """Return the means of the model behind the preprocessing; see `Evaluator.means`."""
         return self.members[0].means(self._table(rows), coalitions, share)
 
 
@@ -365,11 +365,11 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
     OwnValues: _Predicted,
     Opaque: _Predicted,
 }
-"""Structure -> how its outputs for mixed rows are computed."""
+"""Structure -> evaluator of its outputs for mixed rows."""
 
 
 def _distinct_rows(masks: Coalitions) -> tuple[RowNumbers, RowNumbers]:
-    """Return the first of equal lines, and which of those each line is equal to."""
+    """Return the first of each group of equal rows, and for each row the position of its equal among them."""
     packed = np.packbits(masks, axis=1)
     width = packed.shape[1]
     if width <= 8:

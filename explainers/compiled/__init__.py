@@ -1,1 +1,1 @@
-"""Numba at work: compiled functions and their threads, blocks of rows side by side, Shapley weights."""
+"""Numba kernels: compilation and threads, vector operations on blocks of rows, array types, Shapley weights."""

@@ -31,12 +31,12 @@ _FUSE = ("contract",)
 
 
 def kernel_operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let kernels call an operation; its first parameter, the typing context, is not theirs to give."""
+    """Let kernels call an operation, without its first parameter, the typing context."""
     return cast(Callable[..., Any], intrinsic(function))
 
 
 class Emitter:
-    """Short names for the instructions that the operations below are made of."""
+    """Short names for the instructions of which operations consist."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         self.context, self.builder = context, builder
@@ -123,7 +123,7 @@ class Emitter:
 
 
 def operation(emit: Any, *arguments: Any, returns: Any = types.void) -> Any:
-    """Return the signature and code generator of an operation; numbers that are no floats become 64-bit words."""
+    """Return the signature and code generator of an operation; integers become 64-bit words."""
     words = [types.uint64 if isinstance(a, types.Integer) else a for a in arguments]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How kernels are compiled and how their work is spread over threads."""
+"""Compilation of kernels, and distribution of work over threads."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ caching: Any = numba.core.caching
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Work = TypeVar("_Work")
-# Kernels allocate nothing, so they need not count references: that makes them faster, and faster to compile.
+# Kernels allocate nothing and need no reference counts; without them they run and compile faster.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no types
-    """Compiled code on disk, of which whatever an older version of this library has left behind counts as absent.
+    """A cache of compiled code that ignores entries of older versions of this library.
 
-    The index names the types of a kernel's arguments. numba reads it before it compares dates, which fails if one of
-    these types has been renamed or moved since.
+    The index of a cache names the types of a kernel's arguments. numba loads it before it compares the dates of source
+    files, which fails if one of these types no longer exists under that name.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what is known for a signature, or None."""
+        """Return the compiled code for a signature, or None."""
         try:
             return super().load_overload(sig, target_context)
         except (AttributeError, ImportError):
@@ -40,9 +40,9 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no
 
 
 def kernel(function: _F) -> _F:
-    """Compile a function of arrays at its first call; it releases the GIL and is kept on disk for the next process.
+    """Compile a function of arrays at its first call and cache it on disk for later processes.
 
-    It may not create arrays: working space is passed in.
+    The function releases the GIL. It must not create arrays; working space is passed in.
     """
     compiled = numba.njit(**_OPTIONS)(function)
     compiled._cache = _KernelCache(function)
@@ -50,12 +50,12 @@ def kernel(function: _F) -> _F:
 
 
 def inlined(function: _F) -> _F:
-    """Put a small function into the kernels that call it, which compiles faster than a function of its own."""
+    """Inline a small function into the kernels that call it, which compiles faster than a separate function."""
     return cast(_F, numba.njit(inline="always", **_OPTIONS)(function))
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """Return the number of threads that `n_jobs` asks for; None is every core that this process may use."""
+    """Return the number of threads for `n_jobs`; None means all cores that this process may use."""
     if n_jobs is not None:
         if not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs < 1:
             raise InvalidInputError(f"The 'n_jobs' parameter must be None or at least 1. Got {n_jobs!r}.")
@@ -67,12 +67,12 @@ def count_threads(n_jobs: int | None) -> int:
 
 @lru_cache(maxsize=1)
 def _helpers() -> ThreadPoolExecutor:
-    """Return threads that wait for work: to start some for each call takes longer than a small explanation."""
+    """Return the pool of waiting threads; starting new ones for each call would take longer than a small explanation."""
     return ThreadPoolExecutor(count_threads(None), "automl-explain")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a forked process has none of these threads
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads do not survive a fork
 
 
 def run_blocks(
@@ -81,18 +81,18 @@ def run_blocks(
     n_jobs: int | None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Run `task` on every block, on threads when that can help; this thread is one of them.
+    """Run `task` on each block, on several threads if there are several blocks; the calling thread is one of them.
 
     Parameters
     ----------
     task : callable
-        Takes a block, returns the number of rows it has finished.
+        Takes a block and returns the number of rows done.
     blocks : sequence
         Independent pieces of work.
     n_jobs : int or None
-        Number of threads; None is every core that this process may use.
+        Number of threads; None means all cores that this process may use.
     progress : callable, optional
-        Called in this thread with the number of rows finished since the last call.
+        Called in the calling thread with the number of rows done since the last call.
     """
     waiting, finished = deque(blocks), deque[int]()
     n_helpers = min(count_threads(n_jobs), len(blocks)) - 1
@@ -119,7 +119,7 @@ def run_blocks(
         work(report)
     finally:
         started = [helper for helper in helpers if not helper.cancel()]
-        wait(started)  # what they write to must not be left while they write
+        wait(started)  # the arrays that they write to must stay alive until they end
     for helper in started:
         helper.result()
     report()

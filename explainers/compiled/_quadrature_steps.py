@@ -1,4 +1,4 @@
-"""Vector operations of path-dependent walks: into an edge, out of it, and to the leaves."""
+"""Vector operations for the steps of path-dependent walks, over all quadrature nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from automl_explain.explainers.compiled._emitter import (
 def enter(_c: Any, stack: Any, source: Any, target: Any, coef: Any, at: Any, size: Any, yes: Any, no: Any) -> Any:
     """Enter an edge: ``stack[target, k] = stack[source, k] * (coef[at + 4k] | coef[at + 4k + 1] | 1)``, k < size.
 
-    The three choices are those for the rows of the mask `yes`, of the mask `no`, and of neither.
+    The three alternatives are for rows in the mask `yes`, in the mask `no`, and in neither.
     """
 
     def emit(e: Emitter, _s: Any, source: Any, target: Any, _f: Any, at: Any, size: Any, yes: Any, no: Any) -> None:
@@ -64,9 +64,9 @@ def visit_leaf(
     _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
     no: Any, phi: Any, player: Any,
 ) -> Any:  # fmt: skip
-    """Enter and leave the edge to a leaf, whose output is multiplied into its four coefficients for each k.
+    """Enter and leave the edge to a leaf, whose four coefficients for each k are multiplied by its output.
 
-    The coefficient behind the last k is the output itself, for the rows of neither mask.
+    The coefficient after the last k is the output itself, for rows in neither mask.
     """
 
     def emit(
@@ -93,10 +93,11 @@ def visit_pair(
     _c: Any, stack: Any, source: Any, sums: Any, target: Any, first: Any, coef: Any, at: Any, size: Any, yes: Any,
     no: Any, left: Any, right: Any, phi: Any, player: Any, split_player: Any,
 ) -> Any:  # fmt: skip
-    """Enter an edge to a split with two leaves, visit both, and leave it; eight coefficients for each k.
+    """Enter an edge to a split with two leaves, visit both leaves, and leave the edge.
 
-    Entering (2), leaving (2), then for the rows that go `left` and `right`: the leaves' sum (2) and its derivative by
-    the split's player (2). The coefficient behind the last k is the leaves' sum for the rows of neither mask.
+    There are eight coefficients for each k: entering (2), leaving (2), and for rows that go `left` and `right` the sum
+    of the leaves (2) and its derivative by the split's player (2). The coefficient after the last k is the sum of the
+    leaves for rows in neither mask.
     """
 
     def emit(
@@ -144,7 +145,7 @@ def find_slopes(
 ) -> Any:  # fmt: skip
     """Set ``slopes[k] = sums[source, k] * (coef[at + 4k + 2] | coef[at + 4k + 3] | 0)``, the edge's own derivative.
 
-    Also ``slopes[size] = sum_k slopes[k] * failed[failed_at + k]``, the mixed one with a player that the row fails.
+    Also ``slopes[size] = sum_k slopes[k] * failed[failed_at + k]``, the mixed derivative with a failed player.
     """
 
     def emit(
@@ -172,7 +173,7 @@ def find_slopes(
 
 @kernel_operation
 def add_mixed(_context: Any, slopes: Any, passed: Any, at: Any, size: Any, yes: Any, phi: Any, target: Any) -> Any:
-    """Add ``sum_k slopes[k] * passed[at + k]`` to ``phi[target]`` for the rows `yes`, ``slopes[size]`` for the others."""
+    """Add ``sum_k slopes[k] * passed[at + k]`` to ``phi[target]`` for rows in `yes`, ``slopes[size]`` for the others."""
 
     def emit(e: Emitter, _s: Any, _p: Any, at: Any, size: Any, yes: Any, _phi: Any, target: Any) -> None:
         slope, factor, total = e.pointer(0, e.word(0)), e.pointer(1, at), e.sum_variable()

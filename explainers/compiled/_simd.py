@@ -46,7 +46,7 @@ def add_for_rows(_context: Any, sums: Any, at: Any, rows: Any, number: Any) -> A
 
 @kernel_operation
 def gather_patterns(_context: Any, masks: Any, sources: Any, first: Any, count: Any, patterns: Any, at: Any) -> Any:
-    """Turn `count` masks around: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
+    """Transpose `count` masks: bit j of ``patterns[at + r]`` is bit r of ``masks[sources[first + j]]``."""
 
     def emit(e: Emitter, _m: Any, _s: Any, first: Any, count: Any, _p: Any, at: Any) -> None:
         mask, source, b = e.pointer(0, e.word(0)), e.pointer(1, first), e.builder
@@ -100,7 +100,7 @@ def add_entries(
 
 @kernel_operation
 def count_bits(_context: Any, word: Any) -> Any:
-    """Return the number of bits that are set."""
+    """Return the number of set bits."""
 
     def emit(e: Emitter, word: Any) -> Any:
         return e.builder.ctpop(word)
@@ -110,7 +110,7 @@ def count_bits(_context: Any, word: Any) -> Any:
 
 @kernel_operation
 def first_bit(_context: Any, word: Any) -> Any:
-    """Return the place of the lowest bit that is set, of a word that is not 0."""
+    """Return the position of the lowest set bit of a nonzero word."""
 
     def emit(e: Emitter, word: Any) -> Any:
         return e.builder.cttz(word, ir.Constant(ir.IntType(1), 1))

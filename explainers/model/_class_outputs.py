@@ -1,4 +1,4 @@
-"""From the outputs a structure has to one per class."""
+"""From the outputs of a structure to one per class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engineered columns come of which raw columns."""
+"""Feature maps: the raw column that each engineered column was made from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FeatureMap:
 
     Notes
     -----
-    A raw column without an engineered one was dropped by the preprocessing: its importance is 0 by construction.
+    A raw column without an engineered one was dropped by the preprocessing, so its importance is 0.
     """
 
     raw_names: tuple[str, ...]
@@ -32,7 +32,7 @@ class FeatureMap:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """Raw columns that the preprocessing left out."""
+        """Raw columns that the preprocessing dropped."""
         used = set(self.parent.tolist())
         return tuple(name for position, name in enumerate(self.raw_names) if position not in used)
 

@@ -1,4 +1,4 @@
-"""What features and classes are called: by the caller, by the table, or by the model."""
+"""Names of features and classes, as given by the caller, the table or the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from automl_explain.explainers.tables._table import Table
 def feature_names(
     features: Sequence[str] | None, model: FittedModel, background: Table | None, n_inputs: int | None, *, raw: bool
 ) -> tuple[str, ...] | None:
-    """Return the names of the features explained, in the order of their columns; None where there are none.
+    """Return the names of the explained features, in the order of their columns; None if there are none.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def feature_names(
     Raises
     ------
     InvalidInputError
-        If the caller's names are of another number, no list, or not distinct.
+        If the caller's names are not a list, not distinct, or not as many as features.
     """
     names = given_names(features)
     feature_map = model.feature_map
@@ -63,7 +63,7 @@ def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any,
     Raises
     ------
     InvalidInputError
-        If there are names for a regression, or of another number.
+        If there are names for a regression, or their number differs from that of the classes.
     """
     if classes is None:
         return model.classes
@@ -78,7 +78,7 @@ def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any,
 
 
 def input_names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:
-    """Return the names of the columns that the caller passes: the table's, the caller's, or those the model knows."""
+    """Return the column names of the caller's table: its own, the caller's, or those that the model knows."""
     names = given_names(features)
     if table.names is not None or names is None:
         return table.names or model.input_names
@@ -95,7 +95,7 @@ def given_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
     Raises
     ------
     InvalidInputError
-        If they are no list, or not distinct.
+        If they are not a list, or not distinct.
     """
     if features is None:
         return None
@@ -111,7 +111,7 @@ def given_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def find_column(column: Any, names: Sequence[str] | None, n_columns: int, parameter: str) -> int:
-    """Return the position of a column given by name or position; a number that is a column's name is that column.
+    """Return the position of a column given by name or position; a number that is also a column name counts as a name.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Tables as users give them, read once into one form."""
+"""Tables of users, read into one form, and operations on them."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 
 def column_codes(series: pd.Series) -> npt.NDArray[np.float64]:
-    """Return one column as float64: numbers stay, dates are nanoseconds, the rest is coded; missing cells are NaN."""
+    """Return one column as float64: numbers stay, dates become nanoseconds, the rest codes; missing cells are NaN."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes = series.cat.codes.to_numpy().astype(np.float64)
     elif pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.is_timedelta64_dtype(series.dtype):

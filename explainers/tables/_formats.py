@@ -1,4 +1,4 @@
-"""The formats in which users have tables, each read into one of three: ndarray, DataFrame or csr matrix."""
+"""Table formats of users, each read into one of three: ndarray, DataFrame or csr matrix."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scipy import sparse
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 
 Native: TypeAlias = tuple[Any, tuple[str, ...] | None]
-"""An ndarray, DataFrame or csr matrix / array, and the names of its columns where it has any."""
+"""An ndarray, DataFrame or csr matrix / array, and its column names, if it has any."""
 
 
 def read_table(data: Any, what: str) -> Native:
-    """Return a user's table in one of the three formats; the first line of `FORMATS` that fits says how."""
+    """Return a user's table in one of the three formats, read by the first matching entry of `FORMATS`."""
     return next(read for fits, read in FORMATS if fits(data))(data, what)
 
 
@@ -26,7 +26,7 @@ def _is_named_array(data: Any) -> bool:
 
 
 def row_weights(data: Any) -> npt.NDArray[np.float64] | None:
-    """Return the weights of the rows of an object such as shap's DenseData; None where all are alike or there are none."""
+    """Return the row weights of an object such as shap's DenseData; None if it has none or all are equal."""
     weights = getattr(data, "weights", None) if _is_named_array(data) else None
     if weights is None:
         return None
@@ -54,7 +54,7 @@ def _from_sparse(matrix: Any, what: str) -> Native:
 
 
 def _from_arrow(table: Any, what: str) -> Native:
-    """Read a polars, pyarrow or other frame by its own conversion: dictionaries become categories, nulls missing cells."""
+    """Read a polars, pyarrow or other frame with its own conversion: dictionaries become categories, nulls missing cells."""
     options = {"date_as_object": False} if type(table).__module__.partition(".")[0] == "pyarrow" else {}
     try:
         frame = table.to_pandas(**options)
@@ -66,7 +66,7 @@ def _from_arrow(table: Any, what: str) -> Native:
     if isinstance(frame, pd.Series):
         raise InvalidInputError(f"{what} must be a table. Got a single column, of type {type(table).__qualname__}.")
     texts = frame.select_dtypes(include="object")
-    # Flags with missing ones arrive as Python objects.
+    # Boolean columns with nulls arrive as Python objects.
     flags = [name for name in texts if pd.api.types.infer_dtype(texts[name], skipna=True) == "boolean"]
     return _from_frame(frame.astype(dict.fromkeys(flags, "boolean")), what)
 
@@ -75,8 +75,8 @@ def _from_named_array(data: Any, what: str) -> Native:
     """Read an object with `data` and `group_names`, such as shap's DenseData."""
     if row_weights(data) is not None:
         raise InvalidInputError(
-            f"{what} has weights of its own, which rows of a table do not have. Pass the rows before they were summarised; "
-            "weights are taken of a background, by TabularExplainer and the explainers of one kind."
+            f"{what} has weights of its own, which are only supported for a background. Pass the rows before they were "
+            "summarised, or pass it as the background of TabularExplainer, TreeExplainer, LinearExplainer or KernelExplainer."
         )
     values, names = read_table(data.data, what)
     own = tuple(map(str, data.group_names))
@@ -93,9 +93,9 @@ def _from_array(data: Any, what: str) -> Native:
     try:
         array: npt.NDArray[Any] = np.asarray(data)
         if array.dtype.kind in "US" and not isinstance(data, np.ndarray):
-            array = np.asarray(data, dtype=object)  # numbers beside text stay numbers
+            array = np.asarray(data, dtype=object)  # so that numbers beside text stay numbers
     except ValueError as error:
-        raise InvalidInputError(f"{what} must be a table whose rows have one length: {error}.") from error
+        raise InvalidInputError(f"{what} must be a table with rows of equal length: {error}.") from error
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2:

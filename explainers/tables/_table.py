@@ -1,7 +1,7 @@
-"""`Table`: rows and named columns in whatever format the caller has them, read in one place.
+"""`Table`: rows and named columns in the format of the caller.
 
-A model is always given rows in the format it was trained on, so a table keeps the caller's own data (ndarray,
-DataFrame or csr matrix) and only rows are ever taken or mixed; columns are never re-encoded on the way to a model.
+A model must get rows in the format it was trained on. A table therefore keeps the caller's data (ndarray, DataFrame or
+csr matrix): rows are selected or mixed, but columns are never re-encoded on the way to a model.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Table:
     data : ndarray of shape (n, f), DataFrame, or csr_matrix / csr_array
         The rows as the model takes them.
     names : tuple of str or None
-        Column names as text, where the data has them.
+        Column names as text; None if the data has none.
     """
 
     data: Any
@@ -84,7 +84,7 @@ class Table:
         return np.asarray(self.data[:, position])
 
     def codes(self) -> npt.NDArray[np.float64]:
-        """Return a float64 matrix in which equal cells of a column are equal numbers: numbers stay, the rest is coded."""
+        """Return a float64 matrix with equal numbers for equal cells of a column: numbers stay, the rest becomes codes."""
         if self.is_sparse:
             return np.asarray(self.data.todense(), dtype=np.float64)
         if not self.is_frame:
@@ -97,7 +97,7 @@ class Table:
 
 
 def draw_rows(total: int, n_rows: int, random_state: int) -> RowNumbers:
-    """Return at most `n_rows` row numbers below `total`, drawn without replacement, in their order."""
+    """Return at most `n_rows` row numbers below `total`, drawn without replacement, in ascending order."""
     if total <= n_rows:
         return np.arange(total)
     return np.sort(np.random.default_rng(random_state).choice(total, n_rows, replace=False))
@@ -111,12 +111,12 @@ def as_table(data: Any, what: str = "X") -> Table:
     data : ndarray, DataFrame, sparse matrix, polars or pyarrow table, nested list, or object with data and group_names
         A 1-D array, or a Series, is one row. Frames of other libraries become pandas frames.
     what : str
-        What the table is called in errors.
+        Name of the table in error messages.
 
     Raises
     ------
     InvalidInputError
-        If it is not a table, or has no rows or columns.
+        If it is not a table, or has no rows or no columns.
     """
     if isinstance(data, Table):
         return data
@@ -129,12 +129,12 @@ def as_table(data: Any, what: str = "X") -> Table:
 def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int | None, what: str) -> Table:
     """Return the table with the columns `names`, in that order.
 
-    Columns are matched by name where both sides have names, else by number.
+    Columns are matched by name if both sides have names, otherwise by position.
 
     Raises
     ------
     ColumnMismatchError
-        If columns are missing, unknown, or of another number.
+        If columns are missing or unknown, or their number differs.
     """
     if names is not None and table.names is not None:
         if tuple(names) == table.names:
@@ -157,9 +157,9 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
 
 
 def arrange(table: Table, names: Sequence[str] | None) -> Table:
-    """Return the table in the order of `names` where these are its own columns; else as it is.
+    """Return the table with its columns in the order of `names`, if these are its columns; otherwise unchanged.
 
-    Names given beside an array say what its columns are, so that a frame with these columns is not read by position.
+    Names given with an array name its columns, so a frame with the same columns must not be read by position.
     """
     if table.names is None or not np.iterable(names):
         return table
@@ -192,9 +192,9 @@ def stack_rows(tables: Sequence[Table], *, ignore_index: bool = True) -> Table:
 
 
 def conform(table: Table, like: Table) -> Table:
-    """Return the table in the format of another with the same columns: frame or array, sparse or not, categories.
+    """Return the table in the format of another with the same columns: frame or array, sparse or dense, categories.
 
-    A row given as a Series, or a table read from a file, has lost the category types that the other one has.
+    A row given as a Series, or a table read from a file, has lost the category types of the other one.
     """
     if like.is_frame and not table.is_frame:
         dense = table.data.toarray() if table.is_sparse else table.data
@@ -232,7 +232,7 @@ def _with_new_values(dtype: pd.CategoricalDtype, series: pd.Series) -> pd.Catego
 
 
 def _plain(name: str) -> str:
-    """A column name as LightGBM keeps it, with underscores for blanks."""
+    """Return a column name as LightGBM stores it, with underscores for blanks."""
     return re.sub(r"\s", "_", name)
 
 

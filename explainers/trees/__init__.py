@@ -1,1 +1,1 @@
-"""The one flat format of every tree ensemble, how rows run through it, and its Shapley values."""
+"""Tree ensembles in one flat format: routing of rows, predictions, and exact Shapley values."""

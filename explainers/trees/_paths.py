@@ -1,8 +1,8 @@
-"""What every tree kernel needs to know of `Trees`: how rows are routed, and which splits of a path share a player.
+"""The paths of a tree ensemble: edges from the roots to the leaves, and which of them belong to the same player.
 
-A *player* is what joins or leaves a coalition: a column, or several columns together. An *edge* is named after the node
-it leads to; its player is that of its parent's split. A row passes a player on a path when it passes all of the path's
-splits of that player.
+A *player* joins or leaves a coalition as a whole: one column, or several columns together. An *edge* has the number of
+the node it leads to; its player is that of the split above. A row passes a player on a path if it passes all splits of
+that player on the path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from automl_explain.explainers.trees._routing import (
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 NO_COVER = 1e-12
-"""Share of an edge that no training row took: small enough for the limit, large enough to divide by."""
+"""Cover ratio of an edge that no training row took: negligible, but large enough to divide by."""
 
 
 class Paths(NamedTuple):
@@ -41,7 +41,7 @@ class Paths(NamedTuple):
     ancestor : ndarray of int32
         Nearest edge above of the same player; -1 if there is none.
     slot : ndarray of int32
-        Place of the edge's player in the order in which the path meets its players.
+        Position of the edge's player in the order in which the path meets its players.
     width : ndarray of int32
         Number of players on the path to the node.
     ratio : ndarray of float64
@@ -91,7 +91,7 @@ def _link(paths: Paths, of_column: Ints, cover: Floats) -> None:
             player[child] = of_column[paths.router.feature[node]]
             if cover[node] > 0.0:
                 paths.ratio[child] = min(max(cover[child] / cover[node], NO_COVER), 1.0)
-            else:  # nothing is known below an empty node: both sides alike
+            else:  # no cover is known below an empty node: both children get the same share
                 paths.ratio[child] = 0.5
             edge = node
             while edge >= 0 and player[edge] != player[child]:

@@ -1,8 +1,8 @@
-"""Leaves that rows can still reach, as bits in words: how a tree ensemble answers for very many rows at little cost.
+"""Sets of leaves as bits: a fast way to the outputs of a tree ensemble for very many rows.
 
-The leaves of a tree are counted from the left, 64 to a word. A split takes away the leaves of the side that a row does
-not go to; what all splits leave is the one leaf that the row reaches. Sets of splits that are decided together, such as
-all of one column, are joined beforehand.
+The leaves of a tree are numbered from the left, 64 per word. Each split removes the leaves on the side that a row does
+not take; the leaf that remains after all splits is the one that the row reaches. The sets of splits that are decided
+together, such as all splits on one column, are combined in advance.
 
 Source: Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive ensembles of regression trees",
 doi:10.1145/2766462.2767733.
@@ -32,9 +32,9 @@ from automl_explain.explainers.trees._routing import (
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 WORD = 64
-"""Leaves in a word."""
+"""Leaves per word."""
 CELLS = 1024
-"""Cells of the grid that leads from a number to its place among a column's thresholds."""
+"""Cells of the grid in which the position of a number among a column's thresholds is looked up."""
 
 
 class LeafSets(NamedTuple):
@@ -45,13 +45,13 @@ class LeafSets(NamedTuple):
     router : Router
         How rows are routed.
     word : ndarray of int64, shape (T + 1,)
-        First word of each tree, and behind the last one.
+        First word of each tree, and the end of the last one.
     tree : ndarray of int64, shape (M,)
         Tree of each node.
     before : ndarray of int64, shape (M + 1,)
-        Leaves of all trees before each node.
+        Number of leaves before each node, over all trees.
     behind : ndarray of int64, shape (M,)
-        Node behind each node's subtree.
+        Node after each node's subtree.
     values : ndarray, shape (64 W, V)
         Outputs of the leaf that each bit stands for.
     """
@@ -65,20 +65,20 @@ class LeafSets(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """Columns that are compared with thresholds, and the leaves that are left for each place among them.
+    """The thresholds of columns, and the leaves that remain for each position of a number among them.
 
     Parameters
     ----------
     first : ndarray of int64, shape (columns + 1,)
         Where each column's thresholds begin in `sorted`.
     sorted : ndarray, shape (thresholds,)
-        Distinct thresholds of each column, rising.
+        Distinct thresholds of each column, ascending.
     start, scale : ndarray, shape (columns,)
         A number x lies in cell ``(x - start) * scale`` of its column.
     place : ndarray of int32, shape (columns, CELLS)
-        How many of a column's thresholds lie in the cells before.
+        Number of a column's thresholds in earlier cells.
     sets : ndarray of uint64, shape (thresholds + columns, W)
-        Row ``first[c] + c + i`` is what is left when i thresholds of column c are smaller than the number.
+        Row ``first[c] + c + i`` holds the leaves that remain if i thresholds of column c are smaller than the number.
     """
 
     first: Longs
@@ -90,7 +90,7 @@ class Thresholds(NamedTuple):
 
 
 def read_leaf_sets(trees: Trees) -> LeafSets:
-    """Return the leaves of `trees`, which must be in the types for kernels."""
+    """Return the leaf sets of `trees`, which must come from `Trees.for_kernels`."""
     router = read_router(trees)
     leaf = trees.left < 0
     before = np.append(0, np.cumsum(leaf))
@@ -108,7 +108,7 @@ def read_leaf_sets(trees: Trees) -> LeafSets:
 
 
 def sets_of_rows(leaves: LeafSets, rows: BlockedRows, player: Ints, n_players: int) -> Words:
-    """Return what the splits of each player leave of each row, (n, P, W); `player` is that of each node, or -1."""
+    """Return the leaves that each player's splits leave to each row, (n, P, W); `player` is that of each node, or -1."""
     sets = _whole_sets(rows.n_rows, n_players, leaves.word[-1])
     _take_from_rows(leaves, rows, player, n_players, sets.reshape(-1))
     return sets
@@ -145,7 +145,7 @@ def _find_behind(router: Router, behind: Longs) -> None:
 
 @inlined
 def _take(leaves: LeafSets, node: int, sets: Words, at: int) -> None:
-    """Take the leaves below a node from a set, whose words of the node's tree begin at a place of flat `sets`."""
+    """Remove the leaves below a node from a set; the words of the node's tree begin at position `at` of flat `sets`."""
     root = leaves.before[leaves.router.roots[leaves.tree[node]]]
     for leaf in range(leaves.before[node] - root, leaves.before[leaves.behind[node]] - root):
         sets[at + leaf // WORD] &= ~(np.uint64(1) << np.uint64(leaf % WORD))
@@ -153,7 +153,7 @@ def _take(leaves: LeafSets, node: int, sets: Words, at: int) -> None:
 
 @kernel
 def _take_from_rows(leaves: LeafSets, rows: BlockedRows, player: Ints, n_players: int, sets: Words) -> None:
-    """Take from flat (n, P, W) what the splits of each player take from each row."""
+    """Remove from `sets`, flat (n, P, W), the leaves that the splits of each player rule out for each row."""
     router, n_words = leaves.router, leaves.word[-1]
     for node in range(len(player)):
         if router.left[node] >= 0 and player[node] >= 0:
@@ -180,7 +180,7 @@ def _find_places(thresholds: Thresholds, column: int) -> None:
 
 @kernel
 def _take_from_places(leaves: LeafSets, nodes: Longs, column: int, first_word: int, thresholds: Thresholds) -> None:
-    """Take from `Thresholds.sets` what splits on a column take: numbers up to the threshold go left."""
+    """Remove from `Thresholds.sets` the leaves that splits on a column rule out; numbers up to the threshold go left."""
     router, sets = leaves.router, thresholds.sets.reshape(-1)
     first, stop, n_words = thresholds.first[column], thresholds.first[column + 1], thresholds.sets.shape[1]
     for node in nodes:
@@ -193,9 +193,9 @@ def _take_from_places(leaves: LeafSets, nodes: Longs, column: int, first_word: i
 
 @inlined
 def _cell(thresholds: Thresholds, column: int, x: float) -> Any:
-    """Return the cell of a number; a smaller number never has a larger one."""
+    """Return the cell of a number; a smaller number never lies in a later cell."""
     cell = (x - thresholds.start[column]) * thresholds.scale[column]
-    if not cell > 0.0:  # NaN too: an infinite threshold that is the only one
+    if not cell > 0.0:  # also NaN, which arises if the only threshold is infinite
         return np.int64(0)
     return np.int64(cell) if cell < CELLS - 1 else np.int64(CELLS - 1)
 
@@ -212,7 +212,7 @@ def place_among(thresholds: Thresholds, column: int, x: float) -> Any:
 
 @inlined
 def is_near(thresholds: Thresholds, column: int, place: int, x: float, near: float) -> bool:
-    """Say whether the thresholds on either side of a number's place are as near as that."""
+    """Return whether a threshold next to a number is at most `near` away from it."""
     at, first, stop = place - column, thresholds.first[column], thresholds.first[column + 1]
     return bool(
         (at < stop and thresholds.sorted[at] - x <= near) or (at > first and x - thresholds.sorted[at - 1] <= near)
@@ -223,12 +223,12 @@ def is_near(thresholds: Thresholds, column: int, place: int, x: float, near: flo
 def add_leaves(
     leaves: LeafSets, trees: tuple[int, int], left: Words, output: Ints, n_outputs: int, out: Floats, at: int
 ) -> None:
-    """Add the leaves that are left of some trees to the outputs (K,) at a place of flat `out`.
+    """Add the remaining leaves of the trees ``trees[0]`` to ``trees[1]`` to the outputs (K,) at position `at` of flat `out`.
 
-    `left` holds the words of these trees, `output` (T,) the output of each tree whose leaves hold one number.
+    `left` holds the words of these trees; `output` (T,) is the output that each tree adds to if a leaf holds one number.
     """
     first, stop, n_columns = leaves.word[trees[0]], leaves.word[trees[1]], leaves.values.shape[1]
-    if n_outputs == 1 and stop - first == trees[1] - trees[0]:  # a word for each tree: nothing to look up
+    if n_outputs == 1 and stop - first == trees[1] - trees[0]:  # one word per tree: no lookup
         total = 0.0
         for word in range(stop - first):
             total += leaves.values[WORD * (first + word) + first_bit(left[word]), 0]

@@ -21,13 +21,13 @@ from automl_explain.explainers.trees._split_flags import (
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 NUMERIC, NUMERIC_NAN_LEFT, GENERAL = 0, 1, 2
-"""Kinds of splits: compared in one instruction, NaN right or left; and those that need `goes_left`."""
+"""Kinds of splits: numeric with NaN going right, numeric with NaN going left, and those that need `goes_left`."""
 
 
 class Router(NamedTuple):
     """The arrays of `Trees` by which rows are routed, as kernels take them; T trees, M nodes.
 
-    `ends` (T,) is the node behind the last one of each tree; `kind` (M,) says how a split is evaluated: NUMERIC,
+    `ends` (T,) holds the node after each tree's last one; `kind` (M,) says how a split is evaluated: NUMERIC,
     NUMERIC_NAN_LEFT or GENERAL; `rank` (M,) counts the GENERAL splits before a node.
     """
 
@@ -69,7 +69,7 @@ def read_router(trees: Trees) -> Router:
     """Return the routing arrays of `trees`."""
     starts = np.sort(trees.roots)
     ends = np.append(starts, len(trees.left))[np.searchsorted(starts, trees.roots, side="right")].astype(np.int32)
-    # Without a missing value of its own, NaN takes the side of 0.
+    # If NaN does not count as missing, it goes the way of 0.
     nan_left = np.where(trees.flags & NAN_IS_ZERO, trees.threshold >= 0.0, (trees.flags & MISSING_LEFT) > 0)
     general = (trees.left >= 0) & ((trees.category_size > 0) | ((trees.flags & ZERO_IS_MISSING) > 0))
     kind = np.where(general, GENERAL, np.where(nan_left, NUMERIC_NAN_LEFT, NUMERIC)).astype(np.uint8)
@@ -96,7 +96,7 @@ def read_rows(router: Router, matrix: Floats) -> BlockedRows:
 
 @inlined
 def goes_left(router: Router, node: int, x: float) -> bool:
-    """Say whether a split sends the value `x` left."""
+    """Return whether a split sends the value `x` left."""
     flags = router.flags[node]
     if np.isnan(x) and flags & NAN_IS_ZERO:
         x = 0.0
@@ -159,8 +159,9 @@ def add_outputs(
 ) -> None:
     """Add the leaves that rows reach to `out`, flat (n_blocks, K, LANES), tree by tree.
 
-    A block of rows goes down each tree together: a node keeps the mask of those that reach it, and a subtree that none
-    reaches is passed over. Working space: `reached` (nodes of a tree,), `behind` (M,), the node behind each subtree.
+    The rows of a block descend each tree together: each node keeps the mask of the rows that reach it, and a subtree
+    that no row reaches is skipped. Working space: `reached` (nodes of a tree,); `behind` (M,), the node after each
+    subtree.
     """
     left, right, n_columns = router.left, router.right, values.shape[1]
     for node in range(len(left) - 1, -1, -1):
@@ -186,12 +187,12 @@ def add_outputs(
 
 
 def as_matrix(trees: Trees, X: npt.ArrayLike, name: str = "X") -> Floats:
-    """Return `X` as the float64 matrix that the trees compare, rounded as their library does.
+    """Return `X` as the float64 matrix that the trees read, rounded as their library does.
 
     Raises
     ------
     InvalidInputError
-        If `X` is no numeric matrix, its number of columns differs, or it holds NaN for which the trees have no rule.
+        If `X` is not a numeric matrix, has another number of columns, or holds NaN and the trees have no rule for it.
     """
     try:
         matrix = np.require(X, np.float64, ["C", "W"])

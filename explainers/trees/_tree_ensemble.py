@@ -1,4 +1,4 @@
-"""The one flat format in which every tree ensemble is explained, whatever library grew it.
+"""The flat format into which tree ensembles of every library are read.
 
 A split sends a row left when ``x <= threshold`` (numeric) or when the bit of category ``int(x)`` is set (categorical).
 Other libraries' rules are rewritten to this one when a model is read: ``x < t`` becomes ``x <= nextafter(t, -inf)``
@@ -28,8 +28,8 @@ _TYPES: dict[str, Any] = {
 class Trees:
     """An ensemble of decision trees in one table of nodes; T trees, M nodes, K outputs, f features.
 
-    The output of a row is ``base + sum over trees of the reached leaf``: averages are divided into the leaves, learning
-    rates multiplied in.
+    The output of a row is ``base + sum over trees of the reached leaf``: the leaves already contain the divisor of an
+    average and the learning rate.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Trees:
     categories : ndarray of uint32, shape (W,)
         Bit ``c % 32`` of word ``c // 32`` is set when category c goes left.
     cover : ndarray of float64, shape (M,)
-        Training weight that reached each node, in the library's own measure.
+        Training weight that reached each node, in the library's own unit.
     values : ndarray of float64, shape (M, V)
         Leaf outputs (0 at inner nodes): V = 1 with `output` saying the column, or V = K when each leaf holds all.
     output : ndarray of int32, shape (T,)
@@ -56,11 +56,11 @@ class Trees:
     base : ndarray of float64, shape (K,)
         Added to every row.
     n_features : int
-        Columns of the matrix that the trees read.
+        Number of columns of the matrix that the trees read.
     float32 : bool, default False
         The library rounds inputs to float32 before comparing.
     allows_missing : bool, default True
-        False when the library has no rule for NaN: such rows are refused.
+        If False, the library has no rule for NaN, and rows with NaN raise `InvalidInputError`.
     """
 
     roots: npt.NDArray[np.int32]
@@ -91,9 +91,9 @@ class Trees:
         return len(self.base)
 
     def for_kernels(self) -> Trees:
-        """Return the same trees in arrays of the very types named above, contiguous and writable.
+        """Return the same trees in contiguous, writable arrays of the documented types.
 
-        Kernels are compiled once for those; any other layout would have them compiled again.
+        Kernels are compiled once for these; another type or layout would compile them again.
         """
         changed: dict[str, Any] = {}
         for field in fields(self):

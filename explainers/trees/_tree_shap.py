@@ -44,15 +44,15 @@ from automl_explain.explainers.trees.path_dependent._walks import add_path_value
 Progress = Callable[[int], object]
 _Part = TypeVar("_Part")
 KEPT_BYTES = 256 << 20
-"""Memory for what is known of the background at wide leaves, and again for interactions."""
+"""Largest precomputed data on the background that is kept; the limit holds again for interactions."""
 CHUNK_ROWS = 2048
-"""Rows that one thread explains at a time: few enough for the cache, enough to read each tree once for many."""
+"""Rows that a thread explains at a time: few enough for the cache, enough to read each tree once for many rows."""
 CHUNK_BYTES = 16 << 20
-"""Memory for the values of these rows."""
+"""Upper bound on the memory of their values."""
 
 
 class Parts(Generic[_Part]):
-    """What `build` yields: kept if that takes little memory, built again for every pass if not."""
+    """The items that `build` yields: kept if they take little memory, otherwise built again for each pass."""
 
     def __init__(self, build: Callable[[], Iterable[_Part]], n_bytes: int) -> None:
         self._build = build
@@ -70,7 +70,7 @@ class PathDependent:
     trees : Trees
         The ensemble.
     player : array_like of int, shape (n_features,), optional
-        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+        Player of each column; columns of one player join and leave coalitions together. By default each column is its own player.
 
     Attributes
     ----------
@@ -141,8 +141,8 @@ class PathDependent:
         Returns
         -------
         ndarray, shape (K, n, P, P)
-            Half of each pair's Shapley interaction index off the diagonal, and on it what is left of a player's value:
-            every row of a matrix adds up to a Shapley value.
+            Off the diagonal, half of each pair's Shapley interaction index; on the diagonal, the rest of the player's
+            Shapley value, so that each row of a matrix sums to a Shapley value.
         """
         matrix = as_matrix(self._trees, X)
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
@@ -178,7 +178,7 @@ class Interventional:
     weights : array_like, shape (B,), optional
         Weights of the background rows; equal by default.
     player : array_like of int, shape (n_features,), optional
-        Player of each column; columns of one player join and leave coalitions together. Each its own by default.
+        Player of each column; columns of one player join and leave coalitions together. By default each column is its own player.
 
     Attributes
     ----------
@@ -212,7 +212,7 @@ class Interventional:
 
     @cached_property
     def _all_companions(self) -> Parts[Companions]:
-        """Those of all leaves too wide for pattern sums, which interactions are made of."""
+        """Companions of all leaves with too many players for pattern sums; used for interactions."""
         return self._build_companions(describe_all(self._trees, self._paths)[1])
 
     @cached_property
@@ -271,7 +271,7 @@ class Interventional:
 
 
 def share_interactions(values: Floats) -> None:
-    """Turn interactions above the diagonal and values on it into symmetric matrices whose rows add up to the values."""
+    """Turn interactions above the diagonal and values on it into symmetric matrices whose rows sum to the values."""
     diagonal = np.arange(values.shape[-1])
     shap_values = values[..., diagonal, diagonal]
     values[..., diagonal, diagonal] = 0.0
@@ -281,7 +281,7 @@ def share_interactions(values: Floats) -> None:
 
 
 def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
-    """Cut n rows of `places` values into pieces for threads: whole blocks of lanes, in bounded memory."""
+    """Cut n rows of `places` values into pieces for threads: whole blocks, in bounded memory."""
     most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
     even = -(-n // count_threads(n_jobs))
     rows = -(-min(most, even) // LANES) * LANES

@@ -1,8 +1,8 @@
-"""Interventional Shapley interaction values, by the sums of `_pattern_sums` and the walks of `_interventional`.
+"""Interventional Shapley interaction values, from the sums of `_pattern_sums` and the walks of `_kernels`.
 
-A leaf that a row reaches together with a background row, p of its players taken from the row alone and q from the
-background alone, has for each pair of the former ``v W(p - 2, q)``, of the latter ``v W(p, q - 2)`` and for each of one
-kind with one of the other ``-v W(p - 1, q - 1)``, where ``W(a, b) = a! b! / (a + b + 1)!``.
+A mix of a row and a background row reaches a leaf of output v with p players that must come from the row and q that must
+come from the background row. Each pair of the p players gets ``v W(p - 2, q)``, each pair of the q players
+``v W(p, q - 2)`` and each pair of one and the other ``-v W(p - 1, q - 1)``, with ``W(a, b) = a! b! / (a + b + 1)!``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PairSums(NamedTuple):
     values : ndarray, shape (leaves, V)
         The leaves' outputs.
     plane : ndarray, shape (leaves,)
-        Place in a row of interactions of the output that a leaf's first column adds to.
+        Position in a row of interactions of the output that a leaf's first column adds to.
     first, second, third : ndarray, shape (leaves, 2^d)
         U_0, U_1 and U_2.
     """
@@ -62,7 +62,7 @@ class PairSums(NamedTuple):
 def build_pair_sums(
     model: Trees, paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats
 ) -> Iterator[PairSums]:
-    """Yield the pattern sums of narrow leaves, in portions of bounded memory."""
+    """Yield the pattern sums of leaves with few players, in portions of bounded memory."""
     for chosen, (first, second, third) in pattern_batches(paths, leaves, background, weights, order=2):
         d = int(paths.width[leaves.nodes[chosen[0]]])
         sources = leaves.sources[leaves.first_source[chosen, None] + np.arange(d)]
@@ -76,7 +76,7 @@ def build_pair_sums(
 
 
 def add_pair_sums(paths: Paths, part: PairSums, rows: BlockedRows, phi: Floats) -> None:
-    """Add the interactions of players i < j to `phi` (n, K * P * P), at place i P + j of an output."""
+    """Add the interactions of players i < j to `phi` (n, K * P * P), at position i P + j of an output."""
     patterns, work = np.empty(LANES, np.uint32), np.empty(64)
     _add_pair_sums(paths, part, rows, phi.shape[1], phi.reshape(-1), node_masks(paths), patterns, work)
 
@@ -114,7 +114,7 @@ def _add_pair_sums(
 
 
 def add_companion_pairs(paths: Paths, part: Companions, rows: BlockedRows, phi: Floats) -> None:
-    """Add the interactions of wide leaves to `phi` (n, K * P * P), at place i P + j of an output for players i < j."""
+    """Add the interactions of leaves with many players to `phi` (n, K * P * P); i < j are at position i P + j of an output."""
     most, together = len(part.gain), np.empty(int(paths.depth.max()) + 1, np.uint64)
     _add_companion_pairs(
         paths, part, rows, phi.shape[1], phi.reshape(-1), _mixed_weights(most), node_masks(paths), together,
@@ -123,7 +123,7 @@ def add_companion_pairs(paths: Paths, part: Companions, rows: BlockedRows, phi: 
 
 
 def _mixed_weights(most: int) -> Floats:
-    """Return the weights (3, p, q) of pairs of two, one and no players taken from the row; 0 where not defined."""
+    """Return the weights (3, p, q) of pairs with two, one and no players from the row; 0 where undefined."""
     mixed = np.zeros((3, most, most))
     for p in range(most):
         for q in range(max(0, 2 - p), most - p):
@@ -170,7 +170,7 @@ def _add_leaf_pairs(
     part: Companions, leaf: int, first: int, masks: Words, row: int, others: Any, first_other: int, mixed: Floats,
     kinds: Longs, n_players: int, phi: Floats, at: int,
 ) -> None:  # fmt: skip
-    """Add a leaf's interactions; `kinds` is working space: 0 from the row alone, 1 from the background alone, 2 both."""
+    """Add a leaf's interactions; `kinds` is working space: 0 from the row only, 1 from the background row only, 2 either."""
     start = part.first_edge[part.rank[leaf]]
     d = part.first_edge[part.rank[leaf] + 1] - start
     while others:

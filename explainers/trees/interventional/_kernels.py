@@ -1,10 +1,10 @@
 """Kernels that explain rows by interventional Shapley values.
 
-Most leaves are looked up in tables (see `_table_kernels`): one pass over a tree's splits gives the index of each
-group's entry. The
-other leaves are found by walking the tree together with all background rows: where the row reaches a leaf together with
-a background row, p of the players can be taken from the row alone and q from the background alone, and a leaf of output v
-gives each of the former ``v (p-1)! q! / (p+q)!`` and takes ``v p! (q-1)! / (p+q)!`` from each of the latter.
+The values of most leaves are looked up in tables (see `_table_kernels`): one pass over a tree's splits gives the index
+of each group's entry. The other leaves are found by walking the tree together with all background rows. A mix of the row
+and a background row reaches a leaf of output v with p players that must come from the row and q that must come from the
+background row: each of the p players gains ``v (p-1)! q! / (p+q)!`` and each of the q players loses
+``v p! (q-1)! / (p+q)!``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PatternTables(NamedTuple):
     trees, first_cluster : ndarray
         The clusters of ``trees[i]`` are those from ``first_cluster[i]`` to ``first_cluster[i + 1]``.
     outputs, first_output : ndarray
-        A cluster's places in a row of values, for each leaf column in turn.
+        Positions of a cluster's players in a row of values, for one leaf column after another.
     stride : ndarray
         Numbers in an entry of each cluster, a multiple of ENTRY for each leaf column.
     first_group : ndarray
@@ -51,11 +51,11 @@ class PatternTables(NamedTuple):
     sources, first_source : ndarray
         Index bits of each group, as in `Subtrees`.
     first_entry, entries : ndarray
-        Where each group's entries begin, and the entries.
+        Start of each group's entries, and the entries.
     n_columns : int
         Leaf columns.
     in_place : bool
-        Whether entries have the layout of a row of values, so that no places are needed.
+        Whether entries have the layout of a row of values; `outputs` then only says where it starts.
     """
 
     trees: Longs
@@ -123,14 +123,14 @@ def add_from_tables(
 
 
 class Companions(NamedTuple):
-    """Leaves without a table, and which background rows pass the players on their paths.
+    """Leaves without a table, and the background rows that pass the players on their paths.
 
     Parameters
     ----------
     trees, first_node : ndarray
-        The trees with such leaves, and the number of nodes of those before.
+        The trees with such leaves, and the number of nodes of the earlier ones.
     wanted, behind : ndarray, shape (M,)
-        Whether there are such leaves below a node, and the node behind those below it.
+        Whether there are such leaves below a node, and the node after its subtree.
     passing, n_words : ndarray, int
         Bits of the background rows that pass the player of an edge so far, in words of 64 rows; (n_words, nodes) for each
         tree.
@@ -141,10 +141,10 @@ class Companions(NamedTuple):
     gain, loss : ndarray
         The two weights of a leaf, by p and q.
     rank, edges, players, first_edge : ndarray
-        From ``first_edge[rank[n]]`` to ``first_edge[rank[n] + 1]``: players on the path to leaf n, and their deepest edges,
-        twice and counted from the tree's root.
+        From ``first_edge[rank[n]]`` to ``first_edge[rank[n] + 1]``: the players on the path to leaf n, and twice the
+        numbers of their deepest edges, counted from the root.
     values, column, apart : ndarray, ndarray, int
-        Leaf outputs (M, V), each tree's place in a row of values, and the distance of two outputs there.
+        Leaf outputs (M, V), each tree's position in a row of values, and the distance between two outputs there.
     """
 
     trees: Longs
@@ -168,7 +168,7 @@ class Companions(NamedTuple):
 
 @kernel
 def find_passing(paths: Paths, rows: BlockedRows, tree: int, passing: Words, masks: Words) -> None:
-    """Write the `passing` bits of one tree's edges, (n_words * nodes,) zeros before; `masks` is working space."""
+    """Write the `passing` bits of one tree's edges, (n_words * nodes,), which must be 0; `masks` is working space."""
     n_nodes = paths.router.ends[tree] - paths.router.roots[tree]
     per_word = 64 // LANES
     for block in range(rows.n_blocks):
@@ -192,8 +192,8 @@ def add_from_companions(
 ) -> None:
     """Add the values of the leaves without a table to `phi`, flat rows of `n_places`.
 
-    Each row walks a tree in preorder and keeps, by depth, which of 64 background rows still reach a node together with it:
-    those that pass every player that it fails. Where none is left, nothing below is visited.
+    Each row walks a tree in preorder and keeps, by depth, which of 64 background rows pass every player that the row
+    fails. A subtree is skipped if there is none.
 
     Working space: `masks` (2 * nodes of a tree,), `together` (depth + 1,), `words` and `sums` (players of a leaf,).
     """
@@ -226,9 +226,9 @@ def _add_leaf(
     part: Companions, leaf: int, first: int, masks: Words, row: int, others: Any, first_other: int, words: Words,
     sums: Floats, phi: Floats, at: int,
 ) -> None:  # fmt: skip
-    """Add what a leaf gives a row that reaches it together with the background rows in the mask `others`.
+    """Add the values of a leaf for a row that reaches it together with the background rows in the mask `others`.
 
-    `words` and `sums` are working space for each player of the path, in whole ENTRY.
+    `words` and `sums` are working space with one place for each player of the path, rounded up to a multiple of ENTRY.
     """
     start, d = part.first_edge[part.rank[leaf]], part.first_edge[part.rank[leaf] + 1] - part.first_edge[part.rank[leaf]]
     size, lost, q = (d + ENTRY - 1) // ENTRY, 0.0, d
@@ -246,6 +246,6 @@ def _add_leaf(
         add_without(words, size, other, weight * part.gain[p, q], sums)
     for j in range(d):
         passes = np.int64((masks[part.edges[start + j]] >> np.uint64(row)) & np.uint64(1))
-        total = sums[j] - lost * (1 - passes)  # nothing was added to the sums of players that fail
+        total = sums[j] - lost * (1 - passes)  # sums of players that fail are 0
         for column in range(part.values.shape[1]):
             phi[at + part.players[start + j] + column * part.apart] += total * part.values[leaf, column]

@@ -1,18 +1,18 @@
-"""Sums over the patterns that background rows make on a path: what interventional values and interactions are made of.
+"""Sums over the patterns of background rows on a path, from which interventional values and interactions follow.
 
-On a path with d players, a background row makes the pattern b (bit i: it passes player i) and the explained row the
-pattern c. A coalition reaches the leaf when each of its players is in c and each other one in b. With m the complement
+On a path with d players, a background row has the pattern b (bit i: it passes player i) and the explained row the
+pattern c. A coalition reaches the leaf if each of its players is in c and every other player is in b. With m the complement
 of c, f_b the weight of b, p = d - |b|, q = |m| and v the leaf's output
 
     phi_i = v sum_{b >= m} f_b ([c_i = 1, b_i = 0] (p-1)! q! / (p+q)!  -  [c_i = 0] p! (q-1)! / (p+q)!).
 
-Both weights are integrals, ``int_0^1 t^(p-1) (1-t)^q dt`` and ``int_0^1 t^p (1-t)^(q-1) dt``, and the latter is the
-difference of two of the former, so that with the superset sums
+Both weights are integrals, ``int_0^1 t^(p-1) (1-t)^q dt`` and ``int_0^1 t^p (1-t)^(q-1) dt``, and the second is the
+difference of two of the first kind. With the superset sums
 
     U_s[m] = sum_{b >= m} f_b u(p, |m| - s),    u(p, q) = int_0^1 t^(p-1) (1-t)^q dt
 
-every player has ``phi_i = v (U_0[m] - U_1[m | i])``. For p = 0 the integral's finite part is taken, minus a harmonic
-number: where it does not cancel, the difference is right. One order higher, with ``u(p, q) = int t^(p-2) (1-t)^q dt``,
+every player therefore has ``phi_i = v (U_0[m] - U_1[m | i])``. For p = 0 the finite part of the integral is used, minus
+a harmonic number, which cancels in the differences that need it. One order higher, with ``u(p, q) = int t^(p-2) (1-t)^q dt``,
 the Shapley interaction index is ``v (U_0[m] - U_1[m | i] - U_1[m | j] + U_2[m | i | j])``. The sums do not depend on
 the explained row. (Counting patterns: arXiv:2511.09376.)
 """

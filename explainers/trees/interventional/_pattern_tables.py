@@ -40,23 +40,23 @@ from automl_explain.explainers.trees.interventional._table_kernels import (
 )
 
 TABLE_BITS = 12
-"""Largest index of a table; leaves with more players on their path have none."""
+"""Most bits of the index of a table; leaves with more players on their path have no table."""
 TABLE_BYTES = 512 << 20
-"""Memory that all tables of an explainer may take; the largest are given up first."""
+"""Upper bound on the memory of all tables of an explainer; the largest tables are dropped first."""
 GROWTH = 3.0
-"""How much larger shared tables may be than the smallest ones that do the same, where memory allows."""
+"""Factor by which shared tables may exceed the smallest equivalent ones, if there is enough memory."""
 PORTION_BYTES = 64 << 20
-"""Memory for the background's bits, at leaves without a table, that are made together."""
+"""Upper bound on the memory of one portion of companions."""
 CLUSTER_PLAYERS = 2 * ENTRY
-"""Players that the groups of a cluster may have together."""
+"""Most players that the groups of a cluster have together."""
 PATTERN_ENTRIES = 1 << 22
-"""Patterns of background rows that are held at a time."""
+"""Most patterns of background rows held at a time."""
 
 
 def build_tables(
     model: Trees, paths: Paths, background: BlockedRows, weights: Floats
 ) -> tuple[PatternTables, Subtrees]:
-    """Return the tables of an ensemble and its background rows, whose weights add up to 1, and the leaves without one."""
+    """Return the tables of an ensemble for background rows with weights that sum to 1, and the leaves without a table."""
     n_nodes, n_columns = len(model.left), model.values.shape[1]
     n_splits, is_group = np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.bool_)
     in_place, _ = row_layout(paths.n_players)
@@ -92,13 +92,13 @@ def build_tables(
 
 
 def row_layout(n_players: int) -> tuple[bool, int]:
-    """Say whether entries are laid out like rows of values, and how far apart the outputs of such a row are."""
+    """Return whether entries are laid out like rows of values, and the distance between the outputs of such a row."""
     whole = -(-n_players // ENTRY) * ENTRY
     return (True, whole) if whole <= CLUSTER_PLAYERS else (False, n_players)
 
 
 def _whole_trees(paths: Paths, is_group: Bools) -> Clusters:
-    """Return the trees with groups as clusters of all players."""
+    """Return one cluster of all players for each tree with groups."""
     trees = np.unique(tree_of(paths, np.flatnonzero(is_group)))
     trees = trees[np.argsort(paths.router.roots[trees])]
     players = np.tile(np.arange(paths.n_players), len(trees))
@@ -110,7 +110,7 @@ def _whole_trees(paths: Paths, is_group: Bools) -> Clusters:
 def _find_clusters(paths: Paths, n_splits: Ints, is_group: Bools) -> Clusters:
     most = int(is_group.sum())
     nodes, first_player = np.empty(most, np.int64), np.empty(most + 1, np.int64)
-    # A cluster has at most CLUSTER_PLAYERS, or is one group: no more players than index bits.
+    # A cluster has at most CLUSTER_PLAYERS, or is a single group with at most one player per index bit.
     found = np.empty(paths.n_players + 1, np.int64)
     players = np.empty(most * max(CLUSTER_PLAYERS, TABLE_BITS), np.int64)
     count = choose_clusters(paths, n_splits, is_group, CLUSTER_PLAYERS, nodes, players, first_player, found)
@@ -128,7 +128,7 @@ def _describe(paths: Paths, nodes: Longs, n_splits: Ints) -> Subtrees:
 def _lay_out(
     model: Trees, paths: Paths, clusters: Clusters, groups: Subtrees, cluster: Longs, stride: Longs, size: Longs
 ) -> PatternTables:
-    """Return tables full of zeros."""
+    """Return tables filled with zeros."""
     trees, first_cluster = np.unique(clusters.trees, return_index=True)
     n_columns, n_players = model.values.shape[1], np.diff(clusters.first_player)
     first_output = n_columns * clusters.first_player
@@ -148,7 +148,7 @@ def _lay_out(
 
 
 def describe_all(model: Trees, paths: Paths) -> tuple[Subtrees, Subtrees]:
-    """Return the leaves that are narrow enough for pattern sums, and the others."""
+    """Return the leaves with few enough players for pattern sums, and the others."""
     leaf = (model.left < 0) & (paths.width > 0)
     no_splits = np.zeros(len(model.left), np.int32)
     narrow, wide = np.flatnonzero(leaf & (paths.width <= TABLE_BITS)), np.flatnonzero(leaf & (paths.width > TABLE_BITS))
@@ -158,7 +158,7 @@ def describe_all(model: Trees, paths: Paths) -> tuple[Subtrees, Subtrees]:
 def pattern_batches(
     paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats, order: int
 ) -> Iterator[tuple[Longs, list[Floats]]]:
-    """Yield positions in ``leaves.nodes``, all of one number of players d, with their pattern sums (n, 2^d)."""
+    """Yield positions in ``leaves.nodes`` of leaves with the same number of players d, and their pattern sums (n, 2^d)."""
     width, n_rows = paths.width[leaves.nodes], background.n_blocks * LANES
     padded = np.zeros(n_rows)
     padded[: len(weights)] = weights
@@ -171,7 +171,7 @@ def pattern_batches(
 
 
 def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: BlockedRows) -> Patterns:
-    """Return the patterns (leaves, rows) that rows make at leaves of as many players."""
+    """Return the patterns (leaves, rows) of rows at leaves with the same number of players."""
     n_bits = leaves.first_source[places[0] + 1] - leaves.first_source[places[0]]
     sources = leaves.sources[(leaves.first_source[places, None] + np.arange(n_bits)).ravel()]
     patterns = np.empty((len(places), rows.n_blocks * LANES), np.uint32)
@@ -186,7 +186,7 @@ def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: BlockedRow
 def build_companions(
     model: Trees, paths: Paths, leaves: Subtrees, background: BlockedRows, weights: Floats
 ) -> Iterator[Companions]:
-    """Yield the leaves without a table with the background rows' bits, in portions of bounded memory."""
+    """Yield the leaves without a table with the bits of the background rows, in portions of bounded memory."""
     n_words = -(-background.n_blocks * LANES // 64)
     rank, wanted = np.zeros(len(model.left), np.int64), np.zeros(len(model.left), np.int64)
     rank[leaves.nodes], wanted[leaves.nodes] = np.arange(len(leaves.nodes)), 1
@@ -221,7 +221,7 @@ def companion_bytes(leaves: Subtrees, paths: Paths, background: BlockedRows) -> 
 
 
 def _behind(paths: Paths) -> Ints:
-    """Return the node behind each subtree."""
+    """Return the node after each subtree."""
     size = np.ones(len(paths.parent), np.int32)
     order = np.argsort(paths.depth, kind="stable")
     bounds = np.searchsorted(paths.depth[order], np.arange(1, int(paths.depth.max(initial=0)) + 2)).tolist()

@@ -1,8 +1,8 @@
-"""Kernels that lay out the tables of interventional Shapley values (see `_pattern_sums`).
+"""Kernels that fill the tables of interventional Shapley values (see `_pattern_sums`).
 
 The leaves of a small subtree, a *group*, share one table: its index has a bit for each player on the path to the
-subtree and one for each split inside, and an entry holds the sum of its leaves' values for each player. The groups of a
-tree whose players are the same few, a *cluster*, order them alike, so that entries add up as vectors.
+subtree and one for each split inside, and an entry holds the sum of its leaves' values for each player. Groups of a
+tree with the same few players form a *cluster* and order these players alike, so that entries add up as vectors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from automl_explain.explainers.trees._routing import BlockedRows
 
 
 class Subtrees(NamedTuple):
-    """Subtrees, a leaf being the smallest, with the bits of their patterns.
+    """Subtrees, which may be single leaves, with the bits of their patterns.
 
     Bit j of ``nodes[i]`` is the mask ``sources[first_source[i] + j]`` of `pass_masks`: first the players on the path to
     the subtree, then the splits inside.
@@ -40,7 +40,7 @@ class Subtrees(NamedTuple):
 
 
 class Clusters(NamedTuple):
-    """Subtrees whose groups order their players alike: ``players[first_player[i]:first_player[i + 1]]``."""
+    """Subtrees whose groups order their players alike: as ``players[first_player[i]:first_player[i + 1]]``."""
 
     nodes: Longs
     trees: Longs
@@ -54,7 +54,7 @@ def choose_groups(
 ) -> None:
     """Count the splits below each node, and mark the subtrees that share a table of at most 2^most_bits entries.
 
-    A shared table may be `growth` times larger than the smallest ones that do the same. `least` and `size` (M,) are
+    A shared table may be up to `growth` times larger than the smallest equivalent tables. `least` and `size` (M,) are
     working space.
     """
     left, right = paths.router.left, paths.router.right
@@ -78,7 +78,7 @@ def choose_groups(
 
 @inlined
 def _list_players(paths: Paths, node: int, n_splits: int, most: int, found: Longs) -> int:
-    """Write the players on the path to a subtree and inside it; stop when there are more than `most`."""
+    """Write the players on the path to a subtree and inside it; stop at more than `most`."""
     count, edge = 0, node
     inside = node
     while count <= most and (paths.parent[edge] >= 0 or inside < node + 2 * n_splits + 1):
@@ -105,9 +105,9 @@ def choose_clusters(
     paths: Paths, n_splits: Ints, is_group: Bools, most: int, nodes: Longs, players: Longs, first_player: Longs,
     found: Longs,
 ) -> int:  # fmt: skip
-    """Write the largest subtrees with at most `most` players, or of one group; return their number.
+    """Write the largest subtrees that have at most `most` players or are a single group; return their number.
 
-    Without groups inside, a subtree is left out. `found` (P + 1,) is working space.
+    Subtrees without groups inside are left out. `found` (P + 1,) is working space.
     """
     count, node = 0, 0
     first_player[0] = 0
@@ -172,10 +172,10 @@ def add_to_tables(
     clusters: Clusters, cluster: Longs, values: Floats, first_entry: Longs, stride: Longs, entries: Floats,
     need: Longs, want: Longs, target: Longs,
 ) -> None:  # fmt: skip
-    """Add the values of `leaves`, all of d players, to the tables of their groups.
+    """Add the values of `leaves`, which all have d players, to the tables of their groups.
 
     ``first[i]`` and ``second[i]`` (2^d,) are the sums U_0 and U_1 of ``leaves[i]``, which lies in group ``group[i]``;
-    group g lies in cluster ``cluster[g]``. An entry has ``stride[g]`` numbers, which the leaf columns share evenly.
+    group g lies in cluster ``cluster[g]``. An entry has ``stride[g]`` numbers, equally many for each leaf column.
     `need`, `want` and `target` (d,) are working space.
     """
     width, d, n_columns = paths.width, paths.width[leaves[0]], values.shape[1]
@@ -200,7 +200,7 @@ def add_to_tables(
 def _place_leaf(
     paths: Paths, leaf: int, top: int, clusters: Clusters, cluster: int, need: Longs, want: Longs, target: Longs
 ) -> None:
-    """Write which bits of the index of subtree `top` its leaf needs for each player, how, and the players' places."""
+    """Write the index bits of subtree `top` that a leaf tests for each player, their wanted values, and the players' places."""
     for j in range(paths.width[leaf]):
         need[j] = want[j] = (1 << j) if j < paths.width[top] else 0
     edge = leaf

@@ -1,9 +1,9 @@
-"""Path-dependent Shapley interaction values, by the quadrature of `_path_dependent`.
+"""Path-dependent Shapley interaction values, by the quadrature of `_kernels`.
 
-A leaf's interaction of players i and j is ``v W int alpha_i alpha_j prod_{l != i, j} (1 + alpha_l t) dt``: with the product
-over all players in the walk's sums, each of the two contributes its ``g = alpha / (1 + alpha t)``. An edge's leaving factor
-is the change of its player's g, so the pair is complete when each edge is paired, as it is left, with the g of every
-other player above.
+A leaf's interaction of players i and j is ``v W int alpha_i alpha_j prod_{l != i, j} (1 + alpha_l t) dt``. The sums of the
+walk hold the product over all players, so each of the two contributes a factor ``g = alpha / (1 + alpha t)``. The leaving
+factor of an edge is the change of its player's g: when the walk leaves an edge, it multiplies that change by the g of
+every other player above.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class PairWalk(NamedTuple):
     trees, n_quadrature : ndarray
         The trees and their Q.
     first : ndarray
-        Where each tree's numbers begin: node n (from the root), quadrature node k has number ``first[i] + n Q + k``.
+        Start of each tree's numbers: node n (from the root) and quadrature node k have number ``first[i] + n Q + k``.
     coef : ndarray
         Four factors of each number: entering passed, failed; leaving passed, failed.
     passed : ndarray
-        The edge's player's g, if passed, for each number.
+        For each number, the g of the edge's player for rows that pass it.
     weights, failed, first_rule : ndarray
-        Quadrature weights and the g of a failed player, ``-1 / (1 - t)``; those of a tree begin at ``first_rule[i]``.
+        Quadrature weights and the g of a failed player, ``-1 / (1 - t)``; those of ``trees[i]`` begin at ``first_rule[i]``.
     """
 
     trees: Ints
@@ -90,8 +90,8 @@ def add_path_interactions(
 ) -> None:
     """Add values and interactions of the rows to `phi` (n_blocks, K * P * P * LANES).
 
-    `shares` (M,) are the leaves' outputs times their cover shares; `plane` is the place of each tree's output. Players
-    i < j meet at place i P + j, a player's own value lies at i P + i.
+    `shares` (M,) are the leaves' outputs times their cover shares; `plane` is the position of each tree's output.
+    Players i < j are at position i P + j, a player's own value at i P + i.
     """
     levels, most = int(paths.depth.max()) + 1, int(plan.n_quadrature.max())
     _walk_pairs(
@@ -111,7 +111,7 @@ def _walk_pairs(
     paths: Paths, plan: PairWalk, rows: BlockedRows, shares: Floats, plane: Longs, n_places: int, phi: Floats, stack: Floats,
     sums: Floats, slopes: Floats, masks: Words, edges: Longs,
 ) -> None:  # fmt: skip
-    """Walk every tree with every block; the arrays from `stack` on are working space."""
+    """Walk each tree with each block of rows; the arrays from `stack` on are working space."""
     router, depth, left = paths.router, paths.depth, paths.router.left
     passed, to_left, to_right, slot_passed = masks[0], masks[1], masks[2], masks[3]
     open_edges, slot_edges = edges[0], edges[1]

@@ -1,13 +1,14 @@
 """Kernels of path-dependent Shapley values: a quadrature of each leaf's multilinear extension.
 
-With v a leaf's output, W the product of its path's cover ratios w and, for each of its players, alpha = q - 1 where q
-is the product of the player's 1/w if the row passes the player and 0 if not, the leaf gives player i
+Let v be the output of a leaf and W the product of the cover ratios w on its path. For each player on the path, let
+alpha = q - 1, where q is the product of the player's 1/w if the row passes the player, and 0 otherwise. The leaf then
+contributes to player i
 
     phi_i = v W  int_0^1  alpha_i  prod_{j != i} (1 + alpha_j t)  dt,
 
-which Gauss-Legendre quadrature with half as many nodes as players integrates exactly. The product is built up on the
-way down and the sum over leaves on the way up, one factor per edge. With P and Pa the products of 1/w of the edge's
-player up to the edge and up to its ancestor of the same player (1 if there is none), the factors are
+which Gauss-Legendre quadrature with half as many nodes as players integrates exactly. The product is accumulated on the
+way down and the sum over leaves on the way up, one factor per edge. Let P and Pa be the products of 1/w of the edge's
+player up to the edge and up to its ancestor of the same player (1 if there is none). The factors are
 
     entering, if the row passes:  (1 + (P - 1) t) / (1 + (Pa - 1) t)
     entering, if not:             (1 - t) / (1 + (Pa - 1) t)
@@ -42,9 +43,9 @@ from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 
 ENTER, LEAVE, LEAF, PAIR = 0, 1, 2, 3
-"""Steps of a walk: into and out of an edge, to a leaf and back, to a split with two leaves and back."""
+"""Steps of a walk: into an edge, out of it, to a leaf and back, to a split with two leaves and back."""
 STEP_FIELDS = 6
-"""Columns of a step: what, node, depth, 1 if a left child, depth of the split's player above, first coefficient."""
+"""Columns of a step: kind, node, depth, 1 for a left child, depth of the split's player above, first coefficient."""
 
 
 class PathWalk(NamedTuple):
@@ -57,7 +58,7 @@ class PathWalk(NamedTuple):
     steps, first_step : ndarray
         The steps of ``trees[i]`` are ``steps[first_step[i]:first_step[i + 1]]``.
     weights, first_weight, n_quadrature : ndarray
-        Its quadrature weights are the ``n_quadrature[i]`` ones from ``weights[first_weight[i]]``.
+        The quadrature weights of ``trees[i]`` are the ``n_quadrature[i]`` numbers from ``weights[first_weight[i]]`` on.
     coef : ndarray
         Coefficients of all steps.
     depth : int
@@ -78,7 +79,7 @@ class PathWalk(NamedTuple):
 def plan_walk(
     paths: Paths, tree: int, n_quadrature: int, offset: int, steps: Longs, open_steps: Longs
 ) -> tuple[int, int]:
-    """Write the steps of one tree's walk; return their number and the offset behind their coefficients.
+    """Write the steps of one tree's walk; return their number and the offset after their coefficients.
 
     `open_steps` (depth,) is working space.
     """
@@ -125,7 +126,7 @@ def walk(
     paths, plan, rows : Paths, PathWalk, Rows
         The trees and the rows.
     plane : ndarray, shape (T,)
-        Place in a block of `phi` of each tree's output column.
+        Position of each tree's output column in a block of `phi`.
     n_places : int
         Number of values K * P.
     phi : ndarray

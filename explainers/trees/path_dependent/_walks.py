@@ -1,4 +1,4 @@
-"""Plans of path-dependent walks: the steps, quadratures and coefficients of slabs of trees."""
+"""Plans of path-dependent walks: steps, quadratures and coefficients, for some trees at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from automl_explain.explainers.trees.path_dependent._kernels import (
 )
 
 SLAB_BYTES = 64 << 20
-"""Coefficients that are made together."""
+"""Upper bound on the memory of coefficients that are computed together."""
 
 
 def cover_shares(paths: Paths) -> Floats:
@@ -128,7 +128,7 @@ def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
 
 
 def add_path_values(paths: Paths, plan: PathWalk, rows: BlockedRows, plane: Longs, phi: Floats) -> None:
-    """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the place of each tree's output."""
+    """Add the values of `rows` to `phi` (n_blocks, K * P * LANES); `plane` is the position of each tree's output."""
     work = np.empty(2 * (plan.depth + 1) * int(plan.n_quadrature.max()) * LANES)
     walk(
         paths, plan, rows, plane, phi.shape[1] // LANES, phi.reshape(-1), work, np.empty((3, plan.depth + 1), np.uint64)
