@@ -1,4 +1,4 @@
-"""The optuna engine: its own space and a user's objective, in folds or not, with the same search whether explained or not."""
+"""The optuna engine in its own space: in folds or not, with the same search whether explained or not."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import pytest
 from flaml.automl.ml import sklearn_metric_loss_score
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from automl_explain import (
@@ -33,44 +33,9 @@ from automl_explain.search.engines import _optuna
 from automl_explain.search.engines._metrics import METRICS, metric_loss
 from automl_explain.search.engines._preprocessing import Cells
 from automl_explain.search.engines._space import LabelledXGBClassifier
+from tests.search.people_searches import BOUGHT, DATA, PEOPLE, QUICK, no_model, submit
 
 LEARNERS = {"classification": ["lgbm", "xgboost", "rf", "lrl2"], "regression": ["lgbm", "xgboost", "rf", "ridge"]}
-QUICK = {"engine": "optuna", "time_budget": 120, "explainability_options": {"time_budget": 600}}
-"""Time enough to explain every run on all rows, however busy the machine is."""
-
-
-def people(n=160):
-    """A table with every kind of column that users have, missing cells in all of them."""
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "age": rng.normal(40, 10, n),
-            "town": rng.choice(["Ulm", "Bonn", "Köln"], n),
-            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
-            "visits": pd.array(rng.integers(0, 9, n), dtype="Int64"),
-            "member": rng.random(n) < 0.5,
-            "kind": pd.Categorical(rng.choice([1, 2, 3], n)),
-        }
-    )
-    score = frame["age"] / 10 + 2 * (frame["town"] == "Ulm") + frame["visits"].astype(float)
-    for step, name in enumerate(("age", "town", "since", "visits", "kind"), start=7):
-        frame.loc[::step, name] = pd.NA if name in ("visits", "kind") else None
-    return frame, score.to_numpy() + rng.normal(size=n)
-
-
-PEOPLE, SCORE = people()
-BOUGHT = np.where(np.median(SCORE) < SCORE, "yes", "no")
-LEVEL = np.array(["low", "middle", "high"])[np.digitize(SCORE, np.quantile(SCORE, [0.3, 0.7]))]
-DATA = {
-    "binary": (PEOPLE, BOUGHT),
-    "multiclass": (PEOPLE, LEVEL),
-    "regression": (PEOPLE, SCORE),
-    "numbers": load_diabetes(return_X_y=True),
-}
-
-
-def submit(X, y, **settings):
-    return Experiment("people").submit(AutoMLConfig(X=X, y=y, **{**QUICK, "max_iter": 5, **settings}))
 
 
 def outputs_of(model, space, X):
@@ -193,107 +158,12 @@ def test_a_metric_of_probabilities_needs_them():
         metric_loss("log_loss", model, *load_iris(return_X_y=True))
 
 
-# ------------------------------------------------------------------------ ensembles
-
-
 def test_an_ensemble_is_made_of_the_best_of_each_learner_first():
     run = submit(PEOPLE, BOUGHT, max_iter=6, ensemble=True)
     trials = sorted((one for one in run.runs if one.kind == "trial"), key=lambda one: (one.loss, one.number))
     assert run.final_run.learner == f"stack of {', '.join(list(dict.fromkeys(one.learner for one in trials))[:3])}"
     one_learner = submit(PEOPLE, BOUGHT, max_iter=4, ensemble=True, estimators=["lrl2"])
     assert one_learner.final_run.learner == "stack of lrl2, lrl2, lrl2"
-
-
-# ------------------------------------------------------------------------- objectives
-
-
-def of_loss(trial, loss_of):
-    return loss_of(LGBMRegressor(n_estimators=trial.suggest_int("n", 2, 9), n_jobs=1, verbose=-1))
-
-
-def by_hand(trial, loss_of):
-    data = loss_of.data
-    model = LGBMRegressor(n_estimators=trial.suggest_int("n", 2, 9), n_jobs=1, verbose=-1).fit(
-        data.X_train, data.y_train
-    )
-    loss_of.capture(model)
-    rows, target = (data.X_train, data.y_train) if data.X_valid is None else (data.X_valid, data.y_valid)
-    return float(np.abs(model.predict(rows) - target).mean())
-
-
-@pytest.mark.parametrize("how", [{}, {"cv": 3}], ids=str)
-@pytest.mark.parametrize("objective", [of_loss, by_hand])
-def test_an_objective_of_the_users(objective, how):
-    X, y = load_diabetes(return_X_y=True, as_frame=True)
-    run = submit(X, y, objective=objective, **how)
-    best_run, model = run.get_output()
-    assert {one.status for one in run.runs} == {"explained"}
-    assert {one.learner for one in run.runs} == {"LGBMRegressor"}
-    assert {one.metric for one in run.runs} == {objective.__name__}
-    best = clone(model).set_params(n_estimators=best_run.config["n"])
-    if objective is by_hand:
-        assert len(run.runs) == 5
-        assert run.final_run == best_run
-        best.fit(run.config.dataset.X_train, run.config.dataset.y_train)
-    else:
-        assert (run.final_run.kind, len(run.runs)) == ("refit", 6)
-        parts = [run.config.dataset.X_train, run.config.dataset.X_valid]
-        rows = pd.concat([part for part in parts if part is not None])
-        best.fit(rows, y[rows.index])
-    np.testing.assert_array_equal(model.predict(X), best.predict(X))
-    explanation = run.final_run.explanation
-    rows = run.config.dataset.X_train if how else run.config.dataset.X_valid
-    np.testing.assert_allclose(explanation.predictions[:, 0], model.predict(rows), atol=1e-9)
-
-
-def test_an_ensemble_of_a_users_models():
-    X, y = load_diabetes(return_X_y=True, as_frame=True)
-    run = submit(X, y, objective=of_loss, ensemble=True)
-    assert run.final_run.learner == "stack of LGBMRegressor, LGBMRegressor, LGBMRegressor"
-    assert run.final_run.status == "explained"
-    with pytest.raises(InvalidInputError, match="ensemble=True stacks models that the search fits"):
-        submit(X, y, objective=by_hand, ensemble=True)
-
-
-def fails(trial, loss_of):
-    raise KeyError("no such column")
-
-
-def no_model(trial, loss_of):
-    return trial.suggest_float("x", 0, 1)
-
-
-def no_number(trial, loss_of):
-    return float("nan")
-
-
-def two_models(trial, loss_of):
-    return min(of_loss(trial, loss_of), of_loss(trial, loss_of))
-
-
-def two_captures(trial, loss_of):
-    return min(by_hand(trial, loss_of), by_hand(trial, loss_of))
-
-
-def one_of_each(trial, loss_of):
-    return min(of_loss(trial, loss_of), by_hand(trial, loss_of))
-
-
-@pytest.mark.parametrize(
-    ("objective", "error", "message"),
-    [
-        (two_models, InvalidInputError, "Trial 0 has a model already"),
-        (two_captures, InvalidInputError, "Trial 0 has a model already"),
-        (one_of_each, InvalidInputError, "Trial 0 has a model already"),
-        (fails, KeyError, "no such column"),
-        (no_model, AutoMLExplainError, "has no model: the objective must return loss_of.model."),
-        (no_number, AutoMLExplainError, "None of the 5 trials came to a loss by r2"),
-    ],
-)
-def test_an_objective_that_cannot_be_searched_says_why(objective, error, message):
-    X, y = load_diabetes(return_X_y=True, as_frame=True)
-    with pytest.raises(error, match=message):
-        submit(X, y, objective=objective)
 
 
 @pytest.mark.parametrize(
@@ -344,9 +214,6 @@ def test_the_time_budget_ends_the_search(monkeypatch):
     assert run.get_output()[1].predict(PEOPLE[:3]).shape == (3,)
 
 
-# ------------------------------------------------------------- files, processes, reports
-
-
 @pytest.mark.parametrize("form", ["toml", "json"])
 def test_a_file_and_the_command_line(form, tmp_path, capsys):
     PEOPLE.assign(bought=BOUGHT).to_csv(tmp_path / "people.csv", index=False)
@@ -369,17 +236,6 @@ def test_a_file_and_the_command_line(form, tmp_path, capsys):
     assert [run["loss"] for run in again["runs"]] == [run["loss"] for run in result["runs"]]
     assert main(["runs", "--insight", "--json"]) == 0
     assert {line["feature"] for line in json.loads(capsys.readouterr().out)["importance"]} == set(PEOPLE)
-
-
-def test_an_objective_in_a_file_is_refused(tmp_path):
-    PEOPLE.assign(bought=BOUGHT).to_csv(tmp_path / "people.csv", index=False)
-    (tmp_path / "a.toml").write_text(
-        "data = 'people.csv'\ntarget = 'bought'\nengine = 'optuna'\nobjective = 'mine.f'\n"
-    )
-    with pytest.raises(InvalidInputError, match="must be a Python function.*from_file.path, objective=function."):
-        AutoMLConfig.from_file(tmp_path / "a.toml")
-    (tmp_path / "b.toml").write_text("data = 'people.csv'\ntarget = 'bought'\nengine = 'optuna'\n")
-    assert AutoMLConfig.from_file(tmp_path / "b.toml", objective=of_loss).objective is of_loss
 
 
 def test_a_new_process_finds_the_best_run(tmp_path):
@@ -410,9 +266,6 @@ def test_what_a_search_teaches_and_its_report(tmp_path):
     assert all(name in text for name in LEARNERS["classification"])
     facts = RunHistory().search(run.runs[0].search)["facts"]
     assert (facts["metric"], facts["evaluation"], facts["training_rows"]) == ("roc_auc", "holdout", 128)
-
-
-# ------------------------------------------------------------------------ preprocessing
 
 
 def test_cells_are_numbers_or_text():

@@ -1,13 +1,8 @@
 """MimicExplainer: the four surrogates alike, what one's own may be, and what is refused."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, make_classification
 from sklearn.ensemble import RandomForestClassifier
@@ -19,78 +14,17 @@ from sklearn.svm import SVC
 
 from automl_explain import (
     DecisionTreeExplainableModel,
-    ExplainableModel,
     Explanation,
     InvalidInputError,
     LGBMExplainableModel,
     LinearExplainableModel,
     MimicExplainer,
     SamplingOptions,
-    SGDExplainableModel,
     TabularExplainer,
 )
 from automl_explain.explainers.explanation._fidelity import measure_fidelity
-from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
-from automl_explain.explainers.tables._table import as_table
+from tests.explainers.surrogate.teachers import Nearest, colour_decides, mixed, numbers, response, thin, three_classes
 from tests.oracles import model_game, shapley_values
-
-SURROGATES = [LGBMExplainableModel, LinearExplainableModel, SGDExplainableModel, DecisionTreeExplainableModel]
-
-
-@pytest.fixture(params=SURROGATES, ids=lambda surrogate: surrogate.__name__)
-def surrogate(request):
-    return request.param
-
-
-def numbers(n=400, f=5, seed=0):
-    return np.random.default_rng(seed).normal(size=(n, f))
-
-
-def three_classes(X):
-    """Probabilities that depend on the first column most, on the last not at all."""
-    scores = np.column_stack([2 * X[:, 0], X[:, 1] - X[:, 0], 0.3 * X[:, 2]])
-    shares = np.exp(scores)
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def two_classes(X):
-    second = 1 / (1 + np.exp(-2 * X[:, 0] - X[:, 1]))
-    return np.column_stack([1 - second, second])
-
-
-def response(X):
-    return 1000 + 300 * X[:, 0] + 100 * X[:, 1]
-
-
-TEACHERS = {"regression": response, "binary": two_classes, "multiclass": three_classes}
-
-
-@pytest.fixture(params=TEACHERS)
-def teacher(request):
-    return TEACHERS[request.param]
-
-
-def mixed(n=600):
-    """A frame with every kind of column, and a teacher in which the category decides."""
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame({
-        "size": rng.normal(size=n), "colour": pd.Categorical(rng.choice(["red", "green", "blue", "grey"], n)),
-        "place": pd.Series(rng.choice(["here", "there"], n), dtype=object), "flag": rng.random(n) < 0.5,
-        "count": pd.array(rng.integers(0, 9, n), dtype="Int64"),
-        "day": pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
-    })  # fmt: skip
-    frame.loc[::7, "size"] = np.nan
-    frame.loc[::11, "count"] = pd.NA
-    frame.loc[::13, "colour"] = np.nan
-    return frame
-
-
-def colour_decides(frame):
-    effect = frame["colour"].astype(object).map({"red": 5.0, "green": -5.0, "blue": 4.0, "grey": -4.0}).fillna(0.0)
-    return effect.to_numpy() + frame["size"].fillna(3.0).to_numpy()
-
-
-# ----------------------------------------------------------------------- values
 
 
 def test_values_are_the_shapley_values_of_the_surrogate(surrogate, teacher):
@@ -235,113 +169,6 @@ def test_the_columns_of_a_pipeline(surrogate, feature_space):
     assert raw.get_ranked_global_names() == ["colour", "size"]
 
 
-# ----------------------------------------------------------------------- sparse
-
-
-def thin(n=300, f=40, seed=3):
-    return sparse.random(n, f, density=0.15, format="csr", random_state=seed)
-
-
-@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array])
-def test_sparse_tables_of_several_classes(surrogate, kind):
-    X = kind(thin())
-    dense = X.toarray()
-    y = np.digitize(dense[:, 0] - dense[:, 1] + dense[:, 2], [-0.05, 0.05])
-    model = LogisticRegression(C=10).fit(X, y)
-    explainer = MimicExplainer(model, X, surrogate, augment_data=False)
-    explanation = explainer.explain_local(X[:6])
-    assert explanation.local_importance_values.shape == (3, 6, 40)
-    assert explanation.additivity_error < 1e-9
-    assert set(explainer.explain_global().get_ranked_global_names(top_k=3)) == {0, 1, 2}
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
-def test_ten_thousand_sparse_rows_of_fifty_thousand_columns_take_less_than_a_gigabyte():
-    code = """
-import numpy as np
-from scipy import sparse
-from automl_explain import LinearExplainableModel, MimicExplainer
-n, f, words = 10_000, 50_000, 50
-rng = np.random.default_rng(0)
-often = 1 / np.arange(1, f + 1)
-columns = rng.choice(f, size=n * words, p=often / often.sum())
-X = sparse.csr_matrix((rng.random(n * words), (np.repeat(np.arange(n), words), columns)), shape=(n, f))
-weights = np.zeros(f)
-weights[:3] = 3, 2, 1
-explainer = MimicExplainer(lambda rows: rows @ weights, X, LinearExplainableModel)
-explanation = explainer.explain_global(X[:500], include_local=False)
-peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 2**20
-print(peak, explainer.fidelity.r2, *explanation.get_ranked_global_names(top_k=3))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    gigabytes, r2, *names = done.stdout.split()
-    assert float(gigabytes) < 1.0
-    assert float(r2) > 0.8
-    assert names == ["0", "1", "2"]
-
-
-# ------------------------------------------------------------------ augmentation
-
-
-def test_draws_keep_the_dependence_between_columns():
-    rng = np.random.default_rng(0)
-    angle = rng.uniform(0, 2 * np.pi, 400)
-    kind = np.where(np.cos(angle) > 0, "right", "left")
-    frame = pd.DataFrame({"x": np.cos(angle), "y": np.sin(angle), "kind": kind, "count": rng.integers(0, 9, 400)})
-    drawn = draw_between_neighbours(as_table(frame), 2000, 0).data
-    assert (drawn.dtypes == frame.dtypes).all()
-    assert np.abs(np.hypot(drawn["x"], drawn["y"]) - 1).max() < 0.1
-    assert ((drawn["x"] > 0) == (drawn["kind"] == "right")).mean() > 0.98
-    assert not drawn["x"].isin(frame["x"]).any()
-    array = draw_between_neighbours(as_table(frame[["x", "y"]].to_numpy()), 2000, 0).data
-    assert np.abs(np.hypot(*array.T) - 1).max() < 0.1
-    assert draw_between_neighbours(as_table(thin()), 100, 0).data.nnz < 100 * 40 * 0.5
-
-
-def test_whole_numbers_stay_whole():
-    X = np.column_stack([np.arange(50) % 5, np.linspace(0, 1, 50)])
-    drawn = draw_between_neighbours(as_table(X), 300, 0).data
-    assert set(drawn[:, 0]) <= set(X[:, 0])
-    assert len(set(drawn[:, 1]) - set(X[:, 1])) > 250
-
-
-def test_wide_tables_are_learnt_from_more_rows(surrogate):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 90))
-    seen = {}
-
-    class Watched(surrogate):
-        def fit(self, X, outputs, categories):
-            seen[len(seen)] = X.shape[0]
-            return super().fit(X, outputs, categories)
-
-    notes = MimicExplainer(lambda rows: rows[:, 0], X, Watched, max_num_of_augmentations=3).notes
-    MimicExplainer(lambda rows: rows[:, 0], X, Watched, augment_data=False)
-    MimicExplainer(lambda rows: rows[:, 0], X[:20], Watched, max_num_of_augmentations=2)
-    assert seen == {0: 90, 1: 48, 2: 48}
-    assert "48 rows and 42 drawn between neighbouring ones" in notes[1]
-
-
-def test_draws_make_the_imitation_of_a_wide_table_better():
-    gaps = {True: 0.0, False: 0.0}
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        mixing, weights = rng.normal(size=(3, 120)), rng.normal(size=120) / 15
-        X, fresh = (rng.normal(size=(n, 3)) @ mixing for n in (60, 500))
-
-        def teacher(rows, weights=weights):
-            return np.tanh(rows @ weights) + np.tanh(rows[:, 1])
-
-        for augment in gaps:
-            tree = MimicExplainer(teacher, X, DecisionTreeExplainableModel, augment_data=augment, random_state=seed)
-            gaps[augment] += np.mean((tree.model.predict(fresh)[:, 0] - teacher(fresh)) ** 2)
-    assert gaps[True] < 0.8 * gaps[False]
-
-
-# ------------------------------------------------------------------------ peers
-
-
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")  # of scikit-learn 1.9
 def test_the_order_of_the_columns_of_iris():
     data = load_iris()
@@ -378,20 +205,6 @@ def test_fidelity_by_hand():
     assert fidelity.kl_divergence == pytest.approx(expected)
     assert fidelity.agreement == pytest.approx(2 / 3)
     assert measure_fidelity(teacher, np.tile(teacher.mean(axis=0), (3, 1)), "margin", True).r2 == pytest.approx(0.0)
-
-
-# ------------------------------------------------------------------ one's own
-
-
-class Nearest(ExplainableModel):
-    """A surrogate of which nothing is known but its predictions."""
-
-    def fit(self, X, outputs, categories):
-        self.X, self.outputs = X, outputs
-        return self
-
-    def predict(self, X):
-        return self.outputs[((X[:, None] - self.X) ** 2).sum(axis=2).argmin(axis=1)]
 
 
 def test_a_surrogate_without_structure_is_explained_from_its_predictions():

@@ -17,7 +17,8 @@ from automl_explain.explainers.trees._predict import predict_leaves
 from automl_explain.explainers.trees._split_flags import ZERO_THRESHOLD
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from tests import tree_reference
-from tests.integrations.readers.tree_models import CASES, Case
+from tests.integrations.readers.tree_models.case import Case
+from tests.integrations.readers.tree_models.every_case import CASES
 
 
 @pytest.fixture(autouse=True)

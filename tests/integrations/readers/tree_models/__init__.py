@@ -1,0 +1,1 @@
+"""Every kind of tree model that is read, small, with the library's own predictions."""
