@@ -5,18 +5,7 @@ from hypothesis import strategies as st
 
 from automl_explain.explainers.coalitions import _coalition_sampling as _design
 from automl_explain.explainers.coalitions._coalition_sampling import make_design
-from tests.oracles import shapley_values
-
-
-def game(n_players, seed, order=3):
-    """A random game whose interactions have up to `order` players."""
-    rng = np.random.default_rng(seed)
-    terms = [(rng.choice(n_players, rng.integers(1, order + 1), replace=False), rng.normal()) for _ in range(12)]
-
-    def value(coalitions):
-        return np.array([sum(c for members, c in terms if row[members].all()) for row in coalitions])
-
-    return value
+from tests.explainers.coalitions.random_games import by_definition, random_game
 
 
 def solve(design, value, n_players):
@@ -25,19 +14,10 @@ def solve(design, value, n_players):
     return design.estimate @ v + design.share * (full - empty)
 
 
-def by_definition(value, n_players):
-    def of(present):
-        row = np.zeros((1, n_players), bool)
-        row[0, list(present)] = True
-        return value(row)
-
-    return shapley_values(of, n_players)[0]
-
-
 @given(n_players=st.integers(1, 8), seed=st.integers(0, 10_000))
 @settings(max_examples=40, deadline=None)
 def test_a_full_design_is_exact(n_players, seed):
-    value = game(n_players, seed, order=min(3, n_players))
+    value = random_game(n_players, seed, order=min(3, n_players))
     design = make_design(n_players, 2**n_players, 0)
     assert design.exact
     np.testing.assert_allclose(solve(design, value, n_players), by_definition(value, n_players), atol=1e-12)
@@ -55,35 +35,20 @@ def test_additive_games_are_recovered_from_any_sample(n_players, budget, seed):
 @given(n_players=st.integers(6, 11), seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_pairs_make_games_with_pairwise_interactions_nearly_exact_and_efficient(n_players, seed):
-    value = game(n_players, seed, order=2)
+    value = random_game(n_players, seed, order=2)
     design = make_design(n_players, 40, seed)
     result = solve(design, value, n_players)
     np.testing.assert_allclose(result, by_definition(value, n_players), atol=1e-8)
 
 
-def test_the_error_falls_with_the_budget_and_the_standard_error_tells_it():
-    n_players, value = 10, game(10, 3, order=5)
+def test_the_error_falls_with_the_budget():
+    n_players, value = 10, random_game(10, 3, order=5)
     exact = by_definition(value, n_players)
-    ratios, errors = [], {}
+    errors = {}
     for budget in (60, 500):
-        gaps = []
-        for seed in range(30):
-            design = make_design(n_players, budget, seed)
-            gap = solve(design, value, n_players) - exact
-            left_out = np.array(
-                [
-                    estimate @ (value(design.coalitions) - value(np.zeros((1, n_players), bool))[0])
-                    + share * (value(np.ones((1, n_players), bool)) - value(np.zeros((1, n_players), bool)))[0]
-                    for estimate, share in design.blocks
-                ]
-            )
-            n = len(left_out)
-            standard_error = np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
-            gaps.append(gap)
-            ratios.append(np.sqrt(np.mean(gap**2)) / max(1e-12, np.sqrt(np.mean(standard_error**2))))
+        gaps = [solve(make_design(n_players, budget, seed), value, n_players) - exact for seed in range(30)]
         errors[budget] = np.sqrt(np.mean(np.square(gaps)))
     assert errors[500] < 0.5 * errors[60]
-    assert 0.3 < np.median(ratios) < 3
 
 
 @pytest.mark.parametrize("n_players", [13, 30, 100])
@@ -106,7 +71,7 @@ def test_the_same_seed_gives_the_same_design_and_the_global_state_is_left_alone(
 @given(n_players=st.integers(9, 12), seed=st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None)
 def test_interactions_of_three_players_cost_hardly_any_error(n_players, seed):
-    value = game(n_players, seed, order=3)
+    value = random_game(n_players, seed, order=3)
     exact = by_definition(value, n_players)
     design = make_design(n_players, 2**n_players // 2 + 200, seed)
     assert not design.exact
@@ -119,7 +84,7 @@ def test_a_larger_design_holds_the_coalitions_of_a_smaller_one(n_players):
     assert {row.tobytes() for row in small} < {row.tobytes() for row in large}
 
 
-@pytest.mark.parametrize("n_players", [60, 200, 1000])
+@pytest.mark.parametrize("n_players", [60, 200, pytest.param(1000, marks=pytest.mark.slow)])
 def test_many_players_and_many_pairs_are_solved(n_players):
     budget = 4 * n_players
     weights = np.random.default_rng(0).normal(size=n_players)
