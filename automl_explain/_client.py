@@ -9,9 +9,9 @@ from automl_explain.display._class_view import check_top_k, explanation_of, rank
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run, StoredExplanation
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history._run_lookup import find_run
 
 MOST_LISTED = 8
 """Maximum number of explanations that an error message lists."""

@@ -15,9 +15,9 @@ from automl_explain.explainers.explanation._explanation import Explanation, Memb
 from automl_explain.explainers.model._explained_model import FeatureSpace
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history._run_lookup import find_run
 
 Values = npt.NDArray[np.float64]
 
