@@ -1,1 +1,1 @@
-"""One module per outside library: how its fitted objects are read, where its search is tapped, where runs are kept."""
+"""Integrations with outside libraries: readers of fitted objects, taps on searches, and the run history."""

@@ -1,4 +1,4 @@
-"""Which function finds the run that an outside object stands for: the table behind `retrieve_model_explanation`."""
+"""Find the run of an outside object, such as a trial or a search: the table behind `retrieve_model_explanation`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ FINDERS: dict[str, str] = {
     "optuna.Study": f"{_PLACE}.searches._optuna_lookup:run_of_study",
     "mlflow.Run": f"{_PLACE}.mlflow:run_of_mlflow",
 }
-"""Class, named as in the table of readers, -> function from the object and a history or None to its `Run`."""
+"""Class, named as in the table of readers -> function from the object and a history or None to its `Run`."""
 
 
 def find_run(source: Any, history: RunHistory | None = None) -> Run:
-    """Return the run that an object stands for.
+    """Return the run of an object.
 
     Parameters
     ----------
     source : Run, str, or object
         A run, its id, an object of a class in `FINDERS`, or one with a `final_run`, such as an AutoML object.
     history : RunHistory, optional
-        Where to look; default: where the object says, or the default history.
+        Where to look. Default: the history of the object if it has one, otherwise the default history.
 
     Raises
     ------
     InvalidInputError
-        If no run can be found for such an object.
+        If the object is of a kind that has no run.
     ExplanationNotFoundError
         If the object has no run.
     """

@@ -1,4 +1,4 @@
-"""FLAML's `AutoML` with explanations: the same search, and every run explained.
+"""FLAML's `AutoML` with explanations: the search is the same, and every run is explained.
 
 >>> from automl_explain.integrations.flaml import AutoML
 >>> automl = AutoML(model_explainability=True)
@@ -38,20 +38,20 @@ OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "ex
 
 
 class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
-    """`flaml.AutoML` whose every run is explained.
+    """`flaml.AutoML` that explains every run.
 
     Parameters
     ----------
     model_explainability : bool, default False
-        Explain the runs of each `fit`. False is FLAML as it is.
+        Explain the runs of each `fit`. If False, this is FLAML without any change.
     explainability_options : ExplainabilityOptions or dict, optional
-        Which runs, which rows, how long.
+        Which runs and rows are explained, and for how long.
     history : RunHistory or path-like, optional
-        Where runs and explanations are kept; default: the user's run history.
+        Where runs and explanations are kept. Default: the user's run history.
     experiment : str, optional
         A name recorded with the search.
     **settings
-        FLAML's own settings. All four above may also be given to `fit`.
+        FLAML's own settings. The four settings above may also be passed to `fit`.
 
     Attributes
     ----------
@@ -64,8 +64,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
     Notes
     -----
-    The search is FLAML's: same trials, same losses, same best model. Fitted models are noted as each trial is scored
-    and explained when the search has ended, best first, within a time of their own. With ``use_ray``, worker processes
+    The search is FLAML's: same trials, same losses, same best model. Fitted models are captured as each trial is scored and
+    explained when the search has ended, best first, within a time budget of their own. With ``use_ray``, worker processes
     pickle them into a folder of the run history, which is removed when they have been explained.
 
     Examples
@@ -86,12 +86,12 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         super().__init__(**settings)
 
     def add_learner(self, learner_name: str, learner_class: type) -> None:
-        """Add a learner, as FLAML does, and remember its name."""
+        """Add a learner, as FLAML does, and keep its name for the runs."""
         self._learner_names[learner_class] = learner_name
         super().add_learner(learner_name, learner_class)
 
     def get_params(self, deep: bool = False) -> dict[str, Any]:
-        """Return FLAML's settings and those of the explanations, so that a clone explains as well."""
+        """Return FLAML's settings and those of the explanations, so that a clone has both."""
         return {**super().get_params(deep), **self._explainability}
 
     def fit(
@@ -109,7 +109,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         Parameters
         ----------
         X_train, y_train, dataframe, label, metric, task, **kwargs
-            As in `flaml.AutoML.fit`, and the four settings of the constructor for this fit.
+            As in `flaml.AutoML.fit`; also the four settings of the constructor, for this fit only.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         HistoryError
             If the history cannot be written; raised before the search.
         MissingExtraError
-            If ``use_ray`` is asked for and Ray is not installed; raised before the search.
+            If ``use_ray=True`` and Ray is not installed; raised before the search.
         """
         kwargs |= {"dataframe": dataframe, "label": label, "metric": metric, "task": task}
         given = (X_train, dataframe, label, kwargs.get("X_val"))
@@ -134,23 +134,19 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         check_task(setting.get("task") or "classification")
         _check_parallel(setting)
         history = RunHistory.read(own.get("history"))
-        metric = setting.get("metric", "auto")
-        aggregate, on_training = setting.get("cv_score_agg_func"), setting.get("log_training_metric")
-        tap = MetricTap(metric, aggregate, on_training, options, Spool(history.directory / "spool"))
+        tap = _tap(setting, options, Spool(history.directory / "spool"))
         kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
         started = time.monotonic()
         bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
         try:
-            with self._metric_named(metric), bar as tap.listener:
+            with self._metric_named(tap.metric), bar as tap.listener:
                 super().fit(X_train, y_train, **kwargs)
             tap.collect()
         except BaseException:
             tap.collect()
             self._record_interrupted(tap, options, history, time.monotonic() - started)
             raise
-        tap.listener = None
-        self._state.metric, self._state.error_metric = self._metric_names(metric)
-        self._state.cv_score_agg_func = tap.user_aggregate
+        self._take_out(tap)
         if tap.seen is None and self.model is not None:
             # With a single configuration to try, FLAML fits it without scoring it.
             tap.train, tap.validation = self._tables(*given)
@@ -173,7 +169,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     def best_run(self) -> Run | None:
         """The trial with the lowest loss, explained as the model that was scored; None without explanations.
 
-        Where FLAML had a single configuration and scored none, it is the final model.
+        If FLAML had a single configuration and scored none, it is the final model.
         """
         runs = self.runs
         return best_trial(runs) or final_of(runs)
@@ -185,8 +181,14 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
     # ---------------------------------------------------------------- private
 
+    def _take_out(self, tap: MetricTap) -> None:
+        """Leave FLAML with the metric and the aggregation that it was given."""
+        tap.listener = None
+        self._state.metric, self._state.error_metric = self._metric_names(tap.metric)
+        self._state.cv_score_agg_func = tap.user_aggregate
+
     def _metric_names(self, metric: Any) -> tuple[Any, str]:
-        """The metric that FLAML would keep, and the name of the error that it would say it minimises."""
+        """The metric that FLAML would keep, and the name of the error that its log would show."""
         if not isinstance(metric, str):
             return metric, "customized metric"
         name = self._state.task.default_metric(metric)
@@ -194,7 +196,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
     @contextmanager
     def _metric_named(self, metric: Any) -> Iterator[None]:
-        """Let FLAML's log name the metric that is minimised rather than the tap that computes it."""
+        """Make FLAML's log show the name of the minimised metric instead of 'customized metric'."""
 
         def rename(record: logging.LogRecord) -> bool:
             if record.msg == "Minimizing error metric: customized metric":
@@ -208,7 +210,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             flaml_logger.removeFilter(rename)
 
     def _tables(self, X_train: Any, dataframe: Any, label: Any, X_val: Any) -> tuple[Any, Any]:
-        """Training and validation rows as FLAML's learners see them; training rows for both where there are no others."""
+        """Training and validation rows as FLAML's learners see them; without validation rows, training rows for both."""
         train = self.preprocess(_features(X_train, dataframe, label))
         return train, train if X_val is None else self.preprocess(X_val)
 
@@ -238,7 +240,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     def _record_interrupted(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
     ) -> None:
-        """Keep the scored trials of a search that did not come to its end."""
+        """Record the scored trials of a search that was interrupted."""
         seen = tap.seen
         if seen is None:
             return
@@ -251,12 +253,13 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         tap.remove()
 
     def _warn_of_missing(self, tap: MetricTap) -> None:
-        """Say how many trials of a parallel search brought no model home, such as those of other machines."""
+        """Warn about trials of a parallel search whose models were not collected, such as those of other machines."""
         missing = sum(self._iter_per_learner.values()) - len(tap.trials)
         if (self._use_ray or self._use_spark) and missing > 0:
             warnings.warn(
-                f"{missing} trials of this search have no run: their worker processes wrote no file below the run history. "
-                "Workers need a disk with room, and those on other machines a folder that all of them see: pass history=DIR.",
+                f"{missing} trials of this search have no run: their worker processes wrote no file into the run history. "
+                "Check that the disk has space. If workers run on other machines, pass history=DIR with a directory that all "
+                "machines share.",
                 AutoMLExplainWarning,
                 stacklevel=4,
             )
@@ -283,10 +286,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         is_stack = not hasattr(model, "estimator_class")
         inner = None if is_stack else model.estimator
         if tap.in_others and not is_stack and not self._state.retrain_final:
-            return None  # predict uses a trial's model, which came from another process
+            return None  # predict uses a trial's model, which was fitted in another process
         kept = [] if tap.in_others else [seen for trial in tap.trials for seen in trial.models]
         if inner is not None and any(inner is seen.estimator for seen in kept):
-            return None  # predict uses the very model of a trial
+            return None  # predict uses the model of a trial
         kind = "ensemble" if is_stack else "refit"
         learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
         config = {} if is_stack else self.best_config
@@ -317,21 +320,26 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
 
 def over_engineered_columns(model: FittedModel) -> FittedModel:
-    """Return the description for tables that FLAML has preprocessed already."""
+    """Return the description of a model for tables that FLAML has already preprocessed."""
     return replace(model, preprocessing=None)
 
 
+def _tap(setting: dict[str, Any], options: ExplainabilityOptions, spool: Spool) -> MetricTap:
+    aggregate, on_training = setting.get("cv_score_agg_func"), setting.get("log_training_metric")
+    return MetricTap(setting.get("metric", "auto"), aggregate, on_training, options, spool)
+
+
 def _check_parallel(setting: dict[str, Any]) -> None:
-    """Refuse a parallel search that cannot begin, or whose models cannot come home, before any time is spent on it."""
+    """Raise an error before a parallel search that cannot begin, or whose models cannot be collected."""
     has_ray = importlib.util.find_spec("ray") is not None
     if setting.get("use_ray") and not has_ray:
         raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'")
     at_once = (setting.get("n_concurrent_trials") or 1) > 1 and not setting.get("use_ray")
-    # FLAML takes Spark by itself for several trials at a time, where Ray is not installed.
+    # FLAML uses Spark for several trials at a time if Ray is not installed.
     if setting.get("use_spark") or (at_once and not has_ray and importlib.util.find_spec("pyspark") is not None):
         raise InvalidInputError(
-            "With Spark models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
-            "use_ray=True instead, or in this process, or pass model_explainability=False and explain the final model with "
+            "With Spark, models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
+            "use_ray=True, or without parallel trials, or pass model_explainability=False and explain the final model with "
             "explain_model."
         )
 
@@ -342,7 +350,7 @@ def _features(X_train: Any, dataframe: Any, label: Any) -> Any:
 
 def _raw_columns(X_train: Any, dataframe: Any, label: Any) -> list[Any] | None:
     if X_train is None and dataframe is None:
-        return None  # FLAML says what is missing
+        return None  # FLAML raises the error
     table = _features(X_train, dataframe, label)
     return list(table.columns) if isinstance(table, pd.DataFrame) else None
 

@@ -1,7 +1,7 @@
-"""Explanations kept as artifacts of MLflow runs, in whatever store or server the tracking URI names.
+"""Explanations as artifacts of MLflow runs, in the store or server of the tracking URI.
 
-An explanation is the file ``automl_explain/<id>.zip`` of its run. A tag of the run, written when the file is there
-whole, says what it is: a reader finds every explanation without opening one.
+An explanation is the artifact ``automl_explain/<id>.zip`` of its run. A tag of the run, written after the file, describes
+it, so that explanations can be listed without being downloaded.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ if TYPE_CHECKING:
     from automl_explain.integrations.history._run_history import RunHistory
 
 FOLDER = "automl_explain"
-"""Folder of a run's artifacts."""
+"""Folder of explanations among a run's artifacts."""
 EXPLANATION_TAG = "automl_explain.explanation."
-"""Beginning of the tags that say which explanations a run has."""
+"""Prefix of the tags that describe the explanations of a run."""
 RUN_TAG = "automl_explain.run"
-"""Tag with the id that a run has in the run history."""
+"""Tag with the id of a run in the run history."""
 LONGEST_COMMENT = 2000
 """Characters; MLflow would cut a longer tag."""
 CONNECT_SECONDS = 5.0
-"""A server that does not answer within this is down; MLflow itself would try again for minutes."""
+"""Time within which a server must answer; MLflow itself would retry for minutes."""
 
 
 class MlflowStore:
-    """MLflow runs as `ExplanationClient` and `retrieve_model_explanation` use a run history.
+    """MLflow runs, with the methods of a run history that `ExplanationClient` and `retrieve_model_explanation` use.
 
-    Both take an MLflow run as it is, so that this class is seldom needed by its name.
+    Both accept an MLflow run directly, so that this class is rarely needed.
 
     Parameters
     ----------
     tracking_uri : str, optional
-        Default: the one that MLflow is set to.
+        Default: MLflow's current tracking URI.
 
     Raises
     ------
@@ -116,13 +116,13 @@ class MlflowStore:
         Raises
         ------
         InvalidInputError
-            If the comment is longer than a tag can be.
+            If the comment is too long for a tag.
         HistoryError
             If it cannot be written.
         """
         if len(comment) > LONGEST_COMMENT:
             raise InvalidInputError(
-                f"A comment on an MLflow run may have {LONGEST_COMMENT:,} characters. Got {len(comment):,}."
+                f"A comment on an MLflow run must have at most {LONGEST_COMMENT:,} characters. Got {len(comment):,}."
             )
         explanation_id = f"{run_id}-{secrets.token_hex(3)}"
         facts = {"created": time.time(), "comment": comment, "is_raw": explanation.is_raw, "seconds": seconds}
@@ -134,7 +134,7 @@ class MlflowStore:
         return explanation_id
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
-        """Return what is known of a run's explanations, oldest first."""
+        """Return the descriptions of a run's explanations, oldest first."""
         found = []
         for name, text in self._read(run_id).data.tags.items():
             if name.startswith(EXPLANATION_TAG):
@@ -171,15 +171,15 @@ class MlflowStore:
 
     @contextmanager
     def talking(self) -> Iterator[None]:
-        """Turn what MLflow raises within the block into a `HistoryError` that names the tracking URI."""
+        """Turn an MLflow error within the block into a `HistoryError` that names the tracking URI."""
         try:
             yield
         except (MlflowException, OSError) as error:
             if isinstance(error, HistoryError):
                 raise
             raise HistoryError(
-                f"MLflow at {self.uri} failed: {str(error).strip().rstrip('.')}. Is it the tracking URI you mean, and does "
-                "its server run? See mlflow.set_tracking_uri."
+                f"MLflow at {self.uri} failed: {str(error).strip().rstrip('.')}. Check that this is the right tracking URI "
+                "(see mlflow.set_tracking_uri) and that its server is running."
             ) from error
 
     def _read(self, run_id: str) -> Any:
@@ -196,12 +196,12 @@ class MlflowStore:
 
 
 def run_of_mlflow(mlflow_run: Any, history: RunHistory | None = None) -> Run:
-    """Return the `Run` that stands for an MLflow run; what is stored with it becomes its artifacts.
+    """Return the `Run` of an MLflow run; explanations stored with it become artifacts of the MLflow run.
 
     Raises
     ------
     RunNotFoundError
-        If the tracking store that MLflow is set to has no such run.
+        If the store of MLflow's current tracking URI has no such run.
     HistoryError
         If its server does not answer.
     """

@@ -1,1 +1,1 @@
-"""Where runs and their explanations are kept, and how a run is looked up."""
+"""The run history: runs, their explanations, and the files in which they are kept."""

@@ -1,4 +1,4 @@
-"""`Run`: one trial of a search, or the model it ended with, as the history keeps it."""
+"""`Run`: one trial of a search or its final model, as the history keeps it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredExplanation:
-    """What is known of an explanation that is kept with a run, without reading it.
+    """The description of an explanation that is stored with a run; the explanation itself is not loaded.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class StoredExplanation:
     created : datetime
         When it was stored, in UTC.
     comment : str
-        What it was stored with.
+        Comment with which it was stored.
     is_raw : bool
         Whether its features are the user's own columns.
     """
@@ -42,16 +42,16 @@ class StoredExplanation:
 
 
 class ExplanationStore(Protocol):
-    """Where a run and its explanations are kept: a `RunHistory`, or an MLflow server."""
+    """The store of a run and its explanations: a `RunHistory` or an MLflow server."""
 
     def run(self, run_id: str) -> Run:
         """Return a run by its id."""
 
     def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
-        """Keep an explanation of a run and return its id."""
+        """Store an explanation of a run and return its id."""
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
-        """Return what is known of a run's explanations, oldest first."""
+        """Return the descriptions of a run's explanations, oldest first."""
 
     def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
         """Return an explanation of a run, by default the most recent."""
@@ -64,8 +64,8 @@ class Run:
     Parameters
     ----------
     id : str
-        Unique id: the search's id and the run's number, or ``refit`` / ``ensemble`` for the final model, ``refit-2``
-        for that of a study that went on.
+        Unique id: the search's id and the run's number, or ``refit`` or ``ensemble`` for the final model; ``refit-2`` for
+        the second final model of a study that was continued.
     search : str
         Id of the search.
     number : int
@@ -75,23 +75,23 @@ class Run:
     config : mapping
         Hyperparameters as the search chose them.
     loss : float or None
-        What the search minimised; None for a final model, which is not scored.
+        The minimised loss; None for a final model, which is not scored.
     metric : str
         Name of the loss.
     kind : {"trial", "refit", "ensemble"}
         A scored trial, the best configuration fitted again on all data, or an ensemble.
     status : {"captured", "explained", "skipped", "failed"}
-        Where the run stands.
+        State of the run: its model was captured but not explained yet, it was explained, skipped, or failed.
     why : str
         Reason of a skipped or failed run.
     sample_size : int or None
-        Training rows of a trial on part of the data.
+        Training rows of a trial that used a part of the data.
     seconds : float or None
-        Time that explaining took.
+        Time that the explanation took.
     top : tuple of (str, float)
         The most important features.
     history : RunHistory or MlflowStore
-        Where the run is kept.
+        The store of the run.
     """
 
     id: str
@@ -116,7 +116,7 @@ class Run:
         Raises
         ------
         ExplanationNotFoundError
-            If the run has none; the message says its status and why.
+            If the run has none; the message has its status and the reason.
         """
         return self.history.explanation(self.id)
 
@@ -140,11 +140,11 @@ class Run:
 
 
 def best_trial(runs: Sequence[Run]) -> Run | None:
-    """Return the trial of a search with the lowest loss, the earliest of equals."""
+    """Return the trial with the lowest loss; the earliest one of equal losses."""
     scored = [run for run in runs if run.kind == "trial" and run.loss is not None]
     return min(scored, key=lambda run: (run.loss, run.number), default=None)
 
 
 def final_of(runs: Sequence[Run]) -> Run | None:
-    """Return the run of the model that a search ended with: the refit, the ensemble, or the best trial itself."""
+    """Return the run of the final model: the refit, the ensemble, or the best trial itself."""
     return next((run for run in runs if run.kind != "trial"), best_trial(runs))

@@ -1,7 +1,7 @@
-"""`RunHistory`: every run of every search, and its explanations, in a directory.
+"""`RunHistory`: the runs of all searches and their explanations, in a directory.
 
-An SQLite file in WAL mode is the index; each explanation is a file of its own, written whole before the index names it.
-A process that is killed at any moment leaves a history that opens: at worst an explanation file that nothing names.
+An SQLite file in WAL mode is the index. Each explanation is a file of its own, which is complete before the index refers to
+it. If a process is killed, the history can still be opened; at worst it has an explanation file that the index lacks.
 
 Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`; files
 ``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread raises it, and
@@ -37,16 +37,16 @@ from automl_explain.integrations.history._run import Run, StoredExplanation
 
 PROTOCOL = 1
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
-"""Environment variable that names another default directory."""
+"""Environment variable with the default directory."""
 TOP = 5
-"""Features kept in the index for tables of runs."""
+"""Most important features kept in the index, for tables of runs."""
 
 NAMES = """
 CREATE TABLE IF NOT EXISTS names (
     name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
 )
 """
-"""What runs are called elsewhere; made when first needed, since older code does without."""
+"""Names of runs in other systems. The table is created when first needed, since older versions have none."""
 
 SCHEMA = """
 CREATE TABLE searches (
@@ -67,7 +67,7 @@ CREATE INDEX explanations_by_run ON explanations (run, created);
 
 
 def default_directory() -> Path:
-    """Return where the history is unless the caller says: the user's data folder, or $AUTOML_EXPLAIN_HISTORY."""
+    """Return the default directory of the history: $AUTOML_EXPLAIN_HISTORY, otherwise in the user's data folder."""
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named)
@@ -87,17 +87,17 @@ def run_id(search: str, number: int, kind: str = "trial") -> str:
 
 
 class RunHistory:
-    """A run history in a directory; any number of processes may use it at once.
+    """A run history in a directory. Several processes may use it at once.
 
     Parameters
     ----------
     directory : path-like, optional
-        Made when missing; default: the user's data folder, or ``$AUTOML_EXPLAIN_HISTORY``.
+        Created if it does not exist. Default: ``$AUTOML_EXPLAIN_HISTORY``, otherwise in the user's data folder.
 
     Raises
     ------
     HistoryError
-        If the directory cannot be made or written, or holds no history.
+        If the directory cannot be created or written, or holds no history.
     FormatVersionError
         If a newer version of automl-explain wrote it.
 
@@ -141,9 +141,9 @@ class RunHistory:
         task : str
             Such as "binary".
         facts : mapping
-            JSON-serialisable: settings, versions, shape of the data.
+            JSON-serialisable settings, versions and shapes of the data.
         search : str, optional
-            Id of a search that several processes work on: whoever comes first records it.
+            Id of a search that several processes share; the first one records it.
         """
         search = search or new_id()
         with self._open() as connection:
@@ -155,20 +155,20 @@ class RunHistory:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep every other process and thread from writing to the history, and from entering such a block."""
+        """Block all other processes and threads from writing to the history and from entering such a block."""
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
 
     def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Record runs of a search, all or none, and return their ids.
+        """Record the runs of a search in one transaction and return their ids.
 
-        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and may have a
-        name by which `named` finds it. The second final model of a kind has an id that ends with ``-2``, and so on.
+        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and optionally a
+        name by which `named` finds it. The id of the second final model of a kind ends with ``-2``, and so on.
         """
         rows, names = [], []
         with self._open() as connection:
-            connection.execute("BEGIN IMMEDIATE")  # what is taken stays so until the runs are in
+            connection.execute("BEGIN IMMEDIATE")  # no other process may take these ids in the meantime
             known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
             taken = {found for (found,) in known}
             for run in runs:
@@ -188,12 +188,12 @@ class RunHistory:
         return [row[0] for row in rows]
 
     def set_status(self, run_id: str, status: str, why: str = "") -> None:
-        """Change where a run stands."""
+        """Change the status of a run."""
         with self._open() as connection:
             connection.execute("UPDATE runs SET status = ?, why = ? WHERE id = ?", (status, why, run_id))
 
     def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
-        """Keep an explanation of a run, mark the run explained, and return the explanation's id.
+        """Store an explanation of a run, mark the run as explained, and return the explanation's id.
 
         Raises
         ------
@@ -224,7 +224,7 @@ class RunHistory:
     # ---------------------------------------------------------------- reading
 
     def runs(self, search: str | None = None) -> list[Run]:
-        """Return the runs of one search, or of all, oldest search first, in the order of the search."""
+        """Return the runs of one search or of all searches, oldest search first, in the order of each search."""
         where = "WHERE runs.search = ?" if search else ""
         with self._open() as connection:
             rows = connection.execute(
@@ -235,12 +235,12 @@ class RunHistory:
         return self._runs(rows)
 
     def run(self, run_id: str) -> Run:
-        """Return one run by its id, or by a beginning of it that no other run shares.
+        """Return one run by its id, or by the first characters of it if they are unique.
 
         Raises
         ------
         RunNotFoundError
-            If there is none, or several; the message names the nearest.
+            If there is no such run, or more than one; the message names the nearest.
         """
         with self._open() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
@@ -262,7 +262,7 @@ class RunHistory:
         return self._runs(rows)
 
     def search(self, search: str) -> dict[str, Any]:
-        """Return what was recorded of a search: id, engine, task, created, facts."""
+        """Return the record of a search: id, engine, task, created, facts."""
         with self._open() as connection:
             row = connection.execute("SELECT * FROM searches WHERE id = ?", (search,)).fetchone()
         if row is None:
@@ -275,7 +275,7 @@ class RunHistory:
             return [row[0] for row in connection.execute("SELECT id FROM searches ORDER BY created")]
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
-        """Return what is known of a run's explanations, oldest first."""
+        """Return the descriptions of a run's explanations, oldest first."""
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT id, run, created, comment, is_raw FROM explanations WHERE run = ? ORDER BY created, rowid",
@@ -294,9 +294,9 @@ class RunHistory:
         RunNotFoundError
             If there is no such run.
         ExplanationNotFoundError
-            If the run has no such explanation; the message says its status, why, and how to get one.
+            If the run has no such explanation; the message has its status, the reason, and how to get one.
         HistoryError
-            If the explanation's file is gone.
+            If the explanation's file cannot be read.
         """
         run = self.run(run_id)
         with self._open() as connection:
@@ -307,7 +307,7 @@ class RunHistory:
         if row is None:
             why = f" ({run.why})" if run.why else ""
             raise ExplanationNotFoundError(
-                f"Run {run.id} has no explanation: its status is {run.status}{why}. Explain a model of your own with "
+                f"Run {run.id} has no explanation: its status is {run.status}{why}. Explain a model with "
                 "explain_model(fitted_model, X_train, X_test, best_run=run), or search with a larger "
                 "ExplainabilityOptions(time_budget=...)."
             )
@@ -315,7 +315,7 @@ class RunHistory:
             return Explanation.load(self._file(row[0]))
         except OSError as error:
             raise HistoryError(
-                f"The explanation of run {run.id} cannot be read: {error}. Make it again with explain_model(fitted_model, "
+                f"The explanation of run {run.id} cannot be read: {error}. Create it again with explain_model(fitted_model, "
                 "X_train, X_test, best_run=run)."
             ) from error
 
@@ -325,7 +325,7 @@ class RunHistory:
         return self.directory / "explanations" / f"{explanation_id}.zip"
 
     def _runs(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
-        """Return the runs of whole rows; their JSON is read at once, which is faster than cell by cell."""
+        """Return the runs of complete rows. Their JSON is parsed in one step, which is faster than cell by cell."""
         configs, tops = (json.loads(f"[{','.join(row[place] for row in rows)}]") for place in (4, 12))
         every: Iterator[tuple[Any, ...]] = (
             (*row[:4], config, *row[5:12], tuple(map(tuple, top)), self)
@@ -335,7 +335,7 @@ class RunHistory:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open a connection for one transaction: committed when the block ends well, undone otherwise."""
+        """Open a connection for one transaction, which is committed unless the block raises an error."""
         index = self.directory / "history.sqlite"
         try:
             connection = sqlite3.connect(index, timeout=60)
@@ -346,7 +346,7 @@ class RunHistory:
             if protocol > PROTOCOL:
                 raise FormatVersionError(
                     f"The run history {self.directory} has protocol {protocol}; this version of automl-explain reads up "
-                    f"to {PROTOCOL}. Upgrade automl-explain, or name another directory with --history DIR."
+                    f"to {PROTOCOL}. Upgrade automl-explain, or use another directory with --history DIR."
                 )
             if protocol == 0:
                 _create(connection)
@@ -359,7 +359,7 @@ class RunHistory:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    """Make the tables; of several processes that open a new history at once, one makes them."""
+    """Create the tables. If several processes open a new history at once, only one creates them."""
     connection.execute("PRAGMA journal_mode = WAL")
     with connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -379,7 +379,7 @@ def _plain(value: Any) -> Any:
 
 def _unknown_run(run_id: str, ids: list[str], starting: list[str], directory: Path) -> str:
     if starting:
-        return f"{len(starting)} runs begin with {run_id!r}: {', '.join(starting[:5])}. Name one of them whole."
+        return f"{len(starting)} runs begin with {run_id!r}: {', '.join(starting[:5])}. Give more characters of its id."
     if not ids:
         return f"There is no run {run_id!r}: the history {directory} has no runs yet."
     guess = nearest(run_id, ids)

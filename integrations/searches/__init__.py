@@ -1,1 +1,1 @@
-"""What every search does: capture models while it runs, explain them when it has ended."""
+"""Code shared by all searches: capture the models while a search runs, explain them when it has ended."""

@@ -95,7 +95,7 @@ class ExplanationJob:
         Id of the search.
     options : ExplainabilityOptions
     deadline : float
-        Time of `time.monotonic` after which no further trial is explained.
+        Time on the clock `time.monotonic` after which no further trial is explained.
     tables : RunTables, optional
         Tables for the runs that have none of their own.
     features : sequence of str, optional

@@ -1,4 +1,4 @@
-"""The explanation of a cross-validated model: the mean over its folds, with how far the folds lie apart."""
+"""The explanation of a cross-validated configuration: the mean over its folds, with the spread between them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from automl_explain.explainers.explanation._explanation import Explanation
 def mean_over_folds(parts: Sequence[Explanation]) -> Explanation:
     """Return the mean of the explanations of one configuration's models, one per fold, of the same rows.
 
-    By linearity it is the explanation of the mean of the models' outputs. Its standard errors are those of the mean
-    over folds, with the parts' own, where those were sampled; `fold_importances` has the importance in each fold.
+    By linearity it is the explanation of the mean of the models' outputs. Its standard errors are those of the mean over
+    the folds, combined with the standard errors of sampled parts. `fold_importances` has the importance in each fold.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def mean_over_folds(parts: Sequence[Explanation]) -> Explanation:
     Raises
     ------
     InvalidInputError
-        If the folds' models have different outputs, or different columns that no raw columns stand behind.
+        If the folds' models have different outputs, or different columns whose raw columns are not known.
     """
     parts = list(parts)
     if len(parts) == 1:
@@ -57,7 +57,7 @@ def mean_over_folds(parts: Sequence[Explanation]) -> Explanation:
 
 
 def _raw(parts: list[Explanation]) -> list[Explanation]:
-    """Engineered columns that differ from fold to fold, such as those of categories, as the raw columns they come of."""
+    """Return the parts over raw columns, for engineered columns that differ between folds, such as those of categories."""
     if all(part.is_raw or part.feature_map is not None for part in parts):
         raw = [part.get_raw_explanation() for part in parts]
         if len({part.features for part in raw}) == 1:

@@ -1,4 +1,4 @@
-"""What every search integration does once its search has ended: explain the captured runs, best first, in time."""
+"""After a search: explain the captured runs, best first, until a deadline."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.tables._table import Table
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
 from automl_explain.integrations.searches._listeners import tell_listeners
 
 SLOW_BACKGROUND = 25
-"""Background rows of a run that is not explained from its structure alone."""
+"""Background rows of a slow run: one whose model is not explained from its structure alone."""
 COALITIONS_PER_COLUMN = {True: 8, False: 64}
-"""Whether its mixed rows are predicted -> coalitions evaluated for each row of such a run, per column."""
+"""Whether masked rows are predicted by the model -> coalitions evaluated per row and column of a slow run."""
 FEWEST_ROWS = 10
-"""Such a run is skipped when fewer rows than this can be explained in its time."""
+"""A slow run is skipped if fewer rows than this can be explained in its share of the time."""
 PATIENCE = 2.0
-"""Seconds that a run explained from its structure may take in any case; its rows are fewer where all would take longer."""
+"""Seconds that any run explained from its structure may take. If all its rows would take longer, fewer are explained."""
 PROBED_ROWS = 16
-"""Rows of such a run whose explanation is timed."""
+"""Rows of a run explained from its structure whose explanation is timed."""
 QUICK = 0.1
-"""Seconds within which explaining the first rows tells little; more are tried then."""
+"""If explaining the first rows takes less than this many seconds, more rows are timed."""
 
 
 def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
-    """Record runs and explain those asked for, final models first, then best first, until the deadline.
+    """Record the runs and explain the requested ones: final models first, then trials by loss, until the deadline.
 
-    The final models are explained whatever the deadline; a run that cannot be explained is recorded with the reason.
+    Final models are explained regardless of the deadline. A run that cannot be explained is recorded with the reason.
     """
     chosen = choose(runs, job.options.which)
     for run in runs:
         if run.read is not None and run not in chosen:
-            run.release(f"not asked for (which={job.options.which!r})")
+            run.release(f"not requested (which={job.options.which!r})")
     ids = job.history.add_runs(job.search, [run.as_row() for run in runs])
     for run, run_id in zip(runs, ids, strict=True):
         run.id = run_id
     queue = [run for run in in_order(chosen) if run.read is not None]
     n_threads = job.options.n_jobs or _n_cores()
     with (
-        warnings.catch_warnings(),  # here, not in the threads: the filters belong to the whole process
+        warnings.catch_warnings(),  # here, not in the threads: warning filters are global to the process
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
         ThreadPoolExecutor(n_threads) as pool,
     ):
-        warnings.simplefilter("ignore")  # advice about a captured model's input was given during the search
+        warnings.simplefilter("ignore")  # warnings about a captured model's input were shown during the search
         for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
             done.result()
             advance(1)
@@ -66,7 +66,7 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
-    """Return the runs that `which` asks for, and every final model."""
+    """Return the runs that `which` selects, and every final model."""
     final = [run for run in runs if run.kind != "trial"]
     trials = [run for run in runs if run.kind == "trial"]
     if which == "all":
@@ -84,7 +84,7 @@ def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
 def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
     left = job.deadline - time.monotonic()
     if left <= 0 and position > 0 and run.kind == "trial":
-        run.release("the time for explanations was over")
+        run.release("the time for explanations had run out")
         job.history.set_status(run.id, "skipped", run.why)
         return
     started = time.monotonic()
@@ -100,7 +100,7 @@ def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
         else:
             explanation = explain_within(models, job, seconds, must=must, members=run.kind != "trial")
     except Exception as error:
-        # Whatever a third party's model raises is this run's reason, not the end of the search's result.
+        # An error of a third-party model is recorded as this run's reason; the other runs are still explained.
         known = isinstance(error, AutoMLExplainError)
         why = str(error) if known else f"{type(error).__name__}: {error}"
         job.history.set_status(run.id, "failed", why)
@@ -114,7 +114,7 @@ def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
 
 
 def _share(position: int) -> float:
-    """Part of the remaining time that one slow run may take: the first, being the best, most."""
+    """Share of the remaining time that one slow run may take; the first run is the best one and may take more."""
     return 0.4 if position == 0 else 0.2
 
 
@@ -138,7 +138,7 @@ def explain_within(
     n_rows: int | None = None,
     members: bool = False,
 ) -> Explanation | str:
-    """Explain a model in about that time: all rows where that is fast, else as many as it allows.
+    """Explain a model in about this time: all rows if that is fast enough, otherwise as many as the time allows.
 
     Parameters
     ----------
@@ -146,11 +146,11 @@ def explain_within(
     job : ExplanationJob
     seconds : float
     must : bool
-        Explain at least a few rows, whatever the time.
+        Explain at least a few rows, regardless of the time.
     n_rows : int, optional
-        Explain that many rows, whatever the time.
+        Explain this many rows, regardless of the time.
     members : bool
-        Say of an ensemble what each member brings.
+        Include the member contributions of an ensemble.
 
     Returns
     -------
@@ -160,33 +160,15 @@ def explain_within(
     rows, options = job.tables.rows, job.options
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
-    slow = isinstance(model.structure, Opaque | Composite | RadialBasis) or options.output not in (
-        "auto",
-        model.output_space,
-    )
-    sampling = None
-    if slow:
-        n_coalitions = rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)]
-        sampling = SamplingOptions(nsamples=n_coalitions, background_size=SLOW_BACKGROUND)
-    explainer = TabularExplainer(
-        model,
-        job.tables.background,
-        features=job.features,
-        output=options.output,
-        feature_space=options.feature_space,
-        sampling=sampling,
-        random_state=options.random_state,
-        n_jobs=1,
-        progress=False,
-    )
-    if n_rows is not None:
-        rows = rows.sample(n_rows, options.random_state)
-    else:
+    slow = _is_slow(model, options.output)
+    explainer = _explainer(model, job.tables, job, slow)
+    if n_rows is None:
         per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
         affordable = int(min((seconds if slow else max(seconds, PATIENCE)) / per_row, len(rows)))
         if affordable < min(FEWEST_ROWS, len(rows)) and not must:
             return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
-        rows = rows.sample(max(affordable, FEWEST_ROWS), options.random_state)
+        n_rows = max(affordable, FEWEST_ROWS)
+    rows = rows.sample(n_rows, options.random_state)
     explanation = explainer.explain_local(rows)
     if members and has_members(explainer.model):
         explanation = replace(explanation, members=explainer.explain_members(rows))
@@ -196,10 +178,35 @@ def explain_within(
     return explanation
 
 
-def seconds_per_row(explainer: TabularExplainer, rows: Table, first: int, at_least: float) -> float:
-    """Time the explanation of the first rows, and of more until that takes so many seconds at least.
+def _is_slow(model: FittedModel, output: str) -> bool:
+    """Whether a model cannot be explained from its structure alone in this output space."""
+    structured = not isinstance(model.structure, Opaque | Composite | RadialBasis)
+    return not structured or output not in ("auto", model.output_space)
 
-    They are explained once before the clock runs: a compiler's time does not count.
+
+def _explainer(model: FittedModel, tables: RunTables, job: ExplanationJob, slow: bool) -> TabularExplainer:
+    options, sampling = job.options, None
+    if slow:
+        n_coalitions = tables.rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)]
+        sampling = SamplingOptions(nsamples=n_coalitions, background_size=SLOW_BACKGROUND)
+    return TabularExplainer(
+        model,
+        tables.background,
+        features=job.features,
+        output=options.output,
+        feature_space=options.feature_space,
+        sampling=sampling,
+        random_state=options.random_state,
+        n_jobs=1,
+        progress=False,
+    )
+
+
+def seconds_per_row(explainer: TabularExplainer, rows: Table, first: int, at_least: float) -> float:
+    """Return the time that explaining one row takes.
+
+    The first rows are timed, then more rows until they take at least `at_least` seconds. The first rows are explained once
+    before, so that compilation is not timed.
     """
     explainer.explain_local(rows.take(np.arange(min(first, len(rows)))))
     elapsed, n_rows = -1.0, first

@@ -1,8 +1,8 @@
-"""The tap on a FLAML search: a metric that computes what FLAML would, and notes the model it is given.
+"""The tap on a FLAML search: a metric that computes what FLAML's own would and keeps the model that is scored.
 
-FLAML calls a metric once for each trial (holdout) or fold (cross-validation) with the fitted learner. The tap notes the
-learner and returns at once; nothing is explained while the search runs. In the worker processes of a parallel search it
-writes the learner to a spool, which the search's own process collects at the end.
+FLAML calls a metric once per trial (holdout) or fold (cross-validation) with the fitted learner. The tap keeps a reference
+to the learner and returns at once; nothing is explained while the search runs. In the worker processes of a parallel search
+it writes the learner to a spool, which the search's own process collects at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 IN_OTHERS = "Search without use_ray."
-"""What to do about a learner that cannot leave its process."""
+"""Advice for a learner that cannot be pickled."""
 CONSTANT = "FLAML put a constant model in its place: the trial ran out of time or memory"
 
 
@@ -45,29 +45,29 @@ class Trial:
     nbytes: int = 0
 
     def load(self) -> list[Any]:
-        """Return the models, those of worker processes from their files."""
+        """Return the models; those of worker processes are loaded from their files."""
         return [model.load() if isinstance(model, Spooled) else model for model in self.models]
 
     def release(self, why: str) -> None:
-        """Let go of the models."""
+        """Drop the models and record why."""
         self.models, self.why, self.nbytes = [], why, 0
 
 
 class MetricTap:
-    """A FLAML metric that stands in for another and keeps the models that pass through it.
+    """A FLAML metric that replaces another and keeps the models that it scores.
 
     Parameters
     ----------
     metric : str or callable
-        The metric that FLAML was asked for, "auto" included.
+        The metric that was passed to FLAML, such as "auto".
     aggregate : callable or None
         The user's ``cv_score_agg_func``.
     log_training_metric : bool or None
-        Whether FLAML was asked to log the training loss as well.
+        Whether FLAML also logs the training loss.
     options : ExplainabilityOptions
-        Which runs are wanted, and how much memory their models may hold.
+        Which runs are explained, and how much memory their models may take.
     spool : Spool
-        Where worker processes write.
+        Where worker processes write their models.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class MetricTap:
         return os.getpid() != self._process
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker gets what scoring needs; what was seen stays where it is.
+        # A worker needs the settings for scoring, not the captured models.
         names = ("metric", "user_aggregate", "metric_name", "_log_training_metric", "_options", "_spool", "_process")
         return {name: getattr(self, name) for name in names}
 
@@ -122,7 +122,7 @@ class MetricTap:
         groups_val: Any = None,
         groups_train: Any = None,
     ) -> tuple[float, dict[str, Any]]:
-        """Return the loss and what FLAML logs, as the metric itself would, and note the model."""
+        """Return the loss and the values that FLAML logs, as the replaced metric would, and keep the model."""
         arguments = (X_val, y_val, estimator, labels, X_train, y_train, weight_val, weight_train, config)
         if callable(self.metric):
             loss, log = self.metric(*arguments, groups_val, groups_train)
@@ -132,7 +132,7 @@ class MetricTap:
         return loss, log
 
     def end_of_folds(self, losses: list[float], logs: list[Any]) -> Any:
-        """Aggregate the folds of a cross-validated trial as FLAML or the user does, and note the trial's loss."""
+        """Aggregate the folds of a cross-validated trial as FLAML or the user does, and keep the trial's loss."""
         result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
         if self._in_worker:
             try:
@@ -158,7 +158,7 @@ class MetricTap:
         groups_val: Any,
         groups_train: Any,
     ) -> tuple[float, dict[str, Any]]:
-        """Compute a metric that FLAML knows by name, "auto" resolved as FLAML does."""
+        """Compute a metric that FLAML knows by name; "auto" is resolved as FLAML does."""
         task = estimator._task
         name = task.default_metric(self.metric)
         self.metric_name = name
@@ -167,7 +167,7 @@ class MetricTap:
         log: dict[str, Any] = {"pred_time": (time.time() - started) / X_val.shape[0]}
         try:
             loss = metric_loss_score(name, predicted, y_val, labels, weight_val, groups_val)
-        except ValueError as error:  # FLAML's own answer to a model that predicts inf or NaN
+        except ValueError as error:  # FLAML does the same for a model that predicts inf or NaN
             loss = np.inf
             logger.warning(f"ValueError {error} happened in `metric_loss_score`, set `val_loss` to `np.inf`")
         if self._log_training_metric:
@@ -190,7 +190,7 @@ class MetricTap:
             if self.listener is not None:
                 self.listener(float(loss))
         trial = self.trials[-1]
-        # The largest training table seen stands for the data: early trials see only its beginning.
+        # The largest training table is kept: early trials are fitted on a part of the rows.
         if self.train is None or X_train.shape[0] > self.train.shape[0]:
             self.train, self.validation = X_train, X_val
         if _is_constant(wrapper):
@@ -201,7 +201,7 @@ class MetricTap:
             keep_within_memory(self.trials, self._options.memory_limit)
 
     def _write(self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any) -> None:
-        """Write a model of a worker process, and its tables where no other worker has."""
+        """Write a model of a worker process, and its tables unless another worker has written them."""
         try:
             key = rows_key(as_table(X_train)) + rows_key(as_table(X_val))
             self._spool.write_once(key, lambda: self._shared(X_train, X_val))
@@ -214,7 +214,7 @@ class MetricTap:
             self._say_unwritten("model")
 
     def _say_unwritten(self, what: str) -> None:
-        """Raise nothing into the search: a trial without a file is counted, and said, when the search has ended."""
+        """Log the error instead of raising it into the search. Trials without a file are counted when the search has ended."""
         if self._options.on_error == "raise":
             raise
         logger.warning(f"automl-explain could not write a trial's {what}", exc_info=True)
@@ -229,7 +229,7 @@ class MetricTap:
         return Shared(int(X_train.shape[0]), tables)
 
     def collect(self) -> None:
-        """Take what worker processes wrote, trials in the order in which they were scored."""
+        """Collect the files of worker processes; trials in the order in which they were scored."""
         files, shared = self._spool.read()
         trials: dict[str, Trial] = {}
         for file in sorted(files, key=lambda file: file.note[-1]):
@@ -256,7 +256,7 @@ class MetricTap:
 
     @property
     def seen(self) -> Shared | None:
-        """What models are explained on: the largest training table that a trial saw stands for the data."""
+        """The tables that models are explained on, drawn from the largest training table of any trial."""
         if self.train is None or self.validation is None:
             return self._collected
         return self._shared(self.train, self.validation)
@@ -264,14 +264,14 @@ class MetricTap:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """Of how many training rows a trial was made, and what its models are explained on."""
+    """The number of training rows of a trial, and the tables that its models are explained on."""
 
     n_training: int
     tables: RunTables
 
 
 def class_name(cls: type) -> str:
-    """Return what a learner's class is called in every process."""
+    """Return the name of a learner's class, which is the same in every process."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
@@ -280,7 +280,7 @@ def _is_constant(wrapper: Any) -> bool:
 
 
 def _numeric(predicted: Any) -> Any:
-    """FLAML turns predictions that are no numbers into text before it scores them."""
+    """Convert non-numeric predictions to text, as FLAML does before it scores them."""
     if isinstance(predicted, np.ndarray) and not np.issubdtype(predicted.dtype, np.number):
         return predicted.astype(str)
     return predicted

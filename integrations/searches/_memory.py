@@ -1,4 +1,4 @@
-"""How much memory a fitted model holds, roughly, without serialising it."""
+"""A rough estimate of the memory that a fitted model takes, without serialising it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 GIB = 2**30
 OTHER = 100_000
-"""Bytes assumed of a model of which nothing is known."""
+"""Bytes assumed for a model without a rule."""
 
 
 class Held(Protocol):
@@ -16,18 +16,18 @@ class Held(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the models hold."""
+        """Bytes that the models take."""
 
     @property
     def loss(self) -> float | None:
-        """What the trial is ranked by."""
+        """Loss by which the trial is ranked."""
 
     def release(self, why: str) -> None:
-        """Let go of the models."""
+        """Drop the models and record why."""
 
 
 def keep_within_memory(trials: Sequence[Held], limit: float) -> None:
-    """Release the models of the worst trials until the rest holds at most `limit` GiB."""
+    """Release the models of the worst trials until the rest take at most `limit` GiB."""
     while sum(trial.nbytes for trial in trials) > limit * GIB:
         worst = max((trial for trial in trials if trial.nbytes), key=_loss)
         worst.release(f"its model was released to stay under memory_limit={limit} GiB")
@@ -38,7 +38,7 @@ def _loss(trial: Held) -> float:
 
 
 def model_bytes(model: Any) -> int:
-    """Estimate the bytes that a fitted model holds of its own; never slow, since it is asked during a search."""
+    """Estimate the bytes that a fitted model takes. It must be fast, since it runs during a search."""
     for cls in type(model).__mro__:
         rule = RULES.get(cls.__name__)
         if rule is not None:
@@ -52,7 +52,7 @@ def _forest(model: Any) -> int:
 
 
 def _lightgbm(model: Any) -> int:
-    # about 150 bytes per leaf, in the booster and in the training data's bins it keeps
+    # about 150 bytes per leaf, for the booster and the bins of the training data that it keeps
     return int(model.booster_.num_trees() * (model.get_params()["num_leaves"] * 150 + 2000))
 
 
@@ -72,4 +72,4 @@ RULES: dict[str, Callable[[Any], int]] = {
     "Pipeline": _pipeline,
     "XGBModel": _xgboost,
 }
-"""By class name along the hierarchy."""
+"""Class name, looked up along the class hierarchy -> estimate of the bytes."""

@@ -1,4 +1,4 @@
-"""`ExplainabilityOptions`: what of a search is explained, over which rows, within which time and memory."""
+"""`ExplainabilityOptions`: which runs of a search are explained, on which rows, and within which time and memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import check_seed, nearest
 
 SHARE_OF_SEARCH = 0.25
-"""Part of the search's own time that explaining may take when no budget is given."""
+"""Share of the search's own time that explaining may take if no budget is given."""
 SHORTEST_BUDGET = 10.0
-"""Seconds that explaining may take after however short a search."""
+"""Seconds that explaining may take after any search, however short."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class ExplainabilityOptions:
     Parameters
     ----------
     which : {"all", "improving", "best"} or int, default "all"
-        Every run, those that improved on all before them, the best one, or that many of the best. The model that the
-        search ends with is always explained.
+        All runs, the runs that improved on all earlier ones, the best run, or this number of the best runs. The final model
+        is always explained.
     max_rows : int, default 2000
         Validation rows explained for each run.
     background : int, default 200
@@ -33,20 +33,20 @@ class ExplainabilityOptions:
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values.
     feature_space : {"engineered", "raw"}, default "engineered"
-        Columns as the learners see them, or the user's own.
+        Explain the columns that the learners see, or the user's own columns.
     time_budget : float, optional
-        Seconds that explaining may take; default a quarter of the search's time, at least 10. Runs are explained best
-        first; those not reached are recorded as skipped.
+        Seconds that explaining may take. Default: a quarter of the search's time, at least 10. Runs are explained best
+        first; runs that are not reached are recorded as skipped.
     memory_limit : float, default 2.0
-        GiB of captured models kept during the search; the worst are released first, and recorded as skipped.
+        GiB of captured models kept during the search. The worst are released first and recorded as skipped.
     on_error : {"record", "raise"}, default "record"
-        Keep a run that could not be explained as failed, with the reason, or raise after the search.
+        Record a run that could not be explained as failed, with the reason, or raise the error after the search.
     n_jobs : int, optional
         Runs explained at the same time; default: all cores of the process.
     random_state : int, default 0
         Seed of the rows drawn.
     progress : bool, optional
-        True: a progress bar on stderr; False: none; default: one that appears after two seconds.
+        If True, show a progress bar on stderr; if False, none. Default: a bar that appears after two seconds.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class ExplainabilityOptions:
 
 
 def made_with(options: ExplainabilityOptions, *libraries: str) -> dict[str, Any]:
-    """Return what a search records of how its explanations were made: the options, and versions of libraries."""
+    """Return what is recorded with a search about its explanations: the options and the versions of libraries."""
     always = ("automl-explain", "scikit-learn", "numpy", "pandas")
     return {
         "options": {field.name: getattr(options, field.name) for field in fields(options)},

@@ -1,7 +1,7 @@
-"""Which run of a history an Optuna trial or study stands for.
+"""From an Optuna trial or study to its run in a history.
 
-Nothing is written to a trial, since that would cost its storage a transaction each: a study names its search and history,
-and a run is recorded with what its trial is called in every copy that a storage gives of it.
+Nothing is written to a trial, since each write would be a transaction of its storage. Instead, a study holds the id of its
+search and the path of its history, and a run is recorded under a name that every copy of its trial leads to.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory, default_directory, run_id
 
 ATTRIBUTE = "automl_explain"
-"""User attribute of a study: the id of its search, and the history that has it."""
+"""User attribute of a study: the id of its search, and the path of its history."""
 
 USED: dict[Path, None] = {}
-"""Histories that the explainers of this process wrote to."""
+"""Directories of the histories that this process wrote to, in order."""
 
 
 def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None = None) -> Run:
-    """Return the run of a trial that a `TrialExplainer` saw, in this process or another.
+    """Return the run of a trial that a `TrialExplainer` recorded, in this process or another.
 
     Parameters
     ----------
     trial : FrozenTrial or Trial
     history : RunHistory, optional
-        Where to look; default: the default history, and those that this process wrote to.
+        Where to look. Default: the default history, and the histories that this process wrote to.
 
     Raises
     ------
     ExplanationNotFoundError
-        If none of these has recorded it.
+        If no history has the trial, or several runs match it.
     """
     if isinstance(trial, optuna.Trial):
         return _run_of(trial.study, trial.number, history)
@@ -47,14 +47,14 @@ def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None =
     looked = ", ".join(str(place.directory) for place in places) or str(default)
     if found:
         raise ExplanationNotFoundError(
-            f"Trial {trial.number} may be any of the runs {[run.id for run in found]} of {looked}, whose studies began at the "
-            "same time. Pass one of these ids."
+            f"Trial {trial.number} matches several runs of {looked}, whose studies began at the same time: "
+            f"{[run.id for run in found]}. Pass one of these ids."
         )
     raise ExplanationNotFoundError(
-        f"Trial {trial.number} ({trial.state.name}) has no run in {looked}: it was not seen by a TrialExplainer (put the "
-        "objective's body into 'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid)), or the process "
-        "that ran it has not come to the end of its 'with TrialExplainer(...)' block or to explain(), or its runs are kept "
-        "elsewhere: pass the study in place of its best trial, or history=RunHistory(DIR)."
+        f"Trial {trial.number} ({trial.state.name}) has no run in {looked}. If it was not seen by a TrialExplainer, put the "
+        "objective's body into 'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid). If the search is "
+        "still running, its runs are recorded at the end of the 'with TrialExplainer(...)' block or by explain(). If its "
+        "history is in another directory, pass the study instead of its best trial, or history=RunHistory(DIR)."
     )
 
 
@@ -64,15 +64,15 @@ def run_of_study(study: optuna.Study, history: RunHistory | None = None) -> Run:
     Raises
     ------
     ExplanationNotFoundError
-        If no explainer saw the trial, its process ended before it recorded its runs, or the study has no best trial.
+        If no explainer saw the trial, its runs have not been recorded, or the study has no best trial.
     HistoryError
-        If the history that the study names is gone.
+        If the history of the study does not exist.
     """
     try:
         best = study.best_trial
     except (ValueError, RuntimeError) as error:
         raise ExplanationNotFoundError(
-            f"Study {study.study_name!r} has no best trial ({error}). Pass one of its trials: of several objectives one of "
+            f"Study {study.study_name!r} has no best trial ({error}). Pass one of its trials; for several objectives, one of "
             "study.best_trials."
         ) from error
     return _run_of(study, best.number, history)
@@ -82,22 +82,22 @@ def _run_of(study: optuna.Study, number: int, history: RunHistory | None) -> Run
     kept = study.user_attrs.get(ATTRIBUTE)
     if kept is None:
         raise ExplanationNotFoundError(
-            f"Trial {number} was not seen by a TrialExplainer, nor was another of its study. Put the objective's body into "
+            f"Trial {number} was not seen by a TrialExplainer, nor was any other of its study. Put the objective's body into "
             "'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid)."
         )
     if history is None:
         if not _holds_one(Path(kept["history"])):
             raise HistoryError(
-                f"The history of the study, {kept['history']}, is not there. Pass history=RunHistory(DIR) with the directory "
-                "where it is now."
+                f"The history of the study, {kept['history']}, does not exist. Pass history=RunHistory(DIR) with its present "
+                "directory."
             )
         history = RunHistory(kept["history"])
     try:
         return history.run(run_id(kept["search"], number))
     except RunNotFoundError as error:
         raise ExplanationNotFoundError(
-            f"Trial {number} has no run in {history.directory} yet: runs are recorded when the 'with TrialExplainer(...)' "
-            "block or explain() ends; the process that ran the trial has not come to it."
+            f"Trial {number} has no run in {history.directory} yet. Runs are recorded at the end of the "
+            "'with TrialExplainer(...)' block or by explain(), in the process that ran the trial."
         ) from error
 
 
@@ -106,10 +106,10 @@ def _holds_one(directory: Path) -> bool:
 
 
 def name_of(trial: FrozenTrial) -> str:
-    """Return what stands for a trial in every copy of it that a storage gives."""
+    """Return the name of a trial in the history, the same for every copy of it that a storage returns."""
     return trial_name(trial.number, trial.datetime_start)
 
 
 def trial_name(number: int | str, began: Any) -> str:
-    """Return the same from a trial's number and the time at which it began, as a date or as its text."""
+    """Return that name from a trial's number and the time at which it began, as a date or as text."""
     return f"optuna {number} {began}"

@@ -1,4 +1,4 @@
-"""One trial of an Optuna study, as an objective sees it: where fitted models are handed over."""
+"""`TrialCapture`: one trial of an Optuna study, to which an objective passes its fitted models."""
 
 from __future__ import annotations
 
@@ -71,30 +71,30 @@ class TrialCapture:
         self._why = "the objective captured no model"
 
     def capture(self, model: Any, X_valid: Any = None, X_train: Any = None) -> None:
-        """Note a fitted model; it is explained when the search has ended.
+        """Keep a fitted model, to be explained when the search has ended.
 
-        Called once for each fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
-        out of every fold. The model must not be fitted again afterwards: make a new one for each trial and fold.
+        If it is called once per fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
+        drawn from all folds. Do not fit the model again afterwards: make a new one for each trial and fold.
 
         Parameters
         ----------
         model : object
             Anything that `explain_model` takes.
         X_valid : ndarray, DataFrame or csr_matrix, optional
-            The rows explained; default: those that the explainer was given.
+            The rows explained. Default: the `X_valid` of the explainer.
         X_train : ndarray, DataFrame or csr_matrix, optional
-            This model's background; default: the explainer's.
+            The background of this model. Default: that of the explainer.
 
         Notes
         -----
-        Nothing is raised into the search: what cannot be used is the reason of a failed run, unless
-        ``on_error="raise"``.
+        Nothing is raised into the search unless ``on_error="raise"``: a model or table that cannot be used makes a failed
+        run, with the reason.
         """
         if self._released:
-            return  # what remains of the trial is not what was scored
+            return  # the models captured earlier are gone, so that the rest is not what was scored
         try:
             self._note(model, X_valid, X_train)
-        except Exception as error:  # a model that is not fitted raises what its own library has for that
+        except Exception as error:  # the model's own library may raise anything
             if self._context.options.on_error == "raise":
                 raise
             known = isinstance(error, AutoMLExplainError)
@@ -134,7 +134,7 @@ class TrialCapture:
         self._why, self.failed, self._released = why, failed, True
 
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
-        """Return the trial as the code after a search takes it."""
+        """Return the trial as a `CapturedRun`."""
         run = CapturedRun(
             self.number, self.learner, self.config, self.loss, metric, self.kind,
             why=self._why, failed=self.failed, name=self.name,

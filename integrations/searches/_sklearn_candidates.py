@@ -1,4 +1,4 @@
-"""Which of the models that passed through a scorer gave which line of a scikit-learn search's results."""
+"""Match the models that a scorer captured with the candidates in a scikit-learn search's results."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from automl_explain.integrations.searches._memory import model_bytes
 from automl_explain.integrations.searches._spool import Spooled
 
 ALIKE = (
-    "the scorer has served two searches of the same hyperparameters and scores over different rows, so that its models "
-    "cannot be told from theirs: explain a search before the scorer serves the next, or give each a scorer of its own"
+    "the scorer was used by two searches with the same hyperparameters and scores over different rows, so that their models "
+    "cannot be distinguished: explain a search before the scorer is used by the next one, or use one scorer per search"
 )
 
 MIXED = (
-    "the scorer holds more models of these hyperparameters than this search has folds, so that its models cannot be told "
-    "from another search's: explain a search before the scorer serves the next, or give each a scorer of its own"
+    "the scorer has more models of these hyperparameters than this search has folds, so that they cannot be distinguished "
+    "from another search's: explain a search before the scorer is used by the next one, or use one scorer per search"
 )
 
 
@@ -40,15 +40,15 @@ class Capture:
     Parameters
     ----------
     key : str
-        Stands for its hyperparameters.
+        Key of its hyperparameters.
     rows : str
-        Stands for the fold's validation rows.
+        Key of the fold's validation rows.
     score : float, or mapping of str to float
         What the scorer returned.
     model : object or None
-        The model, where it is in memory.
+        The model, if it is in memory.
     file : Spooled or None
-        The file of a worker process that has it, otherwise.
+        Otherwise the file of the worker process that scored it.
     why : str
         Why there is no model.
     failed : bool
@@ -73,11 +73,11 @@ class Capture:
 
     @property
     def loss(self) -> float | None:
-        """What it is ranked by when memory is short: its first score with the sign changed."""
+        """Its first score with the sign changed: the rank by which models are released when memory is short."""
         return -next(iter(self.scores.values()))
 
     def release(self, why: str) -> None:
-        """Let go of the model."""
+        """Drop the model and record why."""
         self.model, self.file, self.nbytes, self.why = None, None, 0, why
 
     @property
@@ -92,22 +92,22 @@ class Capture:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One line of a search's results.
+    """One candidate of a search's results.
 
     Parameters
     ----------
     params : mapping
-        As the results have them.
+        Its hyperparameters, as in the results.
     estimator : object
-        The candidate, not fitted.
+        The unfitted candidate.
     scores : tuple of dict
-        For each split, score by name.
+        Scores by name, for each split.
     error_score : float
-        What the results have in place of a score where fitting or scoring failed.
+        The value in the results where fitting or scoring failed.
     found : tuple of Capture
-        The models of its folds; empty where one is missing.
+        The models of its folds; empty if one is missing.
     why : str
-        Why.
+        Why a model is missing.
     failed : bool
         Whether that is an error.
     """
@@ -121,18 +121,18 @@ class Candidate:
     failed: bool = False
 
     def scored(self, split: int) -> bool:
-        """Whether a split has scores, rather than what stands for a failure."""
+        """Whether a split has scores, rather than the value for a failure."""
         scores = self.scores[split].values()
         return not (any(map(math.isnan, scores)) or all(score == self.error_score for score in scores))
 
     @cached_property
     def key(self) -> str:
-        """Stands for its hyperparameters."""
+        """Key of its hyperparameters."""
         return candidate_key(self.estimator)
 
 
 def fit_key(search: Any) -> str:
-    """Return what stands for one fit of a search, also when it has been pickled: its results, times included."""
+    """Return a key of one fit of a search, made from its results and times; pickling the search keeps it."""
     digest = hashlib.blake2b(digest_size=16)
     for name, column in sorted(search.cv_results_.items()):
         if name.endswith(("_time", "_score")):
@@ -141,9 +141,9 @@ def fit_key(search: Any) -> str:
 
 
 def match(search: Any, captures: Sequence[Capture]) -> tuple[list[Candidate], list[Capture]]:
-    """Return a search's candidates with the models of their folds, and the captures that are none of theirs.
+    """Return a search's candidates with the models of their folds, and the captures that belong to none of them.
 
-    A search is a stretch of time: its captures follow each other, and have its hyperparameters and scores.
+    The captures of a search follow each other in time, and have its hyperparameters and scores.
     """
     candidates = list(_lines(search))
     ordered = sorted(captures, key=lambda capture: capture.at)
@@ -170,7 +170,7 @@ def as_runs(
     search : fitted search
     candidates : sequence of Candidate
     tables : callable
-        From the keys of the folds' rows to what the run is explained on.
+        From the keys of the folds' rows to the tables that the run is explained on.
     """
     results = search.cv_results_
     metric, losses = metric_of(search)
@@ -191,7 +191,7 @@ def as_runs(
 
 
 def metric_of(search: Any) -> tuple[str, Any]:
-    """Name of the loss, and the loss of each candidate: the mean score with its sign changed."""
+    """Return the name of the loss and the loss of each candidate: the mean score with its sign changed."""
     results = search.cv_results_
     names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     name = search.refit if search.refit in names else names[0]
@@ -202,7 +202,7 @@ def metric_of(search: Any) -> tuple[str, Any]:
 
 
 def _lines(search: Any) -> Iterator[Candidate]:
-    """The candidates of a search's results, without models."""
+    """Yield the candidates of a search's results, without models."""
     results = search.cv_results_
     error_score = math.nan if search.error_score == "raise" else float(search.error_score)
     for number, params in enumerate(results["params"]):
@@ -212,7 +212,7 @@ def _lines(search: Any) -> Iterator[Candidate]:
 
 
 def _is_mixed(search: Any, candidates: Sequence[Candidate], captures: Sequence[Capture]) -> bool:
-    """Whether captures are more, or of more sets of rows, than the folds of one search."""
+    """Whether there are more captures, or more different sets of rows, than one search has folds."""
     folds: Counter[str] = Counter()
     for candidate in candidates:
         folds[candidate.key] += len(candidate.scores)
@@ -222,14 +222,14 @@ def _is_mixed(search: Any, candidates: Sequence[Candidate], captures: Sequence[C
 
 
 def _of_several_tables(search: Any, captures: Sequence[Capture]) -> bool:
-    """Whether captures are of more sets of rows than one search has folds."""
+    """Whether the captures have more different sets of rows than one search has folds."""
     rows = {capture.rows for capture in captures if not capture.why}
     n_folds: int = search.n_splits_ * getattr(search, "n_iterations_", 1)
     return len(rows) > n_folds
 
 
 def _stretches(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tuple[list[int], int]:
-    """Where captures begin that are, taken together, those of all scored folds, and how many these are."""
+    """Return the positions at which a sequence of captures begins that matches all scored folds, and its length."""
     wanted = [
         hash((one.key, *sorted(scores.items())))
         for one in candidates
@@ -251,7 +251,7 @@ def _matched(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tup
     for capture in ordered:
         by_key.setdefault(capture.key, []).append(capture)
     alike = Counter(candidate.key for candidate in candidates)
-    # Folds may have equal rows, as those of LeaveOneOut where rows are repeated: each candidate has its share of them.
+    # Folds may have equal rows, such as those of LeaveOneOut with repeated rows: each candidate gets its share of them.
     times = {
         fold: math.ceil(count / max(alike[fold[0]], 1))
         for fold, count in Counter((c.key, c.rows) for c in ordered).items()
@@ -261,9 +261,9 @@ def _matched(candidates: Sequence[Candidate], ordered: Sequence[Capture]) -> tup
 
 
 def _with_models(candidate: Candidate, captures: list[Capture], times: Mapping[tuple[str, str], int]) -> Candidate:
-    """The candidate with the captures that gave its scores, taken out of the list; or with why they are not there.
+    """Return the candidate with the captures that gave its scores, or with the reason why one is missing.
 
-    `times` says how many of its folds may have the same rows.
+    The captures are removed from the list. `times` has the number of folds that may have the same rows.
     """
     found: list[Capture] = []
     used: Counter[str] = Counter()
@@ -279,7 +279,7 @@ def _with_models(candidate: Candidate, captures: list[Capture], times: Mapping[t
     if missing:
         failed = [split for split in missing if not candidate.scored(split)]
         why = (
-            f"fitting or scoring it failed in split {failed[0]}, so that it has no score"
+            f"fitting or scoring failed in split {failed[0]}, so that the candidate has no score"
             if failed
             else f"the model of split {missing[0]} was not captured: its process wrote no file into the history "
             "(is the disk full, or read-only?)"
@@ -302,13 +302,13 @@ def _read(captures: Sequence[Capture], tables: RunTables) -> FittedModel | list[
 
 
 def scores_by_name(score: Any) -> dict[str, float]:
-    """Return what a scorer returned as a search's results name it."""
+    """Return the result of a scorer under the names that a search's results use."""
     named = score if isinstance(score, dict) else {"score": score}
     return {name: float(value) for name, value in named.items()}
 
 
 def candidate_key(estimator: Any) -> str:
-    """Return what stands for an estimator's hyperparameters, those of its parts included, in any process."""
+    """Return a key of an estimator's hyperparameters, including those of its parts, that is the same in every process."""
     shown = [f"{name}={_shown(value)}" for name, value in sorted(estimator.get_params(deep=True).items())]
     return hashlib.blake2b("\n".join([type(estimator).__qualname__, *shown]).encode(), digest_size=16).hexdigest()
 

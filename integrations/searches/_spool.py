@@ -1,8 +1,8 @@
-"""Models on their way from the worker processes of a search to the process that explains them.
+"""The spool: models passed from the worker processes of a search to the process that explains them.
 
-A worker writes one file per model, whole or not at all, into a folder that only this user can read and that the
-search's own process removes. The files are pickles, since fitted models have no other form; they are read by
-the process whose workers wrote them, and by nobody else.
+A worker writes one file per model into a folder that only this user can read. A file appears whole or not at all, and the
+search's own process removes the folder. The files are pickles, since fitted models have no other common format. They are
+read only by the process whose workers wrote them.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.tables._table import Table
 
 FINGERPRINT_ROWS = 64
-"""Rows by which two folds are told apart."""
+"""Rows by which folds are distinguished."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spooled:
-    """A model that a worker wrote to a file, or why it did not.
+    """A file that a worker wrote: a model, or the reason why there is none.
 
     Parameters
     ----------
     note : tuple
-        What the worker said of it.
+        What the worker recorded about the model.
     path : Path
         The file.
     why : str
-        Why the file has no model.
+        Why the file has no model; empty if it has one.
     """
 
     note: tuple[Any, ...]
@@ -59,7 +59,7 @@ class Spool:
     Parameters
     ----------
     parent : Path
-        Where the folder is made, when the first worker writes to it.
+        Where the folder is created when the first worker writes to it.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -74,25 +74,27 @@ class Spool:
         self.folder = folder
 
     def write(self, note: tuple[Any, ...], model: Any, advice: str) -> None:
-        """Write a model with a note of plain values; where it cannot be pickled, the reason, and what to do about it."""
+        """Write a model with a note of plain values. If it cannot be pickled, write the reason and the advice."""
         try:
-            self._put("model", pickle.dumps(note), cloudpickle.dumps(model))  # by value: workers do not know a notebook
+            self._put(
+                "model", pickle.dumps(note), cloudpickle.dumps(model)
+            )  # by value: the classes may live in a notebook
         except Exception as error:
             why = f"its model could not be pickled in a worker process ({type(error).__name__}: {error}). {advice}"
             self.write_reason(note, why)
 
     def write_reason(self, note: tuple[Any, ...], why: str) -> None:
-        """Write why there is no model."""
+        """Write the reason why there is no model."""
         self._put("why", pickle.dumps((note, why)))
 
     def write_once(self, key: str, make: Callable[[], Any]) -> None:
-        """Write what goes with several models, unless it is there."""
+        """Write data that several models share, unless it has been written."""
         path = self.folder / f"{key}.shared"
         if not path.exists():
             self._put("shared", pickle.dumps(make(), pickle.HIGHEST_PROTOCOL), name=path.name)
 
     def read(self) -> tuple[list[Spooled], dict[str, Any]]:
-        """Return what was written, the models still in their files, and what was written once, by its key."""
+        """Return the files of models and reasons, without loading the models, and the shared data by key."""
         found = []
         for path in sorted(self.folder.glob("*.model")):
             with path.open("rb") as stream:
@@ -103,14 +105,14 @@ class Spool:
         return found, {path.stem: pickle.loads(path.read_bytes()) for path in self.folder.glob("*.shared")}
 
     def remove(self, paths: Iterable[Path]) -> None:
-        """Remove files; with the last model or reason, the folder."""
+        """Remove files, and the folder if no model or reason is left."""
         for path in paths:
             path.unlink(missing_ok=True)
         if not any(path.suffix in (".model", ".why") for path in self.folder.glob("*")):
             self.clear()
 
     def clear(self) -> None:
-        """Remove the folder and all that is in it."""
+        """Remove the folder and everything in it."""
         _remove_folder(self.folder, os.getpid())
 
     def _put(self, kind: str, *parts: bytes, name: str = "") -> None:
@@ -120,12 +122,12 @@ class Spool:
 
 
 def _remove_folder(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a forked worker must not take away what others still write
+    if os.getpid() == owner:  # a forked worker must not remove the folder while others write to it
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def rows_key(table: Table) -> str:
-    """Return what stands for a fold's rows, in any process."""
+    """Return a key of a fold's rows that is the same in every process."""
     chosen = np.unique(np.linspace(0, len(table) - 1, FINGERPRINT_ROWS).astype(np.intp))
     some = table.take(chosen)
     digest = hashlib.blake2b(str(table.data.shape).encode(), digest_size=16)

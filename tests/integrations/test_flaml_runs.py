@@ -54,7 +54,7 @@ def test_which_runs_are_explained(which, n_explained):
         assert len(explained) == n_explained
     for run in trials:
         if run not in explained:
-            with pytest.raises(ExplanationNotFoundError, match="skipped.*not asked for"):
+            with pytest.raises(ExplanationNotFoundError, match="skipped.*not requested"):
                 retrieve_model_explanation(run)
 
 

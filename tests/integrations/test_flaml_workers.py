@@ -11,7 +11,7 @@ from automl_explain.integrations.searches._spool import Spool
 
 
 def test_other_processes_are_refused_before_the_search():
-    with pytest.raises(InvalidInputError, match="With Spark models stay in Spark's worker processes"):
+    with pytest.raises(InvalidInputError, match="With Spark, models stay in Spark's worker processes"):
         AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", use_spark=True)
 
 

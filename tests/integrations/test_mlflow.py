@@ -167,7 +167,7 @@ def test_a_run_without_explanations_and_no_run(mlflow_run):
         ExplanationClient.from_run(mlflow_run).download_model_explanation()
     with pytest.raises(RunNotFoundError, match="no MLflow run 'f00'"):
         MlflowStore().run("f00")
-    with pytest.raises(InvalidInputError, match="report is about a search of a run history"):
+    with pytest.raises(InvalidInputError, match="needs runs of a run history"):
         write_report("report.html", [MlflowStore().run(mlflow_run.info.run_id)])
 
 

@@ -141,7 +141,7 @@ def test_a_trial_that_no_explainer_saw_or_recorded_says_so(tmp_path):
             retrieve_model_explanation(source)
     explainer.explain()
     (tmp_path / "runs").rename(tmp_path / "moved")
-    with pytest.raises(HistoryError, match="is not there.*RunHistory"):
+    with pytest.raises(HistoryError, match="does not exist.*RunHistory"):
         retrieve_model_explanation(study)
     moved = RunHistory(tmp_path / "moved")
     assert retrieve_model_explanation(study.best_trial, history=moved).run_id
@@ -166,7 +166,7 @@ def test_trials_that_cannot_be_told_apart_are_listed(monkeypatch):
     monkeypatch.setattr(
         "automl_explain.integrations.searches._optuna_lookup.name_of", lambda trial: f"at {trial.number}"
     )
-    with pytest.raises(ExplanationNotFoundError, match=f"may be any of .*{explainer.runs[0].id}"):
+    with pytest.raises(ExplanationNotFoundError, match=f"matches several runs of .*{explainer.runs[0].id}"):
         retrieve_model_explanation(studies[0].best_trial)
     assert retrieve_model_explanation(studies[1]).run_id == explainer.runs[0].id
 

@@ -49,7 +49,7 @@ shutil.rmtree(RunHistory().directory)
 try:
     retrieve_model_explanation(study.best_trial)
 except ExplanationNotFoundError as error:
-    assert "kept elsewhere: pass the study" in str(error), error
+    assert "in another directory, pass the study" in str(error), error
 else:
     raise AssertionError
 assert retrieve_model_explanation(study.best_trial, history=RunHistory(elsewhere)).run_id == found.run_id

@@ -140,7 +140,7 @@ def test_one_of_several_metrics_that_fails_leaves_the_search_as_it_is(n_jobs):
     assert search.best_params_ == plain.best_params_
     runs = scorer.explain(search)
     assert [run.status for run in runs[:3]] == ["explained", "explained", "failed"], [run.why for run in runs]
-    assert "scoring it failed in split 0" in runs[2].why
+    assert "scoring failed in split 0" in runs[2].why
     with pytest.warns(UserWarning, match="(?s)Scoring failed.*set to nan.*too deep to score"):
         ExplainingScorer(scoring)(DecisionTreeClassifier(max_depth=3).fit(X, Y), X, Y)
 
@@ -310,7 +310,7 @@ def test_searches_that_cannot_be_told_apart_are_not_mixed_up():
     assert searches[0].cv_results_["mean_test_score"].tolist() == [1.0, 1.0]  # perfect on both: alike in every score
     runs = scorer.explain(searches[1])
     assert [run.status for run in runs[:2]] == ["failed"] * 2
-    assert "a scorer of its own" in runs[0].why
+    assert "use one scorer per search" in runs[0].why
     apart = ExplainingScorer("accuracy", rows)
     for sign in (1, -1):
         search = GridSearchCV(TREE, space, cv=cv, scoring=apart).fit(rows * sign, labels)
@@ -347,7 +347,7 @@ def test_failed_folds_of_a_numeric_error_score_do_not_mix_searches_up(first_fail
         scorer._captures = scorer._captures[1:-1]
     runs = scorer.explain(searches[1])
     assert [run.status for run in runs[:3]] == ["failed"] * 3
-    assert all("a scorer of its own" in run.why for run in runs[:3])
+    assert all("use one scorer per search" in run.why for run in runs[:3])
     alone = ExplainingScorer("accuracy")
     search = GridSearchCV(NotNine(random_state=0), {"max_depth": [1, 2, 9]}, cv=CV, scoring=alone, error_score=0.0)
     runs = alone.explain(search.fit(tables[1], carried > 0))
