@@ -137,7 +137,7 @@ def test_a_trial_that_no_explainer_saw_or_recorded_says_so(tmp_path):
     explainer = TrialExplainer(X_TRAIN, history=tmp_path / "runs")
     study.optimize(explained_objective(explainer), n_trials=1)
     for source in (study, study.best_trial):
-        with pytest.raises(ExplanationNotFoundError, match="has not come to"):
+        with pytest.raises(ExplanationNotFoundError, match="recorded at the end of the"):
             retrieve_model_explanation(source)
     explainer.explain()
     (tmp_path / "runs").rename(tmp_path / "moved")
