@@ -18,7 +18,7 @@ from automl_explain.explainers.tables._table import RowNumbers, Table
 Share = npt.NDArray[np.float64]
 """Weights of background rows, adding up to 1."""
 Summary: TypeAlias = tuple[Table, Share | None, str | None]
-"""RowNumbers, their weights if there are any, and a note on what was left out, if any was."""
+"""Rows, their weights if there are any, and a note on what was left out, if any was."""
 MOST_LABELS = 20
 """Values of a column without numbers that have a distance of their own; rarer ones are alike."""
 
@@ -26,9 +26,9 @@ MOST_LABELS = 20
 def representative(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
     """Choose background rows spread evenly over the model's predictions.
 
-    RowNumbers are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
+    Rows are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
     of `n_rows` equal stretches, so that the mean output over the chosen rows is close to that over all. No random
-    choice is made. RowNumbers with weights are as long as these; one that several middles fall into gets more weight.
+    choice is made. Rows with weights are as long as these; one that several middles fall into gets more weight.
 
     Parameters
     ----------

@@ -85,8 +85,10 @@ class ColumnList:
         return [(positions_of(columns, by_name, self.n_features_in_ or 0), steps) for columns, steps in self._parts]
 
 
-def as_transformer(given: Any, examples: Table) -> Any:
+def as_transformer(given: Any, examples: Table | None) -> Any:
     """Return the 'transformations' of a user as one transformer of tables with the columns of `examples`.
+
+    Without examples, a list is read as one of the columns that it names.
 
     Raises
     ------
@@ -94,6 +96,8 @@ def as_transformer(given: Any, examples: Table) -> Any:
         If they are no transformer, or no list of columns and transformers.
     """
     if isinstance(given, list | tuple):
+        if examples is None:
+            return ColumnList(given)
         return ColumnList(given, examples.data.columns if examples.is_frame else None, examples.n_columns)
     if not hasattr(given, "transform"):
         raise InvalidInputError(

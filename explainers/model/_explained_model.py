@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
 from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
 from automl_explain.explainers.model._model_call import model_call
-from automl_explain.explainers.model._names import class_names, feature_names
+from automl_explain.explainers.model._names import class_names, feature_names, given_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.tables._formats import row_weights
@@ -178,10 +178,9 @@ def explained_model(
     InvalidInputError, ColumnMismatchError
         If a table or parameter does not fit the model.
     """
-    if transformations is not None:
-        model = behind(transformations, model, as_table(examples, BACKGROUND))
-    described = with_task(describe(model, examples), model_task)
     background, share = read_background(examples, weights)
+    model = behind(transformations, model, background)
+    described = with_task(describe(model, None if background is None else background.data), model_task)
     some = None
     if background is not None:
         background = check_same_columns(background, described.input_names, described.n_inputs, BACKGROUND)
@@ -189,7 +188,7 @@ def explained_model(
     if output == "auto" and auto is not None and auto in described.outputs:
         output = auto
     space = feature_space or ("engineered" if transformations is None else "raw")
-    seen = in_feature_space(described.in_space(output, some), space)
+    seen = _named(in_feature_space(described.in_space(output, some), space), features)
     is_raw_space = space == "raw"
     engineered = None if background is None else engineer(seen, background, BACKGROUND)
     n_inputs = seen.n_inputs if background is None else background.n_columns
@@ -199,7 +198,15 @@ def explained_model(
     )
 
 
-def behind(transformations: Any, model: Any, table: Table) -> Any:
+def _named(model: FittedModel, features: Sequence[str] | None) -> FittedModel:
+    """Return a model whose raw columns have the caller's names, where the model knows none for them."""
+    feature_map, names = model.feature_map, given_names(features)
+    if feature_map is None or names is None or model.raw_names is not None or len(names) != len(feature_map.raw_names):
+        return model
+    return replace(model, feature_map=replace(feature_map, raw_names=names))
+
+
+def behind(transformations: Any, model: Any, table: Table | None) -> Any:
     """Return a model of the columns before the caller's transformations; the model itself for None."""
     if transformations is None:
         return model

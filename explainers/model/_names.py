@@ -48,8 +48,9 @@ def feature_names(
         return known
     if known is not None and set(names) == set(known):
         return known  # in the order of the columns, which preprocessing may have changed
-    if len(names) == n_inputs and model.preprocessing is not None and not raw:
-        return known  # names of raw columns, while engineered ones are explained
+    if len(names) == n_inputs and model.preprocessing is not None and not raw:  # names of raw columns
+        one_to_one = feature_map is not None and model.raw_names is None and len(set(feature_map.parent)) == n_features
+        return tuple(names[j] for j in feature_map.parent) if feature_map is not None and one_to_one else known
     if len(names) == n_features:
         return names
     raise InvalidInputError(

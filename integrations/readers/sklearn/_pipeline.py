@@ -49,8 +49,8 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
         if n_inputs is None
         else trace_steps(transformers, n_inputs)
     )
-    if last.preprocessing is not None:
-        parents = "its last step has a preprocessing of its own"
+    if last.preprocessing is not None and not isinstance(parents, str):
+        parents = last.mixes if last.feature_map is None else parents[last.feature_map.parent]
     names = raw_names or tuple(f"x{j}" for j in range(n_inputs or 0))
     return replace(
         last,

@@ -279,3 +279,31 @@ def test_values_that_the_model_refuses_are_bad_input():
     explainer = LIMEExplainer(LinearRegression().fit(X, X[:, 0]), X, nsamples=50)
     with pytest.raises(InvalidInputError, match="cannot take the values of X: Input X contains NaN"):
         explainer.explain_local(np.array([[np.nan, 0.0]]))
+
+
+@pytest.mark.parametrize("discretizer", ["quartile", "decile", None])
+def test_samples_are_drawn_from_the_rows_of_weight(discretizer):
+    rng = np.random.default_rng(0)
+    training = np.vstack([rng.normal(0.0, size=(50, 3)), rng.normal(100.0, size=(50, 3))])
+    training = np.column_stack([training, np.repeat([1.0, 2.0], 50)])
+    weights = np.repeat([1.0, 0.0], 50)
+    settings = {"discretizer": discretizer, "categorical_features": [3], "nsamples": 500}
+    seen = []
+    LIMEExplainer(lambda rows: seen.append(rows) or rows[:, 0], training, weights=weights, **settings).explain_local(
+        training[:2]
+    )
+    drawn = seen[-1]
+    assert len(drawn) == 499
+    assert np.abs(drawn[:, :3]).max() < 10.0
+    assert set(drawn[:, 3]) == {1.0}
+
+
+def test_a_bin_of_weighted_cells_is_that_of_cells_that_are_there_so_often():
+    cells, weights = np.array([1.0, 2.0, 3.0, 10.0, np.nan]), np.array([1.0, 3.0, 2.0, 2.0, 4.0])
+    repeated = np.repeat(cells, weights.astype(int))
+    bins = make_bins(cells, [25, 50, 75], weights)
+    known = repeated[~np.isnan(repeated)]
+    np.testing.assert_array_equal(bins.edges, np.unique(np.percentile(known, [25, 50, 75], method="inverted_cdf")))
+    parts = [known[bins.find(known) == b] for b in range(len(bins.low))]
+    np.testing.assert_allclose(bins.mean, [part.mean() if len(part) else 0.0 for part in parts])
+    np.testing.assert_allclose(bins.spread, [part.std() if len(part) else 0.0 for part in parts], atol=1e-9)
