@@ -12,6 +12,7 @@ import pandas as pd
 
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.explanation._notebook import importance_table
 from automl_explain.explainers.model._explained_model import FeatureSpace
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
@@ -150,7 +151,7 @@ class ModelExplanation:
         return f"ModelExplanation{of}({self.explanation!r})"
 
     def _repr_html_(self) -> str:
-        return self.explanation._repr_html_()
+        return importance_table(self.explanation, title=repr(self))
 
 
 def explain_model(

@@ -1,4 +1,4 @@
-"""`SearchExplanation`: what the runs of a search teach together that no single one of them does."""
+"""`SearchExplanation`: the importance of features over all runs of a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
-from automl_explain.explainers.formatting._names import listed, quoted
+from automl_explain.explainers.formatting._names import counted, listed, quoted
+from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
 from automl_explain.integrations.history._run import Run
 
 Values = npt.NDArray[np.float64]
@@ -27,28 +28,28 @@ Values = npt.NDArray[np.float64]
 SHOWN = 15
 """Features of a table."""
 LEAST_RANGE = 0.05
-"""Share of all importance by which two interchangeable features must each vary."""
+"""Least range of the share of a feature that counts as interchangeable with another."""
 STEADY = 0.5
-"""Their sum varies by at most this part of what the steadier of them does."""
+"""Largest standard deviation of their sum, relative to the smaller of their own."""
 FEWEST_RUNS = 4
-"""Near-best runs below which nothing is said of interchangeable features."""
+"""Least number of near-best runs from which interchangeable features are found."""
 
 
 @dataclass(frozen=True, eq=False)
 class SearchExplanation:
     """Importance over the runs of one search; made by `from_runs`.
 
-    Each run's importance is divided by its sum, so that runs in different output spaces compare: a feature's share is its
-    part of all that moves the model. A run is near-best when its loss is at most the lowest one plus `tolerance` times
-    that loss's absolute value. Over such a set of good models, the range of a feature's importance says more of the data
-    than any one model's [1]_.
+    Each run's importance is divided by its sum, so that runs in different output spaces can be compared: a feature's share
+    is its part of the total importance. A run is near-best when its loss is at most the lowest loss plus `tolerance` times
+    the absolute value of that loss. Over such a set of good models, the range of a feature's importance says more about the
+    data than its importance in a single model [1]_.
 
     Parameters
     ----------
     runs : tuple of Run
-        The trials that have a loss and an explanation, in the order of the search.
+        The trials with a loss and an explanation, in the order of the search.
     features : tuple of str
-        Columns: those that the learners read where all runs have the same, the user's own otherwise.
+        Columns: those that the learners read if they are the same in all runs, otherwise the user's own.
     shares : ndarray of shape (r, f)
         Each run's importance, summing to 1.
     tolerance : float
@@ -56,7 +57,7 @@ class SearchExplanation:
     top_k : int
         Features that count as a run's most important.
     left_out : tuple of (str, str)
-        Ids of explained runs that could not be compared, and why.
+        Ids of explained runs that could not be compared, with the reason.
 
     References
     ----------
@@ -96,18 +97,18 @@ class SearchExplanation:
         Parameters
         ----------
         runs : iterable of Run, or object with `runs`
-            The runs of one search, or what has them, such as an AutoML object.
+            The runs of one search, or an object that holds them, such as an AutoML object.
         tolerance : float, default 0.05
             Relative loss within which a run is near-best.
         top_k : int, default 5
             Features that count as a run's most important.
         progress : bool, optional
-            True: a progress bar; False: none; default: one that appears after two seconds.
+            If True, show a progress bar; if False, show none; default: a bar that appears after two seconds.
 
         Raises
         ------
         InvalidInputError
-            If the runs are of several searches, none has both a loss and an explanation, or an option cannot be used.
+            If the runs belong to several searches, none has both a loss and an explanation, or an option is invalid.
         """
         runs = tuple(getattr(runs, "runs", runs))
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < np.inf:
@@ -115,7 +116,7 @@ class SearchExplanation:
         top_k = check_top_k(top_k)
         if len({run.search for run in runs}) > 1:
             raise InvalidInputError(
-                "The 'runs' parameter must be the runs of one search; losses of several do not compare."
+                "The 'runs' parameter must be the runs of one search, since losses of different searches cannot be compared."
             )
         usable = sorted(
             (run for run in runs if run.status == "explained" and run.loss is not None), key=lambda run: run.number
@@ -124,7 +125,7 @@ class SearchExplanation:
         named, outside = _in_common_columns(read)
         if not named:
             raise InvalidInputError(
-                f"None of the {len(runs)} runs has both a loss and an explanation, so that there is nothing to compare."
+                f"None of the {len(runs)} runs has both a loss and an explanation, so there is nothing to compare."
             )
         found = [run for run, _ in named]
         shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
@@ -150,7 +151,7 @@ class SearchExplanation:
 
     @cached_property
     def in_top(self) -> npt.NDArray[np.bool_]:
-        """Whether a feature is among a run's `top_k` most important, and matters at all, (r, f)."""
+        """Whether a feature is among the `top_k` most important ones of a run and its share is above 0, (r, f)."""
         ranks = np.argsort(np.argsort(-self.shares, axis=1, kind="stable"), axis=1, kind="stable")
         return np.asarray((ranks < self.top_k) & (self.shares > 0))
 
@@ -158,9 +159,9 @@ class SearchExplanation:
     def importance(self) -> pd.DataFrame:
         """A row per feature, most important first.
 
-        Columns `mean`, `low` and `high`: share of all importance over the near-best runs, with its range; `in_top`: part
-        of those runs in which it is among the `top_k` most important; `with_loss`: rank correlation of its share with the
-        loss over all runs, negative where better runs use it more (NaN for fewer than three runs).
+        Columns `mean`, `low` and `high`: share of the total importance over the near-best runs, and its range; `in_top`:
+        fraction of those runs in which it is among the `top_k` most important; `with_loss`: rank correlation of its share
+        with the loss over all runs, negative if better runs rely on it more (NaN for fewer than three runs).
         """
         good = self.shares[self.near_best]
         table = pd.DataFrame(
@@ -177,14 +178,14 @@ class SearchExplanation:
 
     @cached_property
     def agreement(self) -> float:
-        """Mean rank correlation (Spearman) of importance between two near-best runs; NaN where there is one only."""
+        """Mean rank correlation (Spearman) of importance between two near-best runs; NaN for a single one."""
         matrix = rank_correlation(self.shares[self.near_best])
         pairs = matrix[np.triu_indices(len(matrix), 1)]
         return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
 
     @cached_property
     def learners(self) -> pd.DataFrame:
-        """A row per learner, best first: `runs`, `loss` (its lowest), and its mean share of each feature."""
+        """A row per learner, best first: `runs`, `loss` (the lowest), and the mean share of each feature."""
         names = np.array([run.learner for run in self.runs])
         rows = []
         for name in dict.fromkeys(names.tolist()):
@@ -201,7 +202,7 @@ class SearchExplanation:
 
     @cached_property
     def interchangeable(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of features of which near-best runs use one or the other: each varies, their sum hardly does."""
+        """Pairs of features that replace each other in near-best runs: each share varies, their sum hardly does."""
         good = self.shares[self.near_best]
         if len(good) < FEWEST_RUNS:
             return ()
@@ -217,12 +218,12 @@ class SearchExplanation:
     # -------------------------------------------------------------------- forms
 
     def sentences(self) -> list[str]:
-        """Return the findings in words."""
+        """Return the findings as sentences."""
         good, best = int(self.near_best.sum()), self.best
-        runs = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''}"
+        runs = counted(len(self.runs), "run")
         said = [
             f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self.tolerance:.3g} times the lowest, "
-            f"{best.loss:.5g} ({best.id}, {best.learner})."
+            f"{loss_text(best.loss)} ({best.id}, {best.learner})."
         ]
         if good > 1:
             said.append(
@@ -235,7 +236,7 @@ class SearchExplanation:
             )
         for a, b in self.interchangeable[:3]:
             said.append(
-                f"{quoted(a)} and {quoted(b)} are interchangeable: one's importance grows as the other's falls."
+                f"{quoted(a)} and {quoted(b)} are interchangeable: when one is more important, the other is less."
             )
         return [*said, *self._on_loss(), *self._on_learners(), *self._on_left_out()]
 
@@ -296,7 +297,7 @@ class SearchExplanation:
         value = strong.loc[name, "with_loss"]
         return [
             f"The better a run, the {'more' if value < 0 else 'less'} it relies on {quoted(name)} (rank correlation of its "
-            f"importance with the loss: {value:+.2f})."
+            f"importance with the loss: {minus(correlation_text(value))})."
         ]
 
     def _on_learners(self) -> list[str]:
@@ -308,9 +309,9 @@ class SearchExplanation:
         name = gap.idxmax()
         most, least = shares[name].idxmax(), shares[name].idxmin()
         if gap[name] < LEAST_RANGE:
-            return ["Learners differ little in what they rely on."]
+            return ["Learners differ little in the features that they rely on."]
         return [
-            f"Learners differ most in {quoted(name)}: {shares[name][most]:.0%} of all importance for {most}, "
+            f"Learners differ most in {quoted(name)}: it has {shares[name][most]:.0%} of all importance for {most} and "
             f"{shares[name][least]:.0%} for {least}."
         ]
 
@@ -318,7 +319,8 @@ class SearchExplanation:
         if not self.left_out:
             return []
         return [
-            f"{len(self.left_out)} explained run(s) could not be compared, such as {self.left_out[0][0]}: {self.left_out[0][1]}"
+            f"{counted(len(self.left_out), 'explained run')} could not be compared, such as {self.left_out[0][0]}: "
+            f"{self.left_out[0][1]}"
         ]
 
 
@@ -337,7 +339,7 @@ def _read(runs: Sequence[Run], progress: bool | None) -> tuple[list[tuple[Run, E
 def _in_common_columns(
     read: list[tuple[Run, Explanation]],
 ) -> tuple[list[tuple[Run, Explanation]], list[tuple[str, str]]]:
-    """The runs over the same columns: as they are, else over raw ones; and those that cannot be brought there."""
+    """The runs over the same columns, raw ones if necessary, and the runs left out with the reason."""
     if len({explanation.feature_labels for _, explanation in read}) <= 1:
         return read, []
     raw, left_out = [], []
@@ -358,14 +360,14 @@ def _in_common_columns(
 
 
 def normalised(importance: Values) -> Values:
-    """Importance as shares of its sum; a permutation importance below zero counts as none."""
+    """Return importance as shares of its sum; a negative permutation importance counts as 0."""
     positive = np.maximum(importance, 0.0)
     total = positive.sum()
     return positive / total if total > 0 else positive
 
 
 def rank_correlation(rows: Values) -> Values:
-    """Spearman's correlation between every two rows; NaN where a row is constant."""
+    """Return Spearman's correlation between every two rows; NaN where a row is constant."""
     ranks = rankdata(rows, axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     norms = np.sqrt((centred**2).sum(axis=1))
@@ -378,5 +380,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def number_or_none(value: Any) -> float | None:
-    """Return a number as JSON can hold it."""
+    """Return a number for JSON: None for NaN and infinities."""
     return float(value) if np.isfinite(value) else None

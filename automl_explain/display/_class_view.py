@@ -1,4 +1,4 @@
-"""What plots, tables and the report share: one class of an explanation, and numbers, names and cells in words."""
+"""One class of an explanation, and the checks of parameters that plots, tables and the report share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Positions = npt.NDArray[np.intp]
 """Numbers of rows, features or classes."""
 
 STEP_WIDTH = 36
-"""Letters of "feature = value"."""
+"""Most characters of "feature = value"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +44,19 @@ class ClassView:
 
     @property
     def outputs(self) -> Values:
-        """The model's output for each row as the values add it up, (n,)."""
+        """The sum of expected value and contributions for each row, (n,)."""
         rest = self.left_out
         return np.asarray(self.values.sum(axis=1) + self.expected + (0.0 if rest is None else rest))
 
     @property
     def left_out(self) -> Values | None:
-        """Sum of the values that `explain_subset` left out of each row, (n,); None where all are there."""
+        """Sum of the values that `explain_subset` left out of each row, (n,); None if it left out none."""
         rest = self.explanation.left_out
         return rest if rest is None or self.position is None else rest[self.position]
 
     @property
     def standard_errors(self) -> Values | None:
-        """Standard error of each value, (n, f); None where values are exact."""
+        """Standard error of each value, (n, f); None if values are exact."""
         errors = self.explanation.standard_errors
         return errors if errors is None or self.position is None else errors[self.position]
 
@@ -67,12 +67,12 @@ class ClassView:
 
     @property
     def unit(self) -> str:
-        """What the values are parts of, such as "log-odds of class yes"."""
+        """Unit of the values, such as "log-odds of class yes"."""
         return output_text(self.explanation, self.position)
 
 
 def explanation_of(source: Any) -> Explanation:
-    """Return the Explanation in what a user passes: an Explanation, a ModelExplanation or a Run.
+    """Return the Explanation of an Explanation, a ModelExplanation or a Run.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def explanation_of(source: Any) -> Explanation:
 
 
 def members_of(source: Any) -> MemberExplanation:
-    """Return what a user passes, or what is in it, of an ensemble's members.
+    """Return the MemberExplanation itself, or that of an explanation.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def members_of(source: Any) -> MemberExplanation:
     members = source if isinstance(source, MemberExplanation) else explanation_of(source).members
     if members is None:
         raise InvalidInputError(
-            "This explanation does not say what an ensemble's members bring. Explain the ensemble with explain_model(..., "
+            "This explanation has no contributions of an ensemble's members. Explain the ensemble with explain_model(..., "
             "members=True), or with TabularExplainer(ensemble, X_train).explain_members(X)."
         )
     return members
@@ -142,7 +142,7 @@ def check_row(explanation: Explanation, row: Any) -> int:
 
 
 def class_position(explanation: Explanation | MemberExplanation, class_: Any) -> int:
-    """Return the number of a class from its label; a label's text will do.
+    """Return the position of a class from its label or the label's text.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def class_position(explanation: Explanation | MemberExplanation, class_: Any) ->
         If there is no such class; the message lists those there are.
     """
     if explanation.classes is None:
-        raise InvalidInputError(f"The 'class_' parameter must be left out for a regression. Got {class_!r}.")
+        raise InvalidInputError(f"The 'class_' parameter must be omitted for a regression. Got {class_!r}.")
     labels = list(explanation.classes)
     exact = [j for j, label in enumerate(labels) if type(label) is type(class_) and label == class_]
     alike = [
@@ -166,10 +166,10 @@ def class_position(explanation: Explanation | MemberExplanation, class_: Any) ->
 
 
 def default_class(explanation: Explanation, row: int | None = None) -> int | None:
-    """Return the class shown when the user names none.
+    """Return the position of the class that is shown by default.
 
-    Binary: the second, positive class. Several classes: that with the highest output for `row`, or, without a row, the
-    one whose output the features move most.
+    Binary: the second, positive class. Several classes: the class with the highest output for `row`, or, without a row,
+    the class with the largest contributions.
     """
     if explanation.classes is None:
         return None
@@ -182,7 +182,7 @@ def default_class(explanation: Explanation, row: int | None = None) -> int | Non
 
 
 def all_outputs(explanation: Explanation) -> Values:
-    """Return the model's outputs, (n, C) or (n, 1): stored ones, else what the values add up to."""
+    """Return the model's outputs, (n, C) or (n, 1): the stored ones, otherwise the sums of the values."""
     if explanation.predictions is not None:
         return explanation.predictions
     local = local_values(explanation)
@@ -223,14 +223,14 @@ def ranking(values: Values) -> Positions:
 
 
 def data_of(explanation: Explanation) -> Table | None:
-    """Return the explained rows, where they are stored and have a column per feature."""
+    """Return the explained rows, if they are stored and have a column per feature; otherwise None."""
     data = explanation.data
     return data if data is not None and data.n_columns == explanation.num_features else None
 
 
 @dataclass(frozen=True)
 class Step:
-    """One contribution to one row's output: what it is of, how much, and its standard error, 0 where it is exact."""
+    """A contribution to the output of a row: its label, value and standard error (0 if it is exact)."""
 
     label: str
     value: float
@@ -238,7 +238,7 @@ class Step:
 
 
 def local_steps(view: ClassView, row: int, top_k: int) -> list[Step]:
-    """Return the contributions to one row, the largest first and those beyond `top_k` together."""
+    """Return the contributions to one row, largest first; those beyond `top_k` are one step."""
     values, explanation = view.values[row], view.explanation
     order = ranking(np.abs(values))
     shown, rest = order[:top_k], order[top_k:]
@@ -269,6 +269,6 @@ def class_text(explanation: Explanation | MemberExplanation, position: int | Non
 
 
 def output_text(explanation: Explanation | MemberExplanation, position: int | None = None) -> str:
-    """Return what the values are parts of: "log-odds of class yes", or "log-odds" without a class."""
+    """Return the unit of the values: "log-odds of class yes", or "log-odds" without a class."""
     unit = unit_text(explanation.unit)
     return unit if position is None else f"{unit} of class {shortened(class_text(explanation, position), 24)}"

@@ -27,7 +27,7 @@ from automl_explain.integrations.history._run import Run, best_trial
 
 LEARNER_WIDTH = 20
 MOST_MEMBERS = 5
-"""Members of an ensemble that have a column of their own, the most important ones."""
+"""Members of an ensemble with a column of their own, most important first."""
 SHORTEST_NAME = 10
 RUN_COLUMNS = (
     Column(""), Column("run"), Column("learner"), Column("loss", is_number=True), Column("status"),
@@ -36,14 +36,14 @@ RUN_COLUMNS = (
 
 
 def runs_table(runs: Sequence[Run], top: int = 3) -> str:
-    """Return a line per run: id, learner, loss, status, seconds, and its most important features or why there are none.
+    """Return a line per run: id, learner, loss, status, seconds, and its most important features or the reason for none.
 
     Parameters
     ----------
     runs : sequence of Run
-        Of one search or several; the best of each search is marked with an asterisk.
+        Runs of one search or several; an asterisk marks the best run of each search.
     top : int, default 3
-        Features named of each run; the history keeps five.
+        Features shown of each run; the history stores five.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def runs_table(runs: Sequence[Run], top: int = 3) -> str:
     )
     room = max(WIDTH - used, 3 * SHORTEST_NAME)
     rows = tuple((*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True))
-    last = Column(shortened("most important features, or why none", room))
+    last = Column(shortened("most important features, or the reason for none", room))
     return "\n".join([TextTable((*RUN_COLUMNS, last), rows).as_text(), _summary(runs, best), *_reasons(runs)])
 
 
@@ -83,7 +83,7 @@ def _summary(runs: Sequence[Run], best: set[str]) -> str:
 
 
 def _reasons(runs: Sequence[Run]) -> list[str]:
-    """Why runs were not explained, whole, a line per reason."""
+    """The reasons why runs were not explained, a line each."""
     return [wrapped(f"{len(group.runs)} {group.status}: {one_line(group.why)}") for group in unexplained(runs)]
 
 
@@ -91,7 +91,7 @@ _STATUSES = ("explained", "captured", "skipped", "failed")
 
 
 def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> str:
-    """Return the six values as tables, under the names under which they unpack.
+    """Return the six values as tables, under the names of `ModelExplanation`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
     rows : int, default 5
         Rows shown of shap_values.
     top : int, default 10
-        Features shown of each ranking, and at most of shap_values.
+        Features shown of each ranking; also the most columns shown of shap_values.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
 
 
 def members_table(shares: MemberExplanation, top: int = 10) -> str:
-    """Return what each member of an ensemble brings, and its part of each feature's importance where features are split."""
+    """Return the importance of each member of an ensemble, and its part of each feature's importance if features are split."""
     mean = "mean over classes of " if shares.classes is not None else ""
     rows = tuple((bar.name, number_text(bar.value), bar.as_text) for bar in member_bars(shares))
     columns = (Column("member", width=40), Column("overall", is_number=True), Column(""))
@@ -161,7 +161,7 @@ def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
 
 
 def _block(explanation: Explanation, values: Values, rows: int, top: int) -> str:
-    """The first rows of one class; of the columns, the most important overall that fit, in the order of the table."""
+    """The first rows of one class, and the most important columns that fit, in the order of the table."""
     n_shown = min(len(values), rows)
     order = ranking(explanation.global_importance_values)
     names = [shortened(name, 16) for name in explanation.feature_labels]
@@ -230,7 +230,7 @@ def _facts(explanation: Explanation) -> str:
     lines = [f"method: {one_line(explanation.method)}: {one_line(explanation.reason)}".removesuffix(": (empty)")]
     if explanation.additivity_error is not None:
         lines.append(
-            f"additivity: expected value plus shap values meet the output within {explanation.additivity_error:.1e}"
+            f"additivity: expected value plus shap values equal the output within {explanation.additivity_error:.1e}"
         )
     lines += [f"note: {one_line(note)}" for note in explanation.notes]
     return "\n".join(wrapped(line) for line in lines)
@@ -246,7 +246,7 @@ def _top_or_why(run: Run, top: int, room: int) -> str:
 
 
 def _names_within(names: Sequence[str], room: int) -> str:
-    """Names with commas; where they do not fit, each takes what it needs as far as the next ones keep a few letters."""
+    """Names with commas; each is shortened only as far as the next ones need room."""
     shown = []
     for place, name in enumerate(names, start=1):
         kept_back = (len(names) - place) * (SHORTEST_NAME + 2)

@@ -1,1 +1,1 @@
-"""Pictures of explanations, on matplotlib axes."""
+"""Plots of explanations, on matplotlib axes."""

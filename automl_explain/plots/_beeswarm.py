@@ -1,4 +1,4 @@
-"""The geometry and the colours of a beeswarm: arrays in, arrays out; nothing here draws."""
+"""The positions and colours of the points of a beeswarm; `_explanation_plots` draws them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from automl_explain.explainers.tables._table import Table
 Values = npt.NDArray[np.float64]
 
 HALF_HEIGHT = 0.4
-"""Farthest that a point may lie from the middle of its row; rows are 1 apart."""
+"""Largest distance of a point from the middle of its row; rows are 1 apart."""
 STEP = 0.075
-"""Distance between points of one bin while there is room."""
+"""Distance between two points of one bin, unless there are too many."""
 BINS = 110
 """Bins over the width of the plot: about one per width of a point."""
 
 
 def offsets(values: Values, low: float, high: float) -> Values:
-    """Return where each point of a row lies above or below its middle so that equal values lie side by side.
+    """Return the distance of each point from the middle of its row, so that equal values do not overlap.
 
-    Values are put into bins of equal width; the points of a bin go alternately above and below, closer together the
-    more there are.
+    Values are put into bins of equal width. The points of a bin lie alternately above and below the middle, closer together
+    the more there are.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
     low, high : float
-        Ends of the axis, the same for all rows.
+        Limits of the axis, the same for all rows.
     """
     n = len(values)
     width = high - low
@@ -44,21 +44,21 @@ def offsets(values: Values, low: float, high: float) -> Values:
     rank[order] = np.arange(n) - starts
     counts = np.bincount(bins, minlength=BINS + 1)
     steps = (rank + 1) // 2 * np.where(rank % 2, 1.0, -1.0)
-    # one distance for the whole row, so that the crowd's height shows how many points there are
+    # one distance for the whole row, so that the height shows the number of points
     tallest = max(int(counts.max(initial=1)) // 2, 1)
     return np.asarray(steps * min(STEP, HALF_HEIGHT / tallest))
 
 
 @dataclass(frozen=True, eq=False)
 class Shade:
-    """How the points of one feature are coloured.
+    """The colours of the points of one feature.
 
     Parameters
     ----------
     ranks : ndarray, shape (n,)
-        0 for the lowest value to 1 for the highest; NaN where a point stays grey.
+        From 0 for the lowest value to 1 for the highest; NaN for a grey point.
     grey : str
-        What grey stands for in this feature; empty without grey points.
+        Meaning of grey for this feature; empty without grey points.
     """
 
     ranks: Values
@@ -66,9 +66,9 @@ class Shade:
 
 
 def shades(table: Table, position: int) -> Shade:
-    """Return the shade of each cell of a column: its rank among the column's values.
+    """Return the shade of each cell of a column: its rank among the values of the column.
 
-    Categories and text have no order, so they stay grey; so do missing values and a column with one value only.
+    Categories, text, missing values and the cells of a constant column are grey, since they have no order.
     """
     numbers = _ordered(table, position)
     if numbers is None:
@@ -82,7 +82,7 @@ def shades(table: Table, position: int) -> Shade:
 
 
 def _ordered(table: Table, position: int) -> Values | None:
-    """The column as numbers whose order means something; None for categories and text."""
+    """The column as numbers that can be ordered; None for categories and text."""
     if table.is_sparse:
         return np.asarray(table.column(position), dtype=np.float64)
     series = table.data.iloc[:, position] if table.is_frame else pd.Series(table.data[:, position])
@@ -102,14 +102,14 @@ def _ordered(table: Table, position: int) -> Values | None:
 
 
 def _read_objects(series: Any) -> Any:
-    """A column of Python objects as numbers where all that is not missing is one."""
+    """A column of Python objects as numbers, if all values except missing ones are numbers."""
     kind = pd.api.types.infer_dtype(series, skipna=True)
     numeric = kind in {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
     return pd.to_numeric(series.astype("Float64") if kind == "boolean" else series) if numeric else series
 
 
 def _ranks(numbers: Values) -> Values:
-    """Ranks from 0 to 1, ties sharing the mean rank; NaN where there is one value only."""
+    """Ranks from 0 to 1, the mean rank for ties; NaN for a constant column."""
     _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     if len(counts) < 2:
         return np.full(len(numbers), np.nan)

@@ -1,7 +1,7 @@
-"""Plots of an explanation: what matters overall, how each feature acts, and how one prediction came about.
+"""Plots of an explanation: overall importance, contributions of each feature, and the steps of one prediction.
 
-Every function takes an Axes, or makes a pyplot figure of its own, and returns the Axes. The caller's rcParams are
-followed, never changed.
+Every function takes an Axes, or creates a pyplot figure, and returns the Axes. The caller's rcParams are used and not
+changed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_POINTS = 4000
-"""Rows that a beeswarm draws; of more, that many are taken at equal distances."""
+"""Most rows that a beeswarm draws; from more rows, it draws this many at equal distances."""
 
 
 def plot_global_importance(
@@ -67,7 +67,7 @@ def plot_global_importance(
 ) -> Axes:
     """Draw the importance of the most important features as horizontal bars.
 
-    Over the bars of a permutation importance, a line spans one standard deviation of the repeats to either side.
+    On the bars of a permutation importance, a line shows one standard deviation of the repeats in each direction.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def plot_global_importance(
     top_k : int, default 15
         Features shown.
     stacked : bool, optional
-        Divide each bar by class: a bar's length stays the mean over classes, each part being the class's share of it.
-        Default: for three classes and more, whose parts differ, unless intervals are drawn.
+        If True, divide each bar by class: its length is the mean over classes, and each piece is a class's part of it.
+        Default: True for three or more classes, unless intervals are drawn.
     confidence : float, optional
         Draw the bootstrap interval of each bar at this level, such as 0.95: see `Explanation.global_importance`.
 
@@ -91,7 +91,7 @@ def plot_global_importance(
     Raises
     ------
     InvalidInputError
-        If the class is unknown, `top_k` is less than 1, or this is no explanation.
+        If the class is unknown, `top_k` is less than 1, or this is not an explanation.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def plot_global_importance(
     values = explanation.global_importance_values if position is None else explanation.per_class_values[position]
     order = ranking(values)[:top_k]
     if stacked and confidence is not None:
-        raise InvalidInputError("Intervals belong to whole bars: pass 'confidence' or stacked=True, not both.")
+        raise InvalidInputError("Intervals are drawn on whole bars. Pass either 'confidence' or stacked=True.")
     parts = _class_parts(explanation, False if confidence is not None else stacked) if position is None else None
     ax = ax or new_axes(rows_needed(explanation, top_k) if parts is not None else len(order))
     if parts is None:
@@ -136,19 +136,19 @@ def plot_summary(
     class_: Any = None,
     top_k: int = 15,
 ) -> Axes:
-    """Draw every row's contributions: a point per row and feature, coloured by the feature's value from low to high.
+    """Draw the contributions of all rows: a point per row and feature, coloured by the feature's value.
 
     Parameters
     ----------
     explanation : ModelExplanation, Explanation or Run
-        With local values. Without stored data the points have one colour.
+        With local values. Without stored data, all points have the same colour.
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
-        Label of the class; default: the second, positive class of two; of several, the one whose output the features
-        move most. The title names it.
+        Label of the class; default: the second, positive class of two, or, of several, the class with the largest
+        contributions. The title names it.
     top_k : int, default 15
-        Features shown, the class's most important first.
+        Features shown, most important for the class first.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def plot_summary(
     Raises
     ------
     InvalidInputError
-        If the class is unknown, `top_k` is less than 1, there are no local values, or this is no explanation.
+        If the class is unknown, `top_k` is less than 1, there are no local values, or this is not an explanation.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def plot_local(
     class_: Any = None,
     top_k: int = 10,
 ) -> Axes:
-    """Draw how one prediction came about, from the expected value, feature by feature, to the output.
+    """Draw the steps of one prediction, feature by feature, from the expected value to the output.
 
     Parameters
     ----------
@@ -204,10 +204,10 @@ def plot_local(
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
-        Label of the class; default: the second, positive class of two; of several, the one with the highest output for
-        this row. The title names it.
+        Label of the class; default: the second, positive class of two, or, of several, the class with the highest output
+        for this row. The title names it.
     top_k : int, default 10
-        Features shown, the largest contributions first; the rest is put together in one bar.
+        Features shown, largest contributions first; one bar shows the sum of the others.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def plot_local(
     Raises
     ------
     InvalidInputError
-        If the row or class is unknown, `top_k` is less than 1, there are no local values, or this is no explanation.
+        If the row or class is unknown, `top_k` is less than 1, there are no local values, or this is not an explanation.
 
     Examples
     --------
@@ -251,7 +251,7 @@ def plot_local(
 
 
 def _view(explanation: Explanation, class_: Any) -> ClassView:
-    """The class asked for; a wrong label is reported before missing values."""
+    """The class asked for; an unknown label is reported before missing values."""
     if class_ is not None:
         return view_class(explanation, class_position(explanation, class_))
     local_values(explanation)
@@ -259,7 +259,7 @@ def _view(explanation: Explanation, class_: Any) -> ClassView:
 
 
 def _spread(explanation: Explanation, position: int | None, confidence: float | None) -> tuple[Values, Values] | None:
-    """Ends of the line over each bar: the interval asked for, or one deviation over the repeats of a permutation."""
+    """Ends of the line on each bar: the interval asked for, or one standard deviation of a permutation importance."""
     if confidence is not None:
         found = explanation.global_importance(confidence=confidence)
         if position is None:
@@ -276,7 +276,7 @@ def _spread(explanation: Explanation, position: int | None, confidence: float | 
 def _importance_words(
     explanation: Explanation, position: int | None, n_shown: int, confidence: float | None
 ) -> tuple[str, str, str]:
-    """Title, its detail, and the axis's label."""
+    """Title, its detail, and the label of the axis."""
     of = "" if position is None else f" for class {shortened(class_text(explanation, position), 24)}"
     shown = f"{n_shown} of {explanation.num_features} features" if n_shown < explanation.num_features else ""
     mean = "mean over classes of " if position is None and explanation.is_classification else ""
@@ -287,24 +287,26 @@ def _importance_words(
 
 
 def _class_parts(explanation: Explanation, stacked: bool | None) -> Values | None:
-    """What each class adds to the mean over classes, (C, f); None for bars of one piece."""
+    """The part of each class in the mean over classes, (C, f); None for bars of one piece."""
     n_classes = len(explanation.classes or ())
     known = explanation.local_importance_values is not None or explanation.class_values is not None
     if stacked and not (n_classes and known):
-        raise InvalidInputError("The 'stacked' parameter needs importance per class, and this explanation has none.")
+        raise InvalidInputError(
+            "The 'stacked' parameter needs importance per class, which this explanation does not have."
+        )
     wanted = n_classes > 2 and known if stacked is None else stacked
     return explanation.per_class_values / n_classes if wanted else None
 
 
 def rows_needed(explanation: Explanation, top_k: int) -> int:
-    """Return how many rows a figure of the importance must be tall enough for: its bars, and the legend of classes."""
+    """Return the number of rows of a figure that has room for the bars and the legend of classes."""
     n_classes = len(explanation.classes or ())
     legend = legend_rows(n_classes) if n_classes > 2 else 0
     return max(min(top_k, explanation.num_features), legend)
 
 
 def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str:
-    """Draw one collection per feature and return what grey stands for."""
+    """Draw one collection per feature and return the meaning of grey."""
     from matplotlib.colors import to_rgba
 
     values = view.values[np.ix_(rows, order)]
@@ -332,7 +334,7 @@ def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str
 
 
 def _waterfall(ax: Axes, expected: float, steps: list[Step]) -> None:
-    """Draw bars that begin where the one above ends, from the expected value at the top to the output at the bottom."""
+    """Draw bars from the expected value at the top to the output at the bottom; each begins where the one above ends."""
     values, errors = (np.array([getattr(step, name) for step in steps]) for name in ("value", "error"))
     ends = expected + np.cumsum(values)
     starts, rising, last = ends - values, values >= 0, len(steps) + 1

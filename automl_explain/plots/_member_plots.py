@@ -1,4 +1,4 @@
-"""The plot of an ensemble's members: which one brings what."""
+"""The plot of the contributions of an ensemble's members."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def plot_member_shares(
     class_: Any = None,
     top_k: int = 15,
 ) -> Axes:
-    """Draw the most important features as bars of one piece per member: its part of the feature's importance.
+    """Draw the most important features as bars with one piece per member: its part of the feature's importance.
 
-    A bar's pieces add up to the importance that `plot_global_importance` draws; a piece to the left of zero is that of a
-    member that mostly speaks against the others. Where features are not split among the members, the bars are the
-    members' own: the mean absolute contribution of each.
+    The pieces of a bar add up to the importance that `plot_global_importance` draws. A piece to the left of zero belongs to
+    a member whose contributions mostly oppose those of the others. If features are not split among the members, there is a
+    bar per member instead: its mean absolute contribution.
 
     Parameters
     ----------
-    explanation : MemberExplanation, or ModelExplanation, Explanation or Run that has one
+    explanation : MemberExplanation, or a ModelExplanation, Explanation or Run with one
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
         Label of a class whose importance is shown; default: the mean over classes.
     top_k : int, default 15
-        Features shown, or members where features are not split.
+        Features shown, or members if features are not split.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def plot_member_shares(
     Raises
     ------
     InvalidInputError
-        If the class is unknown, `top_k` is less than 1, or this does not say what members bring.
+        If the class is unknown, `top_k` is less than 1, or there are no contributions of members.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def plot_member_shares(
     mean = "mean over classes of " if position is None and shares.classes is not None else ""
     label = f"{mean}mean |contribution| ({output_text(shares)})"
     if shares.local_importance_values is None:
-        return _bars_of_members(shares, ax, position, top_k, f"What each member brings{of}", label)
+        return _bars_of_members(shares, ax, position, top_k, f"Contribution of each member{of}", label)
     parts = shares.global_importance_values if position is None else shares.per_class_values[:, position]
     order = ranking(parts.sum(axis=0))[:top_k]
     ax = ax or new_axes(shares_rows(shares, top_k))
@@ -75,13 +75,13 @@ def plot_member_shares(
     name_rows(ax, [shares.feature_labels[j] for j in order])
     n_features = parts.shape[1]
     shown = f"{len(order)} of {n_features} features" if len(order) < n_features else ""
-    against = "\nleft of zero: a member that mostly speaks against the others" if (parts[:, order] < 0).any() else ""
+    against = "\nleft of zero: a member that mostly opposes the others" if (parts[:, order] < 0).any() else ""
     finish(ax, f"Members' parts of each feature's importance{of}", shown, label + against)
     return ax
 
 
 def shares_rows(shares: MemberExplanation, top_k: int) -> int:
-    """Return how many rows a figure must be tall enough for: its bars, and the legend of members."""
+    """Return the number of rows of a figure that has room for the bars and the legend of members."""
     if shares.local_importance_values is None:
         return min(top_k, len(shares.members))
     return max(min(top_k, len(shares.feature_labels)), legend_rows(len(shares.members)))

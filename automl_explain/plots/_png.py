@@ -1,4 +1,4 @@
-"""Plots as PNG bytes, without pyplot: nothing is shown, nothing stays open, any thread may do it."""
+"""Plots as PNG files in memory, without pyplot: no window is opened, no figure stays open, and any thread may draw."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def png(
     dpi: int = 150,
     background: str = "white",
 ) -> bytes:
-    """Return a picture in dark ink, whatever style the caller has set.
+    """Return a picture with dark text, independent of the caller's style.
 
     Parameters
     ----------
     draw : callable
-        Draws on the axes it is given.
+        Draws on the axes that it is given.
     n_rows : int
-        Rows the picture must have room for.
+        Number of rows for which the picture must have room.
     row_inches : float
         Height of a row.
     dpi : int, default 150
@@ -50,7 +50,7 @@ def png(
         text.set_color(INK_COLOR)
     stream = io.BytesIO()
     with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; the report's tables show it whole.
+        # characters that the font lacks are drawn as boxes; the tables of the report show them
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(stream, format="png", dpi=dpi, facecolor=background)
     return stream.getvalue()

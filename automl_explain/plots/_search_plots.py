@@ -1,4 +1,4 @@
-"""Plots of a search as a whole: importance over its near-best runs, and how it changed as the search went on."""
+"""Plots of a whole search: importance over its near-best runs, and in the course of the search."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
 
 
 def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int = 5) -> Axes:
-    """Draw how the importance of the best run's features changed as the search went on.
+    """Draw the importance of the most important features in the course of the search.
 
-    A point is a run; a line follows the best run so far, and so is what one would have deployed at that time.
+    A point is a run. A line follows the best run so far: the model that would have been deployed at that time.
 
     Parameters
     ----------
@@ -125,7 +125,9 @@ def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int =
         text.set_parse_math(False)
     _percent(ax.yaxis)
     ax.set_ylim(bottom=0)
-    finish(ax, "Importance as the search went on", "lines: best run so far", "run (ticks at the bottom: a new best)")
+    finish(
+        ax, "Importance in the course of the search", "lines: best run so far", "run (ticks at the bottom: a new best)"
+    )
     ax.set_ylabel("share of all importance")
     ax.grid(visible=True, axis="y", color=RULE_COLOR, alpha=0.35, linewidth=0.8, zorder=0)
     if len(numbers) > 1:

@@ -1,4 +1,4 @@
-"""The furniture of every plot: axes, labels, titles, colour bar."""
+"""What all plots share: axes, labels, titles, stacked bars, colour bar."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 NAME_WIDTH = 28
-"""Letters of a feature's name beside an axis."""
+"""Most characters of a feature's name beside an axis."""
 TITLE_WIDTH = 44
-"""Letters of a title's line; a longer title takes two."""
+"""Most characters of a title on one line; a longer title takes two."""
 BAR_HEIGHT = 0.64
 FIGURE_INCHES = 7.2
 ROW_INCHES = 0.3
 
 
 def figure_size(n_rows: int, row_inches: float = ROW_INCHES) -> tuple[float, float]:
-    """Return the width and height in inches of a figure with that many rows."""
+    """Return the width and height, in inches, of a figure with `n_rows` rows."""
     return FIGURE_INCHES, 1.25 + row_inches * max(n_rows, 3)
 
 
 def new_axes(n_rows: int, row_inches: float = ROW_INCHES) -> Axes:
-    """Return the axes of a new pyplot figure, tall enough for that many rows: notebooks show it, and then close it."""
+    """Return the axes of a new pyplot figure, tall enough for `n_rows` rows; notebooks show and close such a figure."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=figure_size(n_rows, row_inches), layout="constrained")
@@ -38,13 +38,13 @@ def new_axes(n_rows: int, row_inches: float = ROW_INCHES) -> Axes:
 
 
 def name_rows(ax: Axes, names: list[str], width: int = NAME_WIDTH) -> None:
-    """Label the rows from the top down; dollar signs are text, not formulas."""
+    """Label the rows from top to bottom; dollar signs are text, not formulas."""
     ax.set_yticks(range(len(names)), [shortened(name, width) for name in names], parse_math=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
 
 
 def finish(ax: Axes, title: str, detail: str, xlabel: str) -> None:
-    """Set title and unit, a light grid, and no frame."""
+    """Set the title, the unit and a light grid, and remove the frame."""
     both = f"{title} ({detail})" if detail else title
     ax.set_title(both if len(both) <= TITLE_WIDTH else f"{title}\n{detail}".strip(), loc="left", parse_math=False)
     ax.set_xlabel(xlabel, parse_math=False)
@@ -75,7 +75,7 @@ def write_beside(
 
 
 def label_room(ax: Axes) -> float:
-    """Return the share of the axes' width that a number beside a bar takes, by an estimate made before any layout."""
+    """Return the estimated fraction of the axes' width that a number beside a bar needs."""
     from matplotlib import rcParams
 
     figure = ax.get_figure(root=True)
@@ -87,7 +87,7 @@ def label_room(ax: Axes) -> float:
 def label_bars(
     ax: Axes, values: np.ndarray, least_room: float = 0.0, ends: tuple[np.ndarray, np.ndarray] | None = None
 ) -> None:
-    """Write each bar's value beyond its end, on an axis long enough for that, or for more where the caller says so.
+    """Write each bar's value beside its end, and extend the axis so that the numbers have room.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def label_bars(
     values : ndarray, shape (n,)
         Lengths of the bars.
     least_room : float
-        Share of the axis that must stay free on the right.
+        Fraction of the axis that must stay free on the right.
     ends : tuple of two ndarrays of shape (n,), optional
-        How far to the left and right something is drawn in each bar's row, where that is not the bar alone.
+        Leftmost and rightmost point drawn in each row, if more than the bar is drawn.
     """
     lows, highs = (values, values) if ends is None else ends
     low, high = min(0.0, float(lows.min(initial=0.0))), max(0.0, float(highs.max(initial=0.0)))
@@ -116,7 +116,7 @@ def label_bars(
 def stack_bars(
     ax: Axes, parts: np.ndarray, labels: Sequence[str], what: tuple[str, str]
 ) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
-    """Draw bars of one coloured piece per part, negative pieces to the left of zero, and a legend.
+    """Draw bars with one coloured piece per part, negative pieces to the left of zero, and a legend.
 
     Parameters
     ----------
@@ -124,16 +124,16 @@ def stack_bars(
     parts : ndarray, shape (P, n)
         Lengths of the pieces of each bar, longest bar first.
     labels : sequence of str
-        Names of the parts; those that bring little share a colour.
+        Names of the parts; the least important ones share a colour.
     what : tuple of str
-        What a part is called, one and several.
+        Word for a part, singular and plural.
 
     Returns
     -------
     room : float
-        Share of the axis that the legend needs.
+        Fraction of the axis that the legend needs.
     ends : tuple of two ndarrays of shape (n,)
-        How far each bar goes to the left and to the right.
+        Left and right end of each bar.
     """
     own = np.sort(np.argsort(-np.abs(parts).sum(axis=1), kind="stable")[: len(CLASS_COLORS)])
     pieces = [(shortened(labels[p], 18), parts[p], CLASS_COLORS[i]) for i, p in enumerate(own)]
@@ -155,12 +155,12 @@ def stack_bars(
 
 
 def legend_rows(n_parts: int) -> int:
-    """Return beside how many rows the legend of so many parts lies."""
+    """Return the number of rows that the legend of `n_parts` parts covers."""
     return int(np.ceil(0.7 * (min(n_parts, len(CLASS_COLORS) + 1) + 1.5)))
 
 
 def color_map() -> Colormap:
-    """Return the colours from the lowest to the highest value."""
+    """Return the colour map from the lowest to the highest value."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 

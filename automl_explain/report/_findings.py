@@ -8,10 +8,12 @@ import numpy as np
 
 from automl_explain.display._class_view import output_text, ranking
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.formatting._names import counted, listed, quoted
+from automl_explain.explainers.formatting._names import counted, listed, quoted, shortened
 from automl_explain.explainers.formatting._numbers import loss_text, number_text
 from automl_explain.report._facts import TOP, Story
 
+NAME_WIDTH = 60
+"""Characters of a feature's name in a sentence."""
 NOTABLE_ERROR = 1e-3
 """Additivity error, relative to the spread of the outputs, above which the report warns."""
 FEWEST_RUNS = 3
@@ -62,7 +64,11 @@ def _on_models(story: Story) -> str:
 
 
 def _on_agreement(story: Story) -> str:
-    tops = [[name for name, _ in run.top[:TOP]] for run in story.runs if run.status == "explained" and run.top]
+    tops = [
+        [shortened(name, NAME_WIDTH) for name, _ in run.top[:TOP]]
+        for run in story.runs
+        if run.status == "explained" and run.top
+    ]
     if len(tops) < FEWEST_RUNS:
         return ""
     if all(set(top) == set(tops[0]) for top in tops):
@@ -96,13 +102,15 @@ def _on_accuracy(story: Story) -> str:
 def _on_dropped(story: Story) -> str:
     if not story.dropped:
         return ""
-    names = ", ".join([*story.dropped[:5], "and others"]) if len(story.dropped) > 5 else listed(story.dropped)
-    columns = counted(len(story.dropped), "column")
+    dropped = [shortened(name, NAME_WIDTH) for name in story.dropped]
+    names = f"{', '.join(dropped[:5])} and others" if len(dropped) > 5 else listed(dropped)
+    columns = counted(len(dropped), "column")
     return f"Preprocessing removed {columns}, so their importance is 0: {names}."
 
 
 def _top_names(explanation: Explanation) -> list[str]:
-    return [explanation.feature_labels[j] for j in ranking(explanation.global_importance_values)[:TOP]]
+    labels = explanation.feature_labels
+    return [shortened(labels[j], NAME_WIDTH) for j in ranking(explanation.global_importance_values)[:TOP]]
 
 
 def _spread(explanation: Explanation) -> float:

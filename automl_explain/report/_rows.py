@@ -161,8 +161,8 @@ def _by_margin(explanation: Explanation, outputs: Any, each: int) -> tuple[str, 
             title = f"{ORDINALS[rank]}{word}: class {label} at {typeset_number(outputs[row, position])}, {gap}"
             chosen.append(ChosenRow(int(row), position, title))
     rule = (
-        f"the rows with the largest (most certain) and the smallest (least certain) distance between the two highest values "
-        f"of {unit} among the {_explained(outputs)}. Each row is explained for the class that the model predicts"
+        f"the rows with the largest (most certain) and the smallest (least certain) distance between the two highest "
+        f"{unit} values among the {_explained(outputs)}. Each row is explained for the class that the model predicts"
     )
     return rule, chosen
 

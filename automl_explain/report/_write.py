@@ -1,4 +1,4 @@
-"""`write_report` and `save_plots`: what was explained, as files to hand on."""
+"""`write_report` and `save_plots`: explanations as files to share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from automl_explain.report._page import make_page, page_html
 from automl_explain.report._rows import ChosenRow, choose_rows
 
 MOST_CLASS_FILES = 10
-"""Classes with a picture of their own."""
+"""Most classes with a picture of their own."""
 
 
 def write_report(
@@ -31,24 +31,24 @@ def write_report(
     top_k: int = 15,
     rows: int = 2,
 ) -> Path:
-    """Write the report of a search: one HTML file that needs nothing else.
+    """Write the report of a search as one HTML file that needs no other file.
 
-    It shows the model that the search ends with and the best run in full, single rows of the former, every run with its
-    status, what was not explained and why, and how everything was computed.
+    It shows the final model and the best run in full, single rows of the final model, every run with its status, the
+    reasons for missing explanations, and how everything was computed.
 
     Parameters
     ----------
     path : path-like
-        File to write; replaced if it exists, whole or not at all.
+        File to write. An existing file is replaced, and kept if writing fails.
     runs : iterable of Run
         The runs of one search, such as ``automl.runs`` or ``history.runs(search)``.
     title : str, optional
-        Heading; default: "Explanations of search" and its id.
+        Heading; default: "Explanations of search" followed by its id.
     top_k : int, default 15
         Features shown of each model.
     rows : int, default 2
-        Rows shown from either end: with the highest and the lowest output, or, for several classes, where the model is
-        most and least certain. At most 5.
+        Number of rows shown with the highest output, and with the lowest; for several classes, with the most and the least
+        certain prediction. At most 5.
 
     Returns
     -------
@@ -88,9 +88,9 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     Parameters
     ----------
     directory : path-like
-        Made when missing; files of the same names are replaced.
+        Created if it does not exist; files of the same names are replaced.
     explanation : ModelExplanation, Explanation or Run
-        Without local values only the importance is drawn.
+        Without local values, only the importance is drawn.
     top_k : int, default 15
         Features shown.
 
@@ -98,8 +98,8 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     -------
     list of Path
         ``importance.png``; ``summary.png``, or one for each class where there are more than two; ``row-<number>.png``
-        for the rows with the highest and the lowest output, or, for several classes, those where the model is most and
-        least certain. Weights of local models, which do not add up to an output, have no such pictures.
+        for the rows with the highest and the lowest output, or, for several classes, with the most and the least certain
+        prediction. Weights of local models do not add up to an output and have no such pictures.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _row(explanation: Explanation, chosen: ChosenRow, top_k: int, shown: int) ->
 
 
 def _slug(label: str) -> str:
-    """A label as part of a file's name on any system."""
+    """A label as part of a file name that is valid on any system."""
     return re.sub(r"[^A-Za-z0-9]+", "-", label)[:30].strip("-").lower() or "class"
 
 

@@ -21,7 +21,6 @@ from automl_explain import (
 )
 from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR
 from automl_explain.explainers.formatting._names import shortened
-from automl_explain.explainers.formatting._numbers import cell_text, number_text
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.plots._beeswarm import HALF_HEIGHT, offsets, shades
 from tests import explanation_cases as cases
@@ -279,7 +278,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("plot", PLOTS)
     def test_a_regression_has_no_class(self, plot):
-        with pytest.raises(InvalidInputError, match="left out for a regression"):
+        with pytest.raises(InvalidInputError, match="omitted for a regression"):
             plot(cases.regression(), class_="yes")
 
     @pytest.mark.parametrize("plot", PLOTS)
@@ -354,23 +353,3 @@ class TestManners:
     def test_public_names(self):
         for plot in PLOTS:
             assert getattr(automl_explain, plot.__name__) is plot
-
-
-class TestWords:
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [(0, "0"), (0.5, "0.500"), (-12.345, "-12.3"), (999.6, "1,000"), (99.96, "100"), (1e9, "1.0e+09"),
-         (1e-9, "1.0e-09"), (0.00123, "0.00123"), (float("nan"), "nan"), (152.4, "152")],
-    )  # fmt: skip
-    def test_numbers(self, value, text):
-        assert number_text(value) == text
-
-    @pytest.mark.parametrize(
-        ("cell", "text"),
-        [(np.nan, "missing"), (None, "missing"), (pd.NaT, "missing"), (pd.NA, "missing"), (True, "True"), (3, "3"),
-         (3.0, "3"), (28213.7, "28214"), (0.123456, "0.1235"), (np.datetime64("2024-03-01"), "2024-03-01"),
-         (pd.Timestamp("2024-03-01 10:30"), "2024-03-01 10:30"), ("a\nb", "a b"), (float("inf"), "inf"),
-         ("x" * 40, "xxxxxxxxxx…xxxxx")],
-    )  # fmt: skip
-    def test_cells(self, cell, text):
-        assert cell_text(cell) == text
