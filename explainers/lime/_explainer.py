@@ -10,16 +10,12 @@ import numpy.typing as npt
 from scipy.linalg import solve
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._row_sampling import explain_table
-from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
-from automl_explain.explainers.methods._explainer import check_background
+from automl_explain.explainers.methods._explainer import RowExplainer, check_background
 from automl_explain.explainers.model._explained_model import engineer, explained_model
-from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import find_column
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._table import Table, as_table, stack_rows
@@ -32,7 +28,7 @@ ROWS_AT_ONCE = 200_000
 """Rows predicted at a time where each explained row has samples of its own."""
 
 
-class LIMEExplainer(Picklable):
+class LIMEExplainer(RowExplainer):
     """Explains rows by a linear model of the predictions around each: tabular LIME, all rows, classes and features at once.
 
     The local models are those of the `lime` package: a ridge regression, weighted by an exponential kernel of the
@@ -122,7 +118,7 @@ class LIMEExplainer(Picklable):
         _check_settings(discretizer, nsamples, kernel_width, sample_around_instance)
         check_seed(random_state)
         check_background(initialization_examples, type(self).__name__)
-        self._explained = explained_model(
+        explained = explained_model(
             model,
             initialization_examples,
             features=features,
@@ -134,31 +130,15 @@ class LIMEExplainer(Picklable):
             model_task=model_task,
             auto="probability",
         )
-        assert self._explained.background is not None
-        training = _dense(self._explained.background, "initialization_examples")
+        super().__init__(explained, explain_subset)
+        assert explained.background is not None
+        training = _dense(explained.background, "initialization_examples")
         names, n_columns = self.features, training.n_columns
         categorical = [find_column(c, names, n_columns, "categorical_features") for c in categorical_features]
-        self._hood = Neighbourhood(training, discretizer, categorical, sample_around_instance, self._explained.weights)
+        self._hood = Neighbourhood(training, discretizer, categorical, sample_around_instance, explained.weights)
         self._n_samples, self._discretizer = int(nsamples), discretizer
         self._width = float(kernel_width or 0.75 * np.sqrt(n_columns))
         self._random_state, self._progress = random_state, progress
-        find_features(explain_subset, names, n_columns, "explain_subset")
-        self._subset = None if explain_subset is None else tuple(explain_subset)
-
-    @property
-    def model(self) -> FittedModel:
-        """What is known of the model, in the output space that is explained."""
-        return self._explained.model
-
-    @property
-    def features(self) -> tuple[str, ...] | None:
-        """Names of the features; None where there are none."""
-        return self._explained.features
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Names of the classes; None for a regression."""
-        return self._explained.classes
 
     def explain_local(self, X: Any) -> Explanation:
         """Fit a local model around each row.
@@ -179,9 +159,9 @@ class LIMEExplainer(Picklable):
         ColumnMismatchError
             If the columns are not those of the training rows.
         """
-        rows = self._explained.read(_dense(as_table(X), "X")).given
+        rows, engineered = self._explained.read(_dense(as_table(X), "X"))
         drawn = self._hood.draw(self._n_samples - 1, np.random.default_rng(self._random_state))
-        seen, predictions = self._hood.see(rows), self._predict(rows, "X")
+        seen, predictions = self._hood.see(rows), predict_finite(self.model, engineered.data, "X")
         fits, expected = self._fit(drawn, seen, predictions)
         single = self.model.classes is None
         weights = np.stack([fit.weights for fit in fits], axis=1)
@@ -207,37 +187,8 @@ class LIMEExplainer(Picklable):
         )
         return explanation.select(self._subset, why="chosen by explain_subset")
 
-    def explain_global(
-        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
-    ) -> Explanation:
-        """Explain a table as a whole: the mean absolute weight of each feature over its rows; see `explain_local`.
-
-        Parameters
-        ----------
-        X : ndarray or DataFrame of shape (n, f)
-            Rows as the model takes them.
-        sampling_policy : SamplingPolicy or int, optional
-            Explain a draw of so many rows instead of all; the explanation's notes say so.
-        include_local : bool, default True
-            Keep the weights of each row; False keeps only the global ones.
-        batch_size : int, optional
-            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
-
-        Returns
-        -------
-        Explanation
-        """
-        return explain_table(
-            self.explain_local,
-            X,
-            self.model.n_outputs * self._explained.n_features,
-            sampling_policy=sampling_policy,
-            include_local=include_local,
-            batch_size=batch_size,
-        )
-
-    def _predict(self, table: Table, what: str = "the samples") -> Floats:
-        return predict_finite(self.model, engineer(self.model, table, what).data, what)
+    def _predict(self, samples: Table) -> Floats:
+        return predict_finite(self.model, engineer(self.model, samples, "the samples").data, "the samples")
 
     def _fit(self, drawn: Drawn, seen: Floats, predictions: Floats) -> tuple[list[Fit], Floats]:
         """Return the local model of each row and the mean output over all samples."""

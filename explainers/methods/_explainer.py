@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,26 +23,19 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
 from automl_explain.explainers.model._predict import predict_finite
 
 
-class ShapleyExplainer(Picklable):
-    """An explained model and the engine that computes its values.
-
-    Subclasses read their parameters, choose the engine and call this constructor.
+class RowExplainer(Picklable, ABC):
+    """An explainer of rows, which explains tables through them.
 
     Parameters
     ----------
     explained : ExplainedModel
         The model as it is explained; it reads every table.
-    engine : Engine
-        How the values are computed.
     explain_subset : sequence of str or int, or None
         Features whose values are returned.
     """
 
-    fidelity: Fidelity | None = None
-    """How well a surrogate imitates the model, where a surrogate is explained in its place."""
-
-    def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
-        self._explained, self._engine = explained, engine
+    def __init__(self, explained: ExplainedModel, explain_subset: Sequence[Any] | None) -> None:
+        self._explained = explained
         find_features(explain_subset, explained.features, explained.n_features, "explain_subset")
         self._subset = None if explain_subset is None else tuple(explain_subset)
 
@@ -59,6 +53,60 @@ class ShapleyExplainer(Picklable):
     def classes(self) -> tuple[Any, ...] | None:
         """Names of the classes; None for a regression."""
         return self._explained.classes
+
+    @abstractmethod
+    def explain_local(self, X: Any) -> Explanation:
+        """Explain rows one by one."""
+
+    def explain_global(
+        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
+        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a draw of so many rows instead of all; the explanation's notes say so.
+        include_local : bool, default True
+            Keep the values of each row; False keeps only the global ones, in constant memory.
+        batch_size : int, optional
+            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
+
+        Returns
+        -------
+        Explanation
+        """
+        return explain_table(
+            self.explain_local,
+            X,
+            self.model.n_outputs * self._explained.n_features,
+            sampling_policy=sampling_policy,
+            include_local=include_local,
+            batch_size=batch_size,
+        )
+
+
+class ShapleyExplainer(RowExplainer):
+    """An explained model and the engine that computes its Shapley values.
+
+    Subclasses read their parameters, choose the engine and call this constructor.
+
+    Parameters
+    ----------
+    explained : ExplainedModel
+    engine : Engine
+        How the values are computed.
+    explain_subset : sequence of str or int, or None
+    """
+
+    fidelity: Fidelity | None = None
+    """How well a surrogate imitates the model, where a surrogate is explained in its place."""
+
+    def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
+        super().__init__(explained, explain_subset)
+        self._engine = engine
 
     @property
     def method(self) -> str:
@@ -121,35 +169,6 @@ class ShapleyExplainer(Picklable):
         )
         check_additivity(explanation)
         return explanation.select(self._subset, why="chosen by explain_subset")
-
-    def explain_global(
-        self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
-    ) -> Explanation:
-        """Explain a table as a whole: the mean absolute value of each feature over its rows.
-
-        Parameters
-        ----------
-        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
-            Rows as the model takes them.
-        sampling_policy : SamplingPolicy or int, optional
-            Explain a draw of so many rows instead of all; the explanation's notes say so.
-        include_local : bool, default True
-            Keep the values of each row; False keeps only the global ones, in constant memory.
-        batch_size : int, optional
-            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
-
-        Returns
-        -------
-        Explanation
-        """
-        return explain_table(
-            self.explain_local,
-            X,
-            self.model.n_outputs * self._explained.n_features,
-            sampling_policy=sampling_policy,
-            include_local=include_local,
-            batch_size=batch_size,
-        )
 
     def _about(self, rows: RowsRead) -> dict[str, Any]:
         """What every kind of explanation says of the model and its rows."""
