@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from automl_explain.display._class_view import check_top_k, explanation_of, ranking
+from automl_explain.display._class_view import check_top_k, explanation_of
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run, StoredExplanation
 from automl_explain.integrations.history._run_history import RunHistory

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, one_line, shortened, unit_text
 from automl_explain.explainers.formatting._numbers import cell_text, python_value
 from automl_explain.explainers.tables._table import Table
@@ -215,11 +216,6 @@ def view_class(explanation: Explanation, position: int | None) -> ClassView:
     if position is None:
         return ClassView(explanation, values, float(explanation.expected_values[0]), None)
     return ClassView(explanation, values[position], float(explanation.expected_values[position]), position)
-
-
-def ranking(values: Values) -> Positions:
-    """Return positions by descending value; equal values keep their order."""
-    return np.argsort(-values, kind="stable")
 
 
 def data_of(explanation: Explanation) -> Table | None:

@@ -26,11 +26,11 @@ from automl_explain.display._class_view import (
     local_steps,
     local_values,
     output_text,
-    ranking,
     view_class,
 )
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.explainers.formatting._numbers import minus, number_text

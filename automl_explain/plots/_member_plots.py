@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl_explain.display._class_view import check_top_k, class_position, class_text, members_of, output_text, ranking
+from automl_explain.display._class_view import check_top_k, class_position, class_text, members_of, output_text
 from automl_explain.explainers.explanation._explanation import MemberExplanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._colors import BAR_COLOR
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.plots._style import BAR_HEIGHT, finish, label_bars, legend_rows, name_rows, new_axes, stack_bars

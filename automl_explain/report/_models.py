@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_explain.display._class_view import Values, class_text, output_text, ranking, view_class
+from automl_explain.display._class_view import Values, class_text, output_text, view_class
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import Bar, bars
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.plots._explanation_plots import plot_summary
