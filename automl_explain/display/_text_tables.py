@@ -14,11 +14,11 @@ from automl_explain.display._class_view import (
     explanation_of,
     local_values,
     output_text,
-    ranking,
 )
 from automl_explain.display._unexplained import unexplained
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._summary_tables import member_bars, split_table
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import bars
 from automl_explain.explainers.formatting._names import counted, one_line, shortened
 from automl_explain.explainers.formatting._numbers import loss_text, number_text, seconds_text

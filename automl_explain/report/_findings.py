@@ -6,8 +6,9 @@ from collections import Counter
 
 import numpy as np
 
-from automl_explain.display._class_view import output_text, ranking
+from automl_explain.display._class_view import output_text
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, listed, quoted, shortened
 from automl_explain.explainers.formatting._numbers import loss_text, number_text
 from automl_explain.report._facts import TOP, Story

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from automl_explain.display._class_view import check_top_k, class_text, explanation_of, ranking
+from automl_explain.display._class_view import check_top_k, class_text, explanation_of
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.integrations.history._run import Run
 from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
 from automl_explain.plots._png import png
