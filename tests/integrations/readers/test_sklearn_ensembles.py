@@ -26,8 +26,7 @@ from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBRegressor
 
-from automl_explain import InvalidInputError, KernelExplainer, MimicExplainer, TabularExplainer, UnsupportedModelError
-from automl_explain.explainers.surrogate._models import LGBMExplainableModel
+from automl_explain import InvalidInputError, KernelExplainer, TabularExplainer, UnsupportedModelError
 
 X, Y = make_regression(400, 5, noise=5.0, random_state=0)
 LABELS = {n: make_classification(600, 5, n_informative=4, n_redundant=0, n_classes=n, random_state=1) for n in (2, 3)}
@@ -103,14 +102,6 @@ def test_what_is_not_stored_stays_missing_beside_the_members_outputs():
     read = TabularExplainer(model, rows[50:62]).explain_local(rows[:3])
     asked = TabularExplainer(lambda t: model.predict(sparse.csr_matrix(t)), rows[50:62]).explain_local(rows[:3])
     np.testing.assert_allclose(read.local_importance_values, asked.local_importance_values, atol=1e-4)
-
-
-def test_surrogates_have_no_members():
-    data, labels = LABELS[2]
-    model = StackingClassifier([("l", LogisticRegression()), ("b", GaussianNB())], cv=2).fit(data, labels)
-    explainer = MimicExplainer(model, data[:200], LGBMExplainableModel)
-    with pytest.raises(UnsupportedModelError, match="pass the ensemble to TabularExplainer"):
-        explainer.explain_members(data[:3])
 
 
 @pytest.mark.parametrize("n_jobs", [0, -2, "a", True, 1.5])
