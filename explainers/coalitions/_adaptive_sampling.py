@@ -71,12 +71,12 @@ class RowBlock:
         """Estimate the time of `n_more` further coalitions from that of those evaluated so far."""
         return self._seconds * n_more / max(1, self.n_coalitions)
 
-    def look_at_all(self, game: Game, n_players: int) -> None:
+    def evaluate_all(self, game: Game, n_players: int) -> None:
         """Evaluate all coalitions of the relevant players; the values are exact."""
         self.values = game.shapley_values(self.rows, n_players)
         self.errors, self.exact, self.n_coalitions = np.zeros_like(self.values), True, int(self.n_all)
 
-    def look(self, game: Game, design: Design) -> None:
+    def evaluate(self, game: Game, design: Design) -> None:
         """Evaluate the coalitions of a design that are not known yet, and compute the values."""
         started = time.monotonic()
         place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)

@@ -1,1 +1,1 @@
-"""One file per way to compute Shapley values, and the table that chooses among them."""
+"""The engines that compute Shapley values, one file each, and the table that assigns them to structures."""

@@ -1,4 +1,4 @@
-"""Fewer background rows that stand for many, for explainers whose cost grows with the background."""
+"""Smaller backgrounds for explainers whose cost grows with the number of background rows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from automl_explain.explainers.tables._table import RowNumbers, Table
 Share = npt.NDArray[np.float64]
 """Weights of background rows, adding up to 1."""
 Summary: TypeAlias = tuple[Table, Share | None, str | None]
-"""Rows, their weights if there are any, and a note on what was left out, if any was."""
+"""Background rows, their weights or None, and a note on how they were chosen or None."""
 MOST_LABELS = 20
-"""Values of a column without numbers that have a distance of their own; rarer ones are alike."""
+"""Labels of a non-numeric column that count in distances, the most frequent first; the distance between rarer ones is 0."""
 
 
 def representative(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
     """Choose background rows spread evenly over the model's predictions.
 
-    Rows are ordered by the model's output (several outputs: along their first principal axis) and taken at the middles
-    of `n_rows` equal stretches, so that the mean output over the chosen rows is close to that over all. No random
-    choice is made. Rows with weights are as long as these; one that several middles fall into gets more weight.
+    Rows are sorted by the model's output, or by the first principal component of several outputs. The sorted rows are
+    divided into `n_rows` parts of equal weight, and the row at the middle of each part is chosen, so that the mean output
+    over the chosen rows is close to the mean over all rows. The choice is deterministic. With weights, a row may be at the
+    middle of several parts; its weight is then proportional to their number.
 
     Parameters
     ----------
@@ -36,9 +37,9 @@ def representative(model: FittedModel, background: Table, n_rows: int, share: Sh
     background : Table
         All background rows, in the model's engineered format.
     n_rows : int
-        RowNumbers wanted.
+        Number of rows to choose.
     share : ndarray of shape (B,), optional
-        Weights of the rows, adding up to 1; default: all alike.
+        Weights of the rows, adding up to 1. Default: equal weights.
 
     Returns
     -------
@@ -62,17 +63,17 @@ def representative(model: FittedModel, background: Table, n_rows: int, share: Sh
     gap = float(np.max(np.abs(np.average(outputs[chosen], axis=0, weights=kept) - mean)))
     note = (
         f"background: {len(chosen)} of {total} rows, spread evenly over the model's predictions; the mean output over them "
-        f"differs by {gap:.2g} from that over all"
+        f"differs by {gap:.2g} from the mean over all rows"
     )
     return background.take(chosen), kept, note
 
 
 def means(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:
-    """Put similar background rows together, and return one row for each group, weighted by the rows in it.
+    """Group similar background rows and return one row per group, weighted by the rows in it.
 
-    The groups are those of k-means over standardised columns, and the rows their means, each cell of which is the nearest
-    value that the column has; where a column holds no numbers, its most frequent value in the group. No cell is missing
-    unless half of the group's are. Parameters are those of `representative`.
+    Groups are found by k-means over standardised columns. A numeric cell is the value of the column nearest to the group
+    mean; any other cell is the most frequent value of the group. A cell is missing only if at least half of the group's
+    cells, by weight, are missing. Parameters as in `representative`.
 
     References
     ----------
@@ -80,7 +81,7 @@ def means(model: FittedModel, background: Table, n_rows: int, share: Share | Non
     """
     if background.is_sparse:
         raise InvalidInputError(
-            "background_summary='kmeans' needs a dense background: means of sparse rows are not sparse. Leave it out."
+            "background_summary='kmeans' needs a dense background. Got a sparse one: leave out background_summary."
         )
     if len(background) <= n_rows:
         return background, share, None
@@ -99,8 +100,8 @@ def means(model: FittedModel, background: Table, n_rows: int, share: Share | Non
     mean = np.average(predict_finite(model, background.data), axis=0, weights=share)
     gap = float(np.max(np.abs(kept @ predict_finite(model, centres.data) - mean)))
     note = (
-        f"background: {len(kept)} weighted means of {len(background)} rows, by k-means, with values that the columns have; "
-        f"the mean output over them differs by {gap:.2g} from that over all"
+        f"background: {len(kept)} weighted means of {len(background)} rows, by k-means, made of values that occur in "
+        f"the columns; the mean output over them differs by {gap:.2g} from the mean over all rows"
     )
     return centres, kept, note
 
@@ -109,7 +110,7 @@ SUMMARIES: dict[str, Callable[[FittedModel, Table, int, Share | None], Summary]]
     "representative": representative,
     "kmeans": means,
 }
-"""Name in the settings -> how fewer background rows stand for many."""
+"""Value of `background_summary` -> function that chooses the background rows."""
 
 
 def _numeric_columns(table: Table) -> list[bool]:
@@ -120,7 +121,7 @@ def _numeric_columns(table: Table) -> list[bool]:
 
 
 def _coordinates(codes: Share, numeric: bool) -> Share:
-    """Place the cells of a column: standardised numbers, missing ones at the mean; labels at equal distances."""
+    """Return coordinates of the cells: standardised numbers, with the mean for missing cells; labels at equal distances."""
     missing = np.isnan(codes)
     if numeric:
         filled = np.where(missing, 0.0 if missing.all() else codes[~missing].mean(), codes)
@@ -131,7 +132,7 @@ def _coordinates(codes: Share, numeric: bool) -> Share:
 
 
 def _cell(codes: Share, rows: RowNumbers, weights: Share, numeric: bool) -> int:
-    """Return the row of a column whose cell stands for those of the given rows."""
+    """Return the row whose cell represents the cells of the given rows in a column."""
     own, share, missing = codes[rows], weights[rows], np.isnan(codes[rows])
     if share[missing].sum() >= share.sum() / 2 and missing.any():
         return int(rows[missing][0])
@@ -143,7 +144,7 @@ def _cell(codes: Share, rows: RowNumbers, weights: Share, numeric: bool) -> int:
 
 
 def _gather(table: Table, source: RowNumbers) -> Table:
-    """Return the table whose cells come from the given rows of the same column, in the same format."""
+    """Return a table of the same format; `source` holds the row that each cell is taken from in its column."""
     if not table.is_frame:
         return Table(table.data[source, np.arange(table.n_columns)], table.names)
     frame = pd.DataFrame({j: table.data.iloc[:, j].array.take(source[:, j]) for j in range(table.n_columns)})

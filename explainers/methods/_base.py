@@ -1,4 +1,4 @@
-"""What every way of computing attributions has in common: an engine maps rows to an `Attribution`."""
+"""The interface of the engines: an engine answers a `Question`, mapping rows to an `Attribution`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class Attribution:
     Parameters
     ----------
     values : ndarray, shape (K, n, P)
-    standard_errors : ndarray of the same shape, or None where the values are exact
+    standard_errors : ndarray of the same shape, or None
+        None if the values are exact.
     notes : tuple of str
-        What a reader must know of these values.
+        What readers of these values need to know.
     """
 
     values: Values
@@ -35,21 +36,22 @@ class Attribution:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is to be explained: a model, the background it is compared with, and the players.
+    """What an engine explains: a model, a background and the players.
 
     Parameters
     ----------
     model : FittedModel
-        In the output and feature space asked for.
+        The model in the requested output and feature space.
     background : Table or None
-        Rows that stand for absent features, in the model's engineered format; None only for path-dependent trees.
+        Rows that provide the values of absent features, in the model's engineered format. None only for path-dependent
+        values.
     players : ndarray of int, shape (f,), or None
-        Player of each engineered column; None: each column is its own.
+        Player of each engineered column. None: each column is a player.
     n_players : int or None
         Number of players P, when `players` is given.
     settings : Settings
     weights : ndarray of shape (B,), or None
-        Weights of the background rows; None: all alike.
+        Weights of the background rows. None: equal weights.
     """
 
     model: FittedModel
@@ -60,7 +62,18 @@ class Question:
     weights: Values | None = None
 
     def fewer_rows(self, size: int) -> tuple[Table, Values | None, tuple[str, ...]]:
-        """Return the background for an engine whose cost grows with its rows: at most `size`, their weights, and a note."""
+        """Return a background for engines whose cost grows with its rows.
+
+        Parameters
+        ----------
+        size : int
+            Maximum number of rows, unless the sampling options set `background_size`.
+
+        Returns
+        -------
+        tuple
+            Rows, their weights or None, and a note if rows were left out.
+        """
         assert self.background is not None
         share = None if self.weights is None else as_weights(self.weights, len(self.background))
         summarise = SUMMARIES[self.settings.sampling.background_summary]
@@ -71,17 +84,17 @@ class Question:
 
 
 class Engine(Protocol):
-    """One way of computing attributions for one question."""
+    """An algorithm that computes attributions for one question."""
 
     method: str
-    """Name shown to the user."""
+    """Name of the method, shown to the user."""
     reason: str
-    """Why these are the values, in words."""
+    """Why this method was chosen, shown to the user."""
     notes: tuple[str, ...]
-    """What a reader must know."""
+    """What readers of the values need to know."""
     base_values: Values
-    """Output when every player is absent, (K,)."""
+    """Outputs with every player absent, (K,)."""
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return the attribution of engineered rows."""
+        """Compute the attribution of engineered rows."""
         ...

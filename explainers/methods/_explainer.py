@@ -24,14 +24,14 @@ from automl_explain.explainers.model._predict import predict_finite
 
 
 class RowExplainer(Picklable, ABC):
-    """An explainer of rows, which explains tables through them.
+    """Base class of explainers that explain single rows, and tables from the explanations of their rows.
 
     Parameters
     ----------
     explained : ExplainedModel
-        The model as it is explained; it reads every table.
+        The model in the space that is explained. It reads all tables.
     explain_subset : sequence of str or int, or None
-        Features whose values are returned.
+        Features to return, by name or position. None: all features.
     """
 
     def __init__(self, explained: ExplainedModel, explain_subset: Sequence[Any] | None) -> None:
@@ -46,37 +46,47 @@ class RowExplainer(Picklable, ABC):
 
     @property
     def features(self) -> tuple[str, ...] | None:
-        """Names of the features; None where there are none."""
+        """Names of the features; None if they have no names."""
         return self._explained.features
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
-        """Names of the classes; None for a regression."""
+        """Names of the classes; None for regression."""
         return self._explained.classes
 
     @abstractmethod
     def explain_local(self, X: Any) -> Explanation:
-        """Explain rows one by one."""
+        """Explain each row."""
 
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:
-        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+        """Explain a whole table by the mean absolute value of each feature over its rows.
 
         Parameters
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
             Rows as the model takes them.
         sampling_policy : SamplingPolicy or int, optional
-            Explain a draw of so many rows instead of all; the explanation's notes say so.
+            Explain a sample of the rows, of this size or drawn by this policy. Default: all rows. A note of the
+            explanation gives the number of rows drawn.
         include_local : bool, default True
-            Keep the values of each row; False keeps only the global ones, in constant memory.
+            Keep the values of each row. If False, keep only the global values, in constant memory.
         batch_size : int, optional
-            Rows explained at a time with ``include_local=False``; default: as many as take 64 MiB, 4096 at most.
+            Rows per batch with ``include_local=False``. Default: as many rows as fit in 64 MiB, at most 4096.
 
         Returns
         -------
         Explanation
+
+        Raises
+        ------
+        ColumnMismatchError
+            If the columns differ from those of the background.
+        InvalidInputError
+            If `X` is not a table, a parameter is not valid, or the model cannot predict the rows.
+        AdditivityError
+            If the values do not add up to the predictions.
         """
         return explain_table(
             self.explain_local,
@@ -96,13 +106,15 @@ class ShapleyExplainer(RowExplainer):
     Parameters
     ----------
     explained : ExplainedModel
+        The model in the space that is explained. It reads all tables.
     engine : Engine
-        How the values are computed.
+        Computes the values.
     explain_subset : sequence of str or int, or None
+        Features to return, by name or position. None: all features.
     """
 
     fidelity: Fidelity | None = None
-    """How well a surrogate imitates the model, where a surrogate is explained in its place."""
+    """Fidelity of the surrogate, if a surrogate is explained in place of the model."""
 
     def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
         super().__init__(explained, explain_subset)
@@ -115,21 +127,21 @@ class ShapleyExplainer(RowExplainer):
 
     @property
     def reason(self) -> str:
-        """Why that engine was chosen, in words."""
+        """Why that engine was chosen."""
         return self._engine.reason
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the values must know."""
+        """What readers of the values need to know."""
         return self._engine.notes
 
     @property
     def expected_values(self) -> np.ndarray:
-        """Mean output over the background, (C,), or (1,) for a regression."""
+        """Mean output over the background, of shape (C,), or (1,) for regression."""
         return expand_binary(self._engine.base_values, self.model)
 
     def explain_local(self, X: Any) -> Explanation:
-        """Explain rows one by one.
+        """Explain each row.
 
         Parameters
         ----------
@@ -143,9 +155,9 @@ class ShapleyExplainer(RowExplainer):
         Raises
         ------
         ColumnMismatchError
-            If the columns are not those of the background.
+            If the columns differ from those of the background.
         InvalidInputError
-            If the model refuses the values.
+            If `X` is not a table, or the model cannot predict its rows.
         AdditivityError
             If the values do not add up to the predictions.
         """
@@ -171,7 +183,7 @@ class ShapleyExplainer(RowExplainer):
         return explanation.select(self._subset, why="chosen by explain_subset")
 
     def _about(self, rows: RowsRead) -> dict[str, Any]:
-        """What every kind of explanation says of the model and its rows."""
+        """Return the fields about the model and its rows that all kinds of explanations share."""
         explained = self._explained
         return {
             "expected_values": self.expected_values,
@@ -185,21 +197,22 @@ class ShapleyExplainer(RowExplainer):
 
 
 def question_of(explained: ExplainedModel, settings: Settings) -> Question:
-    """Return what an engine is asked about an explained model."""
+    """Return the question about an explained model that its engine answers."""
     players, n_players = explained.players
     return Question(explained.model, explained.engineered, players, n_players, settings, explained.weights)
 
 
 def check_background(examples: Any, explainer: str) -> None:
-    """Raise `InvalidInputError` where an explainer that needs a background has none."""
+    """Raise `InvalidInputError` if an explainer that needs a background has none."""
     if examples is None:
         raise InvalidInputError(
-            f"{explainer} needs 'initialization_examples': rows, such as the training data, that stand for absent features."
+            f"{explainer} needs 'initialization_examples': rows, such as the training data, that provide the values of absent "
+            "features."
         )
 
 
 def check_structure(model: FittedModel, structures: tuple[type, ...], explainer: str) -> None:
-    """Raise `UnsupportedModelError` unless a model has one of the structures that an explainer takes."""
+    """Raise `UnsupportedModelError` unless the model has one of the structures that an explainer supports."""
     structure = model.structure
     if isinstance(structure, structures):
         return
@@ -207,6 +220,6 @@ def check_structure(model: FittedModel, structures: tuple[type, ...], explainer:
     why = f" ({structure.why})" if isinstance(structure, Opaque) else ""
     raise UnsupportedModelError(
         f"{explainer} explains models of the structure {kinds}; {model.name} in {model.output_space} is "
-        f"{type(structure).__name__}{why}. Use TabularExplainer with a background, which chooses, or KernelExplainer, "
-        "which explains any model."
+        f"{type(structure).__name__}{why}. Use TabularExplainer with a background, which chooses a method for the "
+        "model, or KernelExplainer, which explains any model."
     )

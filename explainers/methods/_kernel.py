@@ -1,4 +1,4 @@
-"""Shapley values from the outputs of coalitions: of any model, and of ensembles member by member."""
+"""Shapley values computed from the values of coalitions, for composite and black-box models."""
 
 from __future__ import annotations
 
@@ -18,38 +18,37 @@ from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 FIRST_STAGE = 256
-"""Coalitions of each row that are looked at first where a tolerance or a time decides how many are needed."""
+"""Coalitions per row in the first stage, if there is a tolerance or a time budget."""
 LAST_STAGE = 1 << 15
-"""Most coalitions of each row there, unless the caller says."""
+"""Maximum number of coalitions per row in the last stage, if the caller sets none."""
 CELLS_AT_ONCE = 1 << 22
-"""Cells of pairs of rows, for each class, that are held together."""
+"""Cells of pairs of a row and a background row that are held in memory at a time, per class."""
 SOME_EXACT = (
     "rows whose standard errors are 0 have no sampling error: all coalitions of the columns in which they differ from the "
-    "background were looked at"
+    "background were evaluated"
 )
 UNSTEADY = (
-    "the model's predictions of a row differ by up to {:.2g} with the number of rows that it is asked for at once, as those of "
-    "nearest neighbours do where several are equally far; the values add up to the predictions of the rows alone"
+    "the model's predictions of a row differ by up to {:.2g} depending on the number of rows predicted together, as they do for "
+    "nearest neighbours at equal distances; the values add up to its predictions when given only the explained rows"
 )
 DESIGN_BYTES = 512 * 2**20
-"""Upper bound on the memory of the largest design there, whose size grows with the players as well."""
+"""Maximum memory of the largest design of coalitions, whose size also grows with the number of players."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work is done unless the caller says: it depends on what an output of a mixed row costs.
+    """Default amounts of work, which depend on the cost of an output of a masked row.
 
     Parameters
     ----------
     background : int
-        Background rows; the cost is proportional to them.
+        Background rows. The cost is proportional to their number.
     all_up_to : int
-        Every coalition of the players that matter is evaluated, so that values are exact, where there are no more than
-        of so many players.
+        Number of relevant players up to which all coalitions are evaluated, so that the values are exact.
     evaluations : int
-        Outputs of mixed rows computed in a call; with many rows, fewer coalitions are used for each.
+        Maximum number of outputs of masked rows computed in one call. With many rows, each row gets fewer coalitions.
     at_once : int
-        Outputs computed together, of all classes, between two looks at the clock.
+        Outputs of all classes computed at a time, between two checks of the time budget.
     """
 
     background: int
@@ -59,15 +58,16 @@ class Effort:
 
 
 PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1 << 16)
-"""A black box: each mixed row is a prediction."""
+"""Black-box models, which predict every masked row."""
 STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
-"""Members whose outputs for mixed rows come from their structure."""
+"""Ensembles whose members' outputs for masked rows are computed from their structure."""
 
 
 class KernelEngine:
-    """Shapley values by enumerating all coalitions, or by regression over pairs of them with standard errors.
+    """Exact Shapley values from all coalitions, or estimates with standard errors by regression over sampled pairs.
 
-    `background` and `share` are the background rows in use and their weights, which may be fewer than those given.
+    `background` and `share` hold the background rows in use and their weights. There may be fewer rows than in the
+    question.
 
     References
     ----------
@@ -89,10 +89,11 @@ class KernelEngine:
         self.reason = _reason(structure)
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return values and, where coalitions were sampled, their standard errors.
+        """Return the values and, if coalitions were sampled, their standard errors.
 
-        With a tolerance or a time budget, coalitions are added in stages, each twice as many, until every standard error
-        is small enough or the time is over; the best values so far are returned and a note says so.
+        With a tolerance or a time budget, coalitions are evaluated in stages, each with twice as many as the previous one.
+        The stages end when all standard errors are within the tolerance, or when the time budget or the maximum number of
+        coalitions is reached. A note then gives the number of coalitions and the largest standard error.
         """
         sampling = self._settings.sampling
         clock = Clock(sampling.time_budget)
@@ -111,15 +112,15 @@ class KernelEngine:
         for part in parts:
             values[:, part.numbers], errors[:, part.numbers] = part.values, part.errors
         exact = all(part.exact for part in parts)
-        return Attribution(values, None if exact else errors, self._told(parts, clock, sizes[-1]))
+        return Attribution(values, None if exact else errors, self._notes_on(parts, clock, sizes[-1]))
 
     def _refine(
         self, parts: list[RowBlock], size: int, limit: int, most: int, clock: Clock, advance: Callable[[int], object]
     ) -> bool:
-        """Look at coalitions that were not looked at yet; False when the time is over.
+        """Evaluate the coalitions of a stage that are not known yet; return False if the time budget is exceeded.
 
-        That is at all those of the players that matter where they are within the limit, and with what was looked at before
-        no more than `most`; else at those of a design of that size.
+        All coalitions of the relevant players are evaluated if there are at most `limit`, and at most `most` together with
+        the coalitions evaluated before. Otherwise those of a design of `size` coalitions are evaluated.
         """
         design: Design | None = None
         for part in parts:
@@ -130,10 +131,10 @@ class KernelEngine:
             if before and clock.over(part.seconds_for(part.n_all if everything else size - before)):
                 return False
             if everything:
-                part.look_at_all(self._game, self._n_players)
+                part.evaluate_all(self._game, self._n_players)
             else:
                 design = design or make_design(self._n_players, size, self._settings.random_state)
-                part.look(self._game, design)
+                part.evaluate(self._game, design)
             advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
         return True
 
@@ -141,24 +142,24 @@ class KernelEngine:
         tolerance = self._settings.sampling.tolerance
         return tolerance is not None and max(part.error for part in parts) <= tolerance
 
-    def _told(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
-        """Which rows are exact where some are, and what became of a tolerance or a time budget."""
+    def _notes_on(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
+        """Return notes on exact rows, unsteady predictions, and whether the tolerance was reached."""
         sampling = self._settings.sampling
         sampled = [part for part in parts if not part.exact] or parts
-        told = [SOME_EXACT] if len(sampled) < len(parts) else []
+        notes = [SOME_EXACT] if len(sampled) < len(parts) else []
         if self._game.unsteady:
-            told.append(UNSTEADY.format(self._game.unsteady))
+            notes.append(UNSTEADY.format(self._game.unsteady))
         if sampling.tolerance is None and sampling.time_budget is None:
-            return tuple(told)
+            return tuple(notes)
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
         note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
         if sampling.tolerance is not None and error > sampling.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
-            note += f", above the tolerance {sampling.tolerance:g}: raise {limit} to go on"
-        return (*told, note)
+            note += f", above the tolerance {sampling.tolerance:g}: raise {limit} to evaluate more coalitions"
+        return (*notes, note)
 
     def _blocks(self, rows: Table, sizes: list[int], limits: list[int]) -> list[RowBlock]:
-        """Group rows of which all coalitions are looked at in the same stage, or never, into blocks."""
+        """Group rows into blocks by the stage in which all of their coalitions are evaluated, if there is one."""
         n_all = self._game.n_coalitions(rows)
         stage = np.searchsorted(limits, n_all - 2)
         blocks = []
@@ -173,7 +174,7 @@ class KernelEngine:
         return blocks
 
     def _stages(self, n_rows: int) -> list[int]:
-        """Coalitions of each row that are sampled, stage by stage."""
+        """Return the number of sampled coalitions per row in each stage."""
         sampling = self._settings.sampling
         most = self._n_coalitions(n_rows)
         if sampling.tolerance is None and sampling.time_budget is None:
@@ -188,7 +189,7 @@ class KernelEngine:
         return [*doubled, most]
 
     def _n_coalitions(self, n_rows: int) -> int:
-        """Coalitions of each row that are sampled where they are not looked at in stages."""
+        """Return the number of sampled coalitions per row if there is only one stage."""
         most = self._settings.sampling.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
         return max(most, 4 * self._n_players)
 
@@ -197,7 +198,10 @@ class KernelEngine:
         return budget // (n_rows * self._n_background)
 
     def _all_within(self, n_rows: int, sizes: list[int]) -> list[int]:
-        """Coalitions of each row up to which all are looked at in a stage: those sampled, or more if nobody says how many."""
+        """Return, for each stage, the number of coalitions per row up to which all of them are evaluated.
+
+        It is the number of sampled coalitions, or more by default.
+        """
         sampling = self._settings.sampling
         if sampling.nsamples or sampling.tolerance is not None or sampling.time_budget is not None:
             return sizes
@@ -205,7 +209,7 @@ class KernelEngine:
 
 
 def predicts_mixed_rows(structure: Structure) -> bool:
-    """Say whether an ensemble, or a part of it, answers for coalitions by predicting; else its structure does."""
+    """Return whether any part of a model has to predict masked rows; otherwise outputs come from the structure."""
     if isinstance(structure, Prepared):
         return predicts_mixed_rows(structure.model.structure)
     if isinstance(structure, Composite):
@@ -224,8 +228,8 @@ def _reason(structure: Structure) -> str:
     if isinstance(structure, OwnValues):
         return (
             f"{structure.why}: values computed from predictions, with absent features from the background; without a "
-            f"background TreeExplainer gives {structure.library}'s own"
+            f"background TreeExplainer gives {structure.library}'s own values"
         )
     if isinstance(structure, Opaque):
-        return f"{structure.why}: values computed from predictions alone"
-    return "asked for by name: values computed from coalitions"
+        return f"{structure.why}: values computed from predictions only"
+    return "KernelExplainer was requested: values computed from coalitions"

@@ -1,4 +1,4 @@
-"""Values that a model's own library computes, for trees that it does not show."""
+"""SHAP values computed by the model's own library, for trees that cannot be read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from automl_explain.explainers.model._fitted_model import OwnValues
 from automl_explain.explainers.tables._table import Table
 
 CHUNK_ROWS = 16_384
-"""Rows handed to the library at a time: it prepares its trees anew for each call."""
+"""Rows per call of the library, which prepares its trees again in every call."""
 
 
 class OwnValuesEngine:
-    """The library's own SHAP values: absent features follow its trees' paths."""
+    """Path-dependent SHAP values computed by the model's own library."""
 
     method = "library"
 
@@ -27,15 +27,15 @@ class OwnValuesEngine:
         self.base_values = structure.base_values
         self.reason = (
             f"{structure.why}: values are {structure.library}'s own; absent features follow the trees' covers. With a "
-            "background they would be computed from predictions instead"
+            "background they are computed from predictions instead"
         )
         notes = [structure.caution] if structure.caution else []
         if question.players is not None and len(np.unique(question.players)) < len(question.players):
-            notes.append("The value of a raw column is the sum over the engineered columns that come of it.")
+            notes.append("The value of a raw column is the sum over the engineered columns made from it.")
         self.notes: tuple[str, ...] = tuple(notes)
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return the library's values of engineered rows."""
+        """Return the library's values for engineered rows."""
         question, parts = self._question, []
         with progress_bar(len(rows), "explaining rows", question.settings.progress) as advance:
             for start in range(0, len(rows), CHUNK_ROWS):

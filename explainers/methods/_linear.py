@@ -14,7 +14,7 @@ from automl_explain.explainers.model._fitted_model import Linear
 from automl_explain.explainers.tables._table import Table
 
 BLOCK_BYTES = 64 * 2**20
-"""Memory for the rows of a sparse background that are encoded at a time."""
+"""Maximum memory of the rows of a sparse background that are encoded at a time."""
 
 
 class LinearEngine:
@@ -27,7 +27,7 @@ class LinearEngine:
     """
 
     method = "linear"
-    reason = "the output is linear in the columns, so the values are exact: coefficient times distance from the mean"
+    reason = "the output is linear in the columns, so the values are exact: coefficient times difference from the column mean"
 
     def __init__(self, question: Question) -> None:
         structure = question.model.structure
@@ -40,7 +40,7 @@ class LinearEngine:
         self.notes: tuple[str, ...] = ()
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return the exact values of engineered rows."""
+        """Return exact values of engineered rows."""
         encoded: Any = self._question.model.encode(rows.data)
         distance = (encoded.toarray() if sparse.issparse(encoded) else encoded) - self._mean
         values = self._structure.coef[:, None, :] * distance[None, :, :]
@@ -48,7 +48,7 @@ class LinearEngine:
 
 
 def _column_means(question: Question) -> Values:
-    """Weighted mean of each encoded column over the background; a sparse one is never made dense as a whole."""
+    """Return the weighted mean of each encoded column over the background; a sparse background is read in blocks."""
     background = question.background
     assert background is not None
     n_rows = max(1, BLOCK_BYTES // (8 * background.n_columns)) if background.is_sparse else len(background)

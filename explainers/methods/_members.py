@@ -1,10 +1,10 @@
-"""What each member of an ensemble brings to a prediction: the mathematics behind `MemberExplanation`.
+"""Contributions of the members of an ensemble: the computations behind `MemberExplanation`.
 
-Shapley values are linear in the model. Where the output is a weighted sum of the members' outputs, each member's part of
-it is a game of its own, and the value of every feature is the sum of its values in these games: the split is exact, and
-the only one that gives a member what it would have alone. Where the output is another function of the members' outputs,
-no such split exists; there the members themselves are the players, and what is shared out is the output as a whole. In a
-weighted sum both agree: a member's values add up to what it brings as a player.
+Shapley values are linear in the model. If the output is a weighted sum of the members' outputs, each weighted member
+defines a game, and the value of a feature is the sum of its values in these games. This split is exact, and it is the only
+one in which a member's share equals the values of that weighted member alone. If the output is another function of the
+members' outputs, feature values have no such split. The members are then the players of a game, and the output as a whole
+is split among them. For a weighted sum both agree: a member's feature values add up to its contribution as a player.
 """
 
 from __future__ import annotations
@@ -37,44 +37,45 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 Values = npt.NDArray[np.float64]
 
 ALL_COALITIONS = 12
-"""Members up to which all coalitions of them are looked at."""
+"""Maximum number of members for which all coalitions of members are evaluated."""
 EXAMPLES = 64
-"""Background rows on which links between output spaces are recognised."""
+"""Background rows used to detect the link between two output spaces."""
 ONE_MODEL: dict[type, str] = {
     Trees: "its trees are explained as one model",
     Linear: "a linear model",
     RadialBasis: "a sum of kernels is explained as one model",
     Prepared: "a pipeline within an ensemble",
 }
-"""Structure -> why a model of it has no members."""
+"""Structure -> why models of this structure have no members."""
 SPLIT = (
-    "the output is a weighted sum of the members' outputs, so each member's share of every feature's value is the "
-    "feature's value in that member, times its weight"
+    "the output is a weighted sum of the members' outputs, so a member's share of a feature's value is the feature's "
+    "value in that member times the member's weight"
 )
 WHOLE = (
-    "not a weighted sum of the members' outputs, so a feature's value has no one split among them; what is split is the "
-    "output, by Shapley values with the members as players"
+    "not a weighted sum of the members' outputs, so feature values have no unique split among the members; the output "
+    "is split by Shapley values with the members as players"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """What M members bring to the K outputs of n rows.
+    """Contributions of M members to the K outputs of n rows.
 
     Parameters
     ----------
     names : tuple of str
     totals : ndarray, shape (M, K, n)
-        The member's part of the output, minus its mean over the background.
+        Contribution of each member to the output, minus its mean over the background.
     values : ndarray of shape (M, K, n, P), or None
-        Of each player's value, where the output is a weighted sum.
+        Share of each member in the value of each player, if the output is a weighted sum; otherwise None.
     base_values : ndarray of shape (M, K), or None
-        Mean of each member's part over the background, there.
+        Mean contribution of each member over the background, if the output is a weighted sum; otherwise None.
     errors : ndarray or None
-        Standard errors of `values`, or of `totals` where there are no values; None where exact.
+        Standard errors of `values`, or of `totals` if `values` is None. None if they are exact.
     reason : str
-        Which of both was computed, and why.
+        Whether feature values or the output were split, and why.
     notes : tuple of str
+        What readers of these values need to know.
     """
 
     names: tuple[str, ...]
@@ -87,7 +88,7 @@ class Shares:
 
 
 def has_members(model: FittedModel) -> bool:
-    """Whether a model is a function of several members, or of a single one of which that is true."""
+    """Return whether a model is a function of several members, or of a single model that is."""
     structure = model.structure
     if isinstance(structure, Mixture):
         structure = structure.as_composite()
@@ -97,18 +98,21 @@ def has_members(model: FittedModel) -> bool:
 
 
 def find_ensemble(model: FittedModel, examples: Any) -> Composite:
-    """Return a model as a function of several members; through links on a single one, such as a target's transform.
+    """Return a model as a function of several members.
+
+    If the model is a function of a single model, such as a transformed target, that model is searched for members, and
+    the function is applied to its result.
 
     Parameters
     ----------
     model : FittedModel
     examples : table
-        Engineered rows on which links between output spaces are recognised.
+        Engineered rows used to detect the link between two output spaces.
 
     Raises
     ------
     UnsupportedModelError
-        If the model has no members, or none that are known.
+        If the model has no members, or its members are not known.
     """
     structure = model.structure
     if isinstance(structure, Mixture):
@@ -122,24 +126,25 @@ def find_ensemble(model: FittedModel, examples: Any) -> Composite:
     if len(structure.members) > 1 or structure.passthrough:
         return structure
     member, space = structure.members[0]
-    return _through(structure, find_ensemble(member.in_space(space, examples), examples), space)
+    return _composed(structure, find_ensemble(member.in_space(space, examples), examples), space)
 
 
 def share_out(question: Question, engine: Engine, rows: Table) -> Shares:
-    """Return what each member brings to engineered rows.
+    """Return the contributions of the members to the outputs of engineered rows.
 
     Parameters
     ----------
     question : Question
-        Of the whole ensemble.
+        The question about the whole ensemble.
     engine : Engine
-        What explains it; the shares are of its values, over its background rows.
+        The engine that explains the ensemble. Its values are split, over the background rows that it uses.
     rows : Table
+        Engineered rows.
 
     Raises
     ------
     UnsupportedModelError
-        If the model is no ensemble.
+        If the model is not an ensemble, or the engine does not explain it as one.
     """
     background = question.background
     examples = None if background is None else background.take(np.arange(min(EXAMPLES, len(background)))).data
@@ -159,8 +164,8 @@ def share_out(question: Question, engine: Engine, rows: Table) -> Shares:
     return _of_values(question, ensemble, ensemble.weights, names, rows)
 
 
-def _through(outer: Composite, inner: Composite, space: OutputSpace) -> Composite:
-    """Return the ensemble within a function of a single model, with that function after its own."""
+def _composed(outer: Composite, inner: Composite, space: OutputSpace) -> Composite:
+    """Return the inner ensemble, followed by the function that `outer` applies to its outputs."""
     weights = None
     if outer.weights is not None and inner.weights is not None:
         weights = tuple(weight @ outer.weights[0] for weight in inner.weights)
@@ -174,7 +179,7 @@ def _through(outer: Composite, inner: Composite, space: OutputSpace) -> Composit
 
 
 def _of_mixture(question: Question, engine: MixtureEngine, names: tuple[str, ...], rows: Table) -> Shares:
-    """Each member's values by the engine that its own structure asks for."""
+    """Return the shares of a weighted sum, each member explained by the engine for its structure."""
     structure = question.model.structure
     assert isinstance(structure, Mixture)
     if len(engine.engines) == 1:
@@ -190,7 +195,7 @@ def _of_mixture(question: Question, engine: MixtureEngine, names: tuple[str, ...
 
 
 def _times(shares: Shares, weights: Matrix) -> Shares:
-    """Shares of an ensemble as shares of a weighted sum of its outputs."""
+    """Return the shares of an ensemble, multiplied by the weights of its outputs."""
 
     def of(values: Values | None, power: int = 1) -> Values | None:
         return None if values is None else np.stack([weigh(one, weights**power) for one in values])
@@ -210,7 +215,11 @@ def _times(shares: Shares, weights: Matrix) -> Shares:
 def _of_values(
     question: Question, ensemble: Composite, weights: tuple[Matrix, ...], names: tuple[str, ...], rows: Table
 ) -> Shares:
-    """The members' weighted outputs side by side, as one model: the same coalitions for all, so that shares add up."""
+    """Return the shares of a weighted sum that is explained from coalitions.
+
+    The members' weighted outputs are the outputs of one model, so that all members are explained with the same coalitions
+    and their shares add up.
+    """
     ends = np.cumsum([len(weight) for weight in weights])
 
     def combine(columns: Matrix, _: Any) -> Matrix:
@@ -228,7 +237,7 @@ def _of_values(
 
 
 def _with(model: FittedModel, structure: Composite) -> FittedModel:
-    """A model of the given structure over the same table."""
+    """Return a model of the given structure over the same table."""
 
     def predict(table: Any) -> Matrix:
         return structure.combine(structure.member_outputs(table), None)
@@ -237,10 +246,11 @@ def _with(model: FittedModel, structure: Composite) -> FittedModel:
 
 
 def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], rows: Table) -> Shares:
-    """The game whose players are the members: present ones say what they say of the row, absent ones of the background.
+    """Return the split of the output by a game whose players are the members.
 
-    It is the game of a model whose table holds the members' outputs; columns that are passed through are one player,
-    and stand in that table as the number of the row that they come from.
+    A present member has its output for the explained row, an absent one its output for the background row. This is the game
+    of a model whose table holds the members' outputs. The columns that are passed through are one player; in that table
+    they are represented by the number of the row that they come from.
     """
     assert question.background is not None
     owners = np.repeat(np.arange(len(ensemble.members)), [member.n_outputs for member, _ in ensemble.members])
@@ -256,9 +266,7 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
         read = stacked.take(passed).data if ensemble.passthrough else None
         return ensemble.combine(columns[:, :n_columns], read)
 
-    columns = FittedModel(
-        {"response": np.asarray}, "response", "regression", Opaque("the members' outputs as they are")
-    )
+    columns = FittedModel({"response": np.asarray}, "response", "regression", Opaque("the members' outputs, unchanged"))
     outer = Composite(((columns, "response"),), combine, False, ensemble.why)
     settings = question.settings
     if len(names) <= ALL_COALITIONS:
@@ -272,8 +280,8 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
 
 
 def _hint(model: FittedModel, ensemble: Composite) -> str:
-    """In which output space the values could be split, if in one."""
+    """Return a hint at the output space in which feature values can be split, or an empty string."""
     space = ensemble.scores[0] if ensemble.scores else model.output_space
     if space == model.output_space or space not in model.outputs:
         return ""
-    return f". With output={space!r} it is a weighted sum, and every feature's value is split"
+    return f". With output={space!r} it is a weighted sum, and feature values are split among the members"

@@ -1,4 +1,4 @@
-"""Exact combination of members: Shapley values are linear in the model."""
+"""Values of a weighted sum of models: the weighted sum of their values, by linearity of the Shapley value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Values = npt.NDArray[np.float64]
 
 
 class MixtureEngine:
-    """Linear combination of the members' values, each member explained by the engine its own structure asks for."""
+    """Weighted sum of the members' values, each member explained by the engine for its structure."""
 
     method = "mixture"
 
@@ -45,7 +45,7 @@ class MixtureEngine:
 
     @property
     def engines(self) -> list[Engine]:
-        """What explains each member."""
+        """The engine of each member."""
         return self._engines
 
     def attribute(self, rows: Table) -> Attribution:
@@ -57,7 +57,7 @@ class MixtureEngine:
         return Attribution(values, np.sqrt(np.sum(variances, axis=0)) if variances else None, notes)
 
     def parts(self, rows: Table) -> list[Attribution]:
-        """Return what each member adds to the values: its own, times its weights."""
+        """Return the values of each member times its weights."""
         return [
             self._part(engine.attribute(rows), member, weights)
             for engine, member, weights in zip(
@@ -74,5 +74,5 @@ class MixtureEngine:
 
 
 def weigh(values: Values, weights: Values) -> Values:
-    """Return values of a member's outputs, (K_member, ...), as values of the ensemble's outputs, (K, ...)."""
+    """Multiply values of a member's outputs, (K_member, ...), by its weights: values of the ensemble's outputs, (K, ...)."""
     return np.asarray(np.tensordot(weights.T, values, axes=1))

@@ -1,4 +1,4 @@
-"""The members of an ensemble that are pipelines: explained behind their own preprocessing, over the ensemble's columns."""
+"""Members of an ensemble that are pipelines: their models are explained, in terms of the ensemble's columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automl_explain.explainers.tables._table import Table
 
 
 class PreparedEngine:
-    """The engine of the model behind the preprocessing; a column's values are those of the columns that come of it."""
+    """Explains the model after the preprocessing; a raw column's value is that of all columns made from it."""
 
     def __init__(self, question: Question, build: Callable[[Question], Engine]) -> None:
         structure = question.model.structure

@@ -1,11 +1,12 @@
 """Exact Shapley values of sums of Gaussian kernels: support vector machines, kernel ridge regression, Gaussian processes.
 
-A kernel around a centre is a product over players. With a_j and c_j player j's factor for the row and for a background
-row, a coalition S is worth ``prod_{j in S} a_j prod_{j not in S} c_j``, and player i gets
+A kernel around a centre is a product over players. Let a_j and c_j be the factors of player j for the explained row and
+for a background row. The value of a coalition S is ``prod_{j in S} a_j prod_{j not in S} c_j``, and the Shapley value of
+player i is
 
     phi_i = int_0^1  (a_i - c_i)  prod_{j != i} (c_j + t (a_j - c_j))  dt,
 
-a polynomial in t that Gauss-Legendre quadrature with half as many nodes as players integrates exactly.
+where the integrand is a polynomial in t. Gauss-Legendre quadrature with half as many nodes as players is exact.
 
 Sources: Mohammadi, Chau and Muandet, "Computing exact Shapley values in polynomial time for product-kernel methods",
 arXiv:2505.16516, for the product form; Owen, "Multilinear extensions of games", 1972, doi:10.1287/mnsc.18.5.64, for the
@@ -26,15 +27,15 @@ from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.tables._weights import as_weights
 
 BACKGROUND = 200
-"""Background rows unless the caller says: the cost is proportional to them."""
+"""Default number of background rows. The cost is proportional to it."""
 ROWS_AT_ONCE = 16
-"""Rows that a thread takes at a time."""
+"""Rows per task of a thread."""
 LEAST = 1e-300
-"""Smallest number that is divided by."""
+"""Lower bound of divisors."""
 
 
 class RadialEngine:
-    """Exact values over the background rows in use, which may be fewer than those given."""
+    """Exact values over the background rows in use, which may be fewer than those of the question."""
 
     method = "rbf"
 
@@ -52,7 +53,7 @@ class RadialEngine:
         self._share = as_weights(share, len(background))
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return the exact values of engineered rows."""
+        """Return exact values of engineered rows."""
         question, structure = self._question, self._structure
         matrix = question.model.encode(rows.data)
         players = np.arange(matrix.shape[1]) if question.players is None else question.players
@@ -85,7 +86,7 @@ def _add_values(
 ) -> None:  # fmt: skip
     """Add values to `phi` (n, K, P) from the factors of rows (n, P, c) and background rows (B, P, c) at c centres.
 
-    Working space: `space` (1 + P, c).
+    `space` (1 + P, c) is working memory.
     """
     n_players, n_centres = mine.shape[1:]
     whole, slopes = space[0], space[1:]
@@ -103,7 +104,7 @@ def _add_values(
                     for c in range(n_centres):
                         absent = theirs[other, player, c]
                         step = mine[row, player, c] - absent
-                        # No larger than 1 / t or 1 / (1 - t): what underflows is nothing, whatever it is divided by.
+                        # The quotient is at most 1 / t or 1 / (1 - t), so terms that underflow are negligible for any divisor.
                         slopes[player, c] += whole[c] * (step / max(absent + t * step, LEAST))
         for output in range(phi.shape[1]):
             for player in range(n_players):

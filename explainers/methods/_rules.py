@@ -1,4 +1,4 @@
-"""Which engine explains which structure: the table that `TabularExplainer` follows, and nothing else decides."""
+"""The rule table: the engine for each structure. It alone decides which engine `TabularExplainer` uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the table: a structure, the engine for it, and what that means in words."""
+    """One row of the table: a structure, its engine, and a description."""
 
     structure: type
     engine: Callable[[Question], Engine]
@@ -36,7 +36,7 @@ class Rule:
 
 
 def build_engine(question: Question) -> Engine:
-    """Return the engine that the model's structure asks for."""
+    """Return the engine for the model's structure."""
     rule = next(rule for rule in RULES if isinstance(question.model.structure, rule.structure))
     return rule.engine(question)
 
@@ -50,7 +50,7 @@ def _prepared(question: Question) -> Engine:
 
 
 def _library(question: Question) -> Engine:
-    """The library's values stand for absent features by its trees' paths, which is no answer where rows are given."""
+    """Use the library's path-dependent values only without a background; with one, explain the predictions."""
     return OwnValuesEngine(question) if question.background is None else KernelEngine(question)
 
 
@@ -59,15 +59,27 @@ RULES: tuple[Rule, ...] = (
     Rule(Linear, LinearEngine, "a linear model is explained exactly from its coefficients"),
     Rule(RadialBasis, RadialEngine, "a sum of Gaussian kernels is explained exactly, kernel by kernel"),
     Rule(Mixture, _mixture, "a weighted sum of models is explained member by member, exactly by linearity"),
-    Rule(Composite, KernelEngine, "a function of other models is explained from coalitions of their outputs"),
-    Rule(Prepared, _prepared, "a pipeline within an ensemble is explained behind its preprocessing"),
-    Rule(OwnValues, _library, "trees that cannot be read are explained by their own library, or from predictions"),
+    Rule(Composite, KernelEngine, "a function of other models is explained from coalitions, using the models' outputs"),
+    Rule(Prepared, _prepared, "a pipeline in an ensemble is explained by its model, over the ensemble's columns"),
+    Rule(OwnValues, _library, "trees that cannot be read are explained by their library, or from predictions"),
     Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
 )
 
 
 def describe_rules() -> list[dict[str, Any]]:
-    """Return the rule table as rows of structure, explainer and meaning, in the order in which it is read."""
+    """Return the table that assigns an engine to each structure of a model.
+
+    Returns
+    -------
+    list of dict
+        Rows with the keys "structure", "explainer" and "meaning". The first row that applies is used.
+
+    Examples
+    --------
+    >>> from automl_explain import describe_rules
+    >>> describe_rules()[0]["structure"]
+    'Trees'
+    """
     return [
         {"structure": rule.structure.__name__, "explainer": rule.engine.__name__.strip("_"), "meaning": rule.meaning}
         for rule in RULES

@@ -1,4 +1,4 @@
-"""How values are computed: what a caller may choose of it."""
+"""Options of the caller that affect how values are computed."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from automl_explain.explainers.compiled._jit import count_threads
 from automl_explain.explainers.methods._background import SUMMARIES
 
 WHOLE = ("nsamples", "max_evaluations", "background_size")
-"""Options that are whole numbers; the other numbers may have a fraction."""
+"""Options that must be integers; the other numbers may be fractions."""
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
     """How many coalitions are evaluated, and against which background rows.
 
-    They apply to models whose values are computed from coalitions: black boxes, and ensembles that are no weighted sums of
-    their members. Trees, linear models and weighted sums of them are explained exactly over the whole background,
-    whatever the options say.
+    The options apply to models whose values are computed from coalitions: black-box models, and ensembles that are not
+    weighted sums of their members. They have no effect on trees, linear models and weighted sums of these, which are
+    explained exactly over the whole background. Sums of kernels use only the options of the background.
 
     Parameters
     ----------
     nsamples : int, optional
-        Coalitions per row, at least 4 f for f features. Default: all of them for up to 11 features, or up to 14 where the
-        members of an ensemble can be read; otherwise 2 f + 2048, and fewer where there are many rows.
+        Coalitions per row; at least 4 f are used for f features. Default: all coalitions of up to 11 features, or of up
+        to 14 if the members of an ensemble can be read; otherwise 2 f + 2048, and fewer if there are many rows.
     max_evaluations : int, optional
-        Most outputs of masked rows computed in one call. Default: 4 million where masked rows are predicted, 100 million
-        where the members of an ensemble can be read. Ignored with `nsamples`.
+        Maximum number of outputs of masked rows computed in one call. Default: 4 million if masked rows are predicted, 100
+        million if the members of an ensemble can be read. Ignored if `nsamples` is given.
     tolerance : float, optional
-        Evaluate more coalitions until every standard error is at most this, in the unit of the output, or until
-        `max_evaluations` or `time_budget` is reached. The explanation's notes say which.
+        Evaluate more coalitions until all standard errors are at most this value, in the unit of the output, or until
+        `max_evaluations` or `time_budget` is reached. A note of the explanation says which. Default: no tolerance.
     time_budget : float, optional
-        Seconds that one call may take. The best values so far are returned, with their standard errors; every row gets at
-        least a first estimate. With ``include_local=False`` it is the time of each batch.
+        Maximum time of one call, in seconds. When it ends, the best values so far are returned with their standard errors;
+        every row gets at least a first estimate. With ``include_local=False`` it is the time per batch. Default: no limit.
     background_size : int, optional
-        Background rows in use. Default: 50, or 100 where members can be read, or 200 for sums of kernels. The explanation's
-        notes say how they were chosen.
+        Maximum number of background rows in use. Default: 50, or 100 if the members of an ensemble can be read, or 200 for
+        sums of kernels. A note of the explanation says how the rows were chosen.
     background_summary : {"representative", "kmeans"}, default "representative"
-        Rows spread evenly over the model's predictions, or weighted means of similar rows, made of values that the columns
-        have.
+        How background rows are reduced to that number. "representative" chooses rows spread evenly over the model's
+        predictions; "kmeans" uses weighted means of similar rows, made of values that occur in the columns.
 
     Raises
     ------
     InvalidInputError
-        If a number is not positive, or there is no such summary.
+        If a number is not positive, or `background_summary` is unknown.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class Settings:
-    """How an engine computes: the same for every engine.
+    """Settings of a computation, the same for all engines.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ class Settings:
     random_state : int
         Seed of sampled coalitions.
     n_jobs : int or None
-        Threads of compiled kernels; None: all cores of the process.
+        Threads of compiled kernels. None: all cores available to the process.
     progress : bool or None
-        Whether there is a progress bar; None: one that appears after two seconds.
+        Whether to show a progress bar. None: show one after two seconds.
     """
 
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
@@ -114,10 +114,10 @@ class Settings:
         count_threads(self.n_jobs)
 
     def with_sampling(self, **changes: Any) -> Settings:
-        """Return the same settings with some of the sampling options changed."""
+        """Return a copy of the settings with some sampling options changed."""
         return replace(self, sampling=replace(self.sampling, **changes))
 
 
 def read_settings(sampling: SamplingOptions | None, random_state: int, n_jobs: int | None, progress: Any) -> Settings:
-    """Return the settings that a caller's parameters ask for; None for the default sampling options."""
+    """Return the settings for the parameters of a caller; `sampling` may be None for the defaults."""
     return Settings(SamplingOptions() if sampling is None else sampling, random_state, n_jobs, progress)

@@ -13,7 +13,7 @@ from automl_explain.explainers.trees._tree_shap import Interventional, PathDepen
 
 
 class TreeEngine:
-    """TreeSHAP: interventional over all background rows, or path-dependent where there is no background."""
+    """TreeSHAP: interventional over all background rows, or path-dependent without a background."""
 
     method = "tree"
 
@@ -36,7 +36,7 @@ class TreeEngine:
         self.base_values = np.asarray(self._solver.base_values)
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return the exact values of engineered rows."""
+        """Return exact values of engineered rows."""
         settings = self._question.settings
         matrix = self._question.model.encode(rows.data)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
@@ -44,7 +44,7 @@ class TreeEngine:
         return Attribution(self._every_player(values, 1))
 
     def interactions(self, rows: Table) -> npt.NDArray[np.float64]:
-        """Return the exact interaction values of engineered rows, (K, n, P, P)."""
+        """Return exact interaction values of engineered rows, (K, n, P, P)."""
         settings = self._question.settings
         matrix = self._question.model.encode(rows.data)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
@@ -52,7 +52,7 @@ class TreeEngine:
         return self._every_player(values, 2)
 
     def _every_player(self, values: npt.NDArray[np.float64], axes: int) -> npt.NDArray[np.float64]:
-        """Values with a place for every player: raw columns without an engineered one have none in the trees."""
+        """Return values of all players, with 0 for raw columns that have no engineered column."""
         missing = (self._question.n_players or values.shape[-1]) - values.shape[-1]
         if missing <= 0:
             return values
