@@ -1,4 +1,4 @@
-"""`ShapleyExplainer`: what all explainers by Shapley values have in common."""
+"""Base classes: `RowExplainer` for explainers of rows, `ShapleyExplainer` for those that compute Shapley values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RowExplainer(Picklable, ABC):
 
     @property
     def model(self) -> FittedModel:
-        """What is known of the model, in the output and feature space that is explained."""
+        """Description of the model, in the output and feature space that is explained."""
         return self._explained.model
 
     @property
@@ -86,7 +86,7 @@ class RowExplainer(Picklable, ABC):
         InvalidInputError
             If `X` is not a table, a parameter is not valid, or the model cannot predict the rows.
         AdditivityError
-            If the values do not add up to the predictions.
+            If Shapley values do not add up to the predictions.
         """
         return explain_table(
             self.explain_local,
