@@ -1,4 +1,4 @@
-"""Progress bars that appear only when a job turns out to be long."""
+"""Progress bars that appear only for long jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tqdm.auto import tqdm
 
 DELAY = 2.0
-"""Seconds before a bar appears when the caller did not say."""
+"""Seconds before a bar appears by default."""
 
 
 @contextmanager
@@ -20,9 +20,9 @@ def progress_bar(total: int, what: str, progress: bool | None = None) -> Iterato
     total : int
         Units of work.
     what : str
-        Shown before the bar.
+        Text before the bar.
     progress : bool or None
-        True: from the start; None: after two seconds; False: never.
+        If True, show the bar from the start; if None, after two seconds; if False, never.
     """
     with tqdm(total=total, desc=what, leave=False, disable=progress is False, delay=0 if progress else DELAY) as bar:
         yield bar.update

@@ -1,4 +1,4 @@
-"""Optuna studies with an objective of one's own: every trial's model explained.
+"""Optuna studies with a custom objective: the model of every trial is explained.
 
 >>> from automl_explain.integrations.optuna import TrialExplainer
 """
@@ -28,26 +28,27 @@ from automl_explain.integrations.searches._optuna_trial import CaptureContext, T
 
 
 class TrialExplainer:
-    """Explains the models that an objective of one's own fits in the trials of an Optuna study.
+    """Explains the models that a custom objective fits in the trials of an Optuna study.
 
     Parameters
     ----------
     X_train : ndarray, DataFrame or csr_matrix of shape (B, f)
-        The background: rows that stand for absent features, as the models take them.
+        The background: rows that stand for absent features, in the form that the models take.
     X_valid : ndarray, DataFrame or csr_matrix of shape (n, f), optional
-        The rows explained, where `capture` is not given others.
+        The rows explained, unless `capture` is given others.
     explainability_options : ExplainabilityOptions or dict, optional
-        Which trials, how many rows, how long.
+        Which trials and how many rows are explained, and for how long.
     history : RunHistory or path-like, optional
-        Where runs and explanations are kept; default: the user's run history.
+        Where runs and explanations are kept. Default: the user's run history.
     features : sequence of str, optional
         Column names, for tables without names.
     target : callable, optional
-        From a finished trial to the loss by which it is ranked, lower being better. Default: the study's value, its sign
-        changed where the study maximises; of several objectives the first. What it raises is the reason of a failed run.
+        Function from a finished trial to the loss by which it is ranked; lower is better. Default: the study's value, with
+        the sign changed if the study maximises; for several objectives, the first value. If it raises an error, the run is
+        recorded as failed with that reason.
     facts : mapping, optional
-        What else is recorded with the search, as JSON: ``"experiment"``, by which `Experiment.runs` finds it, ``"metric"``,
-        the name of its loss, and whatever tells searches apart.
+        Other facts recorded with the search, as JSON: ``"experiment"``, by which `Experiment.runs` finds it, ``"metric"``,
+        the name of its loss, and any others.
 
     Raises
     ------
@@ -58,11 +59,12 @@ class TrialExplainer:
 
     Notes
     -----
-    The study is not changed: models are noted while it runs and explained when the ``with`` block ends, best first,
-    within a time of their own. Only a user attribute is added to the study. `retrieve_model_explanation` finds the run of a
-    trial in the default history, and in those that this process wrote to; in a later process, one that lies elsewhere is
-    found by the study, or given as ``history``. Where several processes work on one study, each makes a TrialExplainer of
-    its own, with the same history.
+    The study is not changed, except that a user attribute is added to it. Models are captured while it runs and explained
+    when the ``with`` block ends, best first, within a time budget of their own.
+
+    `retrieve_model_explanation` finds the run of a trial in the default history and in the histories that this process
+    wrote to. In a later process, a history in another directory is found through the study, or passed as ``history``. If
+    several processes work on one study, each creates its own TrialExplainer with the same history.
 
     Examples
     --------
@@ -116,12 +118,12 @@ class TrialExplainer:
 
     @contextmanager
     def trial(self, trial: optuna.Trial) -> Iterator[TrialCapture]:
-        """Note what the objective does within the block; pruning and errors pass through it.
+        """Capture the models that the objective fits within the block. Pruning and errors pass through it.
 
         Parameters
         ----------
         trial : optuna.Trial
-            The trial that the objective was given.
+            The trial that was passed to the objective.
 
         Yields
         ------
@@ -155,7 +157,7 @@ class TrialExplainer:
         config: Mapping[str, Any] | None = None,
         kind: Literal["refit", "ensemble"] = "refit",
     ) -> None:
-        """Note the model that a study is used for in the end; it is explained first, as a run of its own.
+        """Capture the final model of a study; it is explained first, as a run of its own.
 
         Parameters
         ----------
@@ -164,18 +166,20 @@ class TrialExplainer:
         model : object
             A fitted model, such as the best configuration fitted again on all rows.
         X_valid : ndarray, DataFrame or csr_matrix, optional
-            The rows explained; default: those that the explainer was given.
+            The rows explained. Default: the `X_valid` of the explainer.
         learner : str, optional
-            Name shown; default: the model's class.
+            Name shown. Default: the model's class.
         config : mapping, optional
             Its parameters.
         kind : {"refit", "ensemble"}, default "refit"
-            Of several of one kind that are noted before they are explained, the last counts; one that is noted later, such
-            as when the study went on, is one more run.
+            If several models of one kind are captured before they are explained, the last one is used. A model that is
+            captured later, such as after the study was continued, is another run.
         """
         with self._lock:
             known = self._known(study)
-        seen = TrialCapture(self._context, -1, kind)  # its number is known when it is recorded: the study may go on
+        seen = TrialCapture(
+            self._context, -1, kind
+        )  # it is numbered when it is recorded, since the study may be continued
         seen.capture(model, X_valid)
         seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
         with self._lock:
@@ -184,8 +188,8 @@ class TrialExplainer:
     def explain(self) -> list[Run]:
         """Explain the trials that have ended since the last call, and return their runs.
 
-        The ``with`` block calls it at its end. Call it yourself where there is no such block, as often as you like, also
-        while the study runs in other threads: a trial is taken when the study has its result.
+        The ``with`` block calls it at its end. Without such a block, call it yourself, as often as needed, also while the
+        study runs in other threads: a trial is explained once the study has its result.
 
         Returns
         -------
@@ -195,7 +199,7 @@ class TrialExplainer:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs of the studies whose trials were seen, those of other processes included."""
+        """The runs of the studies whose trials were seen, including those of other processes."""
         return [run for search in self._studies for run in self.history.runs(search)]
 
     @property
@@ -222,18 +226,18 @@ class TrialExplainer:
     def _new_study(self, study: optuna.Study) -> _Study:
         kept = study.user_attrs.get(ATTRIBUTE)
         if kept is None:
-            with self.history.alone():  # of several processes that begin at once, one names the search
+            with self.history.alone():  # if several processes begin at once, one of them creates the id
                 kept = study.user_attrs.get(ATTRIBUTE)
                 if kept is None:
                     kept = {"search": new_id(), "history": str(self.history.directory.absolute())}
                     study.set_user_attr(ATTRIBUTE, kept)
         search = kept["search"]
         known = self._studies.setdefault(search, _Study(study, search))
-        known.study = study  # the same study, loaded once more
+        known.study = study  # the same study, loaded again
         return known
 
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
-        """Give up the earlier trials of a model object that a later trial has fitted again."""
+        """Release the earlier trials whose model object a later trial has fitted again."""
         with self._lock:
             every = [
                 seen for known in self._studies.values() for seen in (*known.seen.values(), *known.finals.values())
@@ -254,7 +258,7 @@ class TrialExplainer:
             keep_within_memory(finished or held, self.options.memory_limit)
 
     def _read_losses(self, known: _Study) -> None:
-        """Take from the study whether and how each noted trial ended, and its loss."""
+        """Read from the study the state and the loss of each captured trial."""
         ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
         sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
         for seen in known.seen.values():
@@ -264,7 +268,7 @@ class TrialExplainer:
             if trial.state == TrialState.COMPLETE:
                 try:
                     seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
-                except Exception as error:  # of the user's function: the reason of this run, not the end of the others
+                except Exception as error:  # an error in the user's function fails this run only
                     seen.release(f"its target raised {type(error).__name__}: {error}", failed=True)
             elif trial.state == TrialState.PRUNED:
                 step = trial.last_step
@@ -273,7 +277,7 @@ class TrialExplainer:
                 seen.release("the study counts the trial as failed: its objective returned no number", failed=True)
 
     def _finish(self, interrupted: str | None = None, *, last: bool = False) -> list[Run]:
-        """Explain the trials that the study has results of; at the last call also those that it was not told of."""
+        """Explain the trials with a result; at the last call, also those whose result the study was not told."""
         runs: list[Run] = []
         for known in list(self._studies.values()):
             with self._lock:
@@ -323,7 +327,7 @@ class TrialExplainer:
 
 @dataclass(eq=False)
 class _Study:
-    """A study that works through an explainer: its search, and the trials and final models noted and not yet explained."""
+    """A study that uses an explainer: its search, and the captured trials and final models not yet explained."""
 
     study: optuna.Study
     search: str
@@ -332,7 +336,7 @@ class _Study:
     started: float = field(default_factory=time.monotonic)
 
     def take_finals(self) -> list[TrialCapture]:
-        """Return the final models, numbered after the trials that there are by now, and forget them."""
+        """Return the final models, numbered after the present trials, and remove them from the study."""
         n_trials = len(self.study.get_trials(deepcopy=False))
         finals, self.finals = list(self.finals.values()), {}
         for number, one in enumerate(finals, start=n_trials):
@@ -341,7 +345,7 @@ class _Study:
 
 
 def _task(runs: Sequence[CapturedRun]) -> str:
-    """Kind of prediction of the best model that can be read; why another cannot is recorded with its run."""
+    """The task of the best model that can be read; the reason why another cannot is recorded with its run."""
     for run in in_order(runs):
         if run.read is not None:
             try:

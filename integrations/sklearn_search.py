@@ -1,4 +1,4 @@
-"""scikit-learn's searches, such as GridSearchCV: every candidate explained, through the scorer that they are given.
+"""scikit-learn's searches, such as GridSearchCV: a scorer captures every candidate, to be explained.
 
 >>> from automl_explain.integrations.sklearn_search import ExplainingScorer
 """
@@ -42,22 +42,22 @@ from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 
 class ExplainingScorer:
-    """A scorer that returns what another does, and notes the fitted candidates that pass through it.
+    """A scorer that returns the same scores as another and captures the fitted candidates that it scores.
 
     Parameters
     ----------
     scoring : str, callable, list, tuple, dict or None, default None
-        What the search would be given as `scoring`; several metrics need the search's `refit` to name one.
+        The `scoring` of the search. With several metrics, the search's `refit` must name one of them.
     X_train : ndarray, DataFrame or csr_matrix of shape (B, f), optional
         The background: rows that stand for absent features. Default: the validation rows of all folds.
     explainability_options : ExplainabilityOptions or dict, optional
-        Which candidates, how many rows, how long.
+        Which candidates and how many rows are explained, and for how long.
     history : RunHistory or path-like, optional
-        Where runs and explanations are kept; default: the user's run history.
+        Where runs and explanations are kept. Default: the user's run history.
     features : sequence of str, optional
         Column names, for tables without names.
     facts : mapping, optional
-        What else is recorded with the search, as JSON, such as the ``"experiment"`` by which `Experiment.runs` finds it.
+        Other facts recorded with the search, as JSON, such as the ``"experiment"`` by which `Experiment.runs` finds it.
 
     Raises
     ------
@@ -68,10 +68,10 @@ class ExplainingScorer:
 
     Notes
     -----
-    The search is not changed. Candidates fitted in this process are held in memory; those of worker processes
-    (``n_jobs``) are pickled into a folder of the run history, which `explain` reads and removes. A candidate's explanation
-    is the mean over its folds' models, with its spread, of validation rows out of every fold. A search does not tell its
-    scorer its `error_score`: where one of several metrics fails, that score is NaN, the search's default, with a warning.
+    The search is not changed. Candidates fitted in this process are kept in memory; those of worker processes (``n_jobs``)
+    are pickled into a folder of the run history, which `explain` reads and removes. A candidate's explanation is the mean
+    over its folds' models, with its spread, of validation rows drawn from all folds. A scorer does not know the search's
+    `error_score`: if one of several metrics fails, its score is NaN, the search's default, with a warning.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class ExplainingScorer:
         self._process, self._started = os.getpid(), time.monotonic()
         self._spool = Spool(self.history.directory / "spool")
         self._latest: str | None = None
-        self._searches: dict[str, str] = {}  # what stands for a fit -> the stored search that it became
+        self._searches: dict[str, str] = {}  # key of a fit -> id of the stored search
         self._reset()
 
     def _reset(self) -> None:
@@ -119,7 +119,7 @@ class ExplainingScorer:
         self._rows: dict[str, tuple[Table, int]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker gets what scoring needs; what was captured stays where it is.
+        # A worker needs the settings for scoring, not the captured models.
         left = {"_lock", "_seen", "_captures", "_rows", "_background"}
         return {name: value for name, value in vars(self).items() if name not in left}
 
@@ -132,7 +132,7 @@ class ExplainingScorer:
         return f"ExplainingScorer({self.scoring!r})"
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, **parameters: Any) -> Any:
-        """Return the score, or the scores by name, as the scorer itself would, and note the estimator.
+        """Return the score, or the scores by name, as the original scorer would, and capture the estimator.
 
         Parameters
         ----------
@@ -141,22 +141,23 @@ class ExplainingScorer:
         X, y : table and labels
             The validation rows of a fold.
         **parameters
-            Whatever the search passes to its scorer.
+            Other arguments that the search passes to its scorer.
         """
         scorer = check_scoring(estimator, scoring=self.scoring, raise_exc=False)
         score = scorer(estimator, X, **parameters) if y is None else scorer(estimator, X, y, **parameters)
         if not callable(self.scoring) and isinstance(score, dict):
             score = _without_errors(score)
-        # With return_train_score=True the same estimator comes again, with its training rows.
+        # With return_train_score=True, the same estimator is scored again on its training rows.
         if getattr(self._seen, "estimator", None) is not estimator:
             self._seen.estimator = estimator
             self._note(estimator, X, score)
         return score
 
     def explain(self, search: Any) -> list[Run]:
-        """Explain the candidates of a search that has ended, best first, and the model it refitted.
+        """Explain the candidates of a search that has ended, best first, and the model that it refitted.
 
-        A search that was explained is not explained again: its runs come back. A scorer may serve several searches.
+        A search that has been explained is not explained again: its runs are returned. A scorer may be used by several
+        searches.
 
         Parameters
         ----------
@@ -171,14 +172,14 @@ class ExplainingScorer:
         Raises
         ------
         InvalidInputError
-            If the search was not given this scorer.
+            If this is not the scorer of the search.
         NotFittedError
             If it was not fitted.
         """
         own = getattr(search, "scoring", None) is self
         if not own:
             raise InvalidInputError(
-                f"This {type(search).__name__} has another scoring. Give it this scorer and fit it."
+                f"This {type(search).__name__} has another scoring. Pass this scorer to it as scoring and fit it."
             )
         if not hasattr(search, "cv_results_"):
             raise NotFittedError(f"This {type(search).__name__} is not fitted yet. Call its 'fit' method first.")
@@ -190,7 +191,7 @@ class ExplainingScorer:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs of the search last explained, and none before."""
+        """The runs of the search that was explained last; empty before."""
         return [] if self._latest is None else self.history.runs(self._latest)
 
     @property
@@ -200,11 +201,11 @@ class ExplainingScorer:
 
     @property
     def final_run(self) -> Run | None:
-        """The run of the model that the search predicts with; without `refit`, that of the best candidate."""
+        """The run of the refitted model; without `refit`, that of the best candidate."""
         return final_of(self.runs)
 
     def runs_of(self, search: Any) -> list[Run]:
-        """Return the runs of one of the searches that this scorer served and explained; none of another.
+        """Return the runs of a search that this scorer explained; empty for any other search.
 
         Parameters
         ----------
@@ -239,7 +240,7 @@ class ExplainingScorer:
         self._started = time.monotonic()
 
     def _forget(self, done: set[Capture]) -> None:
-        """Let go of captures that were explained; those of other searches stay."""
+        """Drop the captures that were explained; those of other searches stay."""
         with self._lock:
             self._captures = [capture for capture in self._captures if capture not in done]
             wanted = {capture.rows for capture in self._captures}
@@ -252,7 +253,7 @@ class ExplainingScorer:
     def _note(self, estimator: Any, X: Any, score: Any) -> None:
         try:
             if any(map(math.isnan, scores_by_name(score).values())):
-                return  # as a fold that failed
+                return  # like a fold that failed
             table = as_table(X)
             rows = rows_key(table)
             key = candidate_key(estimator)
@@ -267,10 +268,10 @@ class ExplainingScorer:
                 self._captures.append(capture)
                 keep_within_memory(self._captures, self.options.memory_limit)
         except Exception as error:
-            # Nothing is raised into the search; the candidate's run says why it was not explained.
+            # No error is raised into the search; the candidate's run has the reason why it was not explained.
             if self.options.on_error == "raise":
                 raise
-            with suppress(Exception):  # where nothing can be written, the run says that there is no file
+            with suppress(Exception):  # if nothing can be written, the run reports a missing file
                 note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
                 self._spool.write_reason(note, f"{type(error).__name__}: {error}")
 
@@ -309,7 +310,7 @@ class ExplainingScorer:
 
 
 def _without_errors(scores: dict[str, Any]) -> dict[str, Any]:
-    """Several metrics, as scikit-learn scores those that fail: its scorer has the traceback in place of the score."""
+    """Replace tracebacks by NaN with a warning, as scikit-learn does: its scorer returns them for metrics that fail."""
     for said in scores.values():
         if isinstance(said, str):
             warnings.warn(
@@ -327,7 +328,7 @@ def _from_file(file: Spooled) -> Capture:
 
 
 def run_of_search(search: Any, history: RunHistory | None = None) -> Run:
-    """Return the run of the model that a search predicts with.
+    """Return the run of a search's final model.
 
     Raises
     ------
@@ -338,8 +339,8 @@ def run_of_search(search: Any, history: RunHistory | None = None) -> Run:
     run = final_of(scorer.runs_of(search)) if isinstance(scorer, ExplainingScorer) else None
     if run is None:
         raise ExplanationNotFoundError(
-            f"This {type(search).__name__} has no explained runs. Give it scoring=ExplainingScorer(...), and call the "
-            "scorer's explain(search) after fit; or explain the model with explain_model(search, X_train, X_test)."
+            f"This {type(search).__name__} has no explained runs. Pass scoring=ExplainingScorer(...) to it and call the "
+            "scorer's explain(search) after fit, or explain the model with explain_model(search, X_train, X_test)."
         )
     return run if history is None else history.run(run.id)
 

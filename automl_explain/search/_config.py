@@ -1,4 +1,4 @@
-"""`AutoMLConfig`: everything that a search needs, checked before it begins, from Python or from a file."""
+"""`AutoMLConfig`: the data and settings of a search, from Python or from a file, checked before the search begins."""
 
 from __future__ import annotations
 
@@ -24,70 +24,70 @@ from automl_explain.search._dataset import Dataset, Features, Task, given_datase
 from automl_explain.search.engines._registry import find_engine
 
 LARGEST_SEED = 2**32 - 1
-"""Of the seeds that NumPy's older generators take, which learners use."""
+"""The largest seed of NumPy's older generators, which learners use."""
 TASKS = ("classification", "regression")
 DATA_KEYS = ("data", "target", "validation", "drop")
-"""Of a configuration file: what stands there for `X`, `y`, `X_valid` and `y_valid`."""
+"""Keys of a configuration file that replace `X`, `y`, `X_valid` and `y_valid`."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AutoMLConfig:
-    """A search: its data, its settings, and whether its runs are explained.
+    """The data and settings of a search, and whether its runs are explained.
 
     Parameters
     ----------
     X : DataFrame, ndarray or sparse matrix of shape (n, f)
-        Training rows; without validation rows, and without `cv`, a fifth of them is kept for validation.
+        Training rows. Without validation rows and without `cv`, a fifth of them is used for validation.
     y : Series or array of shape (n,)
         Target.
     X_valid, y_valid : as X and y, optional
-        Validation rows: models are scored, and explained, on them. Give both or neither.
+        Validation rows, on which models are scored and explained. Pass both or neither.
     task : {"classification", "regression"}, optional
         Default: inferred from `y`.
     model_explainability : bool, default True
-        Explain every run. False: only the search.
+        Explain every run. If False, only search.
     engine : {"flaml", "optuna"} or str, default "flaml"
-        What searches: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or an
-        `objective` of one's own; or an engine that an installed package adds, see `SearchEngine`.
+        The search engine: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or over a
+        custom `objective`; or an engine of an installed package, see `SearchEngine`.
     time_budget : float, default 60
-        Seconds of search. Optuna finishes the trial that runs when they are over; the last fit on all rows, or of the
-        ensemble, comes after them.
+        Seconds of search. Optuna finishes the running trial when the time is over. The final fit on all rows, or of the
+        ensemble, is not included.
     max_iter : int, optional
-        Most trials, 2 or more.
+        Maximum number of trials, 2 or more.
     metric : str, default "auto"
-        What the search optimises, as FLAML names it; "auto" is "roc_auc" of two classes, "log_loss" of several, and "r2".
+        The metric that the search optimises, under FLAML's name; "auto" is "roc_auc" for two classes, "log_loss" for more
+        classes, and "r2" for a regression.
     estimators : sequence of str, optional
-        Learners tried; default: all that the engine would try. With optuna of "lgbm", "xgboost", "rf", and "lrl2" for a
-        classification or "ridge" for a regression; FLAML has these and more.
+        Learners to try. Default: those of the engine. The learners of optuna are "lgbm", "xgboost", "rf", and "lrl2" for a
+        classification or "ridge" for a regression; FLAML has more.
     cv : int, optional
-        Folds of a cross-validation by which models are scored, in place of validation rows. A run's explanation is then
+        Number of cross-validation folds on which models are scored, instead of validation rows. A run's explanation is then
         that of the mean of its folds' models.
     ensemble : bool, default False
-        Stack the best learners at the end. Without it the model returned is the best configuration, fitted again on all
-        rows.
+        Stack the best learners at the end. If False, the final model is the best configuration, fitted again on all rows.
     objective : callable, optional
-        With the optuna engine: from an `optuna.Trial` and a `TrialLoss` to the loss of the trial, lower being better.
+        With the optuna engine: function from an `optuna.Trial` and a `TrialLoss` to the loss of the trial; lower is better.
     seed : int, default 0
-        Of the split and of the search, at most 2**32 - 1. With `max_iter` and time enough the search of the engine
-        ``"optuna"`` is the same each time; FLAML also goes by the seconds that its learners take.
+        Seed of the split and of the search, at most 2**32 - 1. With `max_iter` and enough time, a search with optuna is
+        reproducible; FLAML's also depends on the seconds that its learners take.
     explainability_options : ExplainabilityOptions or mapping, optional
-        Which runs are explained, over which rows, how long.
+        Which runs and rows are explained, and for how long.
     history : RunHistory or path-like, optional
-        Where runs are kept; default: the user's run history.
+        Where runs are kept. Default: the user's run history.
 
     Attributes
     ----------
     dataset : Dataset
         Training and validation rows.
     said : tuple of str
-        What was inferred and split, in words.
+        Messages about what was inferred and how the rows were split.
 
     Raises
     ------
     InvalidInputError
         If a value cannot be used; raised when the configuration is made, not when it is searched.
     MissingExtraError
-        If an engine or learner is named whose library is not installed.
+        If the library of an engine or learner is not installed.
 
     Examples
     --------
@@ -133,31 +133,31 @@ class AutoMLConfig:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """What was inferred and split, in words."""
+        """Messages about what was inferred and how the rows were split."""
         return self.dataset.said
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:
-        """Read a configuration from a TOML, YAML or JSON file; its data as `from_data` does.
+        """Read a configuration from a TOML, YAML or JSON file, and its data as in `from_data`.
 
         Parameters
         ----------
         path : path-like
-            ``.toml``, ``.yaml``, ``.yml`` or ``.json``: `data` and `target`, optionally `validation` and `drop`, and any
-            setting of `AutoMLConfig` but the tables. Paths are relative to the file.
+            A ``.toml``, ``.yaml``, ``.yml`` or ``.json`` file with `data` and `target`, optionally `validation` and `drop`,
+            and any setting of `AutoMLConfig` except the tables. Paths are relative to the file.
         **changes
             Settings that replace those of the file.
 
         Raises
         ------
         InvalidInputError
-            If the file cannot be read, has a key that there is not, or a value that cannot be used.
+            If the file cannot be read, or has an unknown key or a value that cannot be used.
         """
         path = Path(path)
         read = _read_file(path)
         if "objective" in read:
             raise InvalidInputError(
-                f"{path} has an objective, which must be a Python function: leave it out, and pass it in Python, "
+                f"{path} has an objective, which must be a Python function: leave it out, and pass it in Python with "
                 "AutoMLConfig.from_file(path, objective=function)."
             )
         settings = {**read, **changes}
@@ -165,11 +165,11 @@ class AutoMLConfig:
         for name in settings:
             if name not in known:
                 guess = nearest(name, known)
-                hint = f"Did you mean {guess!r}?" if guess else f"There are: {', '.join(known)}."
-                raise InvalidInputError(f"{path} has the key {name!r}, which a configuration has not. {hint}")
+                hint = f"Did you mean {guess!r}?" if guess else f"The keys are: {', '.join(known)}."
+                raise InvalidInputError(f"{path} has the unknown configuration key {name!r}. {hint}")
         for name in DATA_KEYS[:2]:
             if not isinstance(settings.get(name), str):
-                raise InvalidInputError(f"{path} must have {name!r}, a text. Got {settings.get(name)!r}.")
+                raise InvalidInputError(f"{path} must have the key {name!r} with a text. Got {settings.get(name)!r}.")
         data, target, validation, drop = (settings.pop(name, None) for name in DATA_KEYS)
         drop = [] if drop is None else drop
         if not (isinstance(drop, list) and all(isinstance(name, str) for name in drop)):
@@ -191,7 +191,7 @@ class AutoMLConfig:
         drop: Sequence[str] = (),
         **settings: Any,
     ) -> AutoMLConfig:
-        """Make a configuration whose rows are read from files.
+        """Create a configuration from data files.
 
         Parameters
         ----------
@@ -200,9 +200,9 @@ class AutoMLConfig:
         target : str
             The column to predict.
         validation : path-like, optional
-            Another such file; default: a fifth of the rows.
+            Another such file. Default: a fifth of the rows.
         drop : sequence of str
-            Columns left out.
+            Columns to leave out.
         **settings
             Settings of `AutoMLConfig`.
 
@@ -221,7 +221,7 @@ class AutoMLConfig:
         )
         tables = {"X": dataset.X_train, "y": dataset.y_train, "X_valid": dataset.X_valid, "y_valid": dataset.y_valid}
         config = cls(**tables, **{**settings, "task": dataset.task})
-        object.__setattr__(config, "dataset", dataset)  # what was said while reading is kept
+        object.__setattr__(config, "dataset", dataset)  # keeps the messages of reading
         return config
 
 
@@ -264,14 +264,14 @@ def _check_settings(config: AutoMLConfig) -> None:
     names = config.estimators
     listed = isinstance(names, list | tuple) and len(names) > 0 and all(isinstance(name, str) for name in names)
     if names is not None and not listed:
-        raise InvalidInputError(f"'estimators' must be a list of learners' names, one at least. Got {names!r}.")
+        raise InvalidInputError(f"'estimators' must be a list with the name of at least one learner. Got {names!r}.")
 
 
 def _check_folds(cv: Any, validated: bool) -> None:
     if cv is not None:
         _check_number("cv", cv, Integral, 2)
         if validated:
-            raise InvalidInputError("Models are scored by validation rows or by cv: leave one of them out.")
+            raise InvalidInputError("Models are scored on validation rows or by cv: leave one of them out.")
 
 
 def _check_seed(seed: Any) -> None:
@@ -282,7 +282,7 @@ def _check_seed(seed: Any) -> None:
 
 def _check_task(task: Any) -> None:
     if task is not None and task not in TASKS:
-        raise InvalidInputError(f"'task' must be one of {TASKS}, or left out. Got {task!r}.")
+        raise InvalidInputError(f"'task' must be one of {TASKS} or None. Got {task!r}.")
 
 
 def _check_number(name: str, value: Any, kind: type, smallest: int) -> None:
@@ -301,7 +301,7 @@ def _features(table: Any, name: str) -> Features:
             raise InvalidInputError(f"{name} must have one column per name. Repeated: {repeated[:5]}.")
         return table
     if sparse.issparse(table) and table.ndim == 2 and table.dtype.kind in "biuf":
-        return sparse.csr_matrix(table)  # csr arrays are unknown to LightGBM
+        return sparse.csr_matrix(table)  # LightGBM does not accept csr arrays
     if isinstance(table, np.ndarray) and table.ndim == 2:
         return pd.DataFrame(table).infer_objects()
     shape = f" of shape {table.shape}" if hasattr(table, "shape") else ""

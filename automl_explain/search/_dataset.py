@@ -1,4 +1,4 @@
-"""From a file to a training and a validation table: what the command line reads, infers and splits, and says so."""
+"""Read a data file or check given tables, infer the task, and split the rows into training and validation rows."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from automl_explain.explainers._errors import InvalidInputError, MissingExtraErr
 from automl_explain.explainers._validation import nearest
 
 VALIDATION_SHARE = 0.2
-"""Part of the rows kept for validation."""
+"""Share of the rows used for validation."""
 FEWEST_ROWS = 10
-"""Rows that a search needs, so that a fifth of them is something to validate on."""
+"""Minimum number of rows of a search, so that there are rows for validation."""
 MOST_CLASSES = 20
-"""A target of whole numbers with at most this many distinct values is read as classes."""
+"""A target of whole numbers with at most this many distinct values is a classification."""
 
 Task = Literal["classification", "regression"]
 Features: TypeAlias = pd.DataFrame | sparse.csr_matrix
-"""Rows of a search: sparse where the user's were."""
+"""Rows of a search; sparse if the user's rows were."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A split data set and, in words, how it was read.
+    """A split data set, with messages about how it was read.
 
     Parameters
     ----------
     X_train, y_train : DataFrame or csr_matrix, Series
     X_valid, y_valid : DataFrame or csr_matrix, Series, or None
-        None where models are scored by cross-validation.
+        None if models are scored by cross-validation.
     task : {"classification", "regression"}
     said : tuple of str
-        What was inferred and done.
+        Messages about what was inferred and done.
     """
 
     X_train: Features
@@ -73,17 +73,17 @@ def read_dataset(
     Parameters
     ----------
     path : path-like
-        ``.csv``, ``.tsv``, either compressed, or ``.parquet``.
+        A ``.csv`` or ``.tsv`` file, optionally compressed, or a ``.parquet`` file.
     target : str
         Column to predict.
     task : {"classification", "regression"}, optional
         Default: inferred from the target.
     validation : path-like, optional
-        A file of validation rows; default: a fifth of the rows, drawn at random.
+        A file of validation rows. Default: a fifth of the rows, drawn at random.
     drop : tuple of str
         Columns to leave out.
     cv : int, optional
-        Folds of a cross-validation, in place of validation rows.
+        Number of cross-validation folds, instead of validation rows.
     random_state : int, default 0
         Seed of the split.
 
@@ -114,7 +114,7 @@ def given_dataset(
     cv: int | None = None,
     random_state: int = 0,
 ) -> Dataset:
-    """Check tables that the caller has, and split them where there are no validation rows.
+    """Check given tables, and split them if there are no validation rows.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def given_dataset(
                 f"{name} must have a value for each row: {features.shape[0]:,}. Got {len(labels):,}."
             )
         if labels.isna().any():
-            raise InvalidInputError(f"{name} lacks {int(labels.isna().sum()):,} values. Leave those rows out.")
+            raise InvalidInputError(f"{name} has {int(labels.isna().sum()):,} missing values. Leave those rows out.")
     said = []
     if task is None:
         task, why = infer_task(y)
@@ -141,17 +141,17 @@ def given_dataset(
 
 
 def _like(X: Features, X_valid: Features) -> Features:
-    """Validation rows with the columns of the training rows, in their order."""
+    """Return the validation rows with the columns of the training rows, in the same order."""
     if sparse.issparse(X) or sparse.issparse(X_valid):
         if not (sparse.issparse(X) and sparse.issparse(X_valid)) or X.shape[1] != X_valid.shape[1]:
             kinds = [f"{'sparse' if sparse.issparse(table) else 'dense'} {table.shape}" for table in (X, X_valid)]
             raise InvalidInputError(
-                f"X and X_valid must be both sparse or both dense, with as many columns. Got {kinds[0]} and {kinds[1]}."
+                f"X and X_valid must both be sparse or both dense, with equally many columns. Got {kinds[0]} and {kinds[1]}."
             )
         return X_valid
     if set(X_valid.columns) != set(X.columns):
         different = sorted(map(str, set(X_valid.columns) ^ set(X.columns)))
-        raise InvalidInputError(f"X_valid must have the columns of X. These are in one only: {different[:5]}.")
+        raise InvalidInputError(f"X_valid must have the columns of X. These are in only one of them: {different[:5]}.")
     return X_valid[X.columns]
 
 
@@ -165,10 +165,10 @@ def split(
     cv: int | None = None,
     random_state: int = 0,
 ) -> Dataset:
-    """Keep a fifth of the rows for validation; in a classification a fifth of each class, and one row at least.
+    """Use a fifth of the rows for validation; in a classification, a fifth of each class and at least one row.
 
-    A class with a single row can be learned or validated, not both: its row is left out, and that is said. With `cv` all
-    rows are kept for training, and for the folds.
+    A class with a single row cannot be both learned and validated: its row is left out, with a message. With `cv`, all rows
+    are kept for training and for the folds.
     """
     said = list(said)
     if task == "classification":
@@ -180,7 +180,7 @@ def split(
             X, y = X[~alone], y[~alone]
     if len(y) < FEWEST_ROWS:
         raise InvalidInputError(
-            f"A search needs at least {FEWEST_ROWS} rows, to keep some for validation. Got {len(y)}."
+            f"A search needs at least {FEWEST_ROWS} rows, some of them for validation. Got {len(y)}."
         )
     if cv is not None:
         fewest = len(y) if task == "regression" else int(y.value_counts().min())
@@ -197,13 +197,13 @@ def split(
 
 
 def _validation_rows(y: pd.Series, task: Task, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Row numbers of about a fifth of the rows; FLAML can score only a validation set that holds every class."""
+    """Return the numbers of about a fifth of the rows, with every class, since FLAML can score no other validation set."""
     if task == "regression":
         return rng.permutation(len(y))[: math.ceil(VALIDATION_SHARE * len(y))]
     groups = pd.factorize(y)[0]
     if len(groups) > 1 and groups.max() + 1 == len(groups):
         raise InvalidInputError(
-            "Every row has a label of its own in the target: there is nothing to learn. Name another target, or say "
+            "Every row has a different label in the target: there is nothing to learn. Choose another target, or use "
             "--task regression."
         )
     parts = []
@@ -219,7 +219,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     InvalidInputError
-        If there is no such file, it is of another kind, or it is empty.
+        If the file does not exist, is of another kind, or is empty.
     MissingExtraError
         If reading Parquet needs a package that is not installed.
     """
@@ -238,7 +238,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise MissingExtraError("Reading Parquet needs pyarrow: pip install 'automl-explain[parquet]'") from error
     except pd.errors.EmptyDataError as error:
         raise InvalidInputError(f"{path} is empty: it has no columns.") from error
-    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:  # the last three: cut or corrupt
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:  # the last three: truncated or corrupt
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(f"{path} cannot be read as a table: {str(error).strip().rstrip('.')}.") from error
@@ -248,7 +248,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def infer_task(y: pd.Series) -> tuple[Task, str]:
-    """Infer the task from a target, and say why: text, booleans and few whole numbers are classes."""
+    """Infer the task from a target, with the reason: text, booleans and few whole numbers are classes."""
     distinct = y.nunique()
     if (
         isinstance(y.dtype, pd.CategoricalDtype)
@@ -281,11 +281,9 @@ def _features_and_target(
     empty = X.columns[X.isna().all()].tolist()
     if empty:
         flags = " ".join(f"--drop {name}" for name in empty[:3])
-        raise InvalidInputError(
-            f"Columns without a single value cannot be learned from: {empty[:5]}. Leave out: {flags}"
-        )
+        raise InvalidInputError(f"These columns have no values: {empty[:5]}. Leave them out: {flags}")
     if X.shape[1] == 0:
-        raise InvalidInputError(f"{source} has no columns besides the target {target!r}.")
+        raise InvalidInputError(f"{source} has no columns except the target {target!r}.")
     return X, frame[target], said
 
 
@@ -296,37 +294,35 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
         _refuse_unusable_columns(dataset, target)
     labels: Any = dataset.y_train.unique()
     if dataset.task == "classification" and len(labels) < 2:
-        raise InvalidInputError(f"The target {target!r} has one class only, {labels[0]!r}: there is nothing to learn.")
+        raise InvalidInputError(f"The target {target!r} has only one class, {labels[0]!r}: there is nothing to learn.")
     if dataset.task == "regression" and not pd.api.types.is_numeric_dtype(dataset.y_train):
-        raise InvalidInputError(
-            f"A regression needs a numeric target; {target!r} holds {dataset.y_train.dtype} values."
-        )
+        raise InvalidInputError(f"A regression needs a numeric target. {target!r} has {dataset.y_train.dtype} values.")
     if dataset.y_valid is None:
         return dataset
     unseen = set(dataset.y_valid.unique()) - set(labels) if dataset.task == "classification" else set()
     if unseen:
         raise InvalidInputError(
-            f"The validation rows have classes of {target!r} that the training rows lack: {sorted(map(str, unseen))[:5]}."
+            f"The validation rows have classes of {target!r} that the training rows do not: {sorted(map(str, unseen))[:5]}."
         )
     unscored = set(labels) - set(dataset.y_valid.unique()) if dataset.task == "classification" else set()
     if unscored:
         raise InvalidInputError(
-            f"The validation rows lack classes of {target!r} that the training rows have, so that no model can be "
-            f"scored: {sorted(map(str, unscored))[:5]}."
+            f"The validation rows do not have all classes of {target!r} in the training rows, so that no model can be "
+            f"scored. Missing: {sorted(map(str, unscored))[:5]}."
         )
     return dataset
 
 
 def _refuse_unusable_numbers(dataset: Dataset) -> None:
-    """Refuse missing and infinite numbers in sparse rows, of which linear models make nothing."""
+    """Raise an error for missing and infinite numbers in sparse rows, which linear models cannot use."""
     for name, table in (("X", dataset.X_train), ("X_valid", dataset.X_valid)):
         if table is not None and not np.isfinite(table.data).all():
             n_bad = int((~np.isfinite(table.data)).sum())
-            raise InvalidInputError(f"A sparse {name} must hold finite numbers. {n_bad:,} are NaN or infinite.")
+            raise InvalidInputError(f"A sparse {name} must have finite numbers. {n_bad:,} are NaN or infinite.")
 
 
 def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:
-    """Refuse what no learner takes: infinite numbers, cells that are tables, text where training has numbers."""
+    """Raise an error for what no learner takes: infinite numbers, nested cells, text in numeric columns."""
     X_train = dataset.X_train
     X_valid, y_valid = (X_train, dataset.y_train) if dataset.X_valid is None else (dataset.X_valid, dataset.y_valid)
     for table in (X_train, X_valid, pd.DataFrame({target: dataset.y_train}), pd.DataFrame({target: y_valid})):
@@ -334,17 +330,17 @@ def _refuse_unusable_columns(dataset: Dataset, target: str) -> None:
         infinite = numbers.columns[np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).any(axis=0)].tolist()
         if infinite:
             raise InvalidInputError(
-                f"Columns hold infinite numbers: {infinite[:5]}. Replace them, or leave out with --drop."
+                f"These columns have infinite numbers: {infinite[:5]}. Replace the numbers, or leave the columns out with --drop."
             )
     for name in X_train.columns:
         cells = X_train[name].dropna()
         if len(cells) and not pd.api.types.is_scalar(cells.iloc[0]):
             kind = type(cells.iloc[0]).__name__
             raise InvalidInputError(
-                f"Column {name!r} holds {kind} cells, not numbers or text. Leave it out: --drop {name}"
+                f"Column {name!r} has {kind} cells, not numbers or text. Leave it out: --drop {name}"
             )
         numeric = pd.api.types.is_numeric_dtype(X_train[name])
         if numeric and not pd.api.types.is_numeric_dtype(X_valid[name]):
             raise InvalidInputError(
-                f"Column {name!r} holds numbers in the training rows and text in the validation rows."
+                f"Column {name!r} has numbers in the training rows and text in the validation rows."
             )

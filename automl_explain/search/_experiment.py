@@ -1,4 +1,4 @@
-"""`Experiment`: a name under which configurations are searched, and their runs found again."""
+"""`Experiment`: a name under which configurations are searched and their runs are found."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ExperimentRun:
     experiment : str
         Name of the experiment.
     config : AutoMLConfig
-        What was searched.
+        The configuration.
     found : FinishedSearch
-        What the search left.
+        The result of the search.
     """
 
     experiment: str
@@ -38,14 +38,14 @@ class ExperimentRun:
         Returns
         -------
         tuple of Run, object
-            The run that `retrieve_model_explanation` takes, None where ``model_explainability=False``; and what
-            predicts, and `explain_model` takes: with the flaml engine its `AutoML`.
+            The best run, for `retrieve_model_explanation`; None if ``model_explainability=False``. The fitted model, for
+            `explain_model`; with the flaml engine, its `AutoML`.
         """
         return self.found.best_run, self.found.model
 
     @property
     def runs(self) -> list[Run]:
-        """Every trial and the final model; empty where ``model_explainability=False``."""
+        """Every trial and the final model; empty if ``model_explainability=False``."""
         return self.found.runs
 
     @property
@@ -70,7 +70,7 @@ class Experiment:
     Raises
     ------
     InvalidInputError
-        If the name is empty or no text.
+        If the name is empty or not a text.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class Experiment:
         return f"Experiment({self.name!r})"
 
     def submit(self, config: AutoMLConfig) -> ExperimentRun:
-        """Search, explain every run, and return when both are done.
+        """Search, explain every run, and return the result.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Experiment:
         Raises
         ------
         InvalidInputError
-            If this is no configuration.
+            If `config` is not an `AutoMLConfig`.
         AutoMLExplainError
             If no model could be trained or scored.
         HistoryError

@@ -1,4 +1,4 @@
-"""One search from a data set to its files: what ``automl-explain demo`` and ``run`` do."""
+"""The work of ``automl-explain demo`` and ``run``: search, explain, and write the report and the plots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from automl_explain.search.engines._registry import run_engine
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """A finished search: its runs, the best one's explanation, and the files written."""
+    """A finished search: its runs, the explanation of the best run, and the files written."""
 
     runs: list[Run]
     best_run: Run
@@ -44,7 +44,7 @@ class SearchResult:
         }
 
     def as_text(self, history_flag: str = "") -> str:
-        """Return the tables that the command line prints, and what to do next."""
+        """Return the tables that the command line prints, and the next commands."""
         parts = [runs_table(self.runs), ""]
         if self.explained is None:
             parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
@@ -66,14 +66,14 @@ class SearchResult:
 
 
 def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
-    """Search as a configuration says, explain every run, write the report and the plots.
+    """Search a configuration, explain every run, and write the report and the plots.
 
     Parameters
     ----------
     config : AutoMLConfig
-        Its runs are explained, with a progress bar unless its options say otherwise.
+        The configuration; a progress bar is shown unless its options say otherwise.
     out : Path
-        Directory of the report and the plots; made when missing.
+        Directory of the report and the plots; created if it does not exist.
     """
     options = ExplainabilityOptions.read(config.explainability_options)
     options = replace(options, progress=True) if options.progress is None else options
@@ -81,7 +81,9 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInputError(f"The directory {out} cannot be made: {error}. Name another with --out DIR.") from error
+        raise InvalidInputError(
+            f"The directory {out} cannot be created: {error}. Choose another with --out DIR."
+        ) from error
     found = run_engine(config)
     best, final = found.best_run, found.final_run
     assert best is not None
@@ -94,7 +96,7 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
 
 
 def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:
-    """Return the six values and what stands behind them as JSON-serialisable values."""
+    """Return the six values and their details as JSON-serialisable values."""
     names = ("expected_values", "overall_summary", "overall_imp", "per_class_summary", "per_class_imp")
     values = {name: _plain(getattr(explained, name)) for name in names}
     return {

@@ -1,6 +1,6 @@
-"""A search under an active MLflow run: each explained run becomes a child run with its values and its figure.
+"""Log a search to the active MLflow run: each explained run becomes a child run with its values and a figure.
 
-Where FLAML, or Optuna's MLflowCallback, has logged a child run for a trial, that one is used. The report goes to the parent.
+If FLAML or Optuna's MLflowCallback has logged a child run for a trial, that child run is used. The parent gets the report.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 SHOWN = 15
 """Features in the figure."""
 PARAMS_AT_ONCE = 100
-"""Parameters that MLflow takes in one request."""
+"""Maximum number of parameters in one request to MLflow."""
 FLAML_ITERATION, FLAML_LEARNER = "flaml.iteration_number", "flaml.learner"
-"""Tags of the child runs that FLAML makes itself."""
+"""Tags of the child runs that FLAML creates."""
 FLAML_LOSS = "validation_loss"
-"""Their metric."""
+"""Metric of the child runs that FLAML creates."""
 OPTUNA_NUMBER, OPTUNA_BEGAN = "number", "datetime_start"
 """Tags of the child runs of Optuna's MLflowCallback."""
 SAME_LOSS = 1e-9
-"""Relative difference of equal losses, which MLflow keeps as text."""
+"""Largest relative difference between equal losses, which MLflow stores as text."""
 
 
 def log_runs(history: RunHistory, ids: Sequence[str], options: ExplainabilityOptions) -> None:
-    """Log the explained ones of some runs as children of the active MLflow run; without one, do nothing.
+    """Log the explained runs as children of the active MLflow run; without an active run, do nothing.
 
-    If MLflow fails, that is said in one warning: the run history has everything.
+    If MLflow fails, there is one warning; the run history has all explanations.
     """
     parent = mlflow.active_run()
     if parent is None or not ids:
@@ -61,7 +61,7 @@ def log_runs(history: RunHistory, ids: Sequence[str], options: ExplainabilityOpt
         if explained:
             _log_report(store, parent, history, explained[0].search)
     except HistoryError as error:
-        message = f"{error} Explanations that were not logged are in {history}."
+        message = f"{error} The explanations that were not logged are in {history}."
         warnings.warn(message, AutoMLExplainWarning, stacklevel=2)
 
 
@@ -82,7 +82,7 @@ def _log(store: MlflowStore, parent: Any, run: Run, child: str | None) -> None:
 
 
 def _log_report(store: MlflowStore, parent: Any, history: RunHistory, search: str) -> None:
-    from automl_explain.report._write import write_report  # as for the figures
+    from automl_explain.report._write import write_report  # imported here, as the plots are
 
     with tempfile.TemporaryDirectory() as folder:
         path = write_report(Path(folder) / f"report-{search}.html", history.runs(search))
@@ -109,7 +109,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _picture(explanation: Explanation) -> bytes:
-    # Imported here: this module is loaded after every search of a program that uses MLflow, most log nothing.
+    # Imported here: every search of a program that uses MLflow loads this module, and most log nothing.
     from automl_explain.plots._explanation_plots import plot_global_importance
     from automl_explain.plots._png import png
 
@@ -123,12 +123,12 @@ def _importance(explanation: Explanation) -> dict[str, float]:
 
 
 def _children(store: MlflowStore, parent: Any, history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
-    """The MLflow run of each trial for which its search has logged one."""
+    """Return the MLflow run of each trial for which the search has logged one."""
     query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     with store.talking():
         places = {parent.info.experiment_id}
         study = history.search(runs[0].search)["facts"].get("study")
-        if study is not None:  # the callback makes an experiment of the study's name
+        if study is not None:  # the callback creates an experiment with the study's name
             experiment = store.client.get_experiment_by_name(study)
             places |= {experiment.experiment_id} if experiment is not None else set()
         found: list[Any] = []
@@ -140,7 +140,7 @@ def _children(store: MlflowStore, parent: Any, history: RunHistory, runs: Sequen
 
 
 def _of_flaml(children: Sequence[Any], runs: Sequence[Run]) -> dict[str, str]:
-    """FLAML logs trials in the order of the search; those of workers, in the order in which they ended."""
+    """Match by learner and loss. FLAML logs trials in the order of the search, or for workers in the order of their ends."""
     theirs = [child for child in children if FLAML_ITERATION in child.data.tags]
     theirs.sort(key=lambda child: int(child.data.tags[FLAML_ITERATION]))
     found: dict[str, str] = {}
@@ -155,7 +155,7 @@ def _of_flaml(children: Sequence[Any], runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _of_optuna(children: Sequence[Any], history: RunHistory, runs: Sequence[Run]) -> dict[str, str]:
-    from automl_explain.integrations.searches._optuna_lookup import trial_name  # Optuna is loaded where it is used
+    from automl_explain.integrations.searches._optuna_lookup import trial_name  # Optuna is imported only when needed
 
     found: dict[str, str] = {}
     for child in children:

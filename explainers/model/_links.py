@@ -1,7 +1,7 @@
-"""Functions that lead from the outputs a model is additive in to those of another space.
+"""Link functions: from the outputs in which a model is additive to its outputs in another space.
 
-Which one a model uses is not guessed from its class: a candidate is taken only if it reproduces the model's own outputs
-on example rows.
+The link of a model is not guessed from its class: a candidate is used only if it reproduces the model's own outputs on
+example rows.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Link: TypeAlias = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 """From (..., K) outputs to (..., K) outputs."""
 
 CLIP = 1e-12
-"""Probabilities are kept this far from 0 and 1 before log-odds are taken."""
+"""Probabilities are clipped to this distance from 0 and 1 before log-odds are computed."""
 TOLERANCE = 1e-5
-"""Largest gap to the model's own outputs, relative to their size: libraries that compute in float32 stay below it."""
+"""Largest relative difference from the model's own outputs; libraries that compute in float32 stay below it."""
 
 
 def logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -29,7 +29,7 @@ def logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def normalised_logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Logistic function of each output, divided by their sum: one-versus-rest classifiers."""
+    """Logistic function of each output, divided by the sum over outputs, as in one-versus-rest classifiers."""
     shares = expit(outputs)
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
@@ -40,7 +40,7 @@ def normalised_exponential(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.f
 
 
 def log_odds(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Log-odds of each probability, clipped 1e-12 from 0 and 1."""
+    """Log-odds of each probability, which is clipped to [1e-12, 1 - 1e-12]."""
     return np.asarray(logit(np.clip(outputs, CLIP, 1 - CLIP)))
 
 
@@ -56,7 +56,7 @@ CANDIDATES: dict[tuple[str, str], tuple[Link, ...]] = {
 
 @dataclass(frozen=True)
 class LinkFunction:
-    """A link as what a `Composite` of one member combines with."""
+    """A link as the `combine` function of a `Composite` with one member."""
 
     link: Link
 
@@ -66,7 +66,7 @@ class LinkFunction:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each output depends on one output: that of the second of two classes can then stand for both."""
+        """Whether each output depends on one output only, so that the second of two classes determines both."""
         return self.link not in (normalised_logistic, normalised_exponential)
 
 

@@ -1,4 +1,4 @@
-"""`describe`: from any fitted object to a `FittedModel`, through a table of type names."""
+"""`describe`: from any fitted object to a `FittedModel`, through a table of class names."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from automl_explain.explainers.model._fitted_model import FittedModel
 
 OUTPUTS = ("predict", "predict_proba", "decision_function")
-"""Methods that say what a model predicts."""
+"""Methods that return predictions."""
 ENTRY_POINT_GROUP = "automl_explain.models"
 
 _readers: dict[str, str] = {}
 
 
 def register(type_name: str, reader: str) -> None:
-    """Name the reader of a type.
+    """Register the reader of a class.
 
     Parameters
     ----------
     type_name : str
-        Dotted name of the class: ``module.Class``, or ``package.Class`` with the top-level package alone, since
-        libraries move classes between private modules.
+        Dotted name of the class: ``module.Class``, or ``package.Class`` with the top-level package only, since libraries
+        move classes between private modules.
     reader : str
-        ``"module:function"`` of a function from the fitted object to a `FittedModel`, imported when first needed.
+        ``"module:function"``, a function from the fitted object to a `FittedModel`; imported when first needed.
 
     Examples
     --------
@@ -38,22 +38,22 @@ def register(type_name: str, reader: str) -> None:
 
 
 def register_all(readers: Mapping[str, str]) -> None:
-    """Name the readers of many types at once, as `register` does for one."""
+    """Register the readers of several classes."""
     _readers.update(readers)
 
 
 def describe(model: Any, examples: Any = None) -> FittedModel:
     """Describe a fitted model.
 
-    The classes along the model's method resolution order are looked up by name, nearest first, so that no library is
-    imported to test for its types.
+    The classes in the model's method resolution order are looked up by name, nearest first, so that no library is imported
+    to test for its classes.
 
     Parameters
     ----------
     model : object
-        A fitted estimator, pipeline, search or booster, a predict function, or a `FittedModel` already.
+        A fitted estimator, pipeline, search or booster, a predict function, or a `FittedModel`.
     examples : table, optional
-        Rows as the model takes them; a plain predict function is tried on some of them to learn its outputs.
+        Rows in the form that the model takes. A plain predict function is called on some of them to find its outputs.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     Raises
     ------
     UnsupportedModelError
-        If nothing can be predicted with the object.
+        If the object cannot predict.
     NotFittedError
         If the model was never fitted.
     """
@@ -108,13 +108,13 @@ def _names_of(cls: type) -> Iterator[str]:
 
 
 def _has_other_outputs(model: Any, base: type) -> bool:
-    """Whether a class of another package redefines what a listed base class predicts: of it, the listing says nothing."""
+    """Whether a class of another package overrides the predictions of a listed base class, whose reader then does not apply."""
     known = base.__module__.partition(".")[0], __name__.partition(".")[0], None
     return base is not object and package_of(model, OUTPUTS) not in known
 
 
 def load(target: str) -> Any:
-    """Import what ``"module:name"`` names."""
+    """Import the object that ``"module:name"`` names."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 

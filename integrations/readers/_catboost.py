@@ -1,11 +1,11 @@
-"""Reader of CatBoost models, from the JSON that CatBoost saves.
+"""Reader of CatBoost models, from the JSON format in which CatBoost saves them.
 
 CatBoost compares in float32 and sends ``x > border`` right. A missing value counts as the smallest number, or as the
-largest with ``nan_mode="Max"``. A one-hot split sends one category right, which it names by a hash of its text.
+largest with ``nan_mode="Max"``. A one-hot split sends one category right, which is identified by a hash of its text.
 
-Symmetric trees test one split per depth; they are written out in full, with the last split at the root, as CatBoost
-does for its own Shapley values. Splits on target statistics of categories (CTR), on text or on embeddings read numbers
-that are not in the table: a model with such splits is explained by its own values, or from its predictions.
+Symmetric trees have one split per depth. They are expanded to full trees with the last split at the root, as CatBoost does
+for its own Shapley values. Splits on target statistics of categories (CTR), text or embeddings use numbers that are not in
+the table: models with such splits are explained by CatBoost's own values, or from their predictions.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from automl_explain.integrations.readers._preorder import in_preorder, leaf_sums
 Saved: TypeAlias = Mapping[str, Any]
 """A model, a tree, a node or a split in CatBoost's JSON."""
 Codes: TypeAlias = Mapping[int, Mapping[int, int]]
-"""For each categorical column the code of each category that a split names, by its hash."""
+"""Categorical column -> hash of each category that a split uses -> its code."""
 
 NAN_LEFT = {"AsIs": True, "AsFalse": True, "AsTrue": False}
-"""Whether a missing value goes left, by CatBoost's word for it; ``AsIs`` means that training saw none."""
+"""CatBoost's treatment of missing values -> whether they go left; ``AsIs``: the training data had none."""
 EXPONENTS = ("Poisson", "Tweedie")
-"""Losses of which a CatBoostRegressor predicts the exponential of the raw value."""
+"""Losses for which a CatBoostRegressor predicts the exponential of the raw value."""
 MULTI_LABEL = ("MultiLogloss", "MultiCrossEntropy")
-"""Losses of classifiers that give a row several labels."""
+"""Losses of classifiers that predict several labels per row."""
 UNREADABLE = {"text": "text", "embedding": "embeddings"}
 """Kinds of columns whose splits CatBoost does not save as JSON."""
 
@@ -88,7 +88,7 @@ def read_trees(model: Any) -> Trees:
     Raises
     ------
     UnsupportedModelError
-        If splits test something else than columns of the table.
+        If splits use values that are not columns of the table.
     """
     structure, _ = _read(model)
     if isinstance(structure, Opaque):
@@ -122,13 +122,13 @@ def _n_outputs(model: Any) -> int:
 
 
 def _loss(model: Any) -> str:
-    # A sum of models has no parameters of its own.
+    # A sum of models has no parameters.
     parameters = json.loads(model.get_metadata().get("params") or "{}")
     return str(parameters.get("loss_function", {}).get("type", ""))
 
 
 def _encode(codes: Codes, table: Any) -> Matrix:
-    """Replace each category by its code, or by the next free one if no split names it."""
+    """Replace each category by its code; categories that no split uses share the next code."""
     if not codes:
         return to_matrix(table)
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(np.asarray(table))
@@ -149,7 +149,7 @@ def _category_codes(column: pd.Series, codes: Mapping[int, int]) -> npt.NDArray[
 
 
 def category_hash(text: str) -> int:
-    """Return the number by which CatBoost names a category in a one-hot split.
+    """Return the number that identifies a category in a one-hot split of CatBoost.
 
     It is the low 32 bits of CityHash64, version 1.0, of the UTF-8 bytes, as a signed integer.
     """
@@ -215,7 +215,7 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
         for column in categorical
     }
     if codes:
-        _city_hash_64()  # if it is missing, say so here, not when the first table is read
+        _city_hash_64()  # fail here if it is not installed, not when the first table is read
     trees = Trees(
         roots=nodes.roots.astype(np.int32),
         left=nodes.left.astype(np.int32),
@@ -233,7 +233,7 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
 
 
 def _combines(features: Saved) -> bool:
-    """Whether a target statistic is one of several columns together."""
+    """Whether a target statistic combines several columns."""
     return any(len(statistic["elements"]) > 1 for statistic in features.get("ctrs", []))
 
 
@@ -246,7 +246,7 @@ def _saved(model: Any) -> Saved:
 
 
 def _symmetric(saved: Saved, n_outputs: int) -> _Nodes:
-    """Write out symmetric trees: leaf i is reached where split k goes right if and only if i has the bit 2 ** k."""
+    """Expand symmetric trees to full trees. Split k sends a row right on its way to leaf i if i has the bit 2 ** k."""
     trees = saved["oblivious_trees"]
     own_splits = [tree.get("splits") or [] for tree in trees]
     depths = np.array([len(own) for own in own_splits])
@@ -272,7 +272,7 @@ def _symmetric(saved: Saved, n_outputs: int) -> _Nodes:
 
 @cache
 def _perfect(depth: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return left child, right child and split of the nodes of a perfect tree, level by level from the root."""
+    """Return the left child, right child and split of the nodes of a perfect tree, level by level from the root."""
     number = np.arange(2 ** (depth + 1) - 1)
     level = np.repeat(np.arange(depth + 1), 2 ** np.arange(depth + 1))
     is_leaf = level == depth
@@ -289,7 +289,7 @@ def _asymmetric(saved: Saved, n_outputs: int) -> _Nodes:
     weights: list[float] = []
     splits: list[Saved] = []
     for tree in saved["trees"]:
-        # Each node waits with the list of children, and the place in it, that its number is written to.
+        # Each waiting node has the list of children, and the position in it, to which its number is written.
         waiting: list[tuple[Saved, list[int], int]] = [(tree, roots, len(roots))]
         roots.append(-1)
         while waiting:
@@ -316,7 +316,7 @@ def _asymmetric(saved: Saved, n_outputs: int) -> _Nodes:
 
 
 def _tests(nodes: _Nodes, features: Saved, codes: Codes) -> dict[str, npt.NDArray[Any]]:
-    """Return what each node tests, as the fields of `Trees`."""
+    """Return the tests of the nodes, as the fields of `Trees`."""
     numeric = {column["feature_index"]: column for column in features.get("float_features", [])}
     categorical = {column["feature_index"]: column for column in features.get("categorical_features", [])}
     feature, threshold, flags, start, size = (np.zeros(len(nodes.splits) + 1) for _ in range(5))

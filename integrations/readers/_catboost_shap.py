@@ -1,4 +1,4 @@
-"""CatBoost's own SHAP values, for models whose splits read what is not in the table."""
+"""CatBoost's own SHAP values, for models whose splits use values that are not in the table."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from automl_explain.explainers.model._fitted_model import Opaque, OwnValues
 
-COMBINED = "Columns that a split reads together count as one player, whose value CatBoost shares evenly among them."
-"""What CatBoost does with splits on combinations of columns, and Shapley values by definition do not."""
+COMBINED = "Columns that a split combines count as one player, whose value CatBoost divides evenly among them."
+"""How CatBoost treats splits on combinations of columns, which differs from the definition of Shapley values."""
 
 Values = npt.NDArray[np.float64]
 
@@ -20,7 +20,7 @@ Values = npt.NDArray[np.float64]
 def own_values(model: Any, why: str, *, combines: bool) -> Opaque:
     """Return the structure of a model whose trees cannot be read: CatBoost's own SHAP values, or `Opaque`.
 
-    CatBoost's values of trees that are not symmetric miss the prediction where these split on target statistics or text.
+    CatBoost's values of non-symmetric trees do not add up to the prediction if the trees split on target statistics or text.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def own_values(model: Any, why: str, *, combines: bool) -> Opaque:
     why : str
         Why its trees cannot be read.
     combines : bool
-        Whether a split may read several columns together.
+        Whether a split may combine several columns.
     """
     if model.get_embedding_feature_indices():
         return Opaque(why)
-    if not model._object._is_oblivious():  # there is no public way to ask
-        return Opaque(f"{why}, and CatBoost's own values miss the prediction of trees that are not symmetric")
+    if not model._object._is_oblivious():  # there is no public method
+        return Opaque(f"{why}, and CatBoost's own values of non-symmetric trees do not add up to the prediction")
     return OwnValues(
         why,
         library="CatBoost",
@@ -48,7 +48,7 @@ def _values(model: Any, table: Any, n_jobs: int | None) -> Values:
 
 
 def _with_base(model: Any, table: Any, n_jobs: int | None = 1) -> Values:
-    """Return values, and the base value as a last column, (n, K, f + 1)."""
+    """Return the values, with the base value as the last column, of shape (n, K, f + 1)."""
     from catboost import Pool
 
     rows = Pool(
@@ -59,6 +59,6 @@ def _with_base(model: Any, table: Any, n_jobs: int | None = 1) -> Values:
 
 
 def _any_row(model: Any) -> pd.DataFrame:
-    """Return a row that the model takes; base values are the same for every one."""
+    """Return a row that the model accepts; base values are the same for all rows."""
     texts = {*model.get_cat_feature_indices(), *model.get_text_feature_indices()}
     return pd.DataFrame({name: ["" if j in texts else 0.0] for j, name in enumerate(model.feature_names_)})

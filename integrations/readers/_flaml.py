@@ -1,8 +1,8 @@
-"""How FLAML's fitted objects are read.
+"""Reader of FLAML's fitted objects.
 
-FLAML preprocesses twice. The AutoML object does it once for all learners (`automl.preprocess`): its output is the
-engineered table here, the same for every run of a search. Each learner's wrapper does it again for its own library;
-that second step maps columns one to one, or the learner is treated as a black box.
+FLAML preprocesses twice. First, the AutoML object preprocesses for all learners (`automl.preprocess`); its output is the
+engineered table, the same for every run of a search. Then each learner's wrapper preprocesses for its own library. If the
+second step does not map columns one to one, the learner is a black box.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.integrations.readers.sklearn._estimators import two_sided
 
 DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek", "dayofyear", "quarter")
-"""Prefixes of the columns that FLAML makes of a datetime column."""
+"""Prefixes of the columns that FLAML makes from a datetime column."""
 
 SUPPORTED_TASKS = ("classification", "binary", "multiclass", "regression", "rank")
 
 NOT_COLUMNWISE = {
     "SGDEstimator": "FLAML's sgd learner scales each row to unit length, which mixes the columns",
-    "KNeighborsEstimator": "nearest neighbours have no structure to use",
+    "KNeighborsEstimator": "nearest neighbours have no structure that could be used",
 }
-"""Wrappers whose own preprocessing is not one column to one column."""
+"""Wrapper whose own preprocessing does not map columns one to one -> reason in words."""
 
 
 def describe_automl(automl: Any) -> FittedModel:
     """Describe the model that ``automl.predict`` uses: a refit, or the ensemble."""
     if getattr(automl, "model", None) is None:
-        raise NotFittedError("The AutoML object has no model: call its fit method, with budget enough for one trial.")
+        raise NotFittedError("The AutoML object has no model: call its fit method with enough time for one trial.")
     check_task(automl._state.task)
     described = describe_any(automl.model)
     is_stack = not hasattr(automl.model, "estimator_class")
@@ -43,7 +43,7 @@ def describe_automl(automl: Any) -> FittedModel:
 
 
 def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
-    """Return a learner's description completed with what the AutoML object knows: labels and the way to raw columns."""
+    """Return a learner's description with the labels and the raw columns that the AutoML object knows."""
     classes = described.classes
     labels = automl.classes_ if classes is not None else None
     if classes is not None and labels is not None and len(labels) == len(classes):
@@ -63,7 +63,7 @@ def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
 
 
 def describe_wrapper(wrapper: Any) -> FittedModel:
-    """Describe one FLAML learner over the table that FLAML gives it."""
+    """Describe one FLAML learner over the engineered table."""
     inner = wrapper.estimator
     if inner is None:
         raise NotFittedError(
@@ -106,30 +106,30 @@ def check_task(task: Any) -> None:
     name = task if isinstance(task, str) else task.name
     if name not in SUPPORTED_TASKS:
         raise UnsupportedTaskError(
-            f"The FLAML task {name!r} cannot be explained. Tasks that can: {', '.join(SUPPORTED_TASKS)}. "
+            f"The FLAML task {name!r} cannot be explained. Supported tasks: {', '.join(SUPPORTED_TASKS)}. "
             "Pass model_explainability=False to search without explanations."
         )
 
 
 def engineered_names(transformer: Any) -> tuple[str, ...]:
-    """Names of the columns that FLAML's learners see."""
+    """Return the names of the columns that FLAML's learners see."""
     return tuple(map(str, (*transformer._cat_columns, *transformer._num_columns)))
 
 
 def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
-    """Return the map from FLAML's engineered columns to the user's, or None when FLAML left the table as it was.
+    """Return the map from FLAML's engineered columns to the user's, or None if FLAML did not change the table.
 
     Parameters
     ----------
     transformer : flaml DataTransformer, or None
     raw_columns : sequence, optional
-        The user's columns; without them, those that FLAML dropped are not known.
+        The user's columns; without them, the columns that FLAML dropped are not known.
     """
     if not hasattr(transformer, "_cat_columns"):
         return None
     engineered = [*transformer._cat_columns, *transformer._num_columns]
     dates = {f"{part}_{column}": column for column in transformer._datetime_columns for part in DATETIME_PARTS}
-    own = set() if raw_columns is None else set(raw_columns)  # which may bear the name of a date's part
+    own = set() if raw_columns is None else set(raw_columns)  # a user's column may have the name of a date's part
     parents = [name if name in own else dates.get(name, name) for name in engineered]
     raw = list(dict.fromkeys(parents)) if raw_columns is None else list(raw_columns)
     position = {name: j for j, name in enumerate(raw)}
@@ -137,7 +137,7 @@ def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
 
 
 def _not_columnwise(wrapper: Any) -> str | None:
-    """Why a wrapper's preprocessing cannot be seen through; None when it maps columns one to one."""
+    """Return why a wrapper's preprocessing cannot be traced; None if it maps columns one to one."""
     for cls in type(wrapper).__mro__:
         if cls.__name__ in NOT_COLUMNWISE:
             return NOT_COLUMNWISE[cls.__name__]
@@ -148,7 +148,7 @@ def _not_columnwise(wrapper: Any) -> str | None:
 
 
 def _margins_of_svc(wrapper: Any) -> FittedModel | None:
-    """FLAML gives LinearSVC the probabilities of a logistic model, so that its margins are log-odds."""
+    """Describe a LinearSVC: FLAML computes its probabilities with the logistic function, so that its margins are log-odds."""
     inner = wrapper.estimator
     if type(inner).__name__ != "LinearSVC":
         return None

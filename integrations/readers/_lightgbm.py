@@ -1,10 +1,10 @@
-"""Reader of LightGBM models, from the text that LightGBM saves.
+"""Reader of LightGBM models, from the text format in which LightGBM saves them.
 
-LightGBM compares in float64 and sends ``x <= threshold`` left. Each split has a missing type: *NaN* (NaN goes where the
-split says), *Zero* (NaN and zero do) or *None* (NaN is compared as zero). A category is the integer part of a number;
-a missing, negative or unseen one goes right.
+LightGBM compares in float64 and sends ``x <= threshold`` left. Each split has a missing type: with *NaN*, NaN goes to the
+split's default side; with *Zero*, NaN and zero do; with *None*, NaN is compared as zero. A category is the integer part of
+a number; missing, negative and unseen categories go right.
 
-The raw score is additive. Which space that is follows from the objective: see `SPACES`.
+The raw score is additive. Its output space follows from the objective: see `SPACES`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from automl_explain.integrations.readers._predictions import both_margins, both_
 from automl_explain.integrations.readers._preorder import in_preorder
 
 Lines: TypeAlias = Mapping[str, list[str]]
-"""The values of each ``key=value`` line of the trees, one per tree that has it, in the order of the trees."""
+"""Key of a ``key=value`` line of the trees -> its values, one per tree that has the line, in the order of the trees."""
 
 SPACES: Mapping[str, OutputSpace] = {
     "binary": "log_odds",
@@ -46,11 +46,11 @@ SPACES: Mapping[str, OutputSpace] = {
     "gamma": "margin",
     "tweedie": "margin",
 }
-"""Space of the raw score by objective; the response for every other one, and for a custom objective."""
+"""Objective -> output space of the raw score; for all other and custom objectives it is the response."""
 CLASSIFIES = ("binary", "multiclass", "multiclassova")
 """Objectives whose labels are class numbers."""
 CATEGORICAL = 1
-"""Bit of a categorical split's decision type; bit 2 says that missing values go left, bits 4 and 8 the missing type."""
+"""Bit of the decision type that marks a categorical split; bit 2: missing values go left, bits 4 and 8: the missing type."""
 FLAGS = np.zeros(16, dtype=np.uint8)
 """Flags of `Trees` by decision type of a numeric split, with missing type None, Zero or NaN."""
 FLAGS[[0, 2]] = NAN_IS_ZERO
@@ -60,7 +60,7 @@ FLAGS[10] = MISSING_LEFT
 
 @dataclass(frozen=True)
 class _Header:
-    """What LightGBM writes before the trees."""
+    """The header that LightGBM writes before the trees."""
 
     objective: str
     space: OutputSpace
@@ -72,8 +72,8 @@ class _Header:
 def describe(model: Any) -> FittedModel:
     """Describe an LGBMClassifier, LGBMRegressor or LGBMRanker.
 
-    With a custom objective LightGBM itself predicts raw scores: they are the response of a regressor or ranker, and a
-    margin of a classifier, which then has no probabilities.
+    With a custom objective, LightGBM predicts raw scores: the response of a regressor or ranker, or the margin of a
+    classifier, which then has no probabilities.
     """
     require_fitted(model, "_Booster")
     classes = getattr(model, "classes_", None)
@@ -81,12 +81,12 @@ def describe(model: Any) -> FittedModel:
 
 
 def describe_booster(booster: Any) -> FittedModel:
-    """Describe a Booster; its classes are the numbers 0, 1, ... that LightGBM trains on."""
+    """Describe a Booster; its classes are 0, 1, ..., as in its training labels."""
     return _describe(booster, "Booster", None)
 
 
 def read_trees(booster: Any) -> Trees:
-    """Read a booster, up to its best iteration if it has one, as its `predict` does.
+    """Read the trees of a booster up to its best iteration, if it has one, as its `predict` does.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def read_trees(booster: Any) -> Trees:
     Raises
     ------
     UnsupportedModelError
-        If leaves hold linear models.
+        If the leaves have linear models.
     """
     structure = _read(*_parse(booster))
     if isinstance(structure, Opaque):
@@ -136,7 +136,7 @@ def _describe(booster: Any, name: str, classes: tuple[Any, ...] | None) -> Fitte
 def _outputs(
     booster: Any, header: _Header, n_rounds: int, space: OutputSpace, has_classes: bool
 ) -> dict[OutputSpace, Predict]:
-    # In random forest mode LightGBM's raw score is a sum where its prediction is the link of a mean.
+    # In random forest mode, LightGBM's raw score is a sum, but its prediction is the link of a mean.
     raw = partial(_raw_score, booster, n_rounds if header.averages else 1)
     if not has_classes:
         return {space: partial(columns, raw), "response": partial(columns, partial(_predict, booster))}
@@ -152,7 +152,7 @@ def _raw_score(booster: Any, divisor: int, table: Any) -> Any:
 
 
 def _predict(booster: Any, table: Any, **options: Any) -> Any:
-    """Predict tables of types that LightGBM does not take as well: csr arrays, and pandas columns kept by Arrow."""
+    """Predict; convert csr arrays and Arrow-backed pandas columns, which LightGBM does not accept."""
     if isinstance(table, sparse.csr_array):
         table = sparse.csr_matrix(table)
     elif isinstance(table, pd.DataFrame):
@@ -202,11 +202,11 @@ def _parse(booster: Any) -> tuple[_Header, Lines]:
 
 def _read(header: _Header, lines: Lines) -> Trees | Opaque:
     if "1" in lines.get("is_linear", ()):
-        return Opaque("trained with linear_tree=True, it has linear models in its leaves")
+        return Opaque("its leaves have linear models (linear_tree=True)")
     n_leaves = _numbers(lines["num_leaves"], np.int64)
     size = 2 * n_leaves - 1
     root = np.cumsum(size) - size
-    # In the table the inner nodes of a tree come first, then its leaves.
+    # For each tree, the inner nodes come first, then the leaves.
     inner, leaf = _ranges(root, n_leaves - 1), _ranges(root + n_leaves - 1, n_leaves)
     tree = np.repeat(np.arange(len(root)), n_leaves - 1)
     total = int(size.sum())
@@ -245,9 +245,9 @@ def _read(header: _Header, lines: Lines) -> Trees | Opaque:
 
 
 def _outside_zero(threshold: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Move thresholds that lie among the numbers that LightGBM reads as zero to the border of these numbers.
+    """Move thresholds of magnitude up to 1e-35 to the border of this interval.
 
-    It turns every number of magnitude up to 1e-35 into zero before it compares.
+    LightGBM replaces all numbers in this interval by zero before it compares them.
     """
     below = np.nextafter(-ZERO_THRESHOLD, -np.inf)
     near = np.abs(threshold) <= ZERO_THRESHOLD
@@ -257,9 +257,9 @@ def _outside_zero(threshold: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 def _bit_sets(
     lines: Lines, tree: npt.NDArray[np.int64], number: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Return first word and number of words of the bit sets `number` of the trees `tree`, and all words.
+    """Return the first word and the number of words of the bit sets `number` of the trees `tree`, and all words.
 
-    A tree with n bit sets has n + 1 boundaries; trees without any have no line for them.
+    A tree with n bit sets has n + 1 boundaries; a tree without bit sets has no such line.
     """
     boundaries = _numbers(lines.get("cat_boundaries", []), np.int64)
     n_sets = _numbers(lines["num_cat"], np.int64)

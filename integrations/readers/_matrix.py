@@ -1,4 +1,4 @@
-"""From the tables that users pass to the float64 matrices that trees read, without a change to any number."""
+"""Convert the tables that users pass to the float64 matrices that trees read, without changing any number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from automl_explain.explainers.model._fitted_model import Matrix
 from automl_explain.explainers.tables._column_codes import category_codes, column_codes
 
 Categories = Mapping[int, Sequence[Any] | None]
-"""For column numbers the categories in the order of their codes; None: the codes of the table itself."""
+"""Column number -> categories in the order of their codes; None: use the codes of the table itself."""
 
 
 def to_matrix(table: Any, categories: Categories | None = None, *, absent: float = 0.0) -> Matrix:
@@ -25,9 +25,9 @@ def to_matrix(table: Any, categories: Categories | None = None, *, absent: float
     table : DataFrame, ndarray, sparse matrix or list of lists, shape (n, f)
         Booleans become 0 and 1, missing values of any kind NaN.
     categories : mapping of int to sequence, optional
-        Columns of a DataFrame that are replaced by codes; a value that is not among the categories becomes NaN.
+        Columns of a DataFrame that are replaced by codes. Unknown categories become NaN.
     absent : float, default 0.0
-        What an entry that a sparse matrix does not store stands for.
+        Value of the entries that a sparse matrix does not store.
 
     Returns
     -------
@@ -48,16 +48,16 @@ def to_matrix(table: Any, categories: Categories | None = None, *, absent: float
 
 
 def category_columns(table: Any) -> list[int]:
-    """Return the numbers of a DataFrame's columns of category dtype; none for any other table."""
+    """Return the numbers of a DataFrame's columns of category dtype; empty for any other table."""
     if not isinstance(table, pd.DataFrame):
         return []
     return [number for number, dtype in enumerate(table.dtypes) if isinstance(dtype, pd.CategoricalDtype)]
 
 
 def as_fitted(names: tuple[str, ...] | None, table: Any) -> Any:
-    """Return the table with column names exactly if the model was fitted with names.
+    """Return the table with column names if the model was fitted with names, otherwise without.
 
-    scikit-learn warns of every other combination, and explainers pass rows that they composed themselves.
+    scikit-learn warns about any other combination, and explainers pass rows that they composed themselves.
     """
     is_frame = isinstance(table, pd.DataFrame)
     if names is None:
@@ -68,12 +68,12 @@ def as_fitted(names: tuple[str, ...] | None, table: Any) -> Any:
 
 
 def predict_as_fitted(predict: Callable[[Any], Any], names: tuple[str, ...] | None, table: Any) -> Any:
-    """Return what a model predicts for the table, passed to it as `as_fitted` makes it."""
+    """Return a model's predictions for a table, after `as_fitted`."""
     return predict(as_fitted(names, table))
 
 
 def real_names(names: Sequence[str] | None, made: str) -> tuple[str, ...] | None:
-    """Return the feature names as a tuple, or None where the library made them up as ``made.format(column)``."""
+    """Return the feature names as a tuple, or None if the library generated them as ``made.format(column)``."""
     if names is None or all(name == made.format(number) for number, name in enumerate(names)):
         return None
     return tuple(str(name) for name in names)

@@ -1,6 +1,6 @@
-"""The shapes in which libraries return predictions, made one: (n, k) float64.
+"""Convert predictions from the shapes that libraries return to one shape: (n, k) float64.
 
-Plain functions to be bound with `functools.partial`, so that a described model can be pickled if the model itself can.
+These are plain functions to be bound with `functools.partial`, so that a description can be pickled if its model can.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from automl_explain.explainers.model._fitted_model import Matrix
 from automl_explain.explainers.model._links import log_odds
 
 RawPredict = Callable[[Any], Any]
-"""A library's own function from a table to predictions."""
+"""A library's function from a table to predictions."""
 
 
 def columns(predict: RawPredict, table: Any) -> Matrix:
-    """Return one column per output, one column if the library returns a vector."""
+    """Return one column per output; a vector becomes one column."""
     values = np.asarray(predict(table), dtype=np.float64)
     return values.reshape(len(values), -1)
 

@@ -1,7 +1,7 @@
-"""Putting the nodes of an ensemble into the order that `Trees` promises.
+"""Renumber the nodes of an ensemble in the order that `Trees` requires.
 
-Every library numbers its nodes in its own way (depth first, best first, leaves apart, with dead ones in between). A
-reader writes them down as they come, and `in_preorder` renumbers all trees at once, level by level.
+Libraries number nodes in different ways: depth first, best first, leaves separately, or with unreachable nodes in between.
+A reader keeps the library's order, and `in_preorder` renumbers all trees at once, level by level.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ Nodes = npt.NDArray[np.int64]
 
 
 def in_preorder(trees: Trees) -> Trees:
-    """Return the same ensemble with contiguous trees in preorder, without the nodes that no row can reach.
+    """Return the same ensemble with contiguous trees in preorder, without unreachable nodes.
 
     Parameters
     ----------
     trees : Trees
-        An ensemble whose nodes are in any order; fields of inner nodes that mean nothing at a leaf, and the other way
-        round, may hold anything.
+        An ensemble with nodes in any order. Fields of inner nodes may have any value at leaves, and the reverse.
 
     Returns
     -------
@@ -81,7 +80,7 @@ def numeric_splits(n_nodes: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def leaf_sums(trees: Trees) -> npt.NDArray[np.float64]:
-    """Return the cover of every node as the sum over its leaves, for libraries that keep it at the leaves only."""
+    """Return the cover of every node as the sum over its leaves, for libraries that store it at the leaves only."""
     cover = trees.cover.copy()
     for level in reversed(levels(trees.roots, trees.left, trees.right)):
         inner = level[trees.left[level] >= 0]

@@ -1,7 +1,7 @@
-"""Which function reads which class: the table behind `describe`.
+"""The table behind `describe`: which function reads which class.
 
-A class is named by its top-level package and its own name; the classes along the hierarchy are looked up nearest first,
-so that a line for a base class serves every subclass without a line of its own.
+A class is named by its top-level package and its own name. The classes of a hierarchy are looked up nearest first, so that
+a line for a base class applies to every subclass without a line of its own.
 """
 
 _PLACE = "automl_explain.integrations"

@@ -1,7 +1,7 @@
 """A reader of Universal Binary JSON, the format in which XGBoost saves a model fastest.
 
-Numbers are big-endian. Arrays of one type are read in one step into NumPy arrays, so that large trees cost no more than
-small ones. Format: https://ubjson.org (draft 12).
+Numbers are big-endian. Arrays of one type are read into NumPy arrays in one step, so that large trees are read quickly.
+Format: https://ubjson.org (draft 12).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from automl_explain.explainers._errors import InvalidInputError
 NUMBERS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
 """NumPy type of each numeric marker."""
 CONSTANTS = {b"Z": None, b"T": True, b"F": False}
-"""Value of each marker that stands for itself."""
+"""Value of each marker without data."""
 
 
 def loads(data: bytes | bytearray) -> Any:
-    """Return the value that a UBJSON document holds: objects as dict, typed arrays as ndarray, others as list."""
+    """Return the value of a UBJSON document: objects as dict, typed arrays as ndarray, other arrays as list."""
     return _Reader(bytes(data)).value()
 
 
@@ -61,7 +61,7 @@ class _Reader:
         return array
 
     def _shape(self) -> tuple[bytes | None, int | None]:
-        """Read the element type and the count that may stand before the elements."""
+        """Read the element type and the count, which may precede the elements."""
         marker = count = None
         if self._peek() == b"$":
             self._at += 1

@@ -1,11 +1,11 @@
-"""Reader of XGBoost models, from the binary JSON that XGBoost saves.
+"""Reader of XGBoost models, from the binary JSON format in which XGBoost saves them.
 
-XGBoost compares in float32 and sends ``x < threshold`` left, which is ``x <= nextafter(threshold, -inf)``. A missing
-value goes where the split says; an entry that a sparse table does not store is missing too. A categorical split lists
-the categories that go right; unknown ones go left.
+XGBoost compares in float32 and sends ``x < threshold`` left, which is ``x <= nextafter(threshold, -inf)``. Missing values
+go to the split's default side; entries that a sparse table does not store are missing, too. A categorical split lists the
+categories that go right; unknown categories go left.
 
-The margin is additive. Which space that is, and on which scale the model keeps its base score, follows from the
-objective: see `OBJECTIVES`. Predictions are float32, so that sums of leaves agree with them to about seven digits.
+The margin is additive. Its output space and the scale of the model's base score follow from the objective: see
+`OBJECTIVES`. Predictions are float32, so that sums of leaves agree with them to about seven digits.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _same(base: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class _Objective:
-    """What follows from an objective: the margin's space, if labels are classes, the link that the base score is under."""
+    """Properties of an objective: the space of the margin, whether labels are classes, and the link of the base score."""
 
     space: OutputSpace = "response"
     classifies: bool = False
@@ -60,12 +60,12 @@ OBJECTIVES: Mapping[str, _Objective] = {
     "survival:cox": _Objective("margin", link=np.log),
     "survival:aft": _Objective("margin", link=np.log),
 }
-"""Objectives whose margin is not the prediction itself; with every other one it is."""
+"""Objectives whose margin differs from the prediction; for all others the two are equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Caller:
-    """A booster and how it is asked: the number that stands for a missing value, the rounds that count (0: all)."""
+    """A booster with the settings of its predictions: the value of missing cells, and the number of rounds (0: all)."""
 
     booster: Any
     missing: float = np.nan
@@ -94,7 +94,7 @@ class _Caller:
 
 
 class _Saved:
-    """What a booster saves."""
+    """The saved form of a booster."""
 
     def __init__(self, booster: Any) -> None:
         learner = loads(booster.save_raw("ubj"))["learner"]
@@ -112,7 +112,7 @@ class _Saved:
 
     @property
     def base(self) -> npt.NDArray[np.float64]:
-        """The base score as a margin, one per output; a single number stands for all."""
+        """The base score as a margin, one per output; a single number applies to all."""
         scores = np.atleast_1d(np.float64(json.loads(self.sizes["base_score"])))
         return np.array(np.broadcast_to(self.rules.link(scores), self.n_outputs))
 
@@ -120,8 +120,8 @@ class _Saved:
 def describe(model: Any) -> FittedModel:
     """Describe an XGBClassifier, XGBRegressor, XGBRanker or one of the two random forest classes.
 
-    A model that stopped early is read up to its best iteration, as its `predict` does. With a custom objective XGBoost
-    itself predicts margins: they are the response of a regressor or ranker, and all that there is of a classifier.
+    A model with early stopping is read up to its best iteration, as its `predict` does. With a custom objective, XGBoost
+    predicts margins: the response of a regressor or ranker, and the only output of a classifier.
     """
     require_fitted(model, "_Booster")
     booster = model.get_booster()
@@ -134,7 +134,7 @@ def describe(model: Any) -> FittedModel:
 
 
 def describe_booster(booster: Any) -> FittedModel:
-    """Describe a Booster; all its trees count, as in its `predict`, and its classes are the numbers 0, 1, ..."""
+    """Describe a Booster with all its trees, as its `predict` uses them; its classes are 0, 1, ..."""
     saved = _Saved(booster)
     return _describe(saved, _Caller(booster, is_linear=saved.is_linear), "Booster", None)
 
@@ -145,7 +145,7 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
     Parameters
     ----------
     booster : xgboost.Booster
-        With trees (gbtree or dart), of one output, of several, or with vector leaves.
+        A gbtree or dart booster with one output, several outputs, or vector leaves.
     n_rounds : int, default 0
         Number of boosting rounds to read, from the first; 0 for all.
 
@@ -206,7 +206,7 @@ def _softmax(margin: Any, table: Any) -> Matrix:
 
 @dataclass(frozen=True)
 class _Columns:
-    """What a table's columns are to a booster: labels in the order of codes, categorical columns, missing values."""
+    """How a booster reads a table: labels in the order of their codes, categorical columns, and the missing value."""
 
     labels: Mapping[int, Sequence[Any]]
     categorical: list[int]
@@ -225,7 +225,7 @@ def _encode(known: _Columns, table: Any) -> Matrix:
     if known.missing_is_zero:
         return np.nan_to_num(matrix, nan=0.0)
     if known.categorical:
-        # A number that is negative as float32 is an unknown category, also one of which the integer part is 0.
+        # A number that is negative as float32 is an unknown category, even if its integer part is 0.
         codes = matrix[:, known.categorical]
         matrix = matrix.copy()
         matrix[:, known.categorical] = np.where(codes.astype(np.float32) < 0, -1.0, codes)
@@ -233,7 +233,7 @@ def _encode(known: _Columns, table: Any) -> Matrix:
 
 
 def _refuse_unknown(column: pd.Series, labels: Sequence[Any] | None) -> None:
-    """Raise for a category that training did not see, as XGBoost does."""
+    """Raise an error for a category that is not in the training data, as XGBoost does."""
     if labels is None:
         return
     unknown = column[column.notna() & ~column.isin(labels)]
@@ -245,7 +245,7 @@ def _refuse_unknown(column: pd.Series, labels: Sequence[Any] | None) -> None:
 
 
 def _category_labels(saved: _Saved) -> dict[int, list[Any]]:
-    """Return the labels of each categorical column in the order of their codes, where XGBoost keeps them (>= 3.1)."""
+    """Return the labels of each categorical column in the order of their codes; XGBoost keeps them since version 3.1."""
     encodings = saved.body.get("cats", {}).get("enc", [])
     return {number: _labels(encoding) for number, encoding in enumerate(encodings) if len(encoding["values"])}
 
@@ -326,7 +326,7 @@ def _vector_leaves(trees: Sequence[Mapping[str, Any]], n_outputs: int) -> Matrix
 def _cover(trees: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
     if "sum_hessian" not in trees[0]:
         raise UnsupportedModelError(
-            "This model with multi_strategy='multi_output_tree' was saved by an XGBoost that keeps no node weights. "
+            "This model with multi_strategy='multi_output_tree' was saved by an XGBoost version that keeps no node weights. "
             "Train it with a newer XGBoost (>= 3.2), or with multi_strategy='one_output_per_tree'."
         )
     return np.concatenate([tree["sum_hessian"] for tree in trees]).astype(np.float64)
@@ -335,7 +335,7 @@ def _cover(trees: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
 def _bit_sets(
     trees: Sequence[Mapping[str, Any]], roots: npt.NDArray[np.int64], n_nodes: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint32]]:
-    """Return first word and number of words per node, and all words: ones but for the categories that go right."""
+    """Return the first word and the number of words per node, and all words; bits are 0 for categories that go right."""
     start = np.full(n_nodes, -1, dtype=np.int32)
     size = np.zeros(n_nodes, dtype=np.int32)
     with_sets = [(root, tree) for root, tree in zip(roots, trees, strict=True) if len(tree["categories_nodes"])]

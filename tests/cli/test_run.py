@@ -93,13 +93,13 @@ def test_run_takes_a_metric_and_learners_and_an_ensemble(capsys, tmp_path, monke
         ("a,b\n", ("--target", "b"), "data.csv is empty: it has 2 columns and no rows."),
         ("", ("--target", "b"), "data.csv is empty: it has no columns."),
         ("a,b\n1,2\n1,2,3\n", ("--target", "b"), "data.csv cannot be read as a table: Error tokenizing data."),
-        ("age,b\n" + "1,x\n" * 20, ("--target", "b"), "The target 'b' has one class only, 'x': there is nothing to learn."),
-        ("age,b\n" + ",x\n,y\n" * 20, ("--target", "b"), "cannot be learned from: ['age']. Leave out: --drop age"),
+        ("age,b\n" + "1,x\n" * 20, ("--target", "b"), "The target 'b' has only one class, 'x': there is nothing to learn."),
+        ("age,b\n" + ",x\n,y\n" * 20, ("--target", "b"), "These columns have no values: ['age']. Leave them out: --drop age"),
         ("age,b\n" + "1,\n" * 20, ("--target", "b"), "The target 'b' has no values in data.csv."),
-        ("age,b\n1,x\n2,y\n", ("--target", "b"), "A search needs at least 10 rows, to keep some for validation. Got 2."),
+        ("age,b\n1,x\n2,y\n", ("--target", "b"), "A search needs at least 10 rows, some of them for validation. Got 2."),
         ("age,bought\n1,x\n2,y\n", ("--target", "bougth"), "data.csv has no column 'bougth'. Did you mean 'bought'?"),
         ("age,b\n1,x\n2,y\n", ("--target", "b", "--drop", "agee"), "data.csv has no column 'agee'. Did you mean 'age'?"),
-        ("age,b\n" + "1,x\n2,y\n" * 9, ("--target", "b", "--task", "regression"), "needs a numeric target; 'b' holds"),
+        ("age,b\n" + "1,x\n2,y\n" * 9, ("--target", "b", "--task", "regression"), "needs a numeric target. 'b' has"),
         ("age,b\n" + "1,x\n2,y\n" * 9, ("--target", "b", "--validation", "other.csv"), "There is no file other.csv."),
     ],
 )  # fmt: skip
@@ -147,7 +147,7 @@ def test_a_learner_whose_library_is_missing_says_the_command(fails, csv, monkeyp
 
 def test_an_output_directory_that_cannot_be_made_is_refused_before_the_search(fails, csv):
     message = fails("run", csv, "--target", "bought", "--out", csv / "below", said=3)
-    assert f"The directory {csv / 'below'} cannot be made: " in message
+    assert f"The directory {csv / 'below'} cannot be created: " in message
     assert "--out DIR" in message
     assert RunHistory().runs() == []
 

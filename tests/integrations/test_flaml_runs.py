@@ -111,7 +111,7 @@ def test_a_model_that_cannot_be_explained_is_recorded_or_raised():
 
 @pytest.mark.parametrize("task", ["ts_forecast", "seq-classification", "token-classification"])
 def test_tasks_without_explanation_are_refused_before_the_search(task):
-    with pytest.raises(UnsupportedTaskError, match=f"'{task}' cannot be explained. Tasks that can: classification"):
+    with pytest.raises(UnsupportedTaskError, match=f"'{task}' cannot be explained. Supported tasks: classification"):
         AutoML(model_explainability=True).fit(pd.DataFrame({"a": [1]}), [1], task=task)
 
 

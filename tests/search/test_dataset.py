@@ -227,7 +227,7 @@ def saved(table, tmp_path, name="p.csv"):
         ("bougth", (), "has no column 'bougth'. Did you mean 'bought'?"),
         ("bought", ("agee",), "has no column 'agee'. Did you mean 'age'?"),
         ("zzz", (), "has no column 'zzz'. It has: age, income, city, bought."),
-        ("bought", ("age", "income", "city"), "has no columns besides the target 'bought'"),
+        ("bought", ("age", "income", "city"), "has no columns except the target 'bought'"),
     ],
 )
 def test_an_unknown_column_names_the_nearest(csv, target, drop, message):
@@ -239,15 +239,15 @@ def test_an_unknown_column_names_the_nearest(csv, target, drop, message):
 @pytest.mark.parametrize(
     ("change", "target", "settings", "message"),
     [
-        ({"bought": "no"}, "bought", {}, "The target 'bought' has one class only, 'no': there is nothing to learn."),
+        ({"bought": "no"}, "bought", {}, "The target 'bought' has only one class, 'no': there is nothing to learn."),
         ({"bought": None}, "bought", {}, "The target 'bought' has no values in"),
         (
             {"city": None},
             "bought",
             {},
-            "Columns without a single value cannot be learned from: ['city']. Leave out: --drop city",
+            "These columns have no values: ['city']. Leave them out: --drop city",
         ),
-        ({}, "bought", {"task": "regression"}, "A regression needs a numeric target; 'bought' holds"),
+        ({}, "bought", {"task": "regression"}, "A regression needs a numeric target. 'bought' has"),
     ],
 )
 def test_a_table_that_cannot_be_learned_from_is_refused(tmp_path, change, target, settings, message):
@@ -265,10 +265,10 @@ def test_too_few_rows_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bought": ["no", "perhaps"] * 10}, "classes of 'bought' that the training rows lack: ['perhaps']"),
+        ({"bought": ["no", "perhaps"] * 10}, "classes of 'bought' that the training rows do not: ['perhaps']"),
         (
             {"bought": "no"},
-            "lack classes of 'bought' that the training rows have, so that no model can be scored: ['yes']",
+            "do not have all classes of 'bought' in the training rows, so that no model can be scored. Missing: ['yes']",
         ),
     ],
 )

@@ -104,7 +104,7 @@ def test_an_installed_package_adds_an_engine(installed, capsys):
             InvalidInputError,
             "'half' must be a module or an object.* and search.* Got grid_engine:half",
         ),
-        ({"engine": "class"}, InvalidInputError, "'class' must be .* no class.* Got grid_engine:Another"),
+        ({"engine": "class"}, InvalidInputError, "'class' must be .* not a class.* Got grid_engine:Another"),
         ({"engine": "gone"}, InvalidInputError, "'gone' cannot be loaded from grid_engine:nothing"),
         ({"engine": "lacking"}, MissingExtraError, "pip install library_that_is_not_there"),
     ],

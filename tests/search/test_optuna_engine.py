@@ -154,7 +154,7 @@ def test_losses_are_those_of_flaml(kind):
 
 def test_a_metric_of_probabilities_needs_them():
     model = RidgeClassifier().fit(*load_iris(return_X_y=True))
-    with pytest.raises(InvalidInputError, match="log_loss needs probabilities, which RidgeClassifier has not"):
+    with pytest.raises(InvalidInputError, match="log_loss needs probabilities, which RidgeClassifier does not predict"):
         metric_loss("log_loss", model, *load_iris(return_X_y=True))
 
 
@@ -171,14 +171,14 @@ def test_an_ensemble_is_made_of_the_best_of_each_learner_first():
     [
         ({"objective": 3}, "'objective' must be a function. Got int"),
         ({"objective": no_model, "estimators": ["rf"]}, "leave 'estimators' out"),
-        ({"objective": no_model, "engine": "flaml"}, "FLAML takes no objective"),
+        ({"objective": no_model, "engine": "flaml"}, "FLAML does not take a custom objective"),
         ({"estimators": ["ridge"]}, "'estimators' has no 'ridge' for a binary classification"),
         ({"estimators": ["lgb"]}, "Did you mean 'lgbm'"),
         ({"metric": "roc_auc_ovr"}, "'metric' has no 'roc_auc_ovr' for a binary.*Did you mean 'roc_auc'"),
         ({"metric": "r2"}, "'metric' has no 'r2' for a binary"),
         ({"cv": 1}, "'cv' must be a whole number, 2 or more"),
         ({"cv": 81}, "needs 81 rows of each class of 'y'. The fewest are 80"),
-        ({"cv": 3, "X_valid": PEOPLE, "y_valid": BOUGHT}, "by validation rows or by cv: leave one"),
+        ({"cv": 3, "X_valid": PEOPLE, "y_valid": BOUGHT}, "on validation rows or by cv: leave one"),
         ({"time_budget": 0}, "'time_budget' must be seconds"),
     ],
 )
@@ -196,7 +196,7 @@ def test_a_learner_that_fails_is_a_failed_run_and_the_search_goes_on(monkeypatch
     assert [(one.learner, one.status) for one in run.runs][:2] == [("lgbm", "failed"), ("xgboost", "explained")]
     assert "ValueError: out of leaves" in run.runs[0].why
     with pytest.raises(
-        AutoMLExplainError, match="None of the 2 trials came to a loss by roc_auc.*ValueError: out of leaves"
+        AutoMLExplainError, match="None of the 2 trials could be scored by roc_auc.*ValueError: out of leaves"
     ):
         submit(PEOPLE, BOUGHT, max_iter=2, estimators=["lgbm"])
 
@@ -283,7 +283,7 @@ def test_cells_are_numbers_or_text():
     assert array.transform(np.ones((2, 2))).columns.tolist() == ["x0", "x1"]
     with pytest.raises(ColumnMismatchError, match="lacks 1 of the training data's columns"):
         cells.transform(PEOPLE.drop(columns="age"))
-    with pytest.raises(InvalidInputError, match="Column 'age' held numbers in training"):
+    with pytest.raises(InvalidInputError, match="Column 'age' had numbers in the training data"):
         cells.transform(PEOPLE.assign(age="old"))
 
 

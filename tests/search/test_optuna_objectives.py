@@ -82,12 +82,12 @@ def one_of_each(trial, loss_of):
 @pytest.mark.parametrize(
     ("objective", "error", "message"),
     [
-        (two_models, InvalidInputError, "Trial 0 has a model already"),
-        (two_captures, InvalidInputError, "Trial 0 has a model already"),
-        (one_of_each, InvalidInputError, "Trial 0 has a model already"),
+        (two_models, InvalidInputError, "Trial 0 already has a model"),
+        (two_captures, InvalidInputError, "Trial 0 already has a model"),
+        (one_of_each, InvalidInputError, "Trial 0 already has a model"),
         (fails, KeyError, "no such column"),
         (no_model, AutoMLExplainError, "has no model: the objective must return loss_of.model."),
-        (no_number, AutoMLExplainError, "None of the 5 trials came to a loss by r2"),
+        (no_number, AutoMLExplainError, "None of the 5 trials could be scored by r2"),
     ],
 )
 def test_an_objective_that_cannot_be_searched_says_why(objective, error, message):

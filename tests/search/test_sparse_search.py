@@ -57,14 +57,14 @@ MISSING.data[3] = np.nan
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"X": MISSING}, "A sparse X must hold finite numbers. 1 are NaN or infinite"),
-        ({"X_valid": X.toarray(), "y_valid": SCORE}, "both sparse or both dense.*Got sparse .160, 9. and dense"),
-        ({"X_valid": X[:, :8], "y_valid": SCORE}, "as many columns"),
+        ({"X": MISSING}, "A sparse X must have finite numbers. 1 are NaN or infinite"),
+        ({"X_valid": X.toarray(), "y_valid": SCORE}, "both be sparse or both dense.*Got sparse .160, 9. and dense"),
+        ({"X_valid": X[:, :8], "y_valid": SCORE}, "equally many columns"),
         ({"y": SCORE[:9]}, "y must have a value for each row: 160. Got 9"),
         ({"X": X.astype(complex)}, "a sparse matrix of numbers"),
         (
             {"y": HIGH, "engine": "flaml"},
-            "With sparse rows FLAML takes the labels 0, 1, ... alone. Got .'high', 'low'.",
+            "With sparse rows, FLAML takes only the labels 0, 1, ... Got .'high', 'low'.",
         ),
     ],
 )

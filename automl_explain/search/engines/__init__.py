@@ -1,1 +1,1 @@
-"""What searches a configuration: one module per engine, found by the table in `_registry.py`."""
+"""Search engines: one module per engine, found by the table in `_registry.py`."""

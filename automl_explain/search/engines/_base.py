@@ -1,4 +1,4 @@
-"""What a search engine is: the settings it takes, its two functions, and what it returns."""
+"""The interface of a search engine: its settings, its two functions, and its result."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ class SearchSettings(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FinishedSearch:
-    """What a search engine returns.
+    """The result of a search engine.
 
     Parameters
     ----------
     model : object
-        What predicts: anything that `explain_model` takes.
+        The fitted model: anything that `explain_model` takes.
     runs : list of Run, optional
-        Every trial and the final model, explained; empty where ``model_explainability=False``.
+        Every trial and the final model, explained; empty if ``model_explainability=False``.
     """
 
     model: Any
@@ -86,7 +86,7 @@ class FinishedSearch:
 
     @property
     def best_run(self) -> Run | None:
-        """The trial with the lowest loss, or the model where no trial was scored; None without explanations."""
+        """The trial with the lowest loss, or the final model if no trial was scored; None without explanations."""
         return best_trial(self.runs) or self.final_run
 
     @property
@@ -96,9 +96,9 @@ class FinishedSearch:
 
 
 class SearchEngine(Protocol):
-    """What ``AutoMLConfig(engine=...)`` names: a module or object with two functions.
+    """The engine of ``AutoMLConfig(engine=...)``: a module or object with two functions.
 
-    An installed package adds an engine under the entry-point group ``automl_explain.engines``; in its `pyproject.toml`::
+    A package adds an engine under the entry-point group ``automl_explain.engines``; in its `pyproject.toml`::
 
         [project.entry-points."automl_explain.engines"]
         grid = "mypackage.grid"

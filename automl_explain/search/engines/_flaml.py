@@ -21,23 +21,23 @@ LEARNERS = {
 
 
 def check(config: SearchSettings) -> None:
-    """Refuse a metric or learner that FLAML has not, or not for this task; it would ignore or fail on it.
+    """Raise an error for a metric or learner that FLAML does not have for this task, and would ignore or fail on.
 
     Raises
     ------
     InvalidInputError
-        If a name is not one of FLAML's for the task; the message names the nearest.
+        If FLAML does not have a name for the task; the message suggests the nearest.
     MissingExtraError
         If the catboost learner is named and catboost is not installed.
     """
     dataset, names = config.dataset, list(config.estimators or [])
     if config.objective is not None:
-        raise InvalidInputError("FLAML takes no objective of one's own: leave it out, or search with engine='optuna'.")
+        raise InvalidInputError("FLAML does not take a custom objective: leave it out, or search with engine='optuna'.")
     if sparse.issparse(dataset.X_train) and dataset.task == "classification":
         labels = np.unique(dataset.y_train.to_numpy())
         if not np.array_equal(labels, np.arange(len(labels))):
             raise InvalidInputError(
-                f"With sparse rows FLAML takes the labels 0, 1, ... alone. Got {labels[:3].tolist()}: encode y with "
+                f"With sparse rows, FLAML takes only the labels 0, 1, ... Got {labels[:3].tolist()}: encode y with "
                 "sklearn.preprocessing.LabelEncoder, or search with engine='optuna'."
             )
     check_metric(config.metric, dataset)
@@ -47,7 +47,7 @@ def check(config: SearchSettings) -> None:
 
 
 def search(config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
-    """Search with FLAML, on validation rows of their own or in folds, and explain the runs.
+    """Search with FLAML, on validation rows or in folds, and explain the runs.
 
     Raises
     ------

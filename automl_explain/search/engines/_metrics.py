@@ -1,4 +1,4 @@
-"""The metrics that searches optimise, by the names that FLAML gave them."""
+"""The metrics that searches optimise, under FLAML's names."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ METRICS = {
 }
 """Kind of prediction -> metrics that can score it."""
 USUAL = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "r2"}
-"""Kind of prediction -> what "auto" stands for."""
+"""Kind of prediction -> the metric "auto"."""
 
 
 Loss = Callable[[Any, Any], float]
-"""From labels or numbers and what was predicted to what is minimised."""
+"""Function from true and predicted values to the minimised loss."""
 
 
 def _area(**how: str) -> Loss:
@@ -79,16 +79,16 @@ LOSSES: dict[str, dict[str, Loss]] = {
         "roc_auc_ovo_weighted": _area(multi_class="ovo", average="weighted"),
     },
 }
-"""What a metric reads -> metric -> what FLAML minimises for it."""
+"""Predictions that a metric reads -> metric -> the loss that FLAML minimises for it."""
 
 
 def check_metric(name: object, dataset: Dataset) -> None:
-    """Raise `InvalidInputError` for a metric that cannot score the data; another search would ignore or fail on it."""
+    """Raise `InvalidInputError` for a metric that cannot score the data, and that a search would ignore or fail on."""
     check_known("metric", [name], ["auto", *METRICS[dataset.kind]], dataset.kind)
 
 
 def check_known(setting: str, names: Sequence[object], known: Sequence[str], kind: str) -> None:
-    """Raise `InvalidInputError` for a name that a setting has not for this kind of prediction."""
+    """Raise `InvalidInputError` for a name that a setting does not have for this kind of prediction."""
     for name in names:
         if name not in known:
             guess = nearest(name, known) if isinstance(name, str) else None
@@ -98,7 +98,7 @@ def check_known(setting: str, names: Sequence[object], known: Sequence[str], kin
 
 
 def metric_loss(metric: str, model: Any, X: Any, y: Any) -> float:
-    """Return what FLAML minimises for a metric: 1 minus a score, or an error.
+    """Return the loss that FLAML minimises for a metric: 1 minus a score, or an error.
 
     Parameters
     ----------
@@ -116,11 +116,13 @@ def metric_loss(metric: str, model: Any, X: Any, y: Any) -> float:
     if reads == "labels":
         return float(loss(_codes(model, y), _codes(model, model.predict(X))))
     if not hasattr(model, "predict_proba"):
-        raise InvalidInputError(f"{metric} needs probabilities, which {type(model).__name__} has not: try accuracy.")
+        raise InvalidInputError(
+            f"{metric} needs probabilities, which {type(model).__name__} does not predict: try accuracy."
+        )
     probabilities = model.predict_proba(X)
     return float(loss(_codes(model, y), probabilities if reads == "probabilities" else probabilities[:, 1]))
 
 
 def _codes(model: Any, labels: Any) -> Any:
-    """Classes as 0, 1, ..., whatever their labels are."""
+    """Return the classes as 0, 1, ... for any labels."""
     return pd.Index(model.classes_).get_indexer(pd.Index(np.ravel(labels)))

@@ -1,4 +1,4 @@
-"""The engine "optuna": a study over a space of four learners, or over an objective of the user's."""
+"""The engine "optuna": a study of four learners, or of a custom objective."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from automl_explain.search._dataset import Dataset
 
 STACKED = 3
-"""Models that an ensemble is made of: the best of each learner first."""
+"""Number of models in an ensemble: the best of each learner first."""
 STACK_FOLDS = 5
 """Folds on whose predictions the ensemble's final model is trained."""
 LOGGERS = ("optuna.storages._in_memory", "optuna.study.study", "optuna.study._optimize", "optuna.study._tell")
-"""Where Optuna says a line or more of each trial, which the progress bar and the run history have."""
+"""Loggers with messages about each trial, which the progress bar and the run history show as well."""
 
 
 def check(config: SearchSettings) -> None:
-    """Refuse a metric or learner that the engine has not, or not for this kind of prediction.
+    """Raise an error for a metric or learner that the engine does not have for this kind of prediction.
 
     Raises
     ------
     InvalidInputError
-        If a setting cannot be used; the message names the nearest that can.
+        If a setting cannot be used; the message suggests the nearest valid one.
     """
     names = list(config.estimators or [])
     check_metric(config.metric, config.dataset)
     check_known("estimators", names, learners_of(config.dataset.task), config.dataset.kind)
     if config.objective is not None and names:
-        raise InvalidInputError("An objective of one's own makes its models itself: leave 'estimators' out.")
+        raise InvalidInputError("A custom objective creates its own models: leave 'estimators' out.")
 
 
 def search(config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
@@ -74,14 +74,14 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
 def _explainer(config: SearchSettings, metric: str, experiment: str | None) -> TrialExplainer:
     data, own = config.dataset, config.objective
     facts = {
-        # What an objective of the user's returns need not be the metric.
+        # A custom objective may return something else than the metric.
         "metric": metric if own is None else getattr(own, "__name__", type(own).__name__),
         "evaluation": f"cross-validation, {config.cv} folds" if config.cv else "holdout",
         "training_rows": len(data.y_train),
     }
     facts |= {} if data.y_valid is None else {"validation_rows": len(data.y_valid)}
     facts |= {} if experiment is None else {"experiment": experiment}
-    # One set of names for all trials: a pipeline would make these up, a model without one none.
+    # The same names for all trials: pipelines would generate them, and models without a pipeline have none.
     names = [f"x{j}" for j in range(data.X_train.shape[1])] if sparse.issparse(data.X_train) else None
     options = ExplainabilityOptions.read(config.explainability_options)
     return TrialExplainer(
@@ -95,19 +95,19 @@ def _explainer(config: SearchSettings, metric: str, experiment: str | None) -> T
 
 
 class TrialLoss:
-    """What an objective of one's own is given beside the trial: called with a model, it returns the loss.
+    """The second argument of a custom objective: called with an unfitted model, it returns the loss.
 
-    A trial has one model, which is what the search may end with: a second one in the same trial, called with or captured, is
-    refused, and ends the search. Let the trial choose between models, such as by `trial.suggest_categorical`.
+    A trial has one model, which may become the final model of the search. A second model in the same trial, called or
+    captured, is an error and ends the search. To choose between models, use `trial.suggest_categorical`.
 
     Parameters
     ----------
     work : object
-        The search, which makes one of these for each trial.
+        The search, which creates one object per trial.
     number : int
         The trial's number.
     seen : TrialCapture or None
-        Where the trial's models are noted; None without explanations.
+        Captures the trial's models; None without explanations.
 
     Attributes
     ----------
@@ -140,17 +140,17 @@ class TrialLoss:
         Parameters
         ----------
         model : estimator
-            Unfitted. The best one is fitted again on all rows in the end, and stacked with ``ensemble=True``.
+            An unfitted model. At the end, the best one is fitted again on all rows, or stacked with ``ensemble=True``.
 
         Returns
         -------
         float
-            As FLAML defines it: 1 minus a score such as roc_auc, or an error.
+            The loss as FLAML defines it: 1 minus a score such as roc_auc, or an error.
 
         Raises
         ------
         InvalidInputError
-            If the trial has a model already.
+            If the trial already has a model.
         """
         self._take_place()
         losses = []
@@ -162,23 +162,23 @@ class TrialLoss:
         return float(np.mean(losses))
 
     def capture(self, model: Any, X_valid: Any = None) -> None:
-        """Note a model that the objective has fitted and scores itself; the best one is the search's fitted model.
+        """Capture a model that the objective has fitted and scores itself; the best one is the search's fitted model.
 
         Parameters
         ----------
         model : object
-            Fitted: anything that `explain_model` takes.
+            A fitted model: anything that `explain_model` takes.
         X_valid : table, optional
-            The rows explained; default: the validation rows, or with ``cv`` the training rows.
+            The rows explained. Default: the validation rows, or with ``cv`` the training rows.
 
         Raises
         ------
         InvalidInputError
-            With ``ensemble=True``, which needs models that this object fits; or if the trial has a model already.
+            If ``ensemble=True``, which needs models that this object fits, or if the trial already has a model.
         """
         if self._work.config.ensemble:
             raise InvalidInputError(
-                "ensemble=True stacks models that the search fits itself: return loss_of(unfitted_model), or leave it out."
+                "ensemble=True stacks models that the search fits: return loss_of(unfitted_model), or leave ensemble out."
             )
         self._take_place()
         self._work.fitted[self._number] = model
@@ -188,9 +188,9 @@ class TrialLoss:
     def _take_place(self) -> None:
         if self._has_model:
             raise InvalidInputError(
-                f"Trial {self._number} has a model already, and a second one came. Call loss_of(model) or "
-                "loss_of.capture(model) once in a trial: let the trial choose between models, such as by "
-                "trial.suggest_categorical, and leave folds to AutoMLConfig(cv=...)."
+                f"Trial {self._number} already has a model, and got a second one. Call loss_of(model) or "
+                "loss_of.capture(model) once per trial. To choose between models, use trial.suggest_categorical; for folds, "
+                "use AutoMLConfig(cv=...)."
             )
         self._has_model = True
 
@@ -200,7 +200,7 @@ class TrialLoss:
 
 
 class _Search:
-    """A search under way: its settings, and the models that it may end with."""
+    """A running search: its settings, and the candidates for its final model."""
 
     def __init__(self, config: SearchSettings) -> None:
         self.config, self.data = config, config.dataset
@@ -209,7 +209,7 @@ class _Search:
         self.recipes: dict[int, Any] = {}
         """Trial -> unfitted model."""
         self.fitted: dict[int, Any] = {}
-        """Trial -> model that the objective fitted itself; of the best trial so far."""
+        """Trial -> model that the objective fitted itself; only for the best trial so far."""
         self._y = _labels(self.data.y_train)
         self._y_valid = None if self.data.y_valid is None else _labels(self.data.y_valid)
 
@@ -224,7 +224,7 @@ class _Search:
             yield (_rows(X, train), y[train]), _rows(X, valid), y[valid]
 
     def optimize(self, study: optuna.Study, explainer: TrialExplainer | None) -> None:
-        """Run trials until the time or their number is over."""
+        """Run trials until the time budget or the number of trials is reached."""
         config = self.config
         if config.objective is None:
             for trial in first_trials(self.names):
@@ -245,15 +245,15 @@ class _Search:
                 objective,
                 n_trials=config.max_iter,
                 timeout=config.time_budget,
-                # A learner that fails on the data is a failed run; what a user's function raises is the user's to see.
+                # A learner that fails is a failed run; an error in a custom objective is raised.
                 catch=(Exception,) if config.objective is None else (),
                 callbacks=[told],
             )
         done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
         if not done:
             why = {reason for trial in study.trials if (reason := trial.user_attrs.get("why"))}
-            said = f" Among the reasons: {sorted(why)[0]}" if why else ""
-            raise AutoMLExplainError(f"None of the {len(study.trials)} trials came to a loss by {self.metric}.{said}")
+            said = f" One reason: {sorted(why)[0]}" if why else ""
+            raise AutoMLExplainError(f"None of the {len(study.trials)} trials could be scored by {self.metric}.{said}")
 
     def _loss(self, trial: optuna.Trial, seen: TrialCapture | None) -> float:
         loss_of = TrialLoss(self, trial.number, seen)
@@ -270,13 +270,13 @@ class _Search:
                 seen.learner = name
 
     def _keep_best(self, study: optuna.Study) -> None:
-        """Let go of models that the search cannot end with any more."""
+        """Drop the models that can no longer become the final model."""
         if len(self.fitted) > 1:
             best = min(self.fitted, key=lambda number: _loss_of(study.trials[number]))
             self.fitted = {best: self.fitted[best]}
 
     def final_model(self, study: optuna.Study, explainer: TrialExplainer | None) -> Any:
-        """Return the model that the search ends with, and have it explained unless it is the best trial's own."""
+        """Return the final model, and capture it unless it is the model of the best trial."""
         best = study.best_trial.number
         if best in self.fitted:
             return self.fitted[best]
@@ -304,7 +304,7 @@ class _Search:
         )
 
     def _to_stack(self, study: optuna.Study) -> list[int]:
-        """Trials whose models make the ensemble: the best of each learner, then the next best."""
+        """Return the trials whose models make the ensemble: the best of each learner, then the next best."""
         ranked = sorted(self.recipes, key=lambda number: (_loss_of(study.trials[number]), number))
         ranked = [number for number in ranked if _loss_of(study.trials[number]) < np.inf]
         place: dict[int, int] = {}
@@ -340,7 +340,7 @@ def _loss_of(trial: optuna.trial.FrozenTrial) -> float:
 
 
 def _labels(y: pd.Series) -> Any:
-    """A target as scikit-learn takes it: nullable and category types become plain ones."""
+    """Return a target in the types that scikit-learn takes: nullable and category types become plain ones."""
     if pd.api.types.is_float_dtype(y.dtype) or pd.api.types.is_integer_dtype(y.dtype):
         return y.to_numpy()
     return y.astype(object).infer_objects().to_numpy()
@@ -352,7 +352,7 @@ def _rows(X: Any, rows: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what this thread's searches would log out of Optuna's log."""
+    """Suppress Optuna's log messages of this thread's searches."""
     thread = threading.get_ident()
 
     def other_thread(record: logging.LogRecord) -> bool:

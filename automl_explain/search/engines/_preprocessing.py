@@ -1,4 +1,4 @@
-"""What stands before a learner of the optuna engine: tables as users have them, made into the columns that it takes."""
+"""Preprocessing for the learners of the optuna engine: from a user's table to the columns that a learner takes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.search._dataset import Features
 
 MOST_CATEGORIES = 50
-"""Columns that one column of text becomes for a linear model; rarer values share the last."""
+"""Maximum number of columns for one text column of a linear model; rarer values share the last column."""
 DAY = 86_400e9
 """Nanoseconds of a day."""
 
 
 class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Cells as scikit-learn's encoders take them, whatever types a table has.
+    """Convert the cells of a table to the types that scikit-learn's encoders take.
 
-    Numbers, booleans and dates, the latter in days, become float64; everything else text. Missing cells become NaN.
+    Numbers and booleans become float64, dates become days as float64, and everything else becomes text. Missing cells become
+    NaN.
     """
 
     def fit(self, X: Any, y: Any = None) -> Cells:
@@ -42,7 +43,7 @@ class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ign
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
-        """Return the cells of a table with the same columns, named as text."""
+        """Return the converted cells of a table with the same columns; column names become text."""
         known = getattr(self, "feature_names_in_", None)
         names = None if known is None else tuple(known)
         frame = pd.DataFrame(check_same_columns(as_table(X), names, self.n_features_in_, "X").data)
@@ -63,7 +64,7 @@ def _number(name: Any, series: pd.Series) -> npt.NDArray[np.float64]:
     if series.isna().all():
         return np.full(len(series), np.nan)
     if not _is_number(series):
-        raise InvalidInputError(f"Column {name!r} held numbers in training. Got {series.dtype} values.")
+        raise InvalidInputError(f"Column {name!r} had numbers in the training data. Got {series.dtype} values.")
     return column_codes(series) / (1.0 if pd.api.types.is_numeric_dtype(series.dtype) else DAY)
 
 
@@ -73,9 +74,9 @@ def _text(series: pd.Series) -> npt.NDArray[np.object_]:
 
 
 def for_trees(X: Features, model: Any) -> Any:
-    """Return an unfitted pipeline whose model splits on numbers, and on codes of categories; NaN is a missing cell.
+    """Return an unfitted pipeline for a model that splits on numbers and on codes of categories; missing cells are NaN.
 
-    A model of sparse rows needs no pipeline.
+    For sparse rows, the model is returned without a pipeline.
     """
     if sparse.issparse(X):
         return model
@@ -84,10 +85,10 @@ def for_trees(X: Features, model: Any) -> Any:
 
 
 def for_linear(X: Features, model: Any) -> Pipeline:
-    """Return an unfitted pipeline whose model has scaled numbers, and a column for each of the frequent categories.
+    """Return an unfitted pipeline for a model that reads scaled numbers and one column per frequent category.
 
-    Missing numbers become the median, and have a column that says so; missing categories are a category. Sparse
-    rows are scaled without being centred, so that they stay sparse.
+    Missing numbers are replaced by the median and marked in a column of their own; missing categories are a category. Sparse
+    rows are scaled but not centred, so that they stay sparse.
     """
     if sparse.issparse(X):
         return Pipeline([("scale", MaxAbsScaler()), ("model", model)])

@@ -17,7 +17,7 @@ BUILT_IN = {
     "flaml": "automl_explain.search.engines._flaml",
     "optuna": "automl_explain.search.engines._optuna",
 }
-"""Name of an engine -> module with its `check` and `search`. Installed packages add theirs as entry points."""
+"""Name of an engine -> module with its `check` and `search`. Installed packages add engines as entry points."""
 
 
 def find_engine(name: str) -> SearchEngine:
@@ -26,7 +26,7 @@ def find_engine(name: str) -> SearchEngine:
     Raises
     ------
     InvalidInputError
-        If there is none of that name, or it is no engine.
+        If there is no engine of this name, or it is not an engine.
     MissingExtraError
         If the engine needs a package that is not installed.
     """
@@ -51,19 +51,21 @@ def find_engine(name: str) -> SearchEngine:
         raise InvalidInputError(f"The engine {name!r} cannot be loaded from {where}: {error}.") from error
     if isinstance(engine, type) or not all(callable(getattr(engine, part, None)) for part in ("check", "search")):
         raise InvalidInputError(
-            f"The engine {name!r} must be a module or an object, no class, with check(config) and search(config, "
-            f"experiment), as SearchEngine says. Got {where}."
+            f"The engine {name!r} must be a module or an object, not a class, with check(config) and search(config, "
+            f"experiment); see SearchEngine. Got {where}."
         )
     return cast(SearchEngine, engine)
 
 
 def run_engine(config: SearchSettings, experiment: str | None = None) -> FinishedSearch:
-    """Search a configuration with the engine that it names."""
+    """Search a configuration with its engine."""
     found = find_engine(config.engine).search(config, experiment)
     if not isinstance(found, FinishedSearch):
         raise InvalidInputError(
             f"The engine {config.engine!r} must return a FinishedSearch. Got {type(found).__name__}."
         )
     if config.model_explainability and found.best_run is None:
-        raise AutoMLExplainError(f"The engine {config.engine!r} recorded no run.")
+        raise AutoMLExplainError(
+            f"The engine {config.engine!r} recorded no run. Return the runs in FinishedSearch(model, runs)."
+        )
     return found

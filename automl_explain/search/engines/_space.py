@@ -1,4 +1,4 @@
-"""The space that the optuna engine searches without an objective of one's own: four learners, a few settings of each."""
+"""The space that the optuna engine searches without a custom objective: four learners with a few settings each."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from automl_explain.search._dataset import Dataset, Task
 
 THREADS = -1
-"""All cores, from..."""
+"""Threads of a learner on `FEW_ROWS` rows or more: all cores."""
 FEW_ROWS = 10_000
-"""... so many rows: on fewer, threads cost more time than they save. The models are the same."""
+"""With fewer rows, one thread is faster. The models do not depend on the number of threads."""
 
 
 class LabelledXGBClassifier(XGBClassifier):
-    """XGBoost's classifier for labels of any kind; by itself it takes 0, 1, ... alone."""
+    """XGBoost's classifier for any labels; XGBoost itself takes only 0, 1, ..."""
 
     def fit(self, X: Any, y: Any, **settings: Any) -> LabelledXGBClassifier:
         """Train on the labels' codes."""
-        self.__dict__.pop("labels_", None)  # while XGBoost trains, its classes are the codes
+        self.__dict__.pop("labels_", None)  # during training, the classes are the codes
         labels, codes = np.unique(y, return_inverse=True)
         super().fit(X, codes, **settings)
         self.labels_ = labels
         return self
 
     def predict(self, X: Any, *, output_margin: bool = False, **settings: Any) -> Any:
-        """Return labels, or margins if asked for."""
+        """Return labels, or margins with ``output_margin=True``."""
         predicted = super().predict(X, output_margin=output_margin, **settings)
         return predicted if output_margin else self.labels_[predicted]
 
@@ -54,11 +54,11 @@ class Learner:
     Parameters
     ----------
     classes : mapping
-        Task -> class of the model; tasks without one do not have the learner.
+        Task -> class of the model; a task without one does not have the learner.
     pipeline : callable
-        From the training rows and a model to an unfitted pipeline.
+        Function from the training rows and a model to an unfitted pipeline.
     ranges : mapping
-        Setting -> (lowest, highest, whether on a logarithmic scale); whole numbers where both are.
+        Setting -> (lowest, highest, whether on a logarithmic scale); whole numbers if both ends are.
     first : mapping
         The settings of the first trial.
     fixed : mapping
@@ -117,7 +117,7 @@ LEARNERS = {
     ),
     "ridge": Learner({"regression": Ridge}, for_linear, {"alpha": (1e-3, 1e3, True)}, {"alpha": 1.0}, {}),
 }
-"""Name, as FLAML has it where FLAML has one -> learner."""
+"""Name, which is FLAML's for the learners that FLAML has -> learner."""
 
 
 def learners_of(task: Task) -> list[str]:
@@ -143,7 +143,7 @@ def suggest(trial: optuna.Trial, names: list[str], data: Dataset, seed: int) -> 
 
 
 def first_trials(names: list[str]) -> list[dict[str, Any]]:
-    """Return usual settings of each learner, tried before the search chooses any."""
+    """Return the usual settings of each learner, which are tried first."""
     return [
         {"learner": name, **{f"{name}_{setting}": value for setting, value in LEARNERS[name].first.items()}}
         for name in names

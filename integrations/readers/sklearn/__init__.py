@@ -1,1 +1,1 @@
-"""How scikit-learn's fitted objects are read: one file per kind of model."""
+"""Readers of scikit-learn's fitted objects, one file per kind of model."""

@@ -1,8 +1,7 @@
-"""How scikit-learn's ensembles of whole models are read: votes, stacks, calibrated and transformed models.
+"""Reader of scikit-learn's ensembles of whole models: votes, stacks, calibrated and transformed models.
 
-Where the output is a linear function of outputs that are themselves additive, the ensemble is a `Mixture` and explained
-exactly by linearity. Elsewhere it is a `Composite`: a function of its members' outputs, whose coalitions are evaluated
-member by member.
+If the output is a linear function of additive outputs, the ensemble is a `Mixture` and is explained exactly by linearity.
+Otherwise it is a `Composite`: a function of its members' outputs, whose coalitions are evaluated member by member.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def describe_voting(model: Any) -> FittedModel:
     outputs, space = classifier_outputs(model)
     if model.voting == "hard":
         return classifier(
-            model, outputs, space, Opaque("a majority vote, which is no function of its members' outputs")
+            model, outputs, space, Opaque("a majority vote, which is not a function of its members' outputs")
         )
     _check_classes(model, members)
     vote = weighted(members, weights, "probability", "a soft vote of its members", names)
@@ -62,12 +61,12 @@ def describe_voting(model: Any) -> FittedModel:
 
 
 def _member(estimator: Any) -> FittedModel:
-    """Describe a member over the ensemble's table; a pipeline has its preprocessing within it."""
+    """Describe a member over the ensemble's table; the preprocessing of a pipeline is part of the member."""
     return over_raw(describe_any(estimator))
 
 
 def _names(model: Any) -> tuple[str, ...]:
-    """What a vote or stack calls the members that it has not dropped."""
+    """Return the names of the members that a vote or stack has not dropped."""
     return tuple(str(name) for name, estimator in model.estimators if estimator != "drop")
 
 
@@ -87,14 +86,14 @@ def weighted_sum(
     why: str,
     names: Sequence[str],
 ) -> Mixture | Composite:
-    """Return the structure of a weighted sum of outputs: a `Mixture` where members are additive in them, else a `Composite`."""
+    """Return the structure of a weighted sum: a `Mixture` if the members are additive in these outputs, else a `Composite`."""
     if all(member.output_space == space for member, space in members):
         return Mixture(tuple(member for member, _ in members), tuple(weights), constant, tuple(names))
     return Composite.weighted(tuple(members), tuple(weights), constant, why, tuple(names))
 
 
 def describe_bagging(model: Any) -> FittedModel:
-    """Describe a BaggingClassifier or BaggingRegressor: one ensemble of trees where its members are trees."""
+    """Describe a BaggingClassifier or BaggingRegressor; a bagging of trees is one ensemble of trees."""
     described = describe_bagged_trees(model)
     if not isinstance(described.structure, Opaque):
         return described
@@ -105,7 +104,7 @@ def describe_bagging(model: Any) -> FittedModel:
     weights = np.full(len(members), 1.0 / len(members))
     space: OutputSpace = "response" if described.classes is None else "probability"
     if described.classes is not None and any(member.n_outputs != described.n_outputs for member in members):
-        return described  # a member that never saw some class
+        return described  # a member was trained without some class
     if any(space not in member.outputs for member in members):
         return described
     names = [f"member {number}" for number in range(len(members))]
@@ -113,13 +112,13 @@ def describe_bagging(model: Any) -> FittedModel:
 
 
 def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedModel:
-    """The same member over all columns of the table, of which it reads some."""
+    """Return a member that reads some of the columns, described over all columns."""
     columns = np.asarray(columns)
     if np.array_equal(columns, np.arange(n_features)) and not isinstance(member.structure, Prepared):
         return replace(
             member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None
         )
-    structure: Structure = Opaque("a bagged member that is a pipeline, or over some of the columns")
+    structure: Structure = Opaque("a bagged member that is a pipeline, or that reads some of the columns")
     encode: Callable[[Any], Matrix] = member.encode
     if isinstance(member.structure, Linear):
         coef = np.zeros((len(member.structure.coef), n_features))
@@ -151,7 +150,9 @@ def describe_calibrated(model: Any) -> FittedModel:
         how = "decision_function" if hasattr(calibrated.estimator, "decision_function") else "predict_proba"
         source = _space_of(member, how)
         if source is None or member.n_outputs != len(model.classes_):
-            return classifier(model, outputs, space, Opaque("calibrated on outputs that have no structure to use"))
+            return classifier(
+                model, outputs, space, Opaque("calibrated on outputs without a structure that could be used")
+            )
         members.append(_calibrated(calibrated, member, source))
     count = len(members)
     why, names = f"the mean of {count} calibrated models", [f"fold {number}" for number in range(count)]
@@ -176,12 +177,12 @@ def _calibrated(calibrated: Any, member: FittedModel, source: OutputSpace) -> Fi
 
 
 def describe_frozen(model: Any) -> FittedModel:
-    """Describe a FrozenEstimator by the estimator it holds."""
+    """Describe a FrozenEstimator by the estimator inside it."""
     return describe_any(model.estimator)
 
 
 def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
-    """What a calibrated classifier makes of its model's outputs: one calibrator per class, shares normalised."""
+    """Return the calibrated probabilities of a model's outputs: one calibrator per class, divided by their sum."""
     n_classes = values.shape[1]
     if n_classes == 2:
         second = calibrated.calibrators[0].predict(values[:, 1])
@@ -210,7 +211,7 @@ def describe_transformed_target(model: Any) -> FittedModel:
 
 
 def _is_affine(transformer: Any) -> bool:
-    """Whether a target's transformer is one that multiplies and shifts, forth and back."""
+    """Whether the inverse of a target's transformer is an affine function."""
     if type(transformer) is FunctionTransformer:
         return transformer.inverse_func is None
     return type(transformer) in (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
@@ -222,7 +223,9 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
     require_one_target(type(model).__name__, len(model.classes_) if model.multilabel_ else 1)
     outputs, space = classifier_outputs(model)
     if any(not hasattr(member, "classes_") for member in model.estimators_):
-        return classifier(model, outputs, space, Opaque("one-versus-rest with a class that all rows or none had"))
+        return classifier(
+            model, outputs, space, Opaque("one-versus-rest with a class that all training rows or none had")
+        )
     members = [_member(member) for member in model.estimators_]
     if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
         return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
@@ -239,14 +242,14 @@ def describe_one_vs_rest(model: Any) -> FittedModel:
 
 
 def _space_of(member: FittedModel, how: str) -> OutputSpace | None:
-    """The output space in which a member enters an ensemble that calls it by that method."""
+    """Return the output space that an ensemble uses of a member when it calls this method."""
     wanted: dict[str, tuple[OutputSpace, ...]] = {
         "predict_proba": ("probability",),
         "predict": ("response",),
         "decision_function": ("margin", "log_odds"),
     }
     if how == "decision_function" and "margin" not in member.outputs and member.output_space != "log_odds":
-        return None  # log-odds of the probabilities, which need not be the decision function
+        return None  # the log-odds of the probabilities may differ from the decision function
     return next((space for space in wanted[how] if space in member.outputs), None)
 
 
@@ -254,8 +257,8 @@ def _check_classes(model: Any, members: Sequence[FittedModel]) -> None:
     for member in members:
         if member.n_outputs != len(model.classes_):
             raise InvalidInputError(
-                f"The members of {type(model).__name__} must know its {len(model.classes_)} classes. {member.name} knows "
-                f"{member.n_outputs}."
+                f"The members of {type(model).__name__} must be trained on its {len(model.classes_)} classes. {member.name} "
+                f"was trained on {member.n_outputs}."
             )
 
 
@@ -296,9 +299,10 @@ def describe_stacking(model: Any) -> FittedModel:
 
 
 def _columns_read(model: Any, members: Sequence[FittedModel]) -> list[npt.NDArray[np.intp]]:
-    """Which of its members' outputs, side by side, scikit-learn gives the final estimator, member by member.
+    """Return, for each member, which columns of the members' concatenated outputs the final estimator reads.
 
-    All probabilities but, where the stack has two classes, the first one; of a decision function of two classes one.
+    It reads all probabilities, except that of the first class if the stack has two classes. Of a decision function of two
+    classes it reads one column.
     """
     two = len(getattr(model, "classes_", ())) == 2
     parts, end = [], 0
@@ -316,9 +320,9 @@ def _scores(
     members: Sequence[tuple[FittedModel, OutputSpace]],
     why: str,
 ) -> Mixture | Composite | None:
-    """Return the weighted sum that a linear final estimator makes of what it is fed; None for any other.
+    """Return the weighted sum that a linear final estimator computes from its inputs; None for any other.
 
-    Columns that are passed through have a member of their own.
+    Columns that are passed through are a member of their own.
     """
     if not isinstance(final.structure, Linear):
         return None
@@ -346,7 +350,7 @@ def _scores(
 
 
 def _in_scores(model: Any, described: FittedModel, final: FittedModel, scores: Mixture | Composite) -> FittedModel:
-    """Return a stack described by the scores of its linear final estimator."""
+    """Describe a stack by the scores of its linear final estimator."""
     space = final.output_space
 
     def predict(table: Any) -> Matrix:

@@ -1,4 +1,4 @@
-"""How scikit-learn estimators without a family of their own are read: linear models exactly, the rest as black boxes."""
+"""Reader of linear models, and of all estimators without a reader of their own, which are black boxes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from automl_explain.integrations.readers._predictions import log_odds_of
 
 
 def describe(model: Any) -> FittedModel:
-    """Describe an estimator of which only predictions are known: a classifier by its probabilities if it has them."""
+    """Describe an estimator from its predictions; a classifier from its probabilities if it has them."""
     require_fitted(model)
     if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
         raise UnsupportedModelError(
@@ -35,12 +35,12 @@ def describe(model: Any) -> FittedModel:
         )
     if hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin):
         outputs, space = classifier_outputs(model)
-        return classifier(model, outputs, space, Opaque(f"{type(model).__name__} has no structure to use"))
-    return regressor(model, Opaque(f"{type(model).__name__} has no structure to use"))
+        return classifier(model, outputs, space, Opaque(f"{type(model).__name__} has no structure that could be used"))
+    return regressor(model, Opaque(f"{type(model).__name__} has no structure that could be used"))
 
 
 def describe_linear_regressor(model: Any) -> FittedModel:
-    """Describe a regression that is linear in its columns."""
+    """Describe a linear regression."""
     require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
     require_one_target(type(model).__name__, coef.shape[0])
@@ -48,7 +48,7 @@ def describe_linear_regressor(model: Any) -> FittedModel:
 
 
 def describe_linear_classifier(model: Any) -> FittedModel:
-    """Describe a classifier whose decision function is linear: log-odds where it is a logistic model, else as it is."""
+    """Describe a linear classifier by its decision function, which is the log-odds of a logistic model, otherwise a margin."""
     require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
     intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
@@ -70,7 +70,7 @@ def is_logistic(model: Any) -> bool:
 def classifier(
     model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpace, structure: Structure
 ) -> FittedModel:
-    """Return the description of a classifier, with names and classes as scikit-learn keeps them."""
+    """Return the description of a classifier with scikit-learn's names and classes."""
     classes = tuple(np.asarray(model.classes_).tolist())
     return FittedModel(
         outputs, space, task_of(classes), structure,
@@ -79,7 +79,7 @@ def classifier(
 
 
 def regressor(model: Any, structure: Structure) -> FittedModel:
-    """Return the description of a regression, with names as scikit-learn keeps them."""
+    """Return the description of a regressor with scikit-learn's names."""
     outputs: dict[OutputSpace, Predict] = {"response": as_columns(model.predict, type(model).__name__, 1)}
     return FittedModel(
         outputs, "response", "regression", structure, encode=to_matrix, name=type(model).__name__, **names_of(model)
@@ -87,7 +87,7 @@ def regressor(model: Any, structure: Structure) -> FittedModel:
 
 
 def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSpace]:
-    """Return the output spaces of a classifier and the one to use: probabilities, else decision values, else votes."""
+    """Return the outputs of a classifier by space, and the space to use: probabilities, else decision values, else votes."""
     name = type(model).__name__
     if hasattr(model, "predict_proba"):
         probability = as_columns(model.predict_proba, name)
@@ -109,16 +109,16 @@ def two_sided(decision: Any) -> Matrix:
 
 
 def feature_names(model: Any) -> tuple[str, ...] | None:
-    """Return the column names that a fitted scikit-learn estimator remembers."""
+    """Return the column names with which a scikit-learn estimator was fitted."""
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else tuple(map(str, names))
 
 
 def names_of(model: Any) -> dict[str, Any]:
-    """Return the column names and number that a fitted scikit-learn estimator remembers, as arguments of `FittedModel`."""
+    """Return the names and the number of columns with which an estimator was fitted, as arguments of `FittedModel`."""
     return {"feature_names": feature_names(model), "n_features": getattr(model, "n_features_in_", None)}
 
 
 def dense(coef: Any) -> Matrix:
-    """Return a matrix of floats, whether it was sparse or not."""
+    """Return a dense or sparse matrix as a dense matrix of floats."""
     return np.asarray(coef.todense() if sparse.issparse(coef) else coef, dtype=np.float64)

@@ -1,8 +1,8 @@
 """Reader of scikit-learn's histogram gradient boosting.
 
-Numbers are compared in float64, ``x <= threshold`` going left. Categories are first replaced by codes, unknown ones by
-a missing value; the model then sees its categorical columns before all others, which the reader undoes. A missing
-value goes where the split says.
+Numbers are compared in float64; ``x <= threshold`` goes left. Categories are first replaced by codes, and unknown ones by
+missing values. The model then moves its categorical columns to the front, which the reader undoes. Missing values go to the
+split's default side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from automl_explain.integrations.readers._preorder import in_preorder
 from automl_explain.integrations.readers.sklearn._estimators import feature_names
 
 LOG_LINKS = ("gamma", "poisson")
-"""Losses of which the raw prediction is the log of the response."""
+"""Losses for which the raw prediction is the log of the response."""
 
 
 def describe_classifier(model: Any) -> FittedModel:
@@ -41,7 +41,7 @@ def describe_classifier(model: Any) -> FittedModel:
 
 
 def describe_regressor(model: Any) -> FittedModel:
-    """Describe a HistGradientBoostingRegressor; with a Poisson or gamma loss it is additive under the log."""
+    """Describe a HistGradientBoostingRegressor; with a Poisson or gamma loss it is additive in the log of the response."""
     require_fitted(model, "_predictors")
     names = feature_names(model)
     response = partial(columns, partial(predict_as_fitted, model.predict, names))
@@ -104,7 +104,7 @@ def _bit_sets(trees: Sequence[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[
 
 
 def _seen_columns(model: Any) -> npt.NDArray[np.intp]:
-    """Return the table's column for each column that the trees see: the categorical ones come first."""
+    """Return the table's column for each column that the trees see; the categorical columns come first."""
     if model.is_categorical_ is None:
         return np.arange(model.n_features_in_)
     return np.concatenate([np.flatnonzero(model.is_categorical_), np.flatnonzero(~model.is_categorical_)])

@@ -1,4 +1,4 @@
-"""How scikit-learn's kernel machines are read: sums of Gaussian kernels, and linear ones; the rest as black boxes."""
+"""Reader of scikit-learn's kernel machines: Gaussian and linear kernels; machines with other kernels are black boxes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from automl_explain.integrations.readers.sklearn._estimators import (
 def describe_svc(model: Any) -> FittedModel:
     """Describe an SVC or NuSVC of two classes by its decision function.
 
-    Of more classes the decision function counts the votes of pairs, and with ``probability=True`` it has another link than
-    the logistic one: black boxes.
+    Models of more classes are black boxes, since their decision function counts the votes of pairs of classes. So are models
+    with ``probability=True``, whose link is not the logistic function.
     """
     require_fitted(model)
     if len(model.classes_) != 2 or hasattr(model, "predict_proba"):
@@ -50,7 +50,7 @@ def describe_kernel_ridge(model: Any) -> FittedModel:
 
 
 def describe_gaussian_process(model: Any) -> FittedModel:
-    """Describe the mean of a GaussianProcessRegressor whose kernel is a Gaussian one, scaled and with noise or not."""
+    """Describe the mean of a GaussianProcessRegressor with a Gaussian kernel, with or without a scale and noise."""
     require_fitted(model)
     found = _gaussian(getattr(model, "kernel_", None))
     if found is None or np.size(model._y_train_mean) != 1 or np.squeeze(model.alpha_).ndim != 1:
@@ -61,7 +61,7 @@ def describe_gaussian_process(model: Any) -> FittedModel:
 
 
 def _support_vectors(model: Any) -> Structure | None:
-    """Return the structure of a support vector machine with one output, None if its kernel has none."""
+    """Return the structure of a support vector machine with one output; None if its kernel is neither linear nor Gaussian."""
     weights, intercept = dense(model.dual_coef_).ravel(), float(model.intercept_[0])
     if model.kernel == "linear":
         return Linear(dense(model.coef_).reshape(1, -1), np.full(1, intercept))
@@ -76,7 +76,7 @@ def _radial(centres: Matrix, gamma: Any, weights: Matrix, intercept: Any) -> Rad
 
 
 def _gaussian(kernel: Any) -> tuple[float, Matrix] | None:
-    """Return the scale and gamma of a kernel of scikit-learn's Gaussian processes, None if it is no Gaussian one."""
+    """Return the scale and gamma of a kernel of scikit-learn's Gaussian processes; None if it is not Gaussian."""
     name = type(kernel).__name__
     if name == "RBF":
         return 1.0, 0.5 / np.square(kernel.length_scale)
@@ -86,5 +86,5 @@ def _gaussian(kernel: Any) -> tuple[float, Matrix] | None:
         if found is not None and name == "Product" and type(other).__name__ == "ConstantKernel":
             return found[0] * float(other.constant_value), found[1]
         if found is not None and name == "Sum" and type(other).__name__ == "WhiteKernel":
-            return found  # noise of the training rows: nothing between them and other rows
+            return found  # noise affects the training rows only
     return None

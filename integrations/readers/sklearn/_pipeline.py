@@ -1,4 +1,4 @@
-"""How scikit-learn pipelines and searches are read: the last step is the model, the steps before it the preprocessing."""
+"""Reader of scikit-learn pipelines and searches: the last step is the model, the earlier steps are the preprocessing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from automl_explain.integrations.readers.sklearn._transformers import trace_step
 
 
 def describe(pipeline: Any) -> FittedModel:
-    """Describe a fitted Pipeline by its last step, keeping the way back to the columns before it."""
+    """Describe a fitted Pipeline by its last step, with the map back to the columns before the preprocessing."""
     last = describe_any(pipeline.steps[-1][1])
     transformers = [_seen_through(step) for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
     if not transformers:
@@ -28,14 +28,14 @@ def describe(pipeline: Any) -> FittedModel:
 
 
 def _seen_through(step: Any) -> Any:
-    """A sklearn-pandas DataFrameMapper as the list of columns and transformers that it is; any other step as it is."""
+    """Return a sklearn-pandas DataFrameMapper as a list of columns and transformers; any other step unchanged."""
     if type(step).__name__ == "DataFrameMapper":
         return ColumnList([(columns, transformer) for columns, transformer, *_ in step.built_features])
     return step
 
 
 def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
-    """Describe a model together with the preprocessing before it."""
+    """Describe a model with the preprocessing before it."""
     inputs = names_of(transformers[0])
 
     def transform(table: Any) -> Any:
@@ -45,7 +45,7 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
 
     n_inputs, raw_names = inputs["n_features"], inputs["feature_names"]
     parents = (
-        "its preprocessing does not say how many columns it takes"
+        "the number of columns that its preprocessing takes is not known"
         if n_inputs is None
         else trace_steps(transformers, n_inputs)
     )
@@ -65,11 +65,11 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
 
 
 def describe_search(search: Any) -> FittedModel:
-    """Describe a fitted search by the best estimator it refitted."""
+    """Describe a fitted search by its refitted best estimator."""
     require_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise NotFittedError(
-            f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or explain a model of your choice."
+            f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
     return describe_any(search.best_estimator_)
 
@@ -79,7 +79,7 @@ def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callabl
 
 
 def _names_out(transformers: list[Any]) -> tuple[str, ...] | None:
-    """Names of the engineered columns, where every step can say them."""
+    """Return the names of the engineered columns, or None if a step cannot name its outputs."""
     names: Any = None
     for transformer in transformers:
         if not hasattr(transformer, "get_feature_names_out"):

@@ -1,7 +1,7 @@
-"""Which input column each output column of a fitted scikit-learn transformer comes of.
+"""Trace each output column of a fitted scikit-learn transformer to its input column.
 
-Nothing is read from column names: the maps come from what the transformers learned, so that a category with any
-character in it, a dropped or a merged one, is traced like any other.
+Column names are not parsed: the maps come from the fitted attributes of the transformers, so that categories with any
+characters, and dropped or merged categories, are traced correctly.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from automl_explain.explainers.model._column_transformers import positions_of
 from automl_explain.explainers.model._registry import package_of
 
 Parents = npt.NDArray[np.intp]
-"""For each output column of a transformer, the position of the one input column it comes of."""
+"""For each output column of a transformer, the position of the input column that it comes from."""
 
 
 class MixesColumnsError(Exception):
-    """Raised inside this module: an output column may depend on several inputs; says which step."""
+    """Raised inside this module for a step whose output columns may depend on several input columns."""
 
 
 def trace_steps(steps: Sequence[Any], n_inputs: int) -> Parents | str:
-    """Return the map through several fitted transformers, or in words which step mixes columns.
+    """Return the map through several fitted transformers, or a message about the step that mixes columns.
 
     Parameters
     ----------
     steps : sequence of fitted transformers
     n_inputs : int
-        Columns of the table that the first one takes.
+        Number of columns of the first step's input.
     """
     try:
         return _through(steps, n_inputs)
@@ -44,11 +44,14 @@ def trace(transformer: Any, n_inputs: int) -> Parents:
     Raises
     ------
     MixesColumnsError
-        If an output column may depend on several inputs, or nothing is known of the transformer.
+        If an output column may depend on several inputs, or the transformer is not known.
     """
     if transformer in (None, "passthrough"):
         return np.arange(n_inputs)
-    if package_of(transformer, ("transform",)) in ("sklearn", "automl_explain"):  # else a subclass may do anything
+    if package_of(transformer, ("transform",)) in (
+        "sklearn",
+        "automl_explain",
+    ):  # a subclass of another package may do anything
         for cls in type(transformer).__mro__:
             rule = TRACES.get(cls.__name__)
             if rule is not None and cls.__module__.partition(".")[0] in ("sklearn", "automl_explain"):
@@ -66,12 +69,12 @@ def _through(steps: Sequence[Any], n_inputs: int) -> Parents:
 
 
 def _all_of_one(transformer: Any) -> Parents:
-    """Every output of a transformer of a single column comes of that column."""
+    """Every output of a transformer of a single column comes from that column."""
     width = getattr(transformer, "n_features_out_", None) or getattr(transformer, "n_components", None)
     if hasattr(transformer, "get_feature_names_out"):
         width = len(transformer.get_feature_names_out())
     if not isinstance(width, int):
-        raise MixesColumnsError(f"{type(transformer).__name__} does not say how many columns it makes")
+        raise MixesColumnsError(f"the number of columns that {type(transformer).__name__} makes is not known")
     return np.zeros(width, dtype=np.intp)
 
 
@@ -86,7 +89,7 @@ def _mixes(transformer: Any, n_inputs: int) -> Parents:
 
 
 def _function(transformer: Any, n_inputs: int) -> Parents:
-    if transformer.func is None:  # the identity; of any other function nothing is known
+    if transformer.func is None:  # the identity; any other function may mix columns
         return np.arange(n_inputs)
     raise MixesColumnsError(
         f"FunctionTransformer({getattr(transformer.func, '__name__', 'a function')}) may mix columns"
@@ -164,7 +167,7 @@ def _column_transformer(transformer: Any, n_inputs: int) -> Parents:
             raise MixesColumnsError(f"in step {name!r}, {error}") from None
         if len(inner) != part.stop - part.start:
             raise MixesColumnsError(
-                f"step {name!r} makes {part.stop - part.start} columns where {len(inner)} are known"
+                f"step {name!r} makes {part.stop - part.start} columns, but {len(inner)} were traced"
             )
         parents[part] = chosen[inner]
     return parents
@@ -175,7 +178,7 @@ def _column_list(transformer: Any, n_inputs: int) -> Parents:
 
 
 TRACES: dict[str, Callable[[Any, int], Parents]] = {
-    "Normalizer": _mixes,  # scales whole rows, though scikit-learn counts it as one to one
+    "Normalizer": _mixes,  # scales whole rows, although scikit-learn declares it one to one
     "TfidfTransformer": _mixes,
     "TargetEncoder": _targets,
     "FunctionTransformer": _function,

@@ -1,7 +1,7 @@
 """Reader of scikit-learn's trees and of the ensembles that are sums or averages of them.
 
-scikit-learn rounds the table to float32, compares it with float64 thresholds and sends ``x <= threshold`` left. A
-missing value goes where the split says, in the models that accept one at all.
+scikit-learn rounds the table to float32, compares it with float64 thresholds and sends ``x <= threshold`` left. In models
+that accept missing values, these go to the split's default side.
 
 ==================  ==================  ================================================================
 models              additive in         structure
@@ -10,7 +10,7 @@ trees, forests      probability         mean of the leaves' class shares
 their regressors    response            mean of the leaves
 GradientBoosting    log_odds, response  initial prediction + learning rate * leaves
 AdaBoostClassifier  log_odds, margin    `decision_function`: one vote per leaf
-Bagging of trees    as the trees        mean, each tree reading the columns that it was given
+Bagging of trees    as the trees        mean; each tree reads its own columns
 IsolationForest     margin              mean path length; the response, ``-2 ** (-length / c)``, is a link on it
 ==================  ==================  ================================================================
 """
@@ -47,7 +47,7 @@ def describe_forest(model: Any) -> FittedModel:
 def describe_boosting(model: Any) -> FittedModel:
     """Describe a GradientBoostingClassifier or GradientBoostingRegressor.
 
-    With the exponential loss the `decision_function` is half of the log-odds: a margin.
+    With the exponential loss, the `decision_function` is half of the log-odds, which is a margin.
     """
     _require_supported(model)
     structure: Structure = read_boosting(model) if _has_constant_start(model) else Opaque(_STARTS_ELSEWHERE)
@@ -55,13 +55,13 @@ def describe_boosting(model: Any) -> FittedModel:
 
 
 def describe_adaboost(model: Any) -> FittedModel:
-    """Describe an AdaBoostClassifier by its `decision_function`: the log-odds of a binary model, a margin of others."""
+    """Describe an AdaBoostClassifier by its `decision_function`: the log-odds of a binary model, otherwise a margin."""
     _require_supported(model)
     return _boosted(model, _adaboost_structure(model), "log_odds" if len(model.classes_) == 2 else "margin")
 
 
 def describe_adaboost_regressor(model: Any) -> FittedModel:
-    """Describe an AdaBoostRegressor, of which only the predictions can be used."""
+    """Describe an AdaBoostRegressor, which is a black box."""
     _require_supported(model)
     return _regression(model, Opaque("it predicts a weighted median of its members, which is not a sum over them"))
 
@@ -76,10 +76,10 @@ def describe_bagging(model: Any) -> FittedModel:
 
 
 def describe_isolation_forest(model: Any) -> FittedModel:
-    """Describe an IsolationForest by its mean path length, of which the anomaly score is a monotone function.
+    """Describe an IsolationForest by its mean path length; the anomaly score is a monotone function of it.
 
-    The margin is the mean number of splits that isolate a row (shorter is more anomalous), corrected for leaves that hold
-    several training rows. The response is that of `score_samples`, which is no sum over trees.
+    The margin is the mean number of splits that isolate a row (fewer is more anomalous), corrected for leaves with several
+    training rows. The response is that of `score_samples`, which is not a sum over trees.
     """
     _require_supported(model)
     names = feature_names(model)
@@ -103,7 +103,7 @@ def read_forest(model: Any) -> Trees:
     Returns
     -------
     Trees
-        Class probabilities (that of the second class alone for a binary model) or the response.
+        Class probabilities (for a binary model, that of the second class only) or the response.
     """
     members = [model] if hasattr(model, "tree_") else model.estimators_
     classes = getattr(model, "n_classes_", None)
@@ -115,10 +115,10 @@ def read_forest(model: Any) -> Trees:
 
 
 def read_bagging(model: Any) -> Trees:
-    """Read a bagging model whose members are single trees, each on its own columns and perhaps its own classes."""
+    """Read a bagging model of single trees; each may have its own columns and classes."""
     members = model.estimators_
     if hasattr(model, "classes_"):
-        # A bootstrap sample can miss a class; bagging gives its members integer labels.
+        # A bootstrap sample can lack a class; bagging trains its members on integer labels.
         values = [_shares(member, member.classes_.astype(np.intp), len(model.classes_)) for member in members]
     else:
         values = [_response(member) for member in members]
@@ -161,14 +161,14 @@ def _response(member: Any) -> Matrix:
 
 
 def _shares(member: Any, classes: npt.NDArray[np.intp], n_classes: int) -> Matrix:
-    """Return class shares per node, of `member`'s classes put at their positions among all classes."""
+    """Return class shares per node; `classes` has the positions of the member's classes among all classes."""
     shares = np.zeros((member.tree_.node_count, n_classes))
     shares[:, classes] = member.tree_.value[:, 0, : len(classes)]
     return shares[:, 1:] if n_classes == 2 else shares
 
 
 def _ballots(member: Any, classes: npt.NDArray[Any]) -> Matrix:
-    """Return per node 1 for the class that the member predicts there and -1 / (K - 1) for the others.
+    """Return for each node 1 for the class that the member predicts there, and -1 / (K - 1) for the others.
 
     The decision of a binary model is the second column minus the first.
     """
@@ -178,7 +178,7 @@ def _ballots(member: Any, classes: npt.NDArray[Any]) -> Matrix:
 
 
 def _path_lengths(member: Any) -> Matrix:
-    """Return per node its depth, plus the mean depth of a tree grown on the rows that are left there."""
+    """Return the depth of each node, plus the mean depth of a tree grown on the training rows that reach it."""
     tree = member.tree_
     length = _mean_depth(tree.n_node_samples)
     for depth, nodes in enumerate(levels(np.zeros(1, dtype=np.int32), tree.children_left, tree.children_right)):
@@ -199,7 +199,7 @@ def _mean_depth(n_rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 def _mean_path_length(model: Any, names: tuple[str, ...] | None, table: Any) -> Matrix:
-    """Undo the link ``score = -2 ** (-length / c)`` of `score_samples`."""
+    """Invert the link ``score = -2 ** (-length / c)`` of `score_samples`."""
     scores = model.score_samples(as_fitted(names, table))
     return np.asarray(-np.log2(-scores) * _mean_depth(np.array([model._max_samples])))[:, None]
 
@@ -217,9 +217,9 @@ def _stack(
     base: npt.NDArray[np.float64] | None = None,
     seen: Sequence[npt.NDArray[Any]] | None = None,
 ) -> Trees:
-    """Put the nodes of single trees one after the other.
+    """Concatenate the nodes of single trees.
 
-    `values` has for each tree the values of its nodes, `seen` the columns of the table that it was given.
+    `values` has the node values of each tree, and `seen` the columns of the table that each tree reads.
     """
     arrays = [member.tree_ for member in members]
     sizes = np.array([tree.node_count for tree in arrays])
@@ -229,7 +229,7 @@ def _stack(
     right = np.concatenate([tree.children_right for tree in arrays])
     features = [tree.feature for tree in arrays]
     if seen is not None:
-        # The mark of a leaf, -2, picks a column that is there; a leaf's feature is not kept.
+        # The feature of a leaf, -2, is replaced by a valid column, since it is not used.
         features = [own[np.maximum(feature, 0)] for own, feature in zip(seen, features, strict=True)]
     missing_left = np.concatenate([tree.missing_go_to_left for tree in arrays])
     n_values = values[0].shape[1]
@@ -263,11 +263,11 @@ def _allows_missing(model: Any) -> bool:
 
 # ---------------------------------------------------------------------------------------------------- variants
 
-_STARTS_ELSEWHERE = "its initial estimator, given as 'init', is a model of its own that is not a tree"
+_STARTS_ELSEWHERE = "its initial estimator, passed as 'init', is another model, not a constant"
 
 
 def _has_constant_start(model: Any) -> bool:
-    """Say if the boosting starts from one number per output, as without an `init` of the user's own."""
+    """Whether the boosting starts from one number per output, as it does without an `init`."""
     start = model.init_
     if isinstance(start, str):  # "zero"
         return True
@@ -278,7 +278,7 @@ def _adaboost_structure(model: Any) -> Structure:
     if not _all_trees(model.estimators_):
         return Opaque(f"its members are {type(model.estimators_[0]).__name__} models, not single trees")
     if getattr(model, "algorithm", "SAMME") == "SAMME.R":
-        return Opaque("the SAMME.R algorithm, which scikit-learn has removed, is not read; SAMME is")
+        return Opaque("the SAMME.R algorithm, which scikit-learn has removed, is not supported")
     return read_adaboost(model)
 
 
@@ -287,12 +287,12 @@ def _all_trees(members: Sequence[Any]) -> bool:
 
 
 def _require_supported(model: Any, attribute: str = "estimators_") -> None:
-    """Raise unless the model is fitted, predicts one target and knows at least two classes, if any."""
+    """Raise an error unless the model is fitted, predicts one target and, if it classifies, has at least two classes."""
     require_fitted(model, attribute)
     name = type(model).__name__
     if not hasattr(model, "predict"):
         raise UnsupportedModelError(f"{name} predicts nothing. Models with a 'predict' method are supported.")
-    # Bagging keeps no count of its own.
+    # Bagging does not store the number of targets.
     counted = model if hasattr(model, "n_outputs_") else np.ravel(model.estimators_)[0]
     n_targets = int(getattr(counted, "n_outputs_", 1))
     require_one_target(name, n_targets)
@@ -303,7 +303,7 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
 
 
 def _averaged(model: Any, structure: Structure) -> FittedModel:
-    """Describe a model that averages: class probabilities or a response."""
+    """Describe a model that averages class probabilities or responses."""
     if not hasattr(model, "classes_"):
         return _regression(model, structure)
     probability = partial(predict_as_fitted, model.predict_proba, feature_names(model))
@@ -315,7 +315,7 @@ def _averaged(model: Any, structure: Structure) -> FittedModel:
 
 
 def _boosted(model: Any, structure: Structure, space: OutputSpace) -> FittedModel:
-    """Describe a model that adds up: decisions between classes, which are in `space`, or a response."""
+    """Describe a model that sums decision values in `space`, or responses."""
     if not hasattr(model, "classes_"):
         return _regression(model, structure)
     names = feature_names(model)

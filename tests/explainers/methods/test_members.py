@@ -367,7 +367,7 @@ class TestRefused:
         [
             (RandomForestRegressor(**FOREST), "RandomForestRegressor: its trees are explained as one model"),
             (Ridge(), "Ridge: a linear model"),
-            (KNeighborsRegressor(), "KNeighborsRegressor has no structure to use"),
+            (KNeighborsRegressor(), "KNeighborsRegressor has no structure that could be used"),
             (make_pipeline(Ridge()), "Got Ridge: a linear model"),
             (TransformedTargetRegressor(LGBMR, func=np.arcsinh, inverse_func=np.sinh), "LGBMRegressor: its trees"),
         ],

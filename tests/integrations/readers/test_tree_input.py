@@ -73,7 +73,7 @@ Attempt = Callable[[], object]
 REFUSED: dict[str, tuple[Attempt, type[Exception], str]] = {
     "a variant that is not read": (
         lambda: TreeExplainer(lightgbm.LGBMRegressor(**QUIET, linear_tree=True).fit(numbers(), y())),
-        UnsupportedModelError, r"Opaque \(trained with linear_tree=True, it has linear models in its leaves",
+        UnsupportedModelError, r"Opaque \(its leaves have linear models \(linear_tree=True\)",
     ),
     "a model that is no sum of trees": (
         lambda: TreeExplainer(ensemble.AdaBoostRegressor(n_estimators=2).fit(numbers(), y())),

@@ -123,7 +123,7 @@ OPAQUE: dict[str, tuple[Any, Any, str]] = {
     "lightgbm, linear trees": (
         lightgbm.LGBMRegressor(**LIGHTGBM_SMALL, linear_tree=True),
         target,
-        "linear models in its leaves",
+        "its leaves have linear models",
     ),
 }
 
