@@ -1,1 +1,1 @@
-"""What is known of a fitted model: its outputs, structure, names and classes."""
+"""Descriptions of fitted models: outputs, structure, names and classes."""

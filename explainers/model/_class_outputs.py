@@ -1,4 +1,4 @@
-"""From the outputs of a structure to one per class."""
+"""Converts the outputs of a structure to one output per class."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 def expand_binary(
     values: npt.NDArray[np.float64], model: FittedModel, *, axis: int = 0, centred: bool = False
 ) -> npt.NDArray[np.float64]:
-    """Return values with one entry per output of the model along an axis.
+    """Expand the single output of a binary structure to one output per class.
 
-    A binary model may have a structure with one output, that of the second class. The first class then gets the
-    negative (log-odds, and every difference) or the complement (base values that are probabilities). Other values are
-    returned as they are.
+    The structure of a binary model may have one output, that of the second class. The output of the first class is its
+    complement for base values that are probabilities, and its negative otherwise. Other values are returned unchanged.
 
     Parameters
     ----------
     values : ndarray
         Values or base values of the structure's outputs.
     model : FittedModel
-        The model they belong to.
+        The model that the values belong to.
     axis : int, default 0
         Axis of the outputs.
     centred : bool, default False
-        Whether they are differences from a base value, which have no complement.
+        Whether the values are differences from a base value, whose complement is their negative in every output space.
+
+    Returns
+    -------
+    ndarray
+        Values with one entry per output of the model along `axis`.
     """
     if values.shape[axis] != 1 or model.n_outputs != 2:
         return values

@@ -1,4 +1,4 @@
-"""Preprocessing given as a list of (columns, fitted transformer), the form that sklearn-pandas made common."""
+"""Preprocessing given as a list of (columns, fitted transformer), as in sklearn-pandas."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ Positions = npt.NDArray[np.intp]
 
 
 class ColumnList:
-    """A transformer made of fitted transformers, each on its own columns, their outputs side by side.
+    """A transformer that applies fitted transformers to their own columns and concatenates the outputs.
 
     Parameters
     ----------
     parts : sequence of (columns, transformer)
-        Columns by name or position, one or a list; the transformer may be None, which passes the columns through, or a
-        list of transformers applied one after the other.
+        One column or a list of columns, by name or position. The transformer may be None, which passes the columns
+        through, or a list of transformers that are applied in this order.
     names : sequence or None
-        Columns of the table that is transformed; None: those that the parts name.
+        Columns of the table that is transformed. Default: the columns that the parts name.
     n_columns : int, optional
-        Their number, for tables without names.
+        Number of columns, for tables without names.
+
+    Raises
+    ------
+    InvalidInputError
+        If the list is empty, has an element of another form, or names unknown columns.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class ColumnList:
             raise InvalidInputError(f"The 'transformations' name columns that the data lacks: {unknown[:5]}.")
 
     def transform(self, table: Any) -> Any:
-        """Return the outputs of all parts side by side."""
+        """Return the concatenated outputs of all parts."""
         blocks = []
         for columns, steps in self._parts:
             block = _choose(table, columns)
@@ -71,7 +76,7 @@ class ColumnList:
                 except (ValueError, TypeError) as error:  # scikit-learn's NotFittedError is a ValueError
                     raise InvalidInputError(
                         f"{type(step).__name__} for {columns!r} in the 'transformations' cannot transform its columns: {error} "
-                        "Pass it fitted; the name of a column gives it a Series, a list of names a frame."
+                        "Pass a fitted transformer. A column name passes a Series to it, a list of names a DataFrame."
                     ) from error
             blocks.append(block if sparse.issparse(block) else np.asarray(block).reshape(table.shape[0], -1))
         if any(sparse.issparse(block) for block in blocks):
@@ -79,21 +84,21 @@ class ColumnList:
         return np.hstack(blocks)
 
     def parts(self) -> list[tuple[Positions, list[Any]]]:
-        """Return the positions of each part's columns, and its transformers in the order in which they are applied."""
+        """Return, for each part, the positions of its columns and its transformers in the order of application."""
         names = () if self.feature_names_in_ is None else self.feature_names_in_
         by_name = {name: position for position, name in enumerate(names)}
         return [(positions_of(columns, by_name, self.n_features_in_ or 0), steps) for columns, steps in self._parts]
 
 
 def as_transformer(given: Any, examples: Table | None) -> Any:
-    """Return the 'transformations' of a user as one transformer of tables with the columns of `examples`.
+    """Return the 'transformations' of a user as one transformer for tables with the columns of `examples`.
 
-    Without examples, a list is read as one of the columns that it names.
+    Without examples, a list is taken to apply to a table of the columns that it names.
 
     Raises
     ------
     InvalidInputError
-        If they are no transformer, or no list of columns and transformers.
+        If `given` is neither a transformer nor a list of columns and transformers.
     """
     if isinstance(given, list | tuple):
         if examples is None:
@@ -108,7 +113,7 @@ def as_transformer(given: Any, examples: Table | None) -> Any:
 
 
 def positions_of(columns: Any, by_name: dict[Any, int], n_inputs: int) -> Positions:
-    """Return the positions of columns given as scikit-learn takes them: name, names, positions, slice or mask."""
+    """Return the positions of columns given in a form that scikit-learn accepts: name, names, positions, slice or mask."""
     if isinstance(columns, slice):
         if isinstance(columns.start, str) or isinstance(columns.stop, str):
             first = 0 if columns.start is None else by_name[columns.start]

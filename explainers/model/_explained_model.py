@@ -1,4 +1,4 @@
-"""A model as it is explained, and the one way in which an explainer reads its tables."""
+"""The model in the space that is explained, and the reading of tables for all explainers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FeatureSpace = Literal["engineered", "raw"]
 Share = npt.NDArray[np.float64]
 """Weights of background rows, adding up to 1."""
 BACKGROUND = "initialization_examples"
-"""What the background is called in errors."""
+"""Name of the background in error messages."""
 LINK_ROWS = 64
-"""Background rows on which the function between two output spaces is recognised."""
+"""Background rows used to detect the link between two output spaces."""
 
 
 class RowsRead(NamedTuple):
-    """Rows to explain: as the caller's columns have them, and as the model's last step takes them."""
+    """Rows to explain, in the caller's columns and in the engineered columns of the model's last step."""
 
     given: Table
     engineered: Table
@@ -41,26 +41,26 @@ class RowsRead(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ExplainedModel:
-    """A described model in the output space and over the columns that are explained.
+    """A described model in the output space and feature space that is explained.
 
     Parameters
     ----------
     model : FittedModel
-        In the output and feature space asked for.
+        The model in the requested output and feature space.
     background : Table or None
-        Background rows as the caller passed them; None where there is no background.
+        Background rows in the caller's columns. None: no background.
     engineered : Table or None
-        The same rows as the model's last step takes them.
+        The background rows in the engineered columns of the model's last step.
     weights : ndarray of shape (B,), or None
-        Shares of the background rows; None: all alike.
+        Weights of the background rows, adding up to 1. None: equal weights.
     is_raw_space : bool
-        Whether the caller's own columns are explained.
+        Whether the caller's own columns are explained, not the engineered ones.
     features : tuple of str or None
-        Names of the features explained.
+        Names of the explained features; None if they have no names.
     classes : tuple or None
-        Names of the classes.
+        Names of the classes; None for regression.
     given_names : sequence of str or None
-        Names that the caller gave beside a table.
+        Names that the caller passed separately from the table.
     """
 
     model: FittedModel
@@ -74,36 +74,36 @@ class ExplainedModel:
 
     @property
     def players(self) -> tuple[npt.NDArray[np.intp] | None, int | None]:
-        """Player of each engineered column, and the number of players; None twice where columns are the players."""
+        """Player of each engineered column, and the number of players; (None, None) if each column is a player."""
         return raw_players(self.model) if self.is_raw_space else (None, None)
 
     @property
     def n_features(self) -> int:
-        """Number of features explained."""
+        """Number of explained features."""
         n_columns = self.model.n_features if self.engineered is None else self.engineered.n_columns
         return self.players[1] or n_columns or 0
 
     @property
     def is_raw(self) -> bool:
-        """Whether the features explained are the caller's own columns."""
+        """Whether the explained features are the caller's own columns."""
         return self.is_raw_space or (self.model.preprocessing is None and self.model.feature_map is None)
 
     def read(self, X: Any, what: str = "X") -> RowsRead:
-        """Read rows: columns in the model's order, in the background's format, and preprocessed.
+        """Read rows: order the columns as the model does, convert to the format of the background, and preprocess.
 
         Parameters
         ----------
         X : table
             Rows as the model takes them; a 1-D array or Series is one row.
         what : str
-            What the table is called in errors.
+            Name of the table in error messages.
 
         Raises
         ------
         ColumnMismatchError
-            If the columns are not those of the background.
+            If the columns differ from those of the background.
         InvalidInputError
-            If it is no table, or the preprocessing refuses its values.
+            If `X` is not a table, or the preprocessing cannot transform its values.
         """
         like = self.background
         names = self.model.input_names or (None if like is None else like.names)
@@ -114,19 +114,19 @@ class ExplainedModel:
         return RowsRead(table, engineer(self.model, table, what))
 
     def by_class(self, values: npt.NDArray[np.float64] | None, axis: int = 0) -> Any:
-        """Return values as explanations have them: those of a regression without the axis of its one output."""
+        """Return values in the shape that explanations use: for regression, without the axis of outputs."""
         return values if values is None or self.model.classes is not None else values.take(0, axis)
 
 
 def read_background(examples: Any, weights: Any) -> tuple[Table | None, Share | None]:
-    """Read a background and the shares of its rows; None twice for None.
+    """Read a background and the weights of its rows; return (None, None) without a background.
 
-    A result of `shap.kmeans` brings weights of its own.
+    A result of `shap.kmeans` includes weights.
 
     Raises
     ------
     InvalidInputError
-        If it is no table, or the weights do not fit it.
+        If `examples` is not a table, or the weights do not match it.
     """
     if examples is None:
         if weights is not None:
@@ -139,8 +139,8 @@ def read_background(examples: Any, weights: Any) -> tuple[Table | None, Share | 
         table = as_table(SimpleNamespace(data=examples.data, group_names=examples.group_names), BACKGROUND)
     if own is not None and weights is not None:
         raise InvalidInputError(
-            f"The 'weights' parameter gives weights to background rows. Got it beside {BACKGROUND} that bring weights of "
-            "their own."
+            f"The 'weights' parameter gives weights to background rows. Got it together with {BACKGROUND} that include "
+            "weights: pass only one of the two."
         )
     given = own if weights is None else weights
     return table, None if given is None else as_weights(given, len(table))
@@ -159,7 +159,7 @@ def explained_model(
     model_task: str | None = None,
     auto: OutputSpace | None = None,
 ) -> ExplainedModel:
-    """Describe a fitted model, and bring it into the output space and over the columns that are explained.
+    """Describe a fitted model in the output space and feature space that is explained.
 
     Parameters
     ----------
@@ -169,14 +169,14 @@ def explained_model(
     features, classes, output, feature_space, transformations, weights, model_task
         As in `TabularExplainer`.
     auto : {"probability", "log_odds", "response", "margin"}, optional
-        What ``output="auto"`` stands for where the model has that output; default: the space in which it is additive.
+        Meaning of ``output="auto"`` for models that have this output. Default: the space in which the model is additive.
 
     Raises
     ------
     UnsupportedModelError, NotFittedError
         If the model cannot be explained.
     InvalidInputError, ColumnMismatchError
-        If a table or parameter does not fit the model.
+        If a table or parameter does not match the model.
     """
     background, share = read_background(examples, weights)
     model = behind(transformations, model, background)
@@ -199,7 +199,7 @@ def explained_model(
 
 
 def _named(model: FittedModel, features: Sequence[str] | None) -> FittedModel:
-    """Return a model whose raw columns have the caller's names, where the model knows none for them."""
+    """Return the model with the caller's names for its raw columns, if the model has no names for them."""
     feature_map, names = model.feature_map, given_names(features)
     if feature_map is None or names is None or model.raw_names is not None or len(names) != len(feature_map.raw_names):
         return model
@@ -207,7 +207,7 @@ def _named(model: FittedModel, features: Sequence[str] | None) -> FittedModel:
 
 
 def behind(transformations: Any, model: Any, table: Table | None) -> Any:
-    """Return a model of the columns before the caller's transformations; the model itself for None."""
+    """Return the model preceded by the caller's transformations; the model itself if there are none."""
     if transformations is None:
         return model
     return Pipeline([("transformations", as_transformer(transformations, table)), ("model", model)])
@@ -222,17 +222,19 @@ def read_columns(
     ----------
     table : Table
     names : sequence of str or None
-        Names that the model, or the background, knows.
+        Column names of the model or the background.
     given : sequence of str or None
-        Names that the caller gave beside an array: a frame with these columns is not read by position.
+        Names that the caller passed separately from an array. A DataFrame with these columns is read by name.
     n_columns : int or None
+        Number of columns, if it is known.
     what : str
+        Name of the table in error messages.
     """
     return check_same_columns(arrange(table, names or given), names, n_columns, what)
 
 
 def engineer(model: FittedModel, table: Table, what: str) -> Table:
-    """Return the caller's rows as the model's last step takes them."""
+    """Return the caller's rows in the engineered columns of the model's last step."""
     if model.preprocessing is None:
         return table
     with model_call(model.name, what):

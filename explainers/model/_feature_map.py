@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
-    """A map from engineered columns back to raw ones, each engineered column belonging to exactly one raw column.
+    """A map from each engineered column to the one raw column that it was made from.
 
     Parameters
     ----------
     raw_names : tuple of str
         Names of the raw columns, in the order of the user's table.
     parent : ndarray of int, shape (f_engineered,)
-        For each engineered column the position of its raw column.
+        Position of the raw column of each engineered column.
 
     Notes
     -----
-    A raw column without an engineered one was dropped by the preprocessing, so its importance is 0.
+    A raw column without engineered columns was dropped by the preprocessing, so its importance is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain import FeatureMap
+    >>> FeatureMap(("age", "town", "id"), np.array([0, 1, 1])).dropped
+    ('id',)
     """
 
     raw_names: tuple[str, ...]
@@ -37,20 +44,20 @@ class FeatureMap:
         return tuple(name for position, name in enumerate(self.raw_names) if position not in used)
 
     def pool(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Sum values over the engineered columns of each raw column; the last axis is the columns."""
+        """Sum values over the engineered columns of each raw column. Columns are on the last axis."""
         return pool_players(values, self.parent, len(self.raw_names))
 
 
 def pool_players(
     values: npt.NDArray[np.float64], players: npt.NDArray[np.intp] | None, n_players: int | None
 ) -> npt.NDArray[np.float64]:
-    """Sum values over the columns of each player; the last axis is the columns.
+    """Sum values over the columns of each player. Columns are on the last axis.
 
     Parameters
     ----------
     values : ndarray, shape (..., f)
     players : ndarray of int, shape (f,), or None
-        Player of each column; None means that each column is its own player.
+        Player of each column. None: each column is a player.
     n_players : int or None
         Number of players P, when `players` is given.
 

@@ -1,4 +1,4 @@
-"""Raw or engineered columns: from a described model to the one whose columns are explained."""
+"""Raw and engineered columns: the description of a model in the feature space that is explained."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FEATURE_SPACES = ("engineered", "raw")
 
 
 def in_feature_space(model: FittedModel, feature_space: str) -> FittedModel:
-    """Return the model seen over raw or engineered columns.
+    """Return the model as a function of raw or engineered columns.
 
-    Where each engineered column is made from one raw column, raw columns are players over the engineered ones: masking a
-    raw column and preprocessing the row is the same as masking all of its engineered columns. Where the preprocessing
-    mixes columns, raw columns are masked before it, and the model is explained from its predictions.
+    If each engineered column is made from one raw column, raw columns are players over the engineered ones: masking a raw
+    column before the preprocessing is the same as masking all of its engineered columns. If the preprocessing mixes
+    columns, raw columns are masked before it, and the model is explained from its predictions.
 
     Raises
     ------
     InvalidInputError
-        If there is no such feature space.
+        If the feature space is unknown.
     """
     if feature_space not in FEATURE_SPACES:
         raise InvalidInputError(
@@ -36,7 +36,7 @@ def in_feature_space(model: FittedModel, feature_space: str) -> FittedModel:
 
 
 def over_raw(model: FittedModel) -> FittedModel:
-    """Return the model as one of the raw table, whose preprocessing is a part of it: as a member of an ensemble has it."""
+    """Return the model as a function of raw columns, with the preprocessing inside, as for members of an ensemble."""
     if model.preprocessing is None:
         return model
     structure: Structure = Prepared(model)
@@ -56,7 +56,7 @@ def over_raw(model: FittedModel) -> FittedModel:
 
 
 def raw_players(model: FittedModel) -> tuple[npt.NDArray[np.intp] | None, int | None]:
-    """Return the raw column of each engineered one and the number of raw columns, or None twice where they are the same."""
+    """Return the raw column of each engineered one and the number of raw columns; (None, None) without a feature map."""
     if model.feature_map is None:
         return None, None
     return model.feature_map.parent, len(model.feature_map.raw_names)

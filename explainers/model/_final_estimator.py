@@ -1,4 +1,4 @@
-"""The model on top of a stack: which outputs of its members it reads, and which columns beside them."""
+"""The final estimator of a stack, and the outputs and columns that it reads."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, O
 
 @dataclass(frozen=True, eq=False)
 class FinalModel:
-    """A function of members' outputs that is itself a described model: what a stack's `Composite` combines with.
+    """The `combine` function of a stack's `Composite`: a described model of the members' outputs.
 
     Parameters
     ----------
     model : FittedModel
         The final estimator.
     space : str
-        The output space in which the stack is seen.
+        Output space of the stack.
     reads : ndarray of int, shape (c,)
-        Which of the members' outputs, side by side, are its first columns.
+        Positions of its first columns among the concatenated outputs of the members.
     matrix : callable or None
-        From the stack's rows to its further columns; None when they are not passed through.
+        From the stack's rows to the remaining columns. None: the rows are not passed through.
     """
 
     model: FittedModel
@@ -35,9 +35,9 @@ class FinalModel:
     matrix: Callable[[Any], Matrix] | None
 
     def inputs(self, read: Matrix, rows: Any) -> Any:
-        """Return the columns of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and the rows.
+        """Return the inputs of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and the rows.
 
-        Sparse rows stay so, and the outputs beside them: to some libraries an entry that is not stored is missing.
+        With sparse rows the result is sparse, because some libraries read entries that are not stored as missing.
         """
         if self.matrix is None:
             return read
@@ -50,5 +50,5 @@ class FinalModel:
         return self.model.outputs[self.space](self.inputs(read, rows))
 
     def __call__(self, outputs: Matrix, rows: Any) -> Matrix:
-        """Return the stack's outputs, (n, K), from all outputs of its members, side by side, and the rows."""
+        """Return the stack's outputs, (n, K), from the concatenated outputs of all members and the rows."""
         return self.predict(outputs[:, self.reads], rows)

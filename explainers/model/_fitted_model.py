@@ -1,4 +1,4 @@
-"""What the explainers know of a fitted model: `FittedModel` and the structures it can have."""
+"""Descriptions of fitted models for the explainers: `FittedModel` and the structures that it can have."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
-"""What an output is: the probability of a class; its log-odds, or the scores of which the softmax is the probability; a
-regression's prediction; or, as "margin", the sum that any other link is put on: the log of a Poisson regression's
-prediction, the decision function of a classifier that is not logistic, the path length of an isolation forest."""
+"""Meaning of an output. "probability": the probability of a class. "log_odds": the log-odds of a class, or the scores whose
+softmax is the probability. "response": the prediction of a regression. "margin": the sum before any other link, such as the
+log of a Poisson regression's prediction, the decision function of a classifier that is not logistic, or the path length of
+an isolation forest."""
 Matrix: TypeAlias = npt.NDArray[np.float64]
 """A float64 matrix, one row per example."""
 Predict: TypeAlias = Callable[[Any], Matrix]
 """A function from a table to one output column per class, or one for a regression: (n, k) float64."""
 
 CENTRES_AT_ONCE = 64
-"""Centres of kernels whose factors are computed together: few enough for the cache."""
+"""Number of kernel centres per block, small enough for the cache."""
 PASSTHROUGH = "passthrough"
-"""What the columns that a stack's final estimator reads itself are called among its members."""
+"""Member name of the columns that are passed through to a stack's final estimator."""
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Outputs that are ``X @ coef.T + intercept``.
+    """A linear model, with outputs ``X @ coef.T + intercept``.
 
     Parameters
     ----------
     coef : ndarray of shape (k, f)
+        Coefficients of each output.
     intercept : ndarray of shape (k,)
+        Intercept of each output.
     """
 
     coef: Matrix
@@ -48,15 +51,18 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class RadialBasis:
-    """Outputs that are weighted sums of Gaussian kernels around centres, ``exp(-sum_j gamma_j (x_j - c_j)^2)``.
+    """Weighted sums of Gaussian kernels around centres, ``exp(-sum_j gamma_j (x_j - c_j)^2)``.
 
     Parameters
     ----------
     centres : ndarray of shape (c, f)
-        Such as support vectors.
+        Centres of the kernels, such as support vectors.
     gamma : ndarray of shape (f,)
+        Coefficient of the squared distance in each column.
     weights : ndarray of shape (c, k)
+        Weight of each kernel in each output.
     intercept : ndarray of shape (k,)
+        Intercept of each output.
     """
 
     centres: Matrix
@@ -65,14 +71,14 @@ class RadialBasis:
     intercept: Matrix
 
     def parts(self) -> Iterator[RadialBasis]:
-        """Yield a few centres at a time, without the intercept."""
+        """Yield the sum in blocks of a few centres, without the intercept."""
         for start in range(0, len(self.centres), CENTRES_AT_ONCE):
             part = slice(start, start + CENTRES_AT_ONCE)
             weights = np.ascontiguousarray(self.weights[part])
             yield RadialBasis(self.centres[part], self.gamma, weights, np.zeros_like(self.intercept))
 
     def distances(self, matrix: Matrix, players: npt.NDArray[np.intp], n_players: int) -> Matrix:
-        """Return gamma times the squared distance of rows from centres, summed over each player's columns, (n, P, c)."""
+        """Return gamma times the squared distances from the centres, summed over the columns of each player, (n, P, c)."""
         found = np.zeros((len(matrix), n_players, len(self.centres)))
         for column, (player, gamma) in enumerate(zip(players, self.gamma, strict=True)):
             found[:, player] += gamma * (matrix[:, column, None] - self.centres[:, column]) ** 2
@@ -81,18 +87,20 @@ class RadialBasis:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A linear combination of models over the same table; exact by linearity of the Shapley value.
+    """A weighted sum of models over the same table. Its values are exact by linearity of the Shapley value.
 
     The output is ``constant + sum over members of member.predict(table) @ weights``.
 
     Parameters
     ----------
     members : tuple of FittedModel
-        Each additive in its own `output_space`.
+        The models. Each enters with the output in its own `output_space`.
     weights : tuple of ndarray, each of shape (K_member, K)
+        Weight of each output of a member in each output of the sum.
     constant : ndarray, shape (K,)
+        Constant term of each output.
     names : tuple of str
-        What the ensemble calls its members; empty: nothing.
+        Names of the members in the ensemble. Empty: they have no names.
     """
 
     members: tuple[FittedModel, ...]
@@ -101,7 +109,7 @@ class Mixture:
     names: tuple[str, ...] = ()
 
     def as_composite(self) -> Composite:
-        """Return the same sum as a function of the members' outputs."""
+        """Return the same sum as a `Composite`."""
         entering = tuple((member, member.output_space) for member in self.members)
         why = "a weighted sum of its members"
         return Composite.weighted(entering, self.weights, self.constant, why, self.names)
@@ -109,25 +117,25 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """A function of the outputs of other models, such as a stack, a vote of boosters, or a probability.
+    """A function of the outputs of other models, such as a stack, a vote of boosters, or the probability of a booster.
 
     Parameters
     ----------
     members : tuple of (FittedModel, output space)
-        The models, and the space in which each one's outputs enter.
+        The models, and the output space in which each one enters.
     combine : callable
-        From the members' outputs, side by side, (n, sum of K_member), and the table's rows where `passthrough`, else
-        None, to the outputs (n, K).
+        Function that returns the outputs, (n, K). Its arguments are the concatenated outputs of the members, (n, sum of
+        K_member), and the rows of the table, or None without `passthrough`.
     passthrough : bool
-        Whether `combine` reads the rows themselves as well.
+        Whether `combine` also reads the rows.
     why : str
-        What the model is, in words.
+        Description of the model, shown in an explanation's `reason`.
     names : tuple of str
-        What the ensemble calls its members; empty: nothing.
+        Names of the members in the ensemble. Empty: they have no names.
     weights : tuple of ndarray, each of shape (K_member, K), or None
-        Where `combine` is a weighted sum of the members' outputs, plus a constant, the weights.
+        The weights, if `combine` is a weighted sum of the members' outputs plus a constant; otherwise None.
     scores : tuple of (output space, Composite), or None
-        Where the outputs are a function of such a weighted sum, the sum itself and its space.
+        The weighted sum and its output space, if the outputs are a function of such a sum; otherwise None.
     """
 
     members: tuple[tuple[FittedModel, OutputSpace], ...]
@@ -146,37 +154,37 @@ class Composite:
         why: str,
         names: tuple[str, ...] = (),
     ) -> Composite:
-        """Return the weighted sum of members that are not all additive in the space in which they enter."""
+        """Return a weighted sum of members, some of which are not additive in the space in which they enter."""
         stacked = np.vstack(weights)
         return Composite(
             members, lambda columns, rows: np.asarray(columns @ stacked + constant), False, why, names, weights
         )
 
     def member_outputs(self, table: Any) -> Matrix:
-        """Return what the members feed into `combine` for an engineered table, side by side."""
+        """Return the concatenated outputs of the members for an engineered table, the first argument of `combine`."""
         return np.hstack([member.outputs[space](table) for member, space in self.members])
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A model behind a preprocessing of its own, over the columns before it: what a pipeline is to an ensemble.
+    """A pipeline in an ensemble: a model with its own preprocessing, as a function of the columns before it.
 
     Parameters
     ----------
     model : FittedModel
-        With its preprocessing and its feature map.
+        The model, with its preprocessing and feature map.
     """
 
     model: FittedModel
 
     def table(self, raw: Table) -> Table:
-        """Return a raw table as the model behind the preprocessing takes it."""
+        """Return a raw table, preprocessed for the model."""
         return as_table(self.model.transform(raw.data))
 
     def players(self, of_raw: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """Return the player of each engineered column, from that of each raw one.
+        """Return the player of each engineered column, given the player of each raw column.
 
-        Taking a raw column from another row and preprocessing it is the same as taking all columns that come of it.
+        Masking a raw column before the preprocessing is the same as masking all engineered columns made from it.
         """
         assert self.model.feature_map is not None
         return of_raw[self.model.feature_map.parent]
@@ -184,12 +192,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Opaque:
-    """A model of which only predictions are known.
+    """A black-box model, of which only predictions are known.
 
     Parameters
     ----------
     why : str
-        The reason in words, shown in an explanation's `reason`.
+        Why its structure is not known, shown in an explanation's `reason`.
     """
 
     why: str = "its inner structure is not known"
@@ -197,20 +205,20 @@ class Opaque:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnValues(Opaque):
-    """A tree ensemble that cannot be read, of which the library itself computes path-dependent SHAP values.
+    """A tree ensemble that cannot be read, but whose library computes path-dependent SHAP values.
 
     Parameters
     ----------
     why : str
         Why its trees cannot be read, shown in an explanation's `reason`.
     library : str
-        The library's name.
+        Name of the library.
     base_values : ndarray of shape (K,)
-        Outputs when every feature is absent.
+        Outputs with every feature absent.
     values : callable
-        From an engineered table and a number of threads (None: all cores) to values, (K, n, f).
+        Function from an engineered table and a number of threads (None: all cores) to values, (K, n, f).
     caution : str
-        How they differ from Shapley values by definition, shown in an explanation's notes; empty: they do not.
+        How the values differ from Shapley values by definition, shown in an explanation's notes. Empty: they do not differ.
     """
 
     library: str
@@ -228,47 +236,46 @@ def _as_it_is(table: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A fitted model, described: everything an explainer may know of it.
+    """Description of a fitted model: all that the explainers know about it.
 
-    Tables come in two spaces. *Raw* is what the user passes to the outermost model. *Engineered* is what `preprocessing`
-    makes of it: the input of a pipeline's last step, or of FLAML's learners. Explanations are computed over engineered
-    columns unless raw ones are asked for.
+    There are two feature spaces. *Raw* columns are those of the table that the user passes to the outermost model.
+    *Engineered* columns are the output of `preprocessing`: the input of a pipeline's last step, or of FLAML's learners.
+    Engineered columns are explained unless raw ones are requested.
 
     Parameters
     ----------
     outputs : mapping of {"probability", "log_odds", "response", "margin"} to callable
-        For each output space the model can be evaluated in, a function from an engineered table to (n, k) float64:
-        k = number of classes (2 for binary), or 1 for a regression.
+        For each output space of the model, a function from an engineered table to outputs, (n, k) float64, where k is the
+        number of classes (2 for binary), or 1 for regression.
     output_space : {"probability", "log_odds", "response", "margin"}
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression"}
         Kind of prediction.
     structure : Trees, Linear, Mixture, Composite, Prepared, OwnValues or Opaque
-        How the output in `output_space` comes about. Trees and Linear of a binary model may have one output, that of
-        the second class; the first class is its negative (log_odds) or complement (probability).
+        How the output in `output_space` is computed. Trees and Linear of a binary model may have one output, that of the
+        second class. The output of the first class is its complement (probability) or negative (otherwise).
     classes : tuple or None
-        Class labels in the order of the outputs; None for a regression.
+        Class labels in the order of the outputs; None for regression.
     feature_names : tuple of str or None
-        Engineered column names, where the model knows them.
+        Names of the engineered columns, if the model knows them.
     n_features : int or None
-        Number of engineered columns, where the model knows it.
+        Number of engineered columns, if the model knows it.
     encode : callable
-        From an engineered table to the float64 matrix that `structure` reads, same rows, same columns.
+        Function from an engineered table to the float64 matrix that `structure` reads, with the same rows and columns.
     preprocessing : callable or None
-        From a raw table to the engineered one; None when the two spaces are the same.
+        Function from a raw table to the engineered one. None: the two spaces are the same.
     raw_names : tuple of str or None
-        Raw column names, where the model knows them.
+        Names of the raw columns, if the model knows them.
     n_raw : int or None
-        Number of raw columns, where the model knows it.
+        Number of raw columns, if the model knows it.
     feature_map : FeatureMap or None
-        Which engineered columns come of which raw ones; None when the two spaces are the same, or when the
-        preprocessing mixes columns.
+        The raw column of each engineered column. None: the two spaces are the same, or the preprocessing mixes columns.
     mixes : str
-        Which step of the preprocessing mixes columns, where one does.
+        The step of the preprocessing that mixes columns, if there is one.
     kind : {"trial", "refit", "ensemble"} or None
-        What of a search this model is.
+        Role of the model in a search. None: it is not from a search.
     name : str
-        What the model is called in messages, such as ``"LGBMClassifier"``.
+        Name of the model in messages, such as ``"LGBMClassifier"``.
     """
 
     outputs: Mapping[OutputSpace, Predict]
@@ -289,22 +296,22 @@ class FittedModel:
 
     @property
     def predict(self) -> Predict:
-        """The model in its output space: engineered table to (n, k) float64."""
+        """Function from an engineered table to the outputs in `output_space`, (n, k) float64."""
         return self.outputs[self.output_space]
 
     @property
     def transform(self) -> Callable[[Any], Any]:
-        """From a raw table to the engineered one."""
+        """Function from a raw table to the engineered one."""
         return self.preprocessing or _as_it_is
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
-        """Column names of the table that the user passes, where the model knows them."""
+        """Column names of the table that the user passes, if the model knows them."""
         return self.feature_names if self.preprocessing is None else self.raw_names
 
     @property
     def n_inputs(self) -> int | None:
-        """Number of columns of the table that the user passes, where the model knows it."""
+        """Number of columns of the table that the user passes, if the model knows it."""
         return self.n_features if self.preprocessing is None else self.n_raw
 
     @property
@@ -313,17 +320,23 @@ class FittedModel:
         return 1 if self.classes is None else len(self.classes)
 
     def in_space(self, output: str, examples: Any = None) -> FittedModel:
-        """Return the same model seen in another output space; ``"auto"`` is the one it is additive in.
+        """Return the same model in another output space; ``"auto"`` is the space in which it is additive.
 
-        A structure is additive in one space only. Where the outputs asked for are a known function of the additive
-        ones, that is the new structure; the Shapley values are those of its game, never a rescaling of others.
+        A structure is additive in one space only. If the requested outputs are a known function of the additive ones, the
+        new structure is a `Composite` of the model and that function. Its Shapley values are computed for the requested
+        output itself, not by rescaling.
 
         Parameters
         ----------
         output : str
-            "auto", or one of `outputs`.
+            "auto", or one of the keys of `outputs`.
         examples : table, optional
-            Engineered rows on which the function is recognised; without them the model is opaque in the other space.
+            Engineered rows used to detect the function. Without them the model is opaque in the other space.
+
+        Raises
+        ------
+        InvalidInputError
+            If the model does not have the output.
         """
         if output in ("auto", self.output_space):
             return self

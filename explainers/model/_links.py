@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit, softmax
 
 Link: TypeAlias = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
-"""From (..., K) outputs to (..., K) outputs."""
+"""Function from outputs of shape (..., K) to outputs of the same shape."""
 
 CLIP = 1e-12
 """Probabilities are clipped to this distance from 0 and 1 before log-odds are computed."""
@@ -51,7 +51,7 @@ CANDIDATES: dict[tuple[str, str], tuple[Link, ...]] = {
     ("margin", "response"): (np.exp, logistic),
     ("response", "margin"): (np.log,),
 }
-"""(from, to) -> links to try."""
+"""(source space, target space) -> links to try, in this order."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LinkFunction:
     link: Link
 
     def __call__(self, outputs: npt.NDArray[np.float64], rows: Any) -> npt.NDArray[np.float64]:
-        """Return the outputs (n, K) in the other space."""
+        """Return the outputs in the target space, (n, K)."""
         return self.link(outputs)
 
     @property
@@ -73,14 +73,14 @@ class LinkFunction:
 def find_link(
     source: str, target: str, outputs: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
 ) -> Link | None:
-    """Return the link that turns a model's outputs in one space into its outputs in another, or None.
+    """Return the link from one output space of a model to another, or None if no candidate fits.
 
     Parameters
     ----------
     source, target : str
         Output spaces.
     outputs, wanted : ndarray, shape (n, K)
-        The model's outputs for the same rows in both spaces.
+        The model's outputs for the same rows in the source and the target space.
     """
     candidates = (np.asarray,) if source == target else CANDIDATES.get((source, target), ())
     for link in candidates:

@@ -1,4 +1,4 @@
-"""Errors of a model's own code, told as what they are: the table's values do not fit the model."""
+"""Conversion of errors raised by a model's own code into `InvalidInputError`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 
 @contextmanager
 def model_call(name: str, what: str) -> Iterator[None]:
-    """Turn what a model's code raises into one typed error.
+    """Convert errors raised by a model's code into one typed error.
 
-    Only calls of the model or of its preprocessing belong inside: an error in our own code is not the table's fault.
+    Use it only around calls of the model or its preprocessing, since errors of this library are not caused by the table.
 
     Parameters
     ----------
     name : str
-        What the model is called.
+        Name of the model.
     what : str
-        The table that it was given, such as ``"X"``.
+        Name of the table that was passed to it, such as ``"X"``.
 
     Raises
     ------
     InvalidInputError
-        For a `ValueError` or `TypeError` of the model.
+        If the model raises a `ValueError` or `TypeError`.
     """
     try:
         yield

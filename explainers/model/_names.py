@@ -1,4 +1,4 @@
-"""Names of features and classes, as given by the caller, the table or the model."""
+"""Names of features and classes: those of the caller, the table or the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from automl_explain.explainers.tables._table import Table
 def feature_names(
     features: Sequence[str] | None, model: FittedModel, background: Table | None, n_inputs: int | None, *, raw: bool
 ) -> tuple[str, ...] | None:
-    """Return the names of the explained features, in the order of their columns; None if there are none.
+    """Return the names of the explained features, in the order of the columns; None if they have no names.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def feature_names(
         The caller's names.
     model : FittedModel
     background : Table or None
-        In the model's engineered format.
+        Background rows in the model's engineered format.
     n_inputs : int or None
         Number of columns of the table that the caller passes.
     raw : bool
@@ -34,7 +34,7 @@ def feature_names(
     Raises
     ------
     InvalidInputError
-        If the caller's names are not a list, not distinct, or not as many as features.
+        If the caller's names are not a list, not distinct, or their number differs from that of the features.
     """
     names = given_names(features)
     feature_map = model.feature_map
@@ -47,7 +47,7 @@ def feature_names(
     if names is None:
         return known
     if known is not None and set(names) == set(known):
-        return known  # in the order of the columns, which preprocessing may have changed
+        return known  # in the order of the columns, which the preprocessing may have changed
     if len(names) == n_inputs and model.preprocessing is not None and not raw:  # names of raw columns
         one_to_one = feature_map is not None and model.raw_names is None and len(set(feature_map.parent)) == n_features
         return tuple(names[j] for j in feature_map.parent) if feature_map is not None and one_to_one else known
@@ -64,7 +64,7 @@ def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any,
     Raises
     ------
     InvalidInputError
-        If there are names for a regression, or their number differs from that of the classes.
+        If the model is a regression, or the number of names differs from that of the classes.
     """
     if classes is None:
         return model.classes
@@ -79,7 +79,7 @@ def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any,
 
 
 def input_names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:
-    """Return the column names of the caller's table: its own, the caller's, or those that the model knows."""
+    """Return the column names of the caller's table: those of the table, of the caller, or of the model."""
     names = given_names(features)
     if table.names is not None or names is None:
         return table.names or model.input_names
@@ -91,12 +91,12 @@ def input_names(features: Sequence[str] | None, table: Table, model: FittedModel
 
 
 def given_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Return the caller's names of features as strings.
+    """Return the feature names that the caller passed, as strings.
 
     Raises
     ------
     InvalidInputError
-        If they are not a list, or not distinct.
+        If the names are not a list, or not distinct.
     """
     if features is None:
         return None
@@ -112,12 +112,12 @@ def given_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def find_column(column: Any, names: Sequence[str] | None, n_columns: int, parameter: str) -> int:
-    """Return the position of a column given by name or position; a number that is also a column name counts as a name.
+    """Return the position of a column given by name or position. A number that is also a column name is read as a name.
 
     Raises
     ------
     InvalidInputError
-        If there is no such column.
+        If the column does not exist.
     """
     known = list(names or ())
     if str(column) in known:

@@ -1,4 +1,4 @@
-"""What a model predicts, asked of its library in a way that an explanation can use."""
+"""Predictions of a model, checked to be finite."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._model_call import model_call
 
 FEW_ROWS = 1024
-"""Rows up to which a model predicts in this thread: forests with `n_jobs` take longer to wake their threads."""
+"""Number of rows up to which joblib stays in this thread; for so few rows, starting a forest's threads takes longer."""
 
 
 def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Matrix:
-    """Return a model's outputs for engineered rows; a Shapley value needs numbers.
+    """Return a model's outputs for engineered rows; Shapley values need finite outputs.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Mat
     data : table
         Engineered rows.
     what : str
-        What the rows are called in errors.
+        Name of the rows in error messages.
 
     Raises
     ------
     InvalidInputError
-        If the model refuses the rows, or an output is NaN or infinite.
+        If the model cannot predict the rows, or an output is NaN or infinite.
     """
     few = data.shape[0] <= FEW_ROWS
     with joblib.parallel_config("sequential") if few else nullcontext(), model_call(model.name, what):
@@ -38,6 +38,6 @@ def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Mat
     if not np.isfinite(outputs).all():
         raise InvalidInputError(
             f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
-            f"{model.output_space}; a Shapley value needs finite outputs."
+            f"{model.output_space}; Shapley values need finite outputs."
         )
     return outputs

@@ -1,4 +1,4 @@
-"""Models of which only a predict function is given."""
+"""Models given only as a predict function."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, O
 from automl_explain.explainers.tables._table import as_table
 
 PROBE_ROWS = 8
-"""Rows a function is tried on, to learn how many outputs it has."""
+"""Rows on which a function is called to find its number of outputs."""
 
 
 def is_predict_function(model: Any) -> bool:
-    """Whether the object is a plain callable rather than a model with methods."""
+    """Return whether an object is a callable without the methods of a model."""
     methods = ("predict", "predict_proba", "decision_function")
     return isinstance(model, types.FunctionType | types.MethodType | types.BuiltinFunctionType) or (
         callable(model) and not isinstance(model, type) and not any(hasattr(model, name) for name in methods)
@@ -24,16 +24,21 @@ def is_predict_function(model: Any) -> bool:
 
 
 def describe_function(function: Any, examples: Any) -> FittedModel:
-    """Describe a predict function: one output is a regression, several are classes.
+    """Describe a predict function. One output means regression, several outputs mean classes.
 
-    Outputs that are not negative and sum to one are probabilities, others are taken as they are.
+    Outputs of several classes that are not negative and sum to 1 are probabilities. Other outputs are responses.
 
     Parameters
     ----------
     function : callable
-        From a table to predictions, (n,) or (n, k).
+        Function from a table to predictions, (n,) or (n, k).
     examples : table
-        Rows the function is tried on.
+        Rows on which the function is called.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no example rows, or the function does not return one row of numbers per row.
     """
     name = getattr(function, "__qualname__", type(function).__name__)
     if examples is None:
@@ -57,9 +62,10 @@ def describe_function(function: Any, examples: Any) -> FittedModel:
 
 
 def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predict:
-    """Wrap a prediction function so that it always returns a float64 matrix with a row per row.
+    """Wrap a predict function so that it returns a float64 matrix, (n, k).
 
-    Raises, when called, `InvalidInputError` for another number of rows or outputs than the first call had.
+    The wrapper raises `InvalidInputError` if the function does not return numbers, or one row per row, or `n_outputs`
+    outputs per row. `n_outputs` is by default the number in the first call.
     """
     seen = n_outputs
 
@@ -71,7 +77,7 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
         except (ValueError, TypeError) as error:
             raise InvalidInputError(
                 f"{name} must return numbers. Got {np.asarray(answer).ravel()[:1].tolist()}: pass the model itself, or its "
-                "predict_proba, in place of a function that predicts labels."
+                "predict_proba, instead of a function that predicts labels."
             ) from error
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         if outputs.ndim != 2 or len(outputs) != table.shape[0]:

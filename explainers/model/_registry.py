@@ -64,7 +64,16 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     UnsupportedModelError
         If the object cannot predict.
     NotFittedError
-        If the model was never fitted.
+        If the model is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import describe
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> type(describe(Ridge().fit(X, y)).structure).__name__
+    'Linear'
     """
     from automl_explain.explainers._errors import UnsupportedModelError
     from automl_explain.explainers.model._fitted_model import FittedModel
@@ -89,13 +98,13 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
 
 
 def type_names(thing: Any) -> Iterator[str]:
-    """Yield the names under which a table may list an object's class, then its base classes, nearest first."""
+    """Yield the names under which an object's class may be registered, then those of its base classes in order."""
     for cls in type(thing).__mro__:
         yield from _names_of(cls)
 
 
 def package_of(thing: Any, methods: tuple[str, ...]) -> str | None:
-    """Return the top-level package of the class that defines the first found of an object's methods; None if none does."""
+    """Return the top-level package of the nearest class that defines one of the methods of an object, or None."""
     for cls in type(thing).__mro__:
         if any(method in vars(cls) for method in methods):
             return cls.__module__.partition(".")[0]

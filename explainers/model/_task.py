@@ -1,4 +1,4 @@
-"""Whether a model classifies: what it says itself, and where it leaves that open, what its user says."""
+"""Whether a model is a classification or a regression: read from the model, or set by the user if it is open."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, O
 
 TASKS = ("classification", "regression")
 ROUNDING = 1e-6
-"""How far beyond 0 or 1 a probability may be."""
+"""Maximum distance of a probability beyond 0 or 1."""
 
 
 def with_task(model: FittedModel, task: str | None) -> FittedModel:
-    """Return the model as one of a task; None: as it is.
+    """Return the model as a classification or a regression; unchanged if `task` is None.
 
-    What a model is, is read from it. Only where it is known by one column of predictions may a classifier be taken for a
-    regression: said to be a classification, the column is the probability of the second of two classes.
+    The task of a model is read from the model. It is open only for a black-box model with one column of predictions, which
+    is read as a regression. As a classification, the column holds probabilities of the second of two classes.
 
     Raises
     ------
     InvalidInputError
-        If there is no such task, or the model contradicts it.
+        If the task is unknown, or the model contradicts it.
     """
     if task is not None and task not in TASKS:
         raise InvalidInputError(f"The 'model_task' parameter must be one of {TASKS}. Got {task!r}.")
@@ -36,7 +36,7 @@ def with_task(model: FittedModel, task: str | None) -> FittedModel:
         outputs = "a number" if own == "regression" else f"{model.n_outputs} classes"
         raise InvalidInputError(
             f"The 'model_task' parameter must not contradict the model: {model.name} is a {own}, whose output is {outputs}. "
-            f"Got {task!r}. Leave it out, or pass a function that returns what is to be explained."
+            f"Got {task!r}. Leave it out, or pass a function that returns the output to explain."
         )
     space: Any = "probability"
     return replace(
@@ -53,7 +53,7 @@ def _two_classes(predict: Predict, name: str) -> Predict:
         second = predict(table)
         if not ((second >= -ROUNDING) & (second <= 1 + ROUNDING)).all():
             raise InvalidInputError(
-                f"The 'model_task' parameter is 'classification', so that {name} must return probabilities, from 0 to 1. "
+                f"With model_task='classification', {name} must return probabilities, from 0 to 1. "
                 f"Got values from {np.min(second):.4g} to {np.max(second):.4g}."
             )
         return np.hstack([1.0 - second, second])

@@ -82,7 +82,7 @@ def test_probabilities_of_trees_take_weights():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: TreeExplainer(FOREST, SUMMARY, weights=np.ones(6)), "that bring weights of their own"),
+        (lambda: TreeExplainer(FOREST, SUMMARY, weights=np.ones(6)), "that include weights"),
         (lambda: TreeExplainer(FOREST, weights=np.ones(6)), "Got no background"),
         (lambda: TabularExplainer(FOREST, X, weights=np.ones(6)), "for each of the 150 background rows"),
         (lambda: TabularExplainer(FOREST, X).explain_local(SUMMARY), "X has weights of its own"),
