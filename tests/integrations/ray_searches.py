@@ -49,7 +49,8 @@ def search(automl, folder, name, **more):
 
 def main(folder):
     """Search without explanations, with them, and over folds with a learner that cannot be pickled."""
-    explained, folds = (AutoML(model_explainability=True, history=folder / "runs") for _ in range(2))
+    settings = {"history": folder / "runs", "explainability_options": {"time_budget": 600}}
+    explained, folds = (AutoML(model_explainability=True, **settings) for _ in range(2))
     found = {
         "plain": search(flaml.AutoML(), folder, "plain"),
         "explained": search(explained, folder, "explained"),
