@@ -1,1 +1,1 @@
-"""MimicExplainer: an interpretable model trained on the predictions of another."""
+"""MimicExplainer: explains a model by an interpretable surrogate that is trained on its predictions."""

@@ -1,4 +1,4 @@
-"""More rows like those of a table: draws between neighbours."""
+"""Data augmentation: rows drawn between neighbouring rows of a table."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from automl_explain.explainers.surrogate._encoding import Encoding, Standardized
 from automl_explain.explainers.tables._table import RowNumbers, Table
 
 NEIGHBOURS = 5
-"""Nearest rows among which a draw chooses."""
+"""Number of nearest rows from which the second row of a draw is chosen."""
 POOL = 4096
-"""Rows that are searched for neighbours; of a larger table, a sample."""
+"""Maximum number of rows searched for neighbours; a larger table is sampled."""
 
 
 def draw_between_neighbours(table: Table, n_rows: int, random_state: int) -> Table:
     """Draw rows that lie between a row and one of its nearest neighbours.
 
-    Fractions are interpolated. Whole numbers, dates, categories and other cells are taken from either of the two rows,
-    all of a draw's from the same one. Neighbours are near in all columns together, so that draws keep the dependence
-    between columns, which shuffling columns would destroy.
+    Columns of fractions are interpolated. All other cells, such as integers, dates and categories, are taken from the
+    nearer of the two rows. Distances between neighbours use all columns, so that the drawn rows keep the dependence
+    between columns, which independent draws per column would lose.
 
     Parameters
     ----------
     table : Table
-        Rows to draw between, two or more.
+        The rows, at least two.
     n_rows : int
-        Number of draws.
+        Number of rows to draw.
     random_state : int
 
     Returns
@@ -52,7 +52,7 @@ def draw_between_neighbours(table: Table, n_rows: int, random_state: int) -> Tab
 
 
 def _between(table: Table, first: RowNumbers, second: RowNumbers, share: np.ndarray) -> Table:
-    """Rows that are a share of the way from the first to the second."""
+    """Return rows at a fraction `share` of the way from the first row to the second."""
     nearest = np.where(share < 0.5, first, second)
     if table.is_sparse:
         data = table.data.astype(np.float64)
@@ -74,6 +74,6 @@ def _between(table: Table, first: RowNumbers, second: RowNumbers, share: np.ndar
 
 
 def _whole(columns: np.ndarray) -> np.ndarray:
-    """Which columns of floats hold whole numbers alone: counts, codes and flags, between which there is nothing."""
+    """Return which float columns hold only integers: counts, codes and flags, which are not interpolated."""
     with np.errstate(invalid="ignore"):
         return np.asarray(((columns == np.round(columns)) | np.isnan(columns)).all(axis=0))

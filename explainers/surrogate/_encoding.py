@@ -1,7 +1,7 @@
-"""From tables to the matrices that surrogate models read.
+"""Conversion of tables to the matrices that surrogate models read.
 
-`Encoding` makes numbers of a table, cell by cell: categories become codes. `Standardized` makes of that the columns that
-linear models need: centred and scaled, a column per category, and missing cells marked.
+`Encoding` converts each cell to a number; categories become codes. `Standardized` converts the result to columns for linear
+models: centred and scaled numbers, one column per category, and indicators of missing cells.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Categories: TypeAlias = Mapping[int, int]
 """Number of categories of each column that holds codes 0, 1, ... of categories."""
 
 MOST_CATEGORIES = 255
-"""Categories of a column that get a column each; rarer ones share the rest's."""
+"""Maximum number of categories of a column that get a column of their own, the most frequent first."""
 
 
 class Encoding:
-    """Cells as float64: numbers as they are, dates as nanoseconds, categories and text as codes, missing cells as NaN.
+    """Cells as float64: numbers unchanged, dates as nanoseconds, categories and text as codes, missing cells as NaN.
 
     Parameters
     ----------
     table : Table
-        Rows whose categories are learnt; a value not among them is encoded as missing.
+        Rows that define the categories of each column. Other values are encoded as missing.
     """
 
     def __init__(self, table: Table) -> None:
@@ -47,19 +47,19 @@ class Encoding:
 
     @property
     def categories(self) -> Categories:
-        """Number of categories of each column that holds them."""
+        """Number of categories of each categorical column."""
         return {j: len(known) for j, known in self._known.items()}
 
     def matrix(self, table: Table) -> Matrix:
-        """Return the table's cells, (n, f) float64; a csr matrix stays one.
+        """Return the encoded cells, (n, f) float64; a csr matrix if the table is sparse.
 
         Raises
         ------
         InvalidInputError
-            If a column that held numbers holds something else.
+            If a numeric column holds other values.
         """
         if table.is_sparse:
-            return sparse.csr_matrix(table.data, dtype=np.float64)  # csr arrays are unknown to LightGBM
+            return sparse.csr_matrix(table.data, dtype=np.float64)  # LightGBM does not accept csr arrays
         if isinstance(table.data, np.ndarray) and table.data.dtype.kind in "biuf" and not self._known:
             return np.asarray(table.data, dtype=np.float64)
         matrix = np.empty((len(table), table.n_columns))
@@ -79,7 +79,7 @@ class Encoding:
 
 
 def _columns(table: Table) -> Any:
-    """Yield each column that is not plain numbers from the start, with its position."""
+    """Yield each column with its position; nothing for sparse tables."""
     if table.is_frame:
         yield from ((j, table.data.iloc[:, j]) for j in range(table.n_columns))
     elif not table.is_sparse:
@@ -96,23 +96,23 @@ def _is_number(series: pd.Series) -> bool:
 
 
 class Standardized:
-    """Columns of mean 0 and standard deviation 1, one per category, and one per column with missing cells.
+    """Columns of mean 0 and standard deviation 1, one column per category, and one per numeric column with missing cells.
 
-    A missing number is the mean, and marked in a column of its own; a missing or rare category is in none of the columns
-    of its categories. A csr matrix stays sparse: its columns are not centred, and are divided by their largest absolute
-    value, since a division by their standard deviation would blow up rare ones.
+    A missing number is replaced by the mean, and an indicator column marks it. A missing or rare category is 0 in all
+    columns of its categories. A csr matrix stays sparse: its columns are not centred, and are divided by their largest
+    absolute value, because division by the standard deviation would give very large values in columns with few entries.
 
     Parameters
     ----------
     X : ndarray or csr_matrix of shape (n, f)
         Rows as `Encoding.matrix` gives them.
     categories : mapping of int to int
-        Columns of codes, and the number of codes.
+        Columns that hold codes, and their numbers of codes.
 
     Attributes
     ----------
     parents : ndarray of int
-        The column of `X` that each new column comes of.
+        The column of `X` that each new column is made from.
     """
 
     def __init__(self, X: Matrix, categories: Categories) -> None:

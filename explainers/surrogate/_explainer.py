@@ -1,4 +1,4 @@
-"""`MimicExplainer`: explains a model by a surrogate that is trained to imitate it."""
+"""`MimicExplainer`: explains a model by a surrogate that is trained on its predictions."""
 
 from __future__ import annotations
 
@@ -30,52 +30,57 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 Outputs = npt.NDArray[np.float64]
 
 HELD_OUT = 0.2
-"""Share of the initialization examples that is kept from training, to measure fidelity on."""
+"""Fraction of the initialization examples that is held out from training to measure fidelity."""
 MOST_HELD_OUT = 2000
-"""Rows kept from training at most: enough to know an agreement to about one percent."""
+"""Maximum number of rows held out, enough to measure an agreement to about one percent."""
 FEWEST_ROWS = 10
-"""Initialization examples below which none are kept from training."""
+"""Number of initialization examples below which none are held out."""
 
 
 class MimicExplainer(ShapleyExplainer):
-    """Explains a model by a surrogate: an interpretable model that is trained on what it predicts.
+    """Explains a model by a surrogate: an interpretable model that is trained on its predictions.
 
     The surrogate is a regression on the model's probabilities, one output per class, or on its response. The values are
-    the surrogate's own Shapley values over the initialization examples, exact for the four surrogates of the library.
-    How well it imitates the model on rows that it was not trained on stands in `fidelity`, here and in every explanation.
+    the Shapley values of the surrogate over the initialization examples. They are exact for the four surrogates of the
+    library. `fidelity`, here and in every explanation, measures how well the surrogate imitates the model on rows that it
+    was not trained on.
 
     Parameters
     ----------
     model : object
-        The teacher: a fitted estimator, Pipeline, search, booster, or a function from a table to predictions.
+        The model to imitate (teacher): a fitted estimator, Pipeline, search, booster, or a function from a table to
+        predictions.
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
-        Rows that the surrogate learns from, as the model takes them; no labels are needed. They also are the background.
+        Rows on which the surrogate is trained, as the model takes them. Labels are not needed. They are also the
+        background.
     explainable_model : class
         `LGBMExplainableModel`, `LinearExplainableModel`, `SGDExplainableModel`, `DecisionTreeExplainableModel`, or a
         subclass of `ExplainableModel`.
     augment_data : bool, default True
-        Where columns outnumber rows, train on further rows as well, drawn between neighbouring ones.
+        If there are more columns than rows, also train on rows drawn between neighbouring rows.
     max_num_of_augmentations : int, default 10
-        Rows drawn at most, as a multiple of the initialization examples.
+        Maximum number of drawn rows, as a multiple of the number of training rows.
     explainable_model_args : mapping, optional
-        Parameters of the surrogate, such as ``{"num_leaves": 63}``.
+        Parameters of the surrogate, such as ``{"num_leaves": 63}``. Default: its own defaults.
     features, classes, feature_space, transformations, model_task, explain_subset
         As in `TabularExplainer`.
     weights : array-like of shape (B,), optional
-        Weights of the initialization examples, in training and as the background. Fidelity counts each row once.
+        Weights of the initialization examples in training and as the background. Default: equal weights. Fidelity does
+        not use them.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
-        Outputs of the model that are imitated, and the unit of the values. "auto": probabilities where there are any.
+        Output of the model that is imitated, and unit of the values. "auto" is the probability if the model has one,
+        otherwise the output in which the model is additive.
     random_state : int, default 0
-        Seed of the surrogate, of the rows kept from training and of those drawn.
+        Seed of the surrogate, of the held-out rows and of the drawn rows.
     n_jobs, progress
         As in `TabularExplainer`.
 
     Raises
     ------
     UnsupportedModelError
-        If nothing can be predicted with the model.
+        If the model cannot predict.
     InvalidInputError
-        If a table or parameter does not fit the model or the surrogate.
+        If a table or parameter does not match the model or the surrogate.
 
     References
     ----------
@@ -153,34 +158,34 @@ class MimicExplainer(ShapleyExplainer):
 
     @property
     def method(self) -> str:
-        """How the values were made: "mimic"."""
+        """Name of the method: "mimic"."""
         return "mimic"
 
     @property
     def reason(self) -> str:
-        """Which surrogate imitates which model, and how it is explained."""
+        """Which surrogate imitates which model, and how the surrogate is explained."""
         return (
-            f"{type(self._surrogate).__name__} imitates the {self.model.output_space} of {self._teacher.name}; of it: "
-            f"{self._engine.reason}"
+            f"{type(self._surrogate).__name__} imitates the {self.model.output_space} of {self._teacher.name}; method "
+            f"for the surrogate: {self._engine.reason}"
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How well the surrogate imitates, what it was trained on, and what else a reader must know."""
+        """Fidelity of the surrogate, its training rows, and what else readers of the values need to know."""
         return (f"fidelity: {self.fidelity}", self._trained_on, *self._engine.notes)
 
     def explain_global(
         self, X: Any = None, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:
-        """Explain a table as a whole: the mean absolute value of each feature over its rows.
+        """Explain a whole table by the mean absolute value of each feature over its rows.
 
         Parameters
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f_raw), optional
-            Rows as the model takes them; default: the initialization examples. Values mean the same either way.
+            Rows as the model takes them. Default: the initialization examples.
         sampling_policy, include_local, batch_size
-            As in `TabularExplainer.explain_global`. Values of rows are dense: with thousands of columns, explain with
-            ``include_local=False``.
+            As in `TabularExplainer.explain_global`. The values of rows are dense, so ``include_local=False`` saves memory
+            for tables with thousands of columns.
 
         Returns
         -------
@@ -195,63 +200,65 @@ class MimicExplainer(ShapleyExplainer):
 
 
 def _train(surrogate: ExplainableModel, question: Question, draws_per_row: int) -> tuple[FittedModel, Fidelity, str]:
-    """Train a surrogate of the model in question; return it described, its fidelity, and what it learnt from in words."""
+    """Train a surrogate; return its description as a model, its fidelity, and a note on the training rows."""
     background = question.background
     assert background is not None
     if background.is_sparse and not surrogate.takes_sparse:
         raise InvalidInputError(
-            f"{type(surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that does, such as "
-            "LinearExplainableModel."
+            f"{type(surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that takes sparse "
+            "tables, such as LinearExplainableModel."
         )
     encoding = Encoding(background)
     with progress_bar(3, "training the surrogate", question.settings.progress) as advance:
-        lesson = _prepare(question, draws_per_row)
+        data = _prepare(question, draws_per_row)
         advance(1)
-        _fit(surrogate, encoding, lesson)
+        _fit(surrogate, encoding, data)
         advance(1)
-        imitation = _described(question.model, surrogate, encoding, lesson.mirrored)
-        fidelity = lesson.fidelity_of(imitation)
+        imitation = _described(question.model, surrogate, encoding, data.mirrored)
+        fidelity = data.fidelity_of(imitation)
         advance(1)
-    return imitation, fidelity, lesson.summary
+    return imitation, fidelity, data.summary
 
 
-def _fit(surrogate: ExplainableModel, encoding: Encoding, lesson: _Lesson) -> None:
-    matrix = encoding.matrix(lesson.rows)
-    if lesson.weights is None:
-        surrogate.fit(matrix, lesson.taught, encoding.categories)
+def _fit(surrogate: ExplainableModel, encoding: Encoding, data: _TrainingData) -> None:
+    matrix = encoding.matrix(data.rows)
+    if data.weights is None:
+        surrogate.fit(matrix, data.targets, encoding.categories)
         return
     if "sample_weight" not in inspect.signature(surrogate.fit).parameters:
         raise InvalidInputError(
-            f"{type(surrogate).__name__}.fit has no parameter 'sample_weight', so that it cannot learn from rows with weights. "
-            "Add it, or leave the weights out."
+            f"{type(surrogate).__name__}.fit has no parameter 'sample_weight', which is needed to train with weights. "
+            "Add the parameter, or leave out 'weights'."
         )
-    surrogate.fit(matrix, lesson.taught, encoding.categories, sample_weight=lesson.weights)
+    surrogate.fit(matrix, data.targets, encoding.categories, sample_weight=data.weights)
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
-    """What a surrogate is taught, and what it is asked afterwards.
+class _TrainingData:
+    """Training rows of a surrogate, and test rows for its fidelity.
 
     Parameters
     ----------
     rows : Table
-        Rows to learn from.
-    taught : ndarray of shape (len(rows), K)
-        What the teacher says of them; only the second class's where `mirrored`.
+        Training rows.
+    targets : ndarray of shape (len(rows), K)
+        Outputs of the teacher for the training rows; only those of the second class if `mirrored`.
     weights : ndarray of shape (len(rows),), or None
-        Weights of these rows, 1 on average; None: all alike. Rows drawn between neighbours weigh 1.
+        Weights of the training rows, 1 on average. None: equal weights. Rows drawn between neighbours have weight 1.
     test : Table
-        Rows to be asked about, and `answers` the teacher's outputs for them, (n, C).
+        Rows on which fidelity is measured.
+    answers : ndarray of shape (len(test), C)
+        Outputs of the teacher for the test rows.
     held_out : bool
-        Whether these are not among the rows to learn from.
+        Whether the test rows are not among the training rows.
     mirrored : bool
-        Whether the first class's output follows from the second's.
+        Whether the output of the first class follows from that of the second.
     summary : str
-        What was learnt from, in words.
+        Note on the training rows.
     """
 
     rows: Table
-    taught: Outputs
+    targets: Outputs
     weights: Outputs | None
     test: Table
     answers: Outputs
@@ -264,26 +271,26 @@ class _Lesson:
         return measure_fidelity(self.answers, outputs, surrogate.output_space, self.held_out)
 
 
-def _prepare(question: Question, draws_per_row: int) -> _Lesson:
-    """Divide the background into rows to learn from and rows to be asked about, and let the teacher answer all of them."""
+def _prepare(question: Question, draws_per_row: int) -> _TrainingData:
+    """Divide the background into training and test rows, and compute the teacher's outputs for all of them."""
     teacher, background, seed = question.model, question.background, question.settings.random_state
     assert background is not None
     learn, test = _divide(len(background), seed)
     answers = predict_finite(teacher, background.data)
-    rows, taught = background.take(learn), answers[learn]
+    rows, targets = background.take(learn), answers[learn]
     weights = None if question.weights is None else question.weights[learn] / question.weights[learn].mean()
-    summary = f"the surrogate learnt from {len(rows)} rows"
+    summary = f"the surrogate was trained on {len(rows)} rows"
     missing = background.n_columns - len(rows)
     n_drawn = min(draws_per_row * len(rows), missing) if len(rows) > 1 else 0
     if n_drawn > 0:
         drawn = draw_between_neighbours(rows, n_drawn, seed)
-        rows, taught = stack_rows([rows, drawn]), np.vstack([taught, predict_finite(teacher, drawn.data)])
+        rows, targets = stack_rows([rows, drawn]), np.vstack([targets, predict_finite(teacher, drawn.data)])
         weights = None if weights is None else np.append(weights, np.ones(n_drawn))
-        summary += f" and {n_drawn} drawn between neighbouring ones"
+        summary += f" and on {n_drawn} rows drawn between neighbouring rows"
     mirrored = _is_mirrored(answers, teacher)
-    return _Lesson(
+    return _TrainingData(
         rows,
-        taught[:, 1:] if mirrored else taught,
+        targets[:, 1:] if mirrored else targets,
         weights,
         background.take(test),
         answers[test],
@@ -294,7 +301,7 @@ def _prepare(question: Question, draws_per_row: int) -> _Lesson:
 
 
 def _divide(n_rows: int, random_state: int) -> tuple[RowNumbers, RowNumbers]:
-    """Return rows to learn from and rows to be asked about; all of them twice where there are too few to divide."""
+    """Return training rows and test rows; if there are too few rows to divide, both are all rows."""
     if n_rows < FEWEST_ROWS:
         return np.arange(n_rows), np.arange(n_rows)
     order = np.random.default_rng(random_state).permutation(n_rows)
@@ -303,13 +310,13 @@ def _divide(n_rows: int, random_state: int) -> tuple[RowNumbers, RowNumbers]:
 
 
 def _is_mirrored(outputs: Outputs, model: FittedModel) -> bool:
-    """Whether of two classes' outputs the first is the complement (probabilities) or the negative of the second."""
+    """Return whether, of two classes, the first output is the complement (probabilities) or negative of the second."""
     whole = 1.0 if model.output_space == "probability" else 0.0
     return outputs.shape[1] == 2 and bool(np.allclose(outputs.sum(axis=1), whole, rtol=0, atol=1e-6))
 
 
 def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Encoding, mirrored: bool) -> FittedModel:
-    """Describe the surrogate as a model of the tables that its teacher takes."""
+    """Describe the surrogate as a model of the same tables as the teacher."""
 
     def read(table: Any) -> Any:
         return encoding.matrix(Table(table))
@@ -332,7 +339,7 @@ def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Enco
 
 
 def _over_columns(question: Question, model: FittedModel, surrogate: ExplainableModel) -> Question:
-    """The question about the surrogate, whose structure may read several columns for one of the table's, or none."""
+    """Return the question about the surrogate, whose structure may read several columns, or none, per table column."""
     columns = surrogate.columns
     if columns is None or not isinstance(model.structure, Trees | Linear):
         return replace(question, model=model)
@@ -348,7 +355,7 @@ def _check_class(explainable_model: Any) -> None:
     if isinstance(explainable_model, ExplainableModel):
         name = type(explainable_model).__name__
         raise InvalidInputError(
-            f"The 'explainable_model' parameter must be a class, which MimicExplainer trains an instance of. Got an instance: "
+            f"The 'explainable_model' parameter must be a class, of which MimicExplainer trains an instance. Got an instance: "
             f"pass {name}, and its parameters as explainable_model_args."
         )
     raise InvalidInputError(

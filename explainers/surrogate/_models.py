@@ -1,4 +1,4 @@
-"""The models that a `MimicExplainer` trains to imitate another: four of them, and what one's own must have."""
+"""The four surrogates of `MimicExplainer`, and `ExplainableModel`, the base class of surrogates."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from automl_explain.explainers.surrogate._encoding import Categories, Matrix, St
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs: TypeAlias = npt.NDArray[np.float64]
-"""(n, K): the teacher's outputs; of two classes only the second's."""
+"""Outputs of the teacher, (n, K); for two classes only that of the second."""
 Weights: TypeAlias = npt.NDArray[np.float64]
-"""(n,): weights of the rows."""
+"""Weights of the rows, (n,)."""
 SMALL = 100_000
-"""Cells below which LightGBM runs on one thread unless told otherwise."""
+"""Number of cells below which LightGBM uses one thread by default."""
 
 
 class ExplainableModel(ABC):
-    """A surrogate: a regression of several outputs that can be looked into.
+    """Base class of surrogates: interpretable regressions of several outputs.
 
-    A surrogate of one's own is a subclass with `fit` and `predict`. With `structure` it is explained exactly, without
-    from its predictions.
+    A subclass defines `fit` and `predict`. If it also defines `structure`, the surrogate is explained exactly; otherwise
+    it is explained from its predictions.
 
     Parameters
     ----------
     random_state : int, default 0
-        Seed of whatever is random in training.
+        Seed of training.
     n_jobs : int, optional
-        Threads to train with; default: all cores.
+        Threads for training. Default: all cores.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class ExplainableModel(ABC):
     takes_sparse: ClassVar[bool] = False
     """Whether `fit`, `predict` and `encode` take csr matrices."""
     columns: npt.NDArray[np.intp] | None = None
-    """The column of `X` that each column of `encode(X)` comes of; None: they are the same."""
+    """The column of `X` that each column of `encode(X)` is made from. None: the columns are the same."""
 
     def __init__(self, *, random_state: int = 0, n_jobs: int | None = None) -> None:
         self.random_state = random_state
@@ -74,35 +74,40 @@ class ExplainableModel(ABC):
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> ExplainableModel:
-        """Learn to imitate.
+        """Train the surrogate.
 
         Parameters
         ----------
         X : ndarray or csr_matrix of shape (n, f)
-            Rows as float64; NaN is a missing cell.
+            Rows as float64, with NaN for missing cells.
         outputs : ndarray of shape (n, K)
-            What the teacher says of them: probabilities, of two classes only the second's, or a response.
+            Outputs of the teacher: probabilities of the classes, for two classes only that of the second, or a response.
         categories : mapping of int to int
-            Which columns of `X` hold the codes 0, 1, ... of categories, and how many codes there are.
+            Columns of `X` that hold the codes 0, 1, ... of categories, and their numbers of codes.
         sample_weight : ndarray of shape (n,), optional
-            Weights of the rows, 1 on average; only passed where the explainer was given weights.
+            Weights of the rows, 1 on average. Passed only if the explainer has weights.
+
+        Returns
+        -------
+        ExplainableModel
+            The surrogate itself.
         """
 
     @abstractmethod
     def predict(self, X: Matrix) -> Outputs:
-        """Return the imitated outputs, (n, K)."""
+        """Return the predicted outputs, (n, K)."""
 
     def structure(self) -> Structure:
-        """Return how the outputs come of ``encode(X)``: `Trees` or `Linear`; by default nothing is known of it."""
+        """Return how the outputs are computed from ``encode(X)``: `Trees` or `Linear`. Default: not known."""
         return Opaque(f"nothing is known of the structure of {type(self).__name__}")
 
     def encode(self, X: Matrix) -> Matrix:
-        """Return the matrix that `structure` reads, same rows; by default `X` itself."""
+        """Return the matrix that `structure` reads, with the same rows. Default: `X` itself."""
         return X
 
 
 class LGBMExplainableModel(ExplainableModel):
-    """Gradient boosted trees of LightGBM, one regression per output. Categories and missing cells are split natively.
+    """Gradient boosted trees of LightGBM, one regression per output, with native splits on categories and missing cells.
 
     Parameters
     ----------
@@ -111,11 +116,11 @@ class LGBMExplainableModel(ExplainableModel):
     n_estimators : int, default 150
         Trees per output.
     num_leaves : int, default 31
-        Leaves of a tree.
+        Maximum number of leaves per tree.
     learning_rate : float, default 0.1
-        Share of each tree that is added.
+        Factor by which the values of each tree are multiplied.
     min_child_samples : int, default 5
-        Fewest rows in a leaf. The teacher's outputs have no noise, so that less smoothing is needed than of labels.
+        Minimum number of rows in a leaf. It is small because outputs of a teacher, unlike labels, have no noise.
     """
 
     takes_sparse = True
@@ -146,7 +151,7 @@ class LGBMExplainableModel(ExplainableModel):
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> LGBMExplainableModel:
-        """Grow the trees; the bins of the columns are found once for all outputs."""
+        """Train the trees. The bins of the columns are computed once for all outputs."""
         import lightgbm
 
         parameters = {**self._parameters, "num_threads": self._threads(X)}
@@ -161,7 +166,7 @@ class LGBMExplainableModel(ExplainableModel):
         return self
 
     def predict(self, X: Matrix) -> Outputs:
-        """Return the sums of the trees."""
+        """Return the sums of the trees, (n, K)."""
         return np.column_stack([booster.predict(X, num_threads=self._threads(X)) for booster in self.boosters])
 
     def structure(self) -> Structure:
@@ -169,29 +174,30 @@ class LGBMExplainableModel(ExplainableModel):
         return self._trees
 
     def encode(self, X: Matrix) -> Matrix:
-        """Return the columns that the trees test."""
+        """Return the columns that the trees read."""
         return _dense(X[:, self.columns])
 
     def _threads(self, X: Matrix) -> int:
-        """Threads for a matrix: a small one is done before others have started. 0 is all cores."""
+        """Return `n_jobs` if it is set, otherwise 1 for a small matrix and 0, all cores, for others."""
         return self.n_jobs or int(X.shape[0] * X.shape[1] < SMALL)
 
 
 class DecisionTreeExplainableModel(ExplainableModel):
-    """A single decision tree per output, of scikit-learn.
+    """One decision tree of scikit-learn per output.
 
-    Categories are split in the order of their mean output, which finds the best of all two-way groupings for one output.
+    Categories are ordered by their mean output; for one output, the best split of this order is the best of all two-way
+    groupings.
 
     Parameters
     ----------
     random_state, n_jobs
         As in `ExplainableModel`.
     max_depth : int, optional
-        Deepest path; default: as deep as the leaves allow.
+        Maximum depth. Default: limited only by the number of leaves and their size.
     max_leaf_nodes : int, optional
-        Most leaves; default 256.
+        Maximum number of leaves. None: no limit. Default: 256.
     min_samples_leaf : int, default 5
-        Fewest rows in a leaf.
+        Minimum number of rows in a leaf.
 
     References
     ----------
@@ -220,8 +226,8 @@ class DecisionTreeExplainableModel(ExplainableModel):
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> DecisionTreeExplainableModel:
-        """Grow a tree for each output."""
-        # For several outputs categories are ordered along the axis on which the outputs differ most.
+        """Train one tree per output."""
+        # For several outputs, categories are ordered by the first principal component of the outputs.
         weights = np.ones(len(outputs)) if sample_weight is None else sample_weight
         centred = outputs - np.average(outputs, axis=0, weights=weights)
         score = centred @ np.linalg.svd((centred.T * weights) @ centred)[0][:, 0]
@@ -234,7 +240,7 @@ class DecisionTreeExplainableModel(ExplainableModel):
         return self
 
     def predict(self, X: Matrix) -> Outputs:
-        """Return the means of the leaves."""
+        """Return the means of the leaves, (n, K)."""
         ordered = self._ordered(X)
         return np.column_stack([tree.predict(ordered) for tree in self.trees])
 
@@ -243,7 +249,7 @@ class DecisionTreeExplainableModel(ExplainableModel):
         return self._trees
 
     def encode(self, X: Matrix) -> Matrix:
-        """Return the columns that the trees test, categories as their ranks."""
+        """Return the columns that the trees read, with categories as ranks."""
         return _dense(self._ordered(X)[:, self.columns])
 
     def _ordered(self, X: Matrix) -> Matrix:
@@ -257,14 +263,14 @@ class DecisionTreeExplainableModel(ExplainableModel):
 
 
 class _LinearSurrogate(ExplainableModel):
-    """Outputs that are linear in standardized columns, a column per category."""
+    """A linear model of standardized columns, with one column per category."""
 
     takes_sparse = True
 
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> ExplainableModel:
-        """Find the coefficients."""
+        """Fit the coefficients."""
         self._standardized = Standardized(X, categories)
         self.columns = self._standardized.parents
         self.coef, self.intercept = self._solve(self.encode(X), outputs, sample_weight)
@@ -272,14 +278,14 @@ class _LinearSurrogate(ExplainableModel):
 
     @abstractmethod
     def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
-        """Return coefficients (K, f) and intercepts (K,) over standardized columns."""
+        """Return the coefficients, (K, f), and intercepts, (K,), of the standardized columns."""
 
     def predict(self, X: Matrix) -> Outputs:
-        """Return the weighted sums."""
+        """Return the weighted sums of the columns, (n, K)."""
         return np.asarray(self.encode(X) @ self.coef.T) + self.intercept
 
     def structure(self) -> Structure:
-        """Return the coefficients over standardized columns."""
+        """Return the coefficients of the standardized columns."""
         return Linear(self.coef, self.intercept)
 
     def encode(self, X: Matrix) -> Matrix:
@@ -295,7 +301,7 @@ class LinearExplainableModel(_LinearSurrogate):
     random_state, n_jobs
         As in `ExplainableModel`.
     alpha : float, default 1.0
-        Weight of the squared coefficients; columns are standardized, so that it counts as one more row.
+        Weight of the squared coefficients. As columns are standardized, 1 has the effect of about one row.
     """
 
     def __init__(self, *, random_state: int = 0, n_jobs: int | None = None, alpha: float = 1.0) -> None:
@@ -317,7 +323,7 @@ class SGDExplainableModel(_LinearSurrogate):
     alpha : float, default 0.0001
         Weight of the squared coefficients against the mean squared error.
     max_iter : int, default 1000
-        Most passes over the rows.
+        Maximum number of passes over the rows.
     """
 
     def __init__(
@@ -329,7 +335,7 @@ class SGDExplainableModel(_LinearSurrogate):
     def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
         mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
-        # Long rows make steps that overshoot: the first step is kept below the reciprocal of their squared length.
+        # Rows of large norm make steps overshoot, so the first step is below the reciprocal of the largest squared norm.
         squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X**2).sum(axis=1)
         eta0 = min(0.01, 0.5 / max(float(np.max(squares)), 1e-12))
         streams = check_random_state(self.random_state).randint(2**31 - 1, size=outputs.shape[1])
@@ -348,7 +354,7 @@ def _trees_of(model: Any) -> Trees:
 
 
 def _side_by_side(members: Sequence[Trees]) -> Trees:
-    """Return one ensemble with an output for each of several that have one."""
+    """Join ensembles of one output each into one ensemble with an output for each."""
     nodes = np.cumsum([0, *(len(member.left) for member in members)])
     words = np.cumsum([0, *(len(member.categories) for member in members)])
 
@@ -374,14 +380,14 @@ def _side_by_side(members: Sequence[Trees]) -> Trees:
 
 
 def _compact(trees: Trees) -> tuple[Trees, npt.NDArray[np.intp]]:
-    """Return the trees over the columns that they test alone, and which columns these are."""
-    used = np.unique(np.append(trees.feature[trees.feature >= 0], 0))  # a tree without splits reads one column
+    """Return the trees over only the columns that they read, and the positions of these columns."""
+    used = np.unique(np.append(trees.feature[trees.feature >= 0], 0))  # trees without splits still need one column
     feature = np.where(trees.feature < 0, -1, np.searchsorted(used, trees.feature)).astype(np.int32)
     return replace(trees, feature=feature, n_features=len(used)), used.astype(np.intp)
 
 
 def _ranks(codes: Weights, n_codes: int, score: Weights, weights: Weights) -> Weights:
-    """Return the rank of each category by its weighted mean score; one that no row has comes in the middle."""
+    """Return the rank of each category by its weighted mean score; categories without rows have the overall mean."""
     known = ~np.isnan(codes)
     own = codes[known].astype(np.intp)
     total = np.bincount(own, weights[known], minlength=n_codes)

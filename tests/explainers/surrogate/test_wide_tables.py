@@ -91,7 +91,7 @@ def test_wide_tables_are_learnt_from_more_rows(surrogate):
     MimicExplainer(lambda rows: rows[:, 0], X, Watched, augment_data=False)
     MimicExplainer(lambda rows: rows[:, 0], X[:20], Watched, max_num_of_augmentations=2)
     assert seen == {0: 90, 1: 48, 2: 48}
-    assert "48 rows and 42 drawn between neighbouring ones" in notes[1]
+    assert "48 rows and on 42 rows drawn between neighbouring rows" in notes[1]
 
 
 def test_draws_make_the_imitation_of_a_wide_table_better():
