@@ -1,1 +1,1 @@
-"""PFIExplainer: how much worse a model scores when a column is shuffled."""
+"""PFIExplainer: the decrease of a model's score when a column is shuffled."""

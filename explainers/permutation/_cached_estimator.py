@@ -1,4 +1,4 @@
-"""A stand-in for a fitted model, which answers scorers for permuted rows with responses computed many at a time."""
+"""An estimator for scorers that returns cached responses of a fitted model, computed for several permuted copies at once."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from automl_explain.explainers.permutation._permuted_trees import PermutedTrees,
 from automl_explain.explainers.tables._table import Table
 
 RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
-"""Methods by which scorers ask a model."""
+"""Methods of a model that scorers call."""
 
 
-class StandIn:
-    """Acts as the model, but knows the responses to the copies of a batch, and computes each method's at once.
+class CachedEstimator:
+    """A proxy of the model that computes the responses to all copies of a batch at once and caches them.
 
-    A response is kept for the very table object that the scorer was given; anything else is passed on to the model.
-    Models without trees are asked for each copy by itself: where rows are multiplied as a matrix, a row's last bits depend
-    on the rows beside it.
+    A cached response is returned only for the table object returned by `show`, or the original table at first. All other
+    calls are passed to the model. Models without trees predict each copy separately, because the last bits of a matrix
+    product can depend on the other rows.
 
     Parameters
     ----------
     model : estimator
     table : Table
-        The rows as they are.
+        The original rows.
     copies : Copies
+        Permuted copies of the rows.
     trees : PermutedTrees or None
-        The model's trees, where they are known.
+        The trees of the model, if they are known.
     """
 
     def __init__(self, model: Any, table: Table, copies: Copies, trees: PermutedTrees | None) -> None:
@@ -46,12 +47,12 @@ class StandIn:
         self._position = -1
 
     def use(self, batch: Sequence[Copy]) -> None:
-        """Go on to another batch of copies."""
+        """Set the batch of copies and discard the cached responses."""
         self._batch, self._known = batch, {}
         self._stack = self._copies.write(batch)
 
     def show(self, position: int) -> Any:
-        """Return one copy of the batch, the table to be scored next."""
+        """Return one copy of the batch, which is scored next."""
         self._position, self._part = position, self._copies.part(position)
         return self._part
 
@@ -69,31 +70,31 @@ class StandIn:
         return respond
 
     def _respond(self, method: str) -> Response:
-        if self._position < 0:  # the rows as they are
-            return self._as_they_are(method)
+        if self._position < 0:
+            return self._original_response(method)
         if method not in self._methods:
-            self._methods[method] = self._choose(method)
+            self._methods[method] = self._batch_response(method)
         if method not in self._known:
             self._known[method] = self._methods[method]()
         return self._known[method][self._position]
 
-    def _as_they_are(self, method: str) -> Response:
+    def _original_response(self, method: str) -> Response:
         if method not in self._baseline:
             self._baseline[method] = np.asarray(getattr(self._model, method)(self._table.data))
         return self._baseline[method]
 
-    def _choose(self, method: str) -> Callable[[], list[Response]]:
-        """Return how the responses to a batch are computed, the fastest way that gives the model's own bits."""
-        baseline = self._as_they_are(method)
+    def _batch_response(self, method: str) -> Callable[[], list[Response]]:
+        """Return the fastest function that computes the responses to a batch bit for bit as the model does."""
+        baseline = self._original_response(method)
         way = None if self._trees is None else self._trees.find_way(method, baseline)
         if way is not None:
-            return lambda: self._walked(way, baseline)
+            return lambda: self._from_trees(way, baseline)
         predict = getattr(self._model, method)
         if self._trees is not None:
             return lambda: self._predict_changed(predict, baseline)
         return lambda: [np.asarray(predict(self._copies.part(i))) for i in range(len(self._batch))]
 
-    def _walked(self, way: Way, baseline: Response) -> list[Response]:
+    def _from_trees(self, way: Way, baseline: Response) -> list[Response]:
         assert self._trees is not None
         responses = self._trees.respond(way, self._batch)
         by_columns = baseline.ndim == 2 and baseline.flags.f_contiguous and not baseline.flags.c_contiguous
@@ -114,14 +115,14 @@ class StandIn:
 
 
 def as_estimator(model: Any, described: FittedModel) -> Any:
-    """Return the model itself where scorers can ask it, else its description as an estimator."""
+    """Return the model itself if scikit-learn's scorers accept it, otherwise an estimator made from its description."""
     if hasattr(model, "__sklearn_tags__") and (is_classifier(model) or is_regressor(model)):
         return model
     return _DescribedRegressor(described) if described.classes is None else _DescribedClassifier(described)
 
 
 class _DescribedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """A described regression as an estimator, already fitted."""
+    """A fitted estimator made from a described regression."""
 
     def __init__(self, described: FittedModel) -> None:
         self.described = described
@@ -137,7 +138,7 @@ def _has(space: str) -> Callable[[Any], bool]:
 
 
 class _DescribedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A described classifier as an estimator, already fitted."""
+    """A fitted estimator made from a described classifier."""
 
     def __init__(self, described: FittedModel) -> None:
         self.described = described

@@ -1,4 +1,4 @@
-"""`PFIExplainer`: how much worse a model scores when one column is shuffled."""
+"""`PFIExplainer`: permutation feature importance."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import given_names, input_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
-from automl_explain.explainers.permutation._cached_estimator import StandIn, as_estimator
+from automl_explain.explainers.permutation._cached_estimator import CachedEstimator, as_estimator
 from automl_explain.explainers.permutation._permuted_copies import Copy, draw_orders, is_constant, permuted_copies
-from automl_explain.explainers.permutation._permuted_trees import PermutedTrees, can_walk_again
+from automl_explain.explainers.permutation._permuted_trees import PermutedTrees, can_route_again
 from automl_explain.explainers.permutation._scorer import Metric, find_metric
 from automl_explain.explainers.tables._table import Table, as_table
 
@@ -31,43 +31,43 @@ from automl_explain.explainers.tables._table import Table, as_table
 class PFIExplainer(Picklable):
     """Permutation feature importance: the decrease of a score when one column is shuffled.
 
-    Numbers are those of `sklearn.inspection.permutation_importance` with the same random state, bit by bit. Of a tree
-    ensemble only the trees are walked again that test the shuffled column on a row's path; any other model predicts
-    each shuffled copy.
+    The values are bit for bit those of `sklearn.inspection.permutation_importance` with the same random state. For tree
+    ensembles, a row is routed again only through the trees that test the permuted column on its path. Other models predict
+    each permuted copy.
 
     Parameters
     ----------
     model : object
         A fitted estimator, Pipeline, search, booster, or a function from a table to predictions.
     metric : str or callable, optional
-        Name of a scikit-learn scorer such as "roc_auc" or "neg_log_loss"; a scorer, called with estimator, X and y; one
-        of scikit-learn's metric functions, whose sign is known; or a function of true and predicted values. Default: the
-        model's own score, accuracy or R2.
+        One of: the name of a scikit-learn scorer, such as "roc_auc" or "neg_log_loss"; a scorer, called with estimator, X
+        and y; one of scikit-learn's metric functions; another function of true and predicted values, which needs
+        `is_error_metric`. Default: the model's own score, usually accuracy or R2.
     is_error_metric : bool, optional
-        Of a metric function of your own: whether less is better.
+        Whether less is better, for a metric function that scikit-learn does not define.
     n_repeats : int, default 5
-        Times that each column is shuffled.
+        Number of permutations of each column.
     features : sequence of str, optional
         Column names, for tables without names.
     classes : sequence, optional
-        Class names in the model's order, in which true labels may be given.
+        Class names in the model's order. True labels may be given as these names.
     random_state : int or RandomState, default 0
-        Seed of the permutations; the global random state is never touched.
+        Seed of the permutations. The global random state is not used.
     n_jobs : int, optional
-        Threads that walk trees; default: all cores of the process.
+        Threads for routing rows through trees. Default: all cores available to the process.
     progress : bool, optional
-        True: a progress bar; False: none; default: one that appears after two seconds.
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
     transformations, model_task
         As in `TabularExplainer`.
     explain_subset : sequence of str or int, optional
-        Columns that are shuffled, by name or position; others are left as they are and out of the explanation.
+        Columns to permute, by name or position. The explanation contains only these. Default: all columns.
 
     Raises
     ------
     UnsupportedModelError
-        If nothing can be predicted with the model.
+        If the model cannot predict.
     InvalidInputError
-        If a table, the labels or a parameter does not fit the model.
+        If a table, the labels or a parameter does not match the model.
 
     References
     ----------
@@ -118,30 +118,32 @@ class PFIExplainer(Picklable):
     def explain_global(
         self, X: Any, true_labels: Any = None, *, sample_weight: Any = None, sampling_policy: Any = None
     ) -> Explanation:
-        """Measure how much each column matters to the score.
+        """Measure the decrease of the score when each column is shuffled.
 
         Parameters
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f)
             Rows as the model takes them.
         true_labels : array-like of shape (n,)
-            Their true labels or responses.
+            True labels or responses of the rows. Required.
         sample_weight : array-like of shape (n,), optional
-            Weights of the rows in the score.
+            Weights of the rows in the score. Default: equal weights.
         sampling_policy : SamplingPolicy or int, optional
-            Shuffle and score a draw of so many rows instead of all, with their labels and weights; the explanation's notes
-            say so.
+            Permute and score a sample of the rows, of this size or drawn by this policy, with their labels and weights.
+            Default: all rows. A note of the explanation gives the number of rows drawn.
 
         Returns
         -------
         Explanation
-            Global only: `global_importance_values` are means over the repeats, `importances` (f, n_repeats) the repeats,
-            `importances_std` their standard deviations, `expected_values` the score without shuffling.
+            Without local values. `importances`, (f, n_repeats), holds the decrease in each repeat,
+            `global_importance_values` their means, `importances_std` their standard deviations, and `expected_values` the
+            score of the original rows.
 
         Raises
         ------
         InvalidInputError
-            If labels are missing, of another number, or unknown to the model; if the metric cannot be computed.
+            If the labels are missing, do not match the rows, or are unknown to the model, or if the metric cannot be
+            computed.
         """
         given = as_table(X)
         model = behind(self._transformations, self.model, given)
@@ -175,7 +177,11 @@ class PFIExplainer(Picklable):
             self.method,
             f"decrease of {metric.name} when a column is shuffled, mean of {self._n_repeats} "
             f"repeat{'s' if self._n_repeats > 1 else ''}; "
-            + ("only trees that test the column are walked again" if trees else "from the model's predictions"),
+            + (
+                "rows are routed again only through trees that test the column"
+                if trees
+                else "from the model's predictions"
+            ),
             is_raw=True,
             model_kind=described.kind,
             global_values=importances.mean(axis=1),
@@ -187,7 +193,7 @@ class PFIExplainer(Picklable):
         return explanation.select(self._explain_subset, why="chosen by explain_subset")
 
     def explain_local(self, X: Any) -> Explanation:
-        """Raise: a score belongs to a whole table, and permutation importance has no values of single rows."""
+        """Raise `InvalidInputError`: permutation importance belongs to a whole table and has no values of single rows."""
         raise InvalidInputError(
             "PFIExplainer explains a table as a whole: use explain_global(X, true_labels=y), or TabularExplainer for rows."
         )
@@ -203,11 +209,11 @@ class PFIExplainer(Picklable):
         orders: npt.NDArray[np.intp],
         columns: Sequence[int],
     ) -> tuple[float, npt.NDArray[np.float64], bool]:
-        """Return the score as it is, its decreases (f, n_repeats) by shuffling `columns`, and whether trees were walked."""
-        trees = PermutedTrees(described, table, orders, self._n_jobs) if can_walk_again(described) else None
+        """Return the original score, its decreases, (f, n_repeats), for `columns`, and whether trees were used."""
+        trees = PermutedTrees(described, table, orders, self._n_jobs) if can_route_again(described) else None
         copies, most = permuted_copies(table, orders, None if trees else 1)
-        stand_in = StandIn(estimator, table, copies, trees)
-        baseline = _first_score(metric, stand_in, table, labels, weights)
+        cached = CachedEstimator(estimator, table, copies, trees)
+        baseline = _first_score(metric, cached, table, labels, weights)
         todo = [
             Copy(column, repeat)
             for column in columns
@@ -218,40 +224,37 @@ class PFIExplainer(Picklable):
         with progress_bar(len(todo), "shuffling columns", self._progress) as advance:
             for start in range(0, len(todo), most):
                 batch = todo[start : start + most]
-                stand_in.use(batch)
+                cached.use(batch)
                 for position, copy in enumerate(batch):
-                    permuted = stand_in.show(position)
-                    scores[copy.column, copy.repeat] = metric.scorer(stand_in, permuted, labels, **weights)
+                    permuted = cached.show(position)
+                    scores[copy.column, copy.repeat] = metric.scorer(cached, permuted, labels, **weights)
                 advance(len(batch))
         if not np.isfinite(scores).all():
             column = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
             raise InvalidInputError(
-                f"The metric {metric.name!r} is no finite number once column {column} is shuffled, so the column has no "
-                "importance by it. Use a metric that is defined for any prediction."
+                f"The metric {metric.name!r} is not a finite number when column {column} is shuffled. Use a metric that is "
+                "defined for any prediction."
             )
         return baseline, baseline - scores, trees is not None
 
 
-def _first_score(metric: Metric, stand_in: StandIn, table: Table, labels: Any, weights: dict[str, Any]) -> float:
+def _first_score(metric: Metric, cached: CachedEstimator, table: Table, labels: Any, weights: dict[str, Any]) -> float:
     try:
-        score = metric.scorer(stand_in, table.data, labels, **weights)
+        score = metric.scorer(cached, table.data, labels, **weights)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidInputError(
             f"The metric {metric.name!r} cannot be computed for this model and X: {error}"
         ) from error
     if not np.isscalar(score) or not np.isfinite(score):
         raise InvalidInputError(
-            f"The metric {metric.name!r} must be one finite number. Got {score!r} for the rows as they are."
+            f"The metric {metric.name!r} must be one finite number. Got {score!r} for the original rows."
         )
     return float(score)  # type: ignore[arg-type]
 
 
 def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
     if labels is None:
-        raise InvalidInputError(
-            "PFIExplainer needs the true labels of the rows: explain_global(X, true_labels=y). Without them there is no "
-            "score that could decrease."
-        )
+        raise InvalidInputError("PFIExplainer needs the true labels of the rows: explain_global(X, true_labels=y).")
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -261,7 +264,7 @@ def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequenc
         )
     if pd.isna(array).any():
         raise InvalidInputError(
-            f"The 'true_labels' parameter must not be missing. Got {int(pd.isna(array).sum())} NaN."
+            f"The 'true_labels' parameter must not have missing labels. Got {int(pd.isna(array).sum())} NaN."
         )
     if classes is not None and len(classes) != len(model.classes or ()):
         raise InvalidInputError(
@@ -278,7 +281,7 @@ def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequenc
 
 
 def _as_classes(labels: npt.NDArray[Any], model: FittedModel, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
-    """Return labels as the model predicts them; they may be given as the names of its classes."""
+    """Return the labels as the model's classes; they may be given as the class names of the caller."""
     assert model.classes is not None
     present = set(labels.tolist())
     if present <= set(model.classes):

@@ -1,4 +1,4 @@
-"""Kernels that walk permuted rows through trees again, but only where a permuted column is tested on the way."""
+"""Kernels that route permuted rows through only those trees that test a permuted column on the row's path."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from automl_explain.explainers.trees._routing import (
 
 
 class Tests(NamedTuple):
-    """Where the paths of an ensemble test the columns that move; node-wise arrays have shape (M,).
+    """Tests of the permuted columns on the paths of an ensemble. Node-wise arrays have shape (M,).
 
     Parameters
     ----------
     moved : ndarray of bool, shape (f,)
-        Columns of the trees that move together.
+        Columns of the trees that are permuted together.
     first : ndarray of int32
-        First split above the node that tests a moved column, where a walk begins again; -1 if there is none.
+        First split on the path to the node that tests a permuted column, where routing starts again; -1 if there is none.
     above, up_to : ndarray of float64
-        A row stays at a leaf if its new value v is ``above < v <= up_to``, where one numeric column moves.
+        If one numeric column is permuted, a row stays at its leaf if its new value v is ``above < v <= up_to``.
     """
 
     moved: Bools
@@ -59,7 +59,7 @@ def find_tests(router: Router, tests: Tests) -> None:
                 continue
             if first[node] < 0:
                 first[left] = first[right] = node
-            if router.kind[node] == GENERAL:  # no interval: such paths are always walked
+            if router.kind[node] == GENERAL:  # no interval: rows are always routed again
                 above[left] = above[right] = np.inf
             else:
                 up_to[left] = min(up_to[left], router.threshold[node])
@@ -67,8 +67,8 @@ def find_tests(router: Router, tests: Tests) -> None:
 
 
 @inlined
-def _walk_again(router: Router, x: Floats, moved: Bools, row: int, source: int, node: int) -> int:
-    """Return the leaf below `node` of a row whose moved columns are those of row `source`."""
+def _route_again(router: Router, x: Floats, moved: Bools, row: int, source: int, node: int) -> int:
+    """Return the leaf below `node` of a row whose permuted columns are taken from row `source`."""
     while router.left[node] >= 0:
         feature = router.feature[node]
         value = x[source, feature] if moved[feature] else x[row, feature]
@@ -85,12 +85,12 @@ def _walk_again(router: Router, x: Floats, moved: Bools, row: int, source: int, 
 
 @inlined
 def _leaf_of(router: Router, x: Floats, tests: Tests, row: int, source: int, fresh: float, node: int) -> int:
-    """Return the leaf of a row at leaf `node` when its moved columns become those of row `source`.
+    """Return the new leaf of a row at leaf `node` when its permuted columns are taken from row `source`.
 
-    `fresh` is the new value of the one column that moves, or NaN where several do.
+    `fresh` is the new value of the permuted column, or NaN if several columns are permuted.
     """
     if not tests.above[node] < fresh <= tests.up_to[node] and tests.first[node] >= 0:
-        node = _walk_again(router, x, tests.moved, row, source, tests.first[node])
+        node = _route_again(router, x, tests.moved, row, source, tests.first[node])
     return node
 
 
@@ -99,23 +99,24 @@ def sum_permuted(
     router: Router, x: Floats, tests: Tests, order: Longs, fresh: Floats, leaves: Ints, values: Floats, output: Ints,
     base: Floats, single: bool, start: int, stop: int, sums: Floats,
 ) -> None:  # fmt: skip
-    """Write the outputs of rows `start` to `stop`, moved columns from the rows `order`, summed as the library does.
+    """Write the outputs of rows `start` to `stop` with permuted columns, summed in the order of the library.
 
     Parameters
     ----------
     x : ndarray, shape (n, f)
-        The rows as they are.
+        The original rows.
     tests : Tests
         Filled by `find_tests`.
     order : ndarray of int, shape (n,)
+        Row that the permuted cells of each row are taken from.
     fresh : ndarray, shape (n,)
-        New values of the one column that moves, NaN where several do.
+        New values of the permuted column; NaN if several columns are permuted.
     leaves : ndarray of int, shape (T, n)
-        Leaves that the rows reach as they are.
+        Leaves of the original rows.
     values, output, base
         As in `Trees`.
     single : bool
-        Round every sum to float32.
+        Whether each sum is rounded to float32.
     sums : ndarray, shape (n, K)
         Outputs.
     """
@@ -138,7 +139,7 @@ def find_changed(
     router: Router, x: Floats, tests: Tests, order: Longs, fresh: Floats, leaves: Ints, start: int, stop: int,
     changed: Bools,
 ) -> None:  # fmt: skip
-    """Write which of the rows `start` to `stop` reach another leaf in any tree; parameters as in `sum_permuted`."""
+    """Write which of the rows `start` to `stop` change their leaf in any tree. Parameters as in `sum_permuted`."""
     for row in range(start, stop):
         changed[row] = False
         for tree in range(len(leaves)):
@@ -150,14 +151,14 @@ def find_changed(
 
 @kernel
 def write_exponential(margins: npt.NDArray[np.floating], out: npt.NDArray[np.floating]) -> None:
-    """Write exp(margin) by the C library's function, in the precision of the margins."""
+    """Write exp(margin), computed by the C library in the precision of the margins."""
     for i in range(len(margins)):
         out[i] = np.exp(margins[i])
 
 
 @kernel
 def write_logistic(margins: Floats, out: Floats) -> None:
-    """Write 1 / (1 + exp(-margin)) by the C library's exponential, as LightGBM does; NumPy's differs in the last bit."""
+    """Write 1 / (1 + exp(-margin)) with the C library's exponential, as LightGBM does; NumPy's differs in the last bit."""
     for i in range(len(margins)):
         out[i] = 1.0 / (1.0 + np.exp(-margins[i]))
 
@@ -172,7 +173,7 @@ def write_logistic_single(margins: npt.NDArray[np.float32], out: npt.NDArray[np.
 
 @kernel
 def write_softmax(margins: Floats, out: Floats) -> None:
-    """Write the softmax of each row, added up from the first class to the last, as LightGBM does."""
+    """Write the softmax of each row, summing from the first class to the last, as LightGBM does."""
     for row in range(len(margins)):
         largest = margins[row, 0]
         for k in range(margins.shape[1]):
@@ -187,7 +188,7 @@ def write_softmax(margins: Floats, out: Floats) -> None:
 
 @kernel
 def write_softmax_single(margins: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
-    """Write the softmax of each row in float32, its sum in float64, as XGBoost does."""
+    """Write the softmax of each row in float32 with its sum in float64, as XGBoost does."""
     for row in range(len(margins)):
         largest = margins[row, 0]
         for k in range(margins.shape[1]):

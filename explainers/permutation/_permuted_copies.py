@@ -1,4 +1,4 @@
-"""Copies of a table in which one column is permuted, made as cheaply as its format allows."""
+"""Copies of a table with one permuted column, made at low cost for each table format."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.tables._table import RowNumbers, Table
 
 STACKED_ROWS = 16_384
-"""Rows up to which copies are made at once: beyond them a prediction's fixed cost hardly counts."""
+"""Maximum number of rows of copies made at once; beyond it, the fixed cost of a prediction is negligible."""
 STACKED_BYTES = 64 * 2**20
-"""Memory that the copies made at once may take."""
+"""Maximum memory of copies made at once."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One permuted copy: which column is permuted, for which repeat."""
+    """One permuted copy: the position of the column, and the repeat."""
 
     column: int
     repeat: int
 
 
 def draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> RowNumbers:
-    """Return the row that each cell comes from, (n_repeats, n_rows), by the random stream of scikit-learn.
+    """Return the row that each permuted cell is taken from, (n_repeats, n_rows), with the random stream of scikit-learn.
 
-    `sklearn.inspection.permutation_importance` draws one seed, begins with it anew for every column, and permutes the
-    column again at each repeat, so that permutations are chained and are the same for all columns.
+    `sklearn.inspection.permutation_importance` draws one seed and restarts from it for every column. In each repeat it
+    permutes the already permuted column. The permutations are therefore chained, and the same for all columns.
     """
     try:
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
@@ -49,13 +49,15 @@ def draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> RowNumbers:
 
 
 def is_constant(table: Table, column: int) -> bool:
-    """Whether all cells of a column are equal, so that permuting it changes nothing."""
+    """Return whether all cells of a column are equal, so that permuting it has no effect."""
     if table.is_sparse:
         values = table.data[:, [column]]
         return bool(values.nnz == 0 or (values.nnz == len(table) and (values.data == values.data[0]).all()))
     if not table.is_frame and table.data.dtype.kind in "biuf":
         numbers = table.data[:, column]
-        return bool((numbers == numbers[0]).all())  # NaN is unequal to itself: such a column is permuted, to no effect
+        return bool(
+            (numbers == numbers[0]).all()
+        )  # False for NaN, which is unequal to itself; permuting it has no effect
     cells = table.data.iloc[:, column] if table.is_frame else pd.Series(table.data[:, column])
     if cells.isna().any():
         return bool(cells.isna().all())
@@ -66,23 +68,24 @@ class Copies(Protocol):
     """Permuted copies of one table."""
 
     def write(self, batch: Sequence[Copy]) -> Any:
-        """Return the copies of a batch below each other, in the table's own format."""
+        """Write the copies of a batch; return them stacked by rows, in the format of the table."""
         ...
 
     def part(self, position: int) -> Any:
-        """Return one copy of the batch last written, (n, f)."""
+        """Return one copy of the batch written last, (n, f)."""
         ...
 
 
 def permuted_copies(table: Table, orders: RowNumbers, n_copies: int | None = None) -> tuple[Copies, int]:
-    """Return the copies of a table, and how many of them may be made at once.
+    """Return the permuted copies of a table, and the maximum number of copies per batch.
 
     Parameters
     ----------
     table : Table
     orders : ndarray of int, shape (n_repeats, n)
+        Result of `draw_orders`.
     n_copies : int, optional
-        Copies made at once; default: as many as memory allows and a prediction gains from.
+        Copies per batch. Default: as many as `STACKED_ROWS` and `STACKED_BYTES` allow.
     """
     n = len(table)
     row_bytes = 8 * table.n_columns if not table.is_sparse else 12 * (table.data.nnz // n + 1)
@@ -94,7 +97,7 @@ def permuted_copies(table: Table, orders: RowNumbers, n_copies: int | None = Non
 
 
 class _ArrayCopies:
-    """Stacked once; a batch changes its columns, and the next one puts them back."""
+    """A stack of copies, made once. A batch overwrites its columns, and the next batch restores them."""
 
     def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._data, self._orders, self._n = table.data, orders, len(table)
@@ -114,7 +117,7 @@ class _ArrayCopies:
 
 
 class _FrameCopies:
-    """Stacked once; a batch replaces whole columns, taken by row number so that every type stays what it is."""
+    """A stack of copies, made once. A batch replaces whole columns, taken by row number to keep their types."""
 
     def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._frame, self._orders, self._n = table.data, orders, len(table)
@@ -141,7 +144,7 @@ class _FrameCopies:
 
 
 class _SparseCopies:
-    """Made one by one from the columns: a permuted column keeps its number of cells."""
+    """Copies made one by one in column format, in which a permuted column keeps its number of stored cells."""
 
     def __init__(self, table: Table, orders: RowNumbers, most: int) -> None:
         self._orders = orders

@@ -1,9 +1,9 @@
-"""Responses of a tree ensemble to permuted rows, from the trees whose path tests the permuted column alone.
+"""Responses of a tree ensemble to permuted rows, computed from the trees whose paths test the permuted column.
 
-The numbers must be those of the library itself, to the last bit, since a score can hang on ties. How a library adds up
-its trees and which function it puts on the sum is therefore tried on the rows as they are: a way is taken only if it
-reproduces the library's own response bit by bit on all of them. Where none does, the trees still say which rows reach
-other leaves, and only those are predicted again, by the library.
+The numbers must equal those of the library to the last bit, since a score can depend on ties. Ways of summing the trees and
+links of the sum are therefore tried on the original rows. A way is used only if it reproduces the library's response bit for
+bit on all of them. If there is none, the trees still show which rows change their leaves, and the library predicts only
+those rows again.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from automl_explain.explainers.trees._routing import as_matrix, read_router
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 LEAST_ROWS = 50
-"""Rows on which equal bits are no chance."""
+"""Minimum number of rows for equal bits not to be a coincidence."""
 BLOCK = 1024
-"""Rows of a copy that one thread walks at a time."""
+"""Rows of a copy per task of a thread."""
 
 Response: TypeAlias = npt.NDArray[Any]
 Link: TypeAlias = Callable[[npt.NDArray[Any]], Response]
-"""From the sums (n, K) of the trees to what a method of the library returns."""
+"""Function from the sums of the trees, (n, K), to the response of a method of the library."""
 
 
 class Way(NamedTuple):
-    """A way to compute a response from the trees that gives the library's own bits.
+    """A way to compute a response from the trees that equals the library's bit for bit.
 
     Parameters
     ----------
     single : bool
-        Trees are added up in float32.
+        Whether the trees are summed in float32.
     link : callable
-        From the sums to the response.
+        Function from the sums to the response.
     """
 
     single: bool
@@ -61,18 +61,18 @@ class Way(NamedTuple):
 
 
 class PermutedTrees:
-    """The trees of a described model over the permuted copies of one table.
+    """Evaluates the trees of a described model on the permuted copies of one table.
 
     Parameters
     ----------
     model : FittedModel
-        Of structure `Trees`, its preprocessing, if any, mapping each raw column to columns of its own.
+        A model of structure `Trees`, without preprocessing or with a feature map.
     table : Table
-        The rows as they are, raw.
+        The original rows, in raw columns.
     orders : ndarray of int, shape (n_repeats, n)
-        Row that each cell of a permuted column comes from.
+        Row that each cell of a permuted column is taken from.
     n_jobs : int or None
-        Threads.
+        Threads. None: all cores available to the process.
     """
 
     def __init__(self, model: FittedModel, table: Table, orders: RowNumbers, n_jobs: int | None) -> None:
@@ -87,7 +87,7 @@ class PermutedTrees:
         self._unmoved = self._tests
 
     def sums(self, single: bool, batch: Sequence[Copy] | None = None) -> Floats:
-        """Return the outputs of the copies of a batch, (len(batch), n, K), or (1, n, K) of the rows as they are."""
+        """Return the outputs for the copies of a batch, (len(batch), n, K), or for the original rows, (1, n, K)."""
         trees, n = self._trees, len(self._x)
         base = trees.base.astype(np.float32).astype(np.float64) if single else trees.base
         sums = np.empty((1 if batch is None else len(batch), n, trees.n_outputs))
@@ -107,7 +107,7 @@ class PermutedTrees:
         return sums
 
     def changed(self, batch: Sequence[Copy]) -> Bools:
-        """Return which rows of each copy reach other leaves than the rows as they are, (len(batch), n)."""
+        """Return which rows of each copy reach other leaves than the original rows, (len(batch), n)."""
         n = len(self._x)
         changed = np.empty((len(batch), n), np.bool_)
         known = [self._of(copy) for copy in batch]
@@ -123,10 +123,10 @@ class PermutedTrees:
         return changed
 
     def find_way(self, method: str, response: Response) -> Way | None:
-        """Return the way that reproduces the library's response for the rows as they are, bit by bit, if any does.
+        """Return a way that reproduces the library's response for the original rows bit for bit, or None.
 
-        On few rows that could be chance. Leaves that are shares of an average, such as those of a forest, never add up to
-        the library's last bit.
+        None is returned for few rows, where equality could be a coincidence, and for models that average probabilities,
+        such as forests, whose sums never equal the library's to the last bit.
         """
         classes = self._model.classes
         if len(response) < LEAST_ROWS or (classes is not None and self._model.output_space == "probability"):
@@ -142,7 +142,7 @@ class PermutedTrees:
         return None
 
     def respond(self, way: Way, batch: Sequence[Copy]) -> list[Response]:
-        """Return the library's response for each copy."""
+        """Return the library's response to each copy."""
         sums = self.sums(way.single, batch)
         flat = sums.reshape(-1, sums.shape[-1])
         made = way.link(flat.astype(np.float32) if way.single else flat)
@@ -158,7 +158,7 @@ class PermutedTrees:
         return tests
 
     def _of(self, copy: Copy | None) -> tuple[Tests, npt.NDArray[np.int64], Floats]:
-        """Return, for a copy, where its columns are tested, the rows that they come from, and a single column's values."""
+        """Return the tests of a copy's columns, the rows that they are taken from, and the new values of a single column."""
         n, f = self._x.shape
         if copy is None:
             return self._unmoved, np.arange(n), np.full(n, np.nan)
@@ -171,8 +171,8 @@ class PermutedTrees:
         return self._tests, order, fresh
 
 
-def can_walk_again(model: FittedModel) -> bool:
-    """Whether the permuted columns are known to be columns of the trees."""
+def can_route_again(model: FittedModel) -> bool:
+    """Return whether permuted columns can be mapped to columns of the trees."""
     return isinstance(model.structure, Trees) and (model.preprocessing is None or model.feature_map is not None)
 
 
@@ -201,7 +201,7 @@ def _flat(sums: npt.NDArray[Any]) -> Response:
 
 
 def _logistic(sums: npt.NDArray[Any]) -> Response:
-    """Logistic function of each output in the precision of the sums, as LightGBM and XGBoost compute it."""
+    """Logistic function of each output in the precision of the sums, as in LightGBM and XGBoost."""
     margins = np.require(sums, None, ["C", "W"])
     out = np.empty_like(margins)
     (write_logistic if sums.dtype == np.float64 else write_logistic_single)(margins.reshape(-1), out.reshape(-1))
@@ -209,7 +209,7 @@ def _logistic(sums: npt.NDArray[Any]) -> Response:
 
 
 def _exponential(sums: npt.NDArray[Any]) -> Response:
-    """Exponential of each output by the C library's function, as LightGBM computes it."""
+    """Exponential of each output by the C library, as in LightGBM."""
     margins = np.require(sums, None, ["C", "W"])
     out = np.empty_like(margins)
     write_exponential(margins.reshape(-1), out.reshape(-1))
@@ -232,7 +232,7 @@ def _library_probabilities(sums: npt.NDArray[Any]) -> Response:
 
 
 def _numpy_probabilities(sums: npt.NDArray[Any]) -> Response:
-    """Probabilities by SciPy's and NumPy's functions, as scikit-learn's boosting computes them."""
+    """Probabilities by SciPy's and NumPy's functions, as in scikit-learn's boosting."""
     from scipy.special import expit
     from sklearn.utils.extmath import softmax
 
@@ -240,4 +240,4 @@ def _numpy_probabilities(sums: npt.NDArray[Any]) -> Response:
 
 
 PROBABILITIES: tuple[Link, ...] = (_library_probabilities, _numpy_probabilities)
-"""Probabilities of the classes from the sums, as boosting libraries compute them."""
+"""Functions from sums to class probabilities, as in boosting libraries."""

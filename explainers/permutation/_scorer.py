@@ -1,4 +1,4 @@
-"""From what a user calls a metric to a scikit-learn scorer, in which more is always better."""
+"""Conversion of the 'metric' parameter to a scikit-learn scorer, for which more is always better."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from automl_explain.explainers._errors import InvalidInputError
 
 
 class Metric(NamedTuple):
-    """A metric's name, and its scorer: a function of estimator, X and y, of which more is better."""
+    """Name of a metric, and its scorer: a function of estimator, X and y for which more is better."""
 
     name: str
     scorer: Callable[..., Any]
 
 
 DEFAULTS = ((ClassifierMixin, "accuracy"), (RegressorMixin, "r2"))
-"""Whose `score` method is which scorer."""
+"""Mixin classes and the scorers that equal their `score` methods."""
 
 
 def find_metric(metric: Any, estimator: Any, is_error_metric: bool | None) -> Metric:
@@ -31,17 +31,17 @@ def find_metric(metric: Any, estimator: Any, is_error_metric: bool | None) -> Me
     Parameters
     ----------
     metric : str, callable or None
-        Name of a scikit-learn scorer; a scorer, called with estimator, X and y; one of scikit-learn's metric functions; a
-        function of true and predicted values; or None, the estimator's own `score`.
+        One of: the name of a scikit-learn scorer; a scorer, called with estimator, X and y; one of scikit-learn's metric
+        functions; another function of true and predicted values; None for the estimator's own `score`.
     estimator : object
-        What is scored.
+        The estimator that is scored.
     is_error_metric : bool or None
-        Of a function of true and predicted values that scikit-learn does not know: whether less is better.
+        Whether less is better, for a function of true and predicted values that scikit-learn does not define.
 
     Raises
     ------
     InvalidInputError
-        If the metric is unknown, or it is not said whether more is better.
+        If the metric is unknown, or `is_error_metric` is needed and missing, or not needed and given.
     """
     if metric is None:
         found = _default(estimator)
@@ -49,14 +49,14 @@ def find_metric(metric: Any, estimator: Any, is_error_metric: bool | None) -> Me
         found = Metric(metric, _by_name(metric))
     elif not callable(metric):
         raise InvalidInputError(
-            f"The 'metric' parameter must be the name of one scikit-learn scorer, a scorer or a function of true and "
+            f"The 'metric' parameter must be the name of a scikit-learn scorer, a scorer or a function of true and "
             f"predicted values. Got {type(metric).__name__}."
         )
     else:
         return _of_function(metric, is_error_metric)
     if is_error_metric is not None:
         raise InvalidInputError(
-            "The 'is_error_metric' parameter belongs to a metric function of your own; leave it out."
+            "The 'is_error_metric' parameter applies only to your own metric functions; leave it out."
         )
     return found
 
@@ -84,7 +84,7 @@ def _by_name(name: str) -> Callable[..., Any]:
 
 @cache
 def _scorers_of_functions() -> dict[Any, str]:
-    """Scikit-learn's metric functions and the scorer of each, the plainest where there are several."""
+    """Return the scorer of each of scikit-learn's metric functions; of several, the one with the shortest name."""
     found: dict[Any, str] = {}
     for name in sorted(get_scorer_names(), key=lambda name: (len(name), name), reverse=True):
         found[getattr(get_scorer(name), "_score_func", None)] = name
@@ -96,32 +96,32 @@ def _of_function(function: Callable[..., Any], is_error_metric: bool | None) -> 
     known = _scorers_of_functions().get(function)
     if known is not None:
         if is_error_metric is not None and is_error_metric != (get_scorer(known)._sign < 0):
-            kind = "a score, of which more is better" if is_error_metric else "an error, of which less is better"
+            kind = "a score, for which more is better" if is_error_metric else "an error, for which less is better"
             raise InvalidInputError(f"The 'is_error_metric' parameter is {is_error_metric}, but {name} is {kind}.")
         return Metric(known, get_scorer(known))
     if _n_required(function) != 2:
         if is_error_metric is not None:
             raise InvalidInputError(
-                "The 'is_error_metric' parameter belongs to a function of true and predicted values; a scorer's own sign "
-                "says it already: leave it out."
+                "The 'is_error_metric' parameter applies only to functions of true and predicted values. A scorer includes "
+                "its sign: leave it out."
             )
         return Metric(name or _name_of(function), function)
     if is_error_metric is None:
         raise InvalidInputError(
-            f"It is not known whether more of {name or function!r} is better. Pass is_error_metric=True if less is better, "
-            "is_error_metric=False if more is, or a scorer from sklearn.metrics.make_scorer."
+            f"It is not known whether a higher {name or function!r} is better. Pass is_error_metric=True if lower is better, "
+            "is_error_metric=False if higher is better, or a scorer from sklearn.metrics.make_scorer."
         )
     return Metric(name or _name_of(function), make_scorer(function, greater_is_better=not is_error_metric))
 
 
 def _name_of(scorer: Any) -> str:
-    """Scikit-learn's name of a scorer, or that of its function."""
+    """Return the name of a scorer's function, or of its class."""
     function = getattr(scorer, "_score_func", None)
     return getattr(function, "__name__", type(scorer).__name__)
 
 
 def _n_required(function: Callable[..., Any]) -> int:
-    """Number of parameters that must be given by position."""
+    """Return the number of parameters without a default that can be passed by position."""
     parameters = inspect.signature(function).parameters.values()
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.kind in by_position and p.default is inspect.Parameter.empty for p in parameters)
