@@ -1,4 +1,4 @@
-"""`LIMEExplainer`: a weighted linear model around each row, for all rows at once."""
+"""`LIMEExplainer`: a weighted linear model of the predictions around each row."""
 
 from __future__ import annotations
 
@@ -23,57 +23,58 @@ from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 Floats = npt.NDArray[np.float64]
 
 RIDGE = 1.0
-"""Penalty of the local models, that of the lime package."""
+"""Ridge penalty of the local models, as in the lime package."""
 ROWS_AT_ONCE = 200_000
-"""Rows predicted at a time where each explained row has samples of its own."""
+"""Rows predicted at a time if each explained row has its own samples."""
 
 
 class LIMEExplainer(RowExplainer):
-    """Explains rows by a linear model of the predictions around each: tabular LIME, all rows, classes and features at once.
+    """Tabular LIME: explains each row by a weighted linear model of the predictions around it.
 
-    The local models are those of the `lime` package: a ridge regression, weighted by an exponential kernel of the
-    distance, over whether a feature stays in the row's bin or category, or over standard deviations where numbers stay
-    continuous. The samples are drawn once for all rows and predicted once. Values are the weights of these models; they
-    do not add up to the prediction, and how well a local model fits is its `local_fidelity`.
+    The local models are those of the `lime` package: ridge regressions, weighted by an exponential kernel of the distance
+    from the row. Their inputs are indicators of whether a feature is in the row's bin or category, or standardized numbers
+    if numeric columns stay continuous. Samples are drawn and predicted once for all rows, unless
+    `sample_around_instance` is set. The values are the weights of the local models for all features and classes. They do
+    not add up to the prediction. `local_fidelity` measures how well each local model fits.
 
     Parameters
     ----------
     model : object
         A fitted estimator, Pipeline, search, booster, or a function from a table to predictions.
     initialization_examples : ndarray or DataFrame of shape (B, f)
-        Training rows, from whose columns samples are drawn, as the model takes them.
+        Training rows, as the model takes them. Samples are drawn from their columns.
     discretizer : {"quartile", "decile"} or None, default "quartile"
-        Bins of numeric columns; None keeps them continuous.
+        Bins of numeric columns. None: numeric columns stay continuous.
     nsamples : int, default 5000
-        Samples around each row, itself included.
+        Number of samples around each row, including the row itself.
     kernel_width : float, optional
-        Width of the kernel; default 0.75 times the square root of the number of features.
+        Width of the kernel. Default: 0.75 times the square root of the number of features.
     sample_around_instance : bool, default False
-        Draw continuous columns around each row rather than around the training mean; needs ``discretizer=None``, and
-        predictions of `nsamples` rows for each row.
+        Draw continuous columns around each row instead of around the training mean. It needs ``discretizer=None``, and
+        predicts `nsamples` rows for each row.
     categorical_features : sequence of str or int, optional
-        Columns of categories, beside those that hold no numbers.
+        Columns of categories, in addition to those that are not numeric.
     features : sequence of str, optional
         Column names, for tables without names.
     classes : sequence, optional
         Class names in the model's order.
     output : str, default "auto"
-        "auto" is the probability where the model has one; else as in `TabularExplainer`.
+        Unit of the weights. "auto" is the probability if the model has one; otherwise as in `TabularExplainer`.
     transformations, weights, model_task
-        As in `TabularExplainer`; `weights` are those of the training rows.
+        As in `TabularExplainer`, where the training rows are the background.
     random_state : int, default 0
-        Seed of the samples; the global random state is never touched.
+        Seed of the samples. The global random state is not used.
     progress : bool, optional
-        True: a progress bar; False: none; default: one that appears after two seconds.
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
     explain_subset : sequence of str or int, optional
-        Features, by name or position, whose weights are returned, in that order; all have one in the local models.
+        Features to return, by name or position, in this order. The local models use all features. Default: all features.
 
     Raises
     ------
     UnsupportedModelError
-        If nothing can be predicted with the model.
+        If the model cannot predict.
     InvalidInputError
-        If a table or parameter does not fit the model, or the table is sparse.
+        If a table or parameter does not match the model, or the table is sparse.
 
     References
     ----------
@@ -151,17 +152,19 @@ class LIMEExplainer(RowExplainer):
         Returns
         -------
         Explanation
-            `local_importance_values` are the weights of every feature for every class, `intercepts` and `local_fidelity`
-            (weighted R2) those of each local model, `expected_values` the mean output over the samples.
+            `local_importance_values` are the weights of the features for each class. `intercepts` and `local_fidelity`, the
+            weighted R2, belong to the local models. `expected_values` is the mean output over the samples.
 
         Raises
         ------
         ColumnMismatchError
-            If the columns are not those of the training rows.
+            If the columns differ from those of the training rows.
+        InvalidInputError
+            If `X` is not a dense table, or the model cannot predict its rows.
         """
         rows, engineered = self._explained.read(_dense(as_table(X), "X"))
         drawn = self._hood.draw(self._n_samples - 1, np.random.default_rng(self._random_state))
-        seen, predictions = self._hood.see(rows), predict_finite(self.model, engineered.data, "X")
+        seen, predictions = self._hood.encode(rows), predict_finite(self.model, engineered.data, "X")
         fits, expected = self._fit(drawn, seen, predictions)
         single = self.model.classes is None
         weights = np.stack([fit.weights for fit in fits], axis=1)
@@ -201,20 +204,20 @@ class LIMEExplainer(RowExplainer):
                 outputs = [shared] * len(block) if shared is not None else self._predict_around(drawn, seen[block])
                 for row, around in zip(block, outputs, strict=True):
                     fits.append(
-                        fit_around(drawn.seen_from(seen[row]), np.vstack([predictions[row], around]), self._width)
+                        fit_around(drawn.inputs_for(seen[row]), np.vstack([predictions[row], around]), self._width)
                     )
                     sums += around.mean(axis=0)
                 advance(len(block))
         return fits, sums / len(seen)
 
     def _predict_around(self, drawn: Drawn, seen: Floats) -> list[Floats]:
-        """Return the outputs of the samples around each row, predicted together."""
+        """Return the outputs of the samples around each row, predicted in one call."""
         tables = [drawn.table_around(row) for row in seen]
         return np.split(self._predict(stack_rows(tables)), len(tables))
 
 
 class Fit(NamedTuple):
-    """A local model: weights (K, f), intercept (K,) and weighted R2 (K,)."""
+    """A local model: weights, (K, f), intercepts, (K,), and weighted R2, (K,)."""
 
     weights: Floats
     intercept: Floats
@@ -224,14 +227,16 @@ class Fit(NamedTuple):
 def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
     """Fit a ridge regression, weighted by the distance from the first row.
 
-    The weight of a sample at distance d is ``exp(-d^2 / (2 width^2))``; the intercept is not penalised.
+    A sample at distance d has weight ``exp(-d^2 / (2 width^2))``. The intercept is not penalised.
 
     Parameters
     ----------
     design : ndarray, shape (S, f)
-        The row explained, then its samples.
+        The explained row, followed by its samples.
     outputs : ndarray, shape (S, K)
+        Outputs of the model for these rows.
     kernel_width : float
+        Width of the kernel.
     """
     squared = np.square(design - design[0]).sum(axis=1)
     weight = np.exp(-squared / (2 * kernel_width**2))
@@ -259,16 +264,18 @@ def _check_settings(discretizer: Any, nsamples: Any, kernel_width: Any, around: 
     if isinstance(nsamples, bool) or not isinstance(nsamples, int | np.integer) or nsamples < 2:
         raise InvalidInputError(f"The 'nsamples' parameter must be an integer, 2 or more. Got {nsamples!r}.")
     if kernel_width is not None and not (isinstance(kernel_width, int | float | np.number) and kernel_width > 0):
-        raise InvalidInputError(f"The 'kernel_width' parameter must be a number more than 0. Got {kernel_width!r}.")
+        raise InvalidInputError(f"The 'kernel_width' parameter must be a number above 0. Got {kernel_width!r}.")
     if around and discretizer is not None:
-        raise InvalidInputError("sample_around_instance=True needs discretizer=None: bins are not drawn around a row.")
+        raise InvalidInputError(
+            "sample_around_instance=True needs discretizer=None, since bins are not drawn around a row."
+        )
 
 
 def _dense(table: Table, what: str) -> Table:
     if table.is_sparse:
         raise InvalidInputError(
-            f"LIMEExplainer draws every cell anew and cannot take a sparse {what}. Pass {what}.toarray() if it is small "
-            "enough, or use TabularExplainer, which takes sparse tables."
+            f"LIMEExplainer draws a value for every cell and cannot take a sparse {what}. Pass {what}.toarray() if it is "
+            "small enough, or use TabularExplainer, which takes sparse tables."
         )
     return table
 
@@ -276,5 +283,5 @@ def _dense(table: Table, what: str) -> Table:
 def _say_fidelity(fidelity: Floats) -> str:
     return (
         f"weighted R2 of the local models: median {np.median(fidelity):.2f}, lowest {fidelity.min():.2f}; "
-        "where it is low, the weights say little"
+        "weights of a local model with a low R2 are not reliable"
     )

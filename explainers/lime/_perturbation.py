@@ -1,4 +1,4 @@
-"""The rows that LIME draws around the rows it explains, once for all of them."""
+"""Samples of LIME, drawn once for all rows that are explained."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
 DISCRETIZERS = {"quartile": (25, 50, 75), "decile": (10, 20, 30, 40, 50, 60, 70, 80, 90)}
-"""Percentiles of the training column between bins."""
+"""Percentiles of the training column at the edges between bins."""
 LEAST_SPREAD = 1e-11
-"""Added to a bin's standard deviation, as the lime package does."""
+"""Added to the standard deviation of each bin, as in the lime package."""
 
 
 @dataclass(frozen=True)
 class Bins:
-    """The bins of a numeric column; the last one is that of missing cells.
+    """The b bins of a numeric column. Missing cells are in an additional bin, with number b.
 
     Parameters
     ----------
     edges : ndarray, shape (b - 1,)
-        A cell lies in bin ``searchsorted(edges, cell)``: the upper edge belongs to a bin.
+        Edges between bins. A cell is in bin ``searchsorted(edges, cell)``, so the upper edge belongs to a bin.
     low, high, mean, spread : ndarray, shape (b,)
-        Ends of each bin, and mean and standard deviation of the training cells in it.
+        Ends of each bin, and the mean and standard deviation of the training cells in it.
     """
 
     edges: Floats
@@ -42,12 +42,12 @@ class Bins:
     spread: Floats
 
     def find(self, cells: Floats) -> Longs:
-        """Return the bin of each cell; b for a missing one."""
+        """Return the bin of each cell; b for missing cells."""
         found = np.searchsorted(self.edges, cells)
         return np.where(np.isnan(cells), len(self.low), found).astype(np.int64)
 
     def draw(self, bins: Longs, rng: np.random.Generator) -> Floats:
-        """Return a cell in each bin, from the normal distribution of the bin cut off at its ends."""
+        """Draw a cell in each of the given bins, from a normal distribution truncated to the bin."""
         missing = bins == len(self.low)
         which = np.where(missing, 0, bins)
         mean, spread = self.mean[which], self.spread[which]
@@ -58,9 +58,9 @@ class Bins:
 
 
 def make_bins(cells: Floats, percentiles: Sequence[float], weights: Floats | None = None) -> Bins:
-    """Return the bins of a training column between its percentiles.
+    """Return the bins of a training column, with percentiles as edges.
 
-    With weights, a percentile is the smallest cell with so much of the weight at or below it.
+    With weights, percentile q is the smallest cell such that cells up to it have at least q percent of the weight.
     """
     kept = ~np.isnan(cells) if weights is None else ~np.isnan(cells) & (weights > 0)
     known, share = cells[kept], None if weights is None else weights[kept]
@@ -85,7 +85,7 @@ def make_bins(cells: Floats, percentiles: Sequence[float], weights: Floats | Non
 
 
 def _mean_and_spread(cells: Floats, weights: Floats | None) -> tuple[float, float]:
-    """Return the mean and the standard deviation of cells; 0 twice where there are none."""
+    """Return the mean and standard deviation of cells; (0, 0) without cells."""
     if not len(cells):
         return 0.0, 0.0
     if weights is None:
@@ -95,23 +95,23 @@ def _mean_and_spread(cells: Floats, weights: Floats | None) -> tuple[float, floa
 
 
 class Neighbourhood:
-    """Draws rows from the training data, column by column, and says how they look from a row that is explained.
+    """Draws samples from the training data, column by column, and computes the inputs of the local models.
 
-    Seen from a row, a column in bins, or of categories, is 1 where the drawn cell is in the same bin or category and else
-    0; a continuous column is the drawn cell in standard deviations from the training mean.
+    For a column with bins or categories, the input is 1 if the drawn cell is in the bin or category of the explained row,
+    otherwise 0. For a continuous column, it is the drawn cell, standardized by the training mean and standard deviation.
 
     Parameters
     ----------
     training : Table
         The training rows, not sparse.
     discretizer : {"quartile", "decile"} or None
-        How numeric columns are put into bins; None keeps them continuous.
+        Bins of numeric columns. None: numeric columns stay continuous.
     categorical : sequence of int
-        Columns of categories, beside those that hold no numbers.
+        Columns of categories, in addition to those that are not numeric.
     around_row : bool
-        Continuous columns are drawn around the row rather than around the training mean.
+        Whether continuous columns are drawn around the explained row instead of around the training mean.
     weights : ndarray of shape (B,), optional
-        Shares of the training rows; default: all alike.
+        Weights of the training rows, adding up to 1. Default: equal weights.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Neighbourhood:
                 self.scale[j] = spread or 1.0
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Drawn:
-        """Return `n_samples` rows, the same for every row that is explained."""
+        """Draw `n_samples` samples, which are the same for all explained rows."""
         n, f = len(self._training), self._training.n_columns
         if self._weights is None:
             source = rng.integers(n, size=(n_samples, f))
@@ -160,8 +160,8 @@ class Neighbourhood:
                 seen[:, j] = self._categories(self._training, j)[source[:, j]]
         return Drawn(self, seen, cells)
 
-    def see(self, rows: Table) -> Floats:
-        """Return what is compared with drawn rows: bins, categories, or numbers in standard deviations, (n, f)."""
+    def encode(self, rows: Table) -> Floats:
+        """Encode rows for the comparison with samples: bins, categories or standardized numbers, (n, f)."""
         seen = np.empty((len(rows), rows.n_columns))
         for j in range(rows.n_columns):
             if j in self._bins:
@@ -175,7 +175,7 @@ class Neighbourhood:
         return seen
 
     def table(self, cells: list[Any]) -> Table:
-        """Return drawn cells as a table in the format of the training data."""
+        """Return drawn cells as a table in the format of the training rows."""
         training = self._training
         if training.is_frame:
             columns = {
@@ -192,7 +192,7 @@ class Neighbourhood:
         return Table(np.column_stack([column.astype(kind) for column in mixed]))
 
     def _categories(self, table: Table, j: int) -> Longs:
-        """Return numbers that are equal where cells of a column are; -1 for missing cells and -2 for unknown ones."""
+        """Return the number of each cell's category; -1 for missing cells, -2 for unknown categories."""
         known = pd.unique(pd.Series(self._training.column(j), dtype=object).dropna())
         cells = pd.Series(table.column(j), dtype=object)
         found = pd.Index(known, dtype=object).get_indexer(pd.Index(cells, dtype=object))
@@ -201,15 +201,16 @@ class Neighbourhood:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Drawn rows.
+    """Samples.
 
     Parameters
     ----------
     neighbourhood : Neighbourhood
     seen : ndarray, shape (S, f)
-        Bins, categories or numbers in standard deviations, the last from 0 where they are drawn around each row.
+        Encoded samples: bins, categories or standardized numbers. Numbers are relative to the explained row if they are
+        drawn around it.
     cells : list of arrays of shape (S,)
-        The columns: numbers, or row numbers of the training data.
+        Columns of the samples: numbers, or row numbers of the training data.
     """
 
     neighbourhood: Neighbourhood
@@ -217,11 +218,11 @@ class Drawn:
     cells: list[Any]
 
     def table(self) -> Table:
-        """Return the rows as the model takes them, where they are the same for every row explained."""
+        """Return the samples as the model takes them, if they are the same for all explained rows."""
         return self.neighbourhood.table(self.cells)
 
     def table_around(self, row: Floats) -> Table:
-        """Return the rows as the model takes them, continuous columns around a row given by `see`."""
+        """Return the samples as the model takes them, with continuous columns around a row given by `encode`."""
         hood = self.neighbourhood
         cells = [
             column if hood.binary[j] else (self.seen[:, j] + row[j]) * hood.scale[j] + hood.mean[j]
@@ -229,8 +230,8 @@ class Drawn:
         ]
         return hood.table(cells)
 
-    def seen_from(self, row: Floats) -> Floats:
-        """Return the design of a row given by `see`: the row itself, then the drawn rows, (S + 1, f)."""
+    def inputs_for(self, row: Floats) -> Floats:
+        """Return the inputs of the local model of a row given by `encode`: the row, then the samples, (S + 1, f)."""
         hood = self.neighbourhood
         design = np.empty((len(self.seen) + 1, len(row)))
         design[0] = np.where(hood.binary, 1.0, row)
@@ -262,6 +263,6 @@ def _refuse_missing(cells: Floats, table: Table, j: int, what: str) -> None:
     if np.isnan(cells).any():
         name = j if table.names is None else repr(table.names[j])
         raise InvalidInputError(
-            f"Column {name} of {what} has missing cells, which have no distance. Use discretizer='quartile', where missing "
-            "cells have a bin of their own."
+            f"Column {name} of {what} has missing cells, which cannot be standardized. Use discretizer='quartile', which puts "
+            "missing cells into a bin of their own."
         )

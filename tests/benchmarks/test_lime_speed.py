@@ -62,11 +62,11 @@ def test_the_same_samples_give_the_same_weights(case, discretizer, monkeypatch):
     explainer = LIMEExplainer(model, X, discretizer=discretizer, nsamples=N_SAMPLES)
     values = explainer.explain_local(X[:10]).local_importance_values[1]
     drawn = explainer._hood.draw(N_SAMPLES - 1, np.random.default_rng(0))
-    seen = explainer._hood.see(Table(X[:10]))
+    seen = explainer._hood.encode(Table(X[:10]))
     peer = lime_tabular.LimeTabularExplainer(X, discretize_continuous=discretizer is not None)
     for i in range(10):
         cells = np.vstack([X[i], drawn.table().data])
-        data = cells if discretizer is None else drawn.seen_from(seen[i])
+        data = cells if discretizer is None else drawn.inputs_for(seen[i])
         monkeypatch.setattr(peer, "_LimeTabularExplainer__data_inverse", lambda row, n, d=data, c=cells: (d, c))
         theirs = weights_of(explain_each(peer, model, X[i : i + 1])[0])
         np.testing.assert_allclose(values[i], theirs, rtol=0, atol=1e-8)

@@ -50,7 +50,7 @@ MODES = {
 def samples_of(explainer, row, around):
     """The cells that the explainer draws around a row."""
     drawn = explainer._hood.draw(SAMPLES - 1, np.random.default_rng(0))
-    return (drawn.table_around(explainer._hood.see(row)[0]) if around else drawn.table()).data
+    return (drawn.table_around(explainer._hood.encode(row)[0]) if around else drawn.table()).data
 
 
 def reference(training, row, cells, predict, mode):
