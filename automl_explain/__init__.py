@@ -1,4 +1,4 @@
-"""Explanations for every model an AutoML search finds.
+"""Explanations of all models that an AutoML search finds.
 
 >>> from automl_explain import explain_model, retrieve_model_explanation
 """

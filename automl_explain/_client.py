@@ -19,12 +19,12 @@ MOST_LISTED = 8
 
 
 class ExplanationClient:
-    """Upload, list and download the explanations of a run; a run may have any number of them.
+    """Upload, list and download the explanations of a run, which may have any number of them.
 
     Parameters
     ----------
     run : Run
-        The run, as `from_run` finds it.
+        The run. Use `from_run` for anything else that identifies a run.
 
     Examples
     --------
@@ -58,10 +58,10 @@ class ExplanationClient:
         Parameters
         ----------
         run : Run, str, AutoML, Optuna trial, scikit-learn search or MLflow run
-            A run, its id, or what `retrieve_model_explanation` takes. Explanations of an MLflow run are its artifacts,
-            at the tracking URI that MLflow is set to.
+            A run, its id, or anything else that `retrieve_model_explanation` takes. Explanations of an MLflow run are its
+            artifacts at the current tracking URI of MLflow.
         history : RunHistory, optional
-            History in which an id is looked up; default: the default history.
+            History in which an id is looked up. Default: the default history.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""`explain_model`, `retrieve_model_explanation` and the six values they return."""
+"""`explain_model`, `retrieve_model_explanation` and `ModelExplanation`, which they return."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ModelExplanation:
-    """The explanation of a model: six values, in this order, and all that stands behind them.
+    """The explanation of a model, which unpacks to six values.
 
-    Unpacks as ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``.
+    The values are ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``, in this
+    order.
 
     Parameters
     ----------
     explanation : Explanation
-        Everything that was computed.
+        The full explanation.
     model_kind : str or None
-        "trial", "refit" or "ensemble" for a model of a search.
+        "trial", "refit" or "ensemble" for a model of a search; otherwise None.
     run_id : str or None
-        The run it belongs to.
+        Id of the run that the model belongs to, if there is one.
     """
 
     explanation: Explanation
@@ -45,34 +46,34 @@ class ModelExplanation:
 
     @property
     def shap_values(self) -> Values | list[Values]:
-        """(n, f) for a regression, a list of C arrays (n, f) for a classification."""
+        """SHAP values: an array of shape (n, f) for regression, a list of C such arrays for classification."""
         values = self.explanation.local_importance_values
         assert values is not None
         return list(values) if self.explanation.is_classification else values
 
     @property
     def expected_values(self) -> Values:
-        """Mean output over the background: (C,), or (1,) for a regression."""
+        """Mean output over the background, of shape (C,), or (1,) for regression."""
         return self.explanation.expected_values
 
     @property
     def overall_summary(self) -> Values:
-        """Importance values, (f,), descending: mean absolute SHAP value, the mean over classes for a classification."""
+        """Mean absolute SHAP value of each feature, (f,), in descending order; for classification, the mean over classes."""
         return self.explanation.get_ranked_global_values()
 
     @property
     def overall_imp(self) -> list[Any]:
-        """Feature names in the order of `overall_summary`; column numbers when there are no names."""
+        """Feature names in the order of `overall_summary`; column numbers if there are no names."""
         return self.explanation.get_ranked_global_names()
 
     @property
     def per_class_summary(self) -> Values | None:
-        """Importance values of each class, (C, f), each row descending; None for a regression."""
+        """Mean absolute SHAP values by class, (C, f), each row in descending order; None for regression."""
         return self.explanation.get_ranked_per_class_values() if self.explanation.is_classification else None
 
     @property
     def per_class_imp(self) -> npt.NDArray[Any] | None:
-        """Feature names in the order of `per_class_summary`, (C, f); None for a regression."""
+        """Feature names in the order of `per_class_summary`, (C, f); None for regression."""
         return self.explanation.get_ranked_per_class_names() if self.explanation.is_classification else None
 
     def _six(self) -> tuple[Any, ...]:
@@ -96,47 +97,47 @@ class ModelExplanation:
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
-        """Class labels in the order of the values; None for a regression."""
+        """Class labels in the order of the values; None for regression."""
         return self.explanation.classes
 
     @property
     def output_space(self) -> str:
-        """Unit of the values: probability, log_odds or response."""
+        """Unit of the values: probability, log_odds, response or margin."""
         return self.explanation.output_space
 
     @property
     def method(self) -> str:
-        """The explainer that made the values."""
+        """Name of the method that computed the values."""
         return self.explanation.method
 
     @property
     def reason(self) -> str:
-        """Why that explainer was chosen."""
+        """Why that method was chosen."""
         return self.explanation.reason
 
     @property
     def additivity_error(self) -> float | None:
-        """Largest gap between expected value plus SHAP values and the model's output."""
+        """Largest difference between the model's output and the expected value plus the sum of the SHAP values."""
         return self.explanation.additivity_error
 
     @property
     def members(self) -> MemberExplanation | None:
-        """What each member of an ensemble brings, where that was asked for, and for the ensemble of a search."""
+        """Contributions of the members of an ensemble: if requested, and always for the ensemble of a search."""
         return self.explanation.members
 
     @property
     def raw(self) -> Explanation:
-        """The explanation over the user's own columns."""
+        """The explanation of the user's own columns."""
         return self.explanation.get_raw_explanation()
 
     @property
     def engineered(self) -> Explanation | None:
-        """The explanation over the columns that the model reads; None when only raw ones were explained."""
+        """The explanation of the columns that the model reads; None if only raw columns were explained."""
         explanation = self.explanation
         return explanation if explanation.feature_map is not None or not explanation.is_raw else None
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the importance of each feature as a table: overall, then a column per class, most important first."""
+        """Return a table of feature importance, most important first: an overall column and one column per class."""
         explanation = self.explanation
         table = pd.DataFrame({"overall": explanation.global_importance_values}, index=list(explanation.feature_labels))
         for label, values in zip(explanation.classes or (), self._class_values(), strict=True):
@@ -176,27 +177,27 @@ def explain_model(
     fitted_model : object
         A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a predict function.
     X_train : ndarray, DataFrame or csr_matrix of shape (B, f)
-        The background: expected values are the mean output over it.
+        The background: rows that provide the values of absent features. Expected values are the mean output over it.
     X_test : ndarray, DataFrame or csr_matrix of shape (n, f)
-        The rows that are explained.
+        The rows to explain.
     best_run : Run, str, AutoML or Optuna trial, optional
-        A run, or what stands for one, on which the explanation is stored as well.
+        A run, or an object that identifies one, with which the explanation is also stored. Default: it is not stored.
     features : sequence of str, optional
         Column names, for tables without names.
     y_train : array-like, optional
-        Labels of `X_train`: their sorted values name the classes of a model that knows only numbers.
+        Labels of `X_train`. Their sorted values are the class names of a model whose classes are 0, 1, ...
     classes : sequence, optional
-        Class names to show, in the model's order.
+        Class names to show, in the model's order. Default: those of `y_train` or of the model.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
-        Unit of the values; "auto" is the one in which the model is additive.
+        Unit of the values. "auto" is the output in which the model is additive.
     feature_space : {"engineered", "raw"}, default "engineered"
-        Explain the columns that the model's last step reads, or the table's own.
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw").
     members : bool, default False
-        Say of an ensemble what each member brings as well: `ModelExplanation.members`.
+        Also compute the contributions of the members of an ensemble: `ModelExplanation.members`.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
-        True: a progress bar; False: none; default: one that appears after two seconds.
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
     Returns
     -------
@@ -206,11 +207,11 @@ def explain_model(
     Raises
     ------
     UnsupportedModelError
-        If the model cannot be explained, or has no members where these are asked for.
+        If the model cannot be explained, or `members` is True and it has no members.
     NotFittedError
-        If the model was never fitted.
+        If the model is not fitted.
     InvalidInputError
-        If a table or parameter does not fit the model.
+        If a table or parameter does not match the model.
 
     Examples
     --------
@@ -245,15 +246,15 @@ def explain_model(
 
 
 def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -> ModelExplanation:
-    """Return the explanation that was made of a run during its search.
+    """Return the explanation of a run, such as one made during its search.
 
     Parameters
     ----------
     run : Run, str, AutoML, Optuna trial or MLflow run
-        A run, its id, an AutoML object fitted with ``model_explainability=True``, which stands for the model that its
-        `predict` uses, a trial that a `TrialExplainer` saw, or an MLflow run with explanations.
+        A run, its id, an AutoML object fitted with ``model_explainability=True``, a trial that a `TrialExplainer` captured,
+        or an MLflow run with explanations. An AutoML object identifies the model that its `predict` uses.
     history : RunHistory, optional
-        Where to look up an id; default: the default history. A trial says itself where its history was.
+        History in which an id is looked up. Default: the default history. A trial records where its history is.
 
     Returns
     -------
@@ -264,7 +265,7 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
     RunNotFoundError
         If there is no such run.
     ExplanationNotFoundError
-        If it has no explanation; the message says its status, why, and how to get one.
+        If the run has no explanation. The message gives its status, the reason, and how to get an explanation.
     """
     found = find_run(run, history)
     explanation = found.explanation

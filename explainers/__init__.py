@@ -1,4 +1,4 @@
-"""The mathematics of explaining: structures, explainers and the Explanation. Knows no AutoML library."""
+"""Explainers, model structures and `Explanation`. This package does not depend on any AutoML library."""
 
 from typing import TYPE_CHECKING
 

@@ -1,19 +1,19 @@
-"""Every error and warning that the library raises on purpose.
+"""The errors and warnings of the library.
 
 ::
 
     AutoMLExplainError
     ├── InvalidInputError (ValueError)          a table, parameter or option that cannot be used
     │   └── ColumnMismatchError                 columns that differ from those the model was trained on
-    ├── UnsupportedModelError (TypeError)       nothing is known of this kind of model
-    ├── UnsupportedTaskError (ValueError)       a task that has no explanation, such as forecasting
-    ├── NotFittedError (ValueError)             a model that was never fitted
+    ├── UnsupportedModelError (TypeError)       a kind of model that cannot be explained
+    ├── UnsupportedTaskError (ValueError)       a task that cannot be explained, such as forecasting
+    ├── NotFittedError (ValueError)             a model that is not fitted
     ├── AdditivityError (ArithmeticError)       values that do not add up to the prediction
-    ├── ExplanationNotFoundError (LookupError)  a run without an explanation; says its status and why
-    ├── RunNotFoundError (LookupError)          no run of that id; says which there are
+    ├── ExplanationNotFoundError (LookupError)  a run without an explanation; gives its status and the reason
+    ├── RunNotFoundError (LookupError)          an unknown run id; lists known ones
     ├── HistoryError (OSError)                  a history that cannot be opened or written
     ├── FormatVersionError (ValueError)         a file written by a newer version
-    └── MissingExtraError (ImportError)         an optional package is needed; says the pip command
+    └── MissingExtraError (ImportError)         an optional package is missing; gives the pip command
 
     AutoMLExplainWarning (UserWarning)
     └── AdditivityWarning                       values that nearly, but not exactly, add up
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 
 class AutoMLExplainError(Exception):
-    """Base of every error that automl-explain raises on purpose."""
+    """Base class of the errors of automl-explain."""
 
 
 class InvalidInputError(AutoMLExplainError, ValueError):
@@ -39,11 +39,11 @@ class UnsupportedModelError(AutoMLExplainError, TypeError):
 
 
 class UnsupportedTaskError(AutoMLExplainError, ValueError):
-    """A task, such as forecasting, that has no explanation here."""
+    """A task that cannot be explained, such as forecasting."""
 
 
 class NotFittedError(AutoMLExplainError, ValueError):
-    """A model that was never fitted."""
+    """A model that is not fitted."""
 
 
 class AdditivityError(AutoMLExplainError, ArithmeticError):
@@ -51,11 +51,11 @@ class AdditivityError(AutoMLExplainError, ArithmeticError):
 
 
 class ExplanationNotFoundError(AutoMLExplainError, LookupError):
-    """A run that has no explanation; the message says its status, why, and how to get one."""
+    """A run without an explanation. The message gives its status, the reason, and how to get an explanation."""
 
 
 class RunNotFoundError(AutoMLExplainError, LookupError):
-    """No run of that id in the history."""
+    """A run id that is not in the history."""
 
 
 class HistoryError(AutoMLExplainError, OSError):
@@ -67,11 +67,11 @@ class FormatVersionError(AutoMLExplainError, ValueError):
 
 
 class MissingExtraError(AutoMLExplainError, ImportError):
-    """An optional package is needed; the message is the pip command that installs it."""
+    """An optional package is missing. The message gives the pip command that installs it."""
 
 
 class AutoMLExplainWarning(UserWarning):
-    """Base of every warning that automl-explain issues."""
+    """Base class of the warnings of automl-explain."""
 
 
 class AdditivityWarning(AutoMLExplainWarning):

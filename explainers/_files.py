@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import BinaryIO
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Yield a stream to a temporary file, which takes the name of `path` when the block ends without an error.
+    """Yield a stream to a temporary file, which is renamed to `path` when the block ends without an error.
 
-    A process that is killed leaves at most the temporary file, whose name begins with a dot and ends with ``.part``.
+    If the process is killed, at most the temporary file remains. Its name begins with a dot and ends with ``.part``.
 
     Parameters
     ----------
     path : path-like
-        File to write, in a folder that exists; replaced if it exists.
+        File to write, in an existing folder. An existing file is replaced.
     mode : int, default 0o666
-        Permissions of the file, less those that the umask takes away.
+        Permissions of the file, before the umask.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
@@ -30,6 +30,6 @@ def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[B
             yield stream
         temporary.replace(target)
     except BaseException:
-        with suppress(OSError):  # the error that is raised says more
+        with suppress(OSError):  # the original error is more informative
             temporary.unlink()
         raise

@@ -1,4 +1,4 @@
-"""Public names that are imported when first used, so that ``import automl_explain`` is light (PEP 562)."""
+"""Lazy import of public names (PEP 562), so that ``import automl_explain`` is fast."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return a package's `__getattr__` and `__dir__`.
+    """Return `__getattr__` and `__dir__` of a package that imports its public names when they are first used.
 
     Parameters
     ----------
     package : str
-        The package's own name.
+        Name of the package.
     modules : mapping
-        Public name -> module that defines it.
+        Public names, and the modules that define them.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Explainers that can be pickled, although what is known of a model holds closures."""
+"""Pickling of explainers, whose descriptions of models contain closures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import cloudpickle
 
 
 class Picklable:
-    """Pickles an object through cloudpickle, which writes closures as well."""
+    """Pickles an object with cloudpickle, which supports closures."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, (type(self), cloudpickle.dumps(vars(self)))
 
 
 def restore(kind: type, state: bytes) -> Any:
-    """Return the object of a class and the state that `Picklable` wrote."""
+    """Return an object of a class with the state written by `Picklable`."""
     made: Any = object.__new__(kind)
     vars(made).update(cloudpickle.loads(state))
     return made

@@ -1,4 +1,4 @@
-"""The explainers of tabular models: `TabularExplainer`, which chooses, and those of one kind."""
+"""`TabularExplainer`, which chooses a method for the model, and explainers for one method."""
 
 from __future__ import annotations
 
@@ -25,56 +25,58 @@ from automl_explain.explainers.model._predict import predict_finite
 
 
 class TabularExplainer(ShapleyExplainer):
-    """Explains any fitted model over a table, by the method that its structure asks for.
+    """Explains any tabular model by Shapley values, with a method chosen for the structure of the model.
 
-    Tree ensembles and linear models, and weighted sums of them, are explained exactly. Other models are explained from
-    coalitions of their columns, with standard errors. `explain_local(...).reason` says which method was used and why.
+    Tree ensembles, linear models, Gaussian kernel machines and weighted sums of them are explained exactly. Other models
+    are explained from coalitions of columns: from all relevant coalitions if there are few enough, otherwise from a sample,
+    with standard errors. `reason` says which method is used and why.
 
     Parameters
     ----------
     model : object
-        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a function from a table to predictions. To call an
-        object that has a `predict` method of another meaning, pass ``model.__call__``.
+        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a function from a table to predictions. For a
+        callable object whose `predict` method is not the function to explain, pass ``model.__call__``.
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
-        The background: rows that stand for absent features, as the model takes them. Tree and linear models use all of
-        them. A result of `shap.kmeans` is taken with its weights.
+        The background: rows, as the model takes them, that provide the values of absent features. Tree and linear models
+        use all rows. A result of `shap.kmeans` is used with its weights.
     features : sequence of str, optional
         Column names, for tables without names.
     classes : sequence, optional
-        Class names to show in place of the model's labels, in the model's order.
+        Class names to show instead of the model's labels, in the model's order.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
-        Unit of the values. "auto" is the one in which the model is additive: log-odds for boosters and logistic
-        models, probability for forests, response for regressions. Another space is explained in its own right, as the
-        game of that output, never by rescaling.
+        Unit of the values. "auto" is the output in which the model is additive: log-odds for boosters and logistic
+        models, probability for forests, response for regressions. Values of another output are computed for that output
+        itself, not by rescaling.
     feature_space : {"engineered", "raw"}, optional
-        Explain the columns that the model's last step reads, or the table's own columns. Raw columns that the
-        preprocessing mixes are masked before it, and `reason` says so. Default: "engineered", or "raw" when
-        `transformations` are given.
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
     transformations : fitted transformer, or list of (columns, fitted transformer), optional
-        Preprocessing that stands before `model`, such as a ColumnTransformer; tables are then those before it.
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
     weights : array-like of shape (B,), optional
-        Weights of the background rows; default: all alike.
+        Weights of the background rows. Default: equal weights.
     model_task : {"classification", "regression"}, optional
-        Default: what the model says itself, which may not be contradicted. A function or model known by one column of
-        predictions is taken for a regression; as a classification, they are probabilities of the second of two classes.
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
     explain_subset : sequence of str or int, optional
-        Features, by name or position, whose values among all features are returned, in that order; the sum of the others'
-        is `Explanation.left_out`.
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
     sampling : SamplingOptions, optional
-        How many coalitions are evaluated, and against which background rows, where a model is explained from coalitions.
+        Number of coalitions and of background rows, for models that are explained from coalitions.
     random_state : int, default 0
-        Seed of sampled coalitions; the global random state is never touched.
+        Seed of sampled coalitions. The global random state is not used.
     n_jobs : int, optional
-        Threads of compiled kernels; default: all cores of the process.
+        Threads of compiled kernels. Default: all cores available to the process.
     progress : bool, optional
-        True: a progress bar; False: none; default: one that appears after two seconds.
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
     Raises
     ------
     UnsupportedModelError
         If the model cannot be explained.
     InvalidInputError
-        If a table or parameter does not fit the model.
+        If a table or parameter does not match the model.
 
     Examples
     --------
@@ -125,13 +127,13 @@ class TabularExplainer(ShapleyExplainer):
         super().__init__(explained, self._build(self._question), explain_subset)
 
     def explain_members(self, X: Any) -> MemberExplanation:
-        """Say what each member of an ensemble brings to the predictions of rows, and to the value of every feature.
+        """Split the predictions of rows, and the values of features if possible, among the members of an ensemble.
 
-        Features are split among the members where the output is a weighted sum of the members' outputs: votes, bagged and
-        calibrated models, and stacks with a linear final estimator in the space of its scores. For a logistic final
-        estimator that space is ``output="log_odds"``. The shares add up to the values of `explain_local`, unless a
-        `time_budget` ends the two at different numbers of coalitions. For other ensembles the output is split as a whole.
-        `MemberExplanation.reason` says which of the two was done.
+        Feature values are split if the output is a weighted sum of the members' outputs: for votes, bagged and calibrated
+        models, and stacks with a linear final estimator in the output space of its scores, which is ``output="log_odds"``
+        for a logistic one. The shares add up to the values of `explain_local`, unless a `time_budget` ends the two
+        computations at different numbers of coalitions. For other ensembles only the output is split.
+        `MemberExplanation.reason` says which split was computed.
 
         Parameters
         ----------
@@ -145,9 +147,11 @@ class TabularExplainer(ShapleyExplainer):
         Raises
         ------
         UnsupportedModelError
-            If the model has no members: it is a single model, or a hard vote.
+            If the model has no members, as a single model or a hard vote.
         ColumnMismatchError
-            If the columns are not those of the background.
+            If the columns differ from those of the background.
+        InvalidInputError
+            If `X` is not a table, or the model cannot predict its rows.
         AdditivityError
             If the contributions do not add up to the predictions.
         """
@@ -175,7 +179,7 @@ class TabularExplainer(ShapleyExplainer):
 
 
 class KernelExplainer(TabularExplainer):
-    """Explains any model from coalitions of its columns, whatever its structure.
+    """Explains any model from coalitions of its columns, regardless of its structure.
 
     Parameters are those of `TabularExplainer`.
 
@@ -196,7 +200,7 @@ class KernelExplainer(TabularExplainer):
 
 
 class LinearExplainer(ShapleyExplainer):
-    """Explains models that are linear in their columns, exactly.
+    """Explains linear models exactly: coefficient times the difference from the column mean of the background.
 
     Parameters
     ----------
@@ -212,7 +216,7 @@ class LinearExplainer(ShapleyExplainer):
     UnsupportedModelError
         If the output is not linear in the columns.
     InvalidInputError
-        If a table or parameter does not fit the model.
+        If a table or parameter does not match the model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`TreeExplainer`: tree ensembles alone, with what only they can give."""
+"""`TreeExplainer`: tree ensembles, also without a background, and their interaction values."""
 
 from __future__ import annotations
 
@@ -21,31 +21,34 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
 class TreeExplainer(ShapleyExplainer):
-    """Explains tree ensembles exactly: path-dependent without a background, interventional over all rows of one.
+    """Explains tree ensembles exactly: interventional with a background, path-dependent without one.
 
-    CatBoost models that split on target statistics of categories or on text cannot be read as trees: without a background
-    they get CatBoost's own values, checked for additivity, with one those of their predictions. `reason` says so.
+    CatBoost models that split on target statistics of categories or on text cannot be read as trees. Without a background,
+    CatBoost's own values are returned, checked for additivity. With a background, the values are computed from predictions.
+    `reason` says which.
 
     Parameters
     ----------
     model : object
         A fitted tree ensemble, or a pipeline or search that ends with one.
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw), optional
-        The background; all of its rows are used. Without it, absent features follow the splits of the training data.
+        The background, of which all rows are used. Default: no background; absent features follow the covers of the
+        branches, that is, the weights of their training rows.
     weights : array-like of shape (B,), optional
-        Weights of the background rows.
+        Weights of the background rows. Default: equal weights.
     features, classes, output, feature_space, transformations, model_task, explain_subset
-        As in `TabularExplainer`. The probability of a booster is explained as the game of the probability, from
-        coalitions of its margins, and needs a background.
+        As in `TabularExplainer`. The probability of a booster is explained from coalitions, using its margins, and needs a
+        background.
     sampling, random_state, n_jobs, progress
-        As in `TabularExplainer`; the first two concern probabilities of boosters alone.
+        As in `TabularExplainer`. The first two apply only to models that are explained from coalitions, such as
+        probabilities of boosters.
 
     Raises
     ------
     UnsupportedModelError
-        If the model is no tree ensemble.
+        If the model is not a tree ensemble.
     InvalidInputError
-        If a table or parameter does not fit the model.
+        If a table or parameter does not match the model.
 
     Examples
     --------
@@ -98,26 +101,28 @@ class TreeExplainer(ShapleyExplainer):
     def interaction_values(self, X: Any) -> np.ndarray:
         """Return exact Shapley interaction values.
 
-        Off the diagonal stands half of what two features do together, on it what a feature does alone; the rows of each
-        matrix sum to the feature's Shapley value. All features are in it, whatever `explain_subset` names.
+        An element off the diagonal is half the interaction of two features; an element on the diagonal is the main effect
+        of a feature. Each row of a matrix sums to the Shapley value of its feature. The matrices contain all features,
+        regardless of `explain_subset`.
 
         Parameters
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
+            Rows as the model takes them; a 1-D array or Series is one row.
 
         Returns
         -------
         ndarray
-            (n, f, f) for a regression, (C, n, f, f) for a classification.
+            Values of shape (n, f, f) for regression, (C, n, f, f) for classification.
 
         Raises
         ------
         UnsupportedModelError
             If the trees cannot be read.
         ColumnMismatchError
-            If the columns are not those of the background.
+            If the columns differ from those of the background.
         InvalidInputError
-            If the output is not the additive one of the trees, or the model refuses the values.
+            If the output is not the one in which the trees are additive, or the model cannot predict the rows.
         AdditivityError
             If the values do not add up to the predictions.
 
@@ -128,11 +133,11 @@ class TreeExplainer(ShapleyExplainer):
         """
         if isinstance(self.model.structure, OwnValues):
             raise UnsupportedModelError(
-                f"Interaction values are known of trees that can be read; of this {self.model.name} {self.model.structure.why}."
+                f"Interaction values need trees that can be read. {self.model.name}: {self.model.structure.why}."
             )
         if not isinstance(self._engine, TreeEngine):
             raise InvalidInputError(
-                f"Interaction values are known of the additive output of a tree ensemble, not of its "
+                f"Interaction values are computed only for the output in which a tree ensemble is additive, not for its "
                 f"{self.model.output_space}; leave out the 'output' parameter."
             )
         rows = self._explained.read(X).engineered
@@ -144,6 +149,6 @@ class TreeExplainer(ShapleyExplainer):
 
 
 def _is_function_of_trees(model: FittedModel) -> bool:
-    """Whether the output is a known function of one tree ensemble, such as the probability of a booster."""
+    """Return whether the output is a known function of one tree ensemble, such as the probability of a booster."""
     structure = model.structure
     return isinstance(structure, Composite) and [type(one.structure) for one, _ in structure.members] == [Trees]

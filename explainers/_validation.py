@@ -1,4 +1,4 @@
-"""Checks of parameters that several modules share."""
+"""Parameter checks shared by several modules."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def check_seed(random_state: Any) -> None:
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name most similar to `name`, or None if none is similar."""
+    """Return the known name that is most similar to `name`, or None if no name is similar."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return close[0] if close else None

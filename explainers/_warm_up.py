@@ -1,4 +1,4 @@
-"""Compiling the tree kernels ahead of the first request."""
+"""Compilation of the tree kernels before the first request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from automl_explain.explainers.trees._tree_shap import Interventional, PathDepen
 
 
 def warm_up(*, interactions: bool = False) -> None:
-    """Compile every kernel of the tree explainers, or load it from the disk where an earlier process has done so.
+    """Compile the kernels of the tree explainers, or load those that an earlier process has compiled.
 
-    A service calls this as it starts: the first compilation takes seconds, loading a fraction of one.
+    A service calls this when it starts. The first compilation takes seconds, loading less than a second.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def warm_up(*, interactions: bool = False) -> None:
 
 
 def _sample(depth: int = 17) -> Trees:
-    """Return a tree that needs every kernel: a chain with a new player at each split, one of them of a general kind."""
+    """Return a tree that uses all kernels: a chain with a new player at each split, one of them a general split."""
     n_nodes = 2 * depth + 1
     nodes = np.arange(n_nodes, dtype=np.int32)
     inner = (nodes % 2 == 0) & (nodes < n_nodes - 1)

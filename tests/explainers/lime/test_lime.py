@@ -242,8 +242,8 @@ def test_an_explanation_can_be_kept_and_cut_and_says_how_well_it_fits(tmp_path):
     [
         ({"discretizer": "entropy"}, r"one of \['decile', 'quartile'\]"),
         ({"nsamples": 1}, "2 or more"),
-        ({"kernel_width": 0.0}, "more than 0"),
-        ({"kernel_width": "a"}, "more than 0"),
+        ({"kernel_width": 0.0}, "above 0"),
+        ({"kernel_width": "a"}, "above 0"),
         ({"discretizer": []}, "must be one of"),
         ({"random_state": -1}, "'random_state' parameter"),
         ({"sample_around_instance": True}, "needs discretizer=None"),
