@@ -1,4 +1,4 @@
-"""What every explainer promises of every public method, whatever it computes.
+"""The contract of all public methods of all explainers.
 
 An explainer joins the contract with one line in `EXPLAINERS`, a method with one line in `METHODS`.
 """

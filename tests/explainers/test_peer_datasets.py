@@ -1,4 +1,4 @@
-"""The data sets and models of the peers' own tests: values add up to the predictions, and rankings hold together."""
+"""Data sets and models from the peers' tests: values add up to the predictions, and rankings are consistent."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the test suites of other explainers promise, held against the libraries' own outputs."""
+"""Properties that the test suites of other explainers check, tested against the libraries' own outputs."""
 
 import lightgbm
 import numpy as np
@@ -45,7 +45,7 @@ def case(request):
 
 
 def own_outputs(data, kind, model, rows):
-    """What the library itself says of rows, (n, C), in the space in which the model is additive."""
+    """Return the library's own outputs for rows, (n, C), in the space in which the model is additive."""
     if data == "diabetes":
         return model.predict(rows)[:, None]
     if kind == "forest":

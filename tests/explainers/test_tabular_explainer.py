@@ -1,4 +1,4 @@
-"""Common checks on every family of models, and what the explainers refuse."""
+"""Common checks on every family of models, and errors for invalid input."""
 
 import warnings
 
@@ -43,7 +43,7 @@ def take(X, rows):
 
 
 def predictions(model, X, space):
-    """What the library itself says, independent of our readers."""
+    """Return the library's own outputs, independent of the readers."""
     if space == "probability":
         return model.predict_proba(X)
     if space == "response":

@@ -1,4 +1,4 @@
-"""Outputs and Shapley values from all coalitions of the players that matter, for every structure, against predictions."""
+"""Outputs and Shapley values from all coalitions of the relevant players, for every structure, against predictions."""
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def described(request):
 
 
 def engineered_players(model, table):
-    """Each raw column a player where there is a map, else each engineered one."""
+    """Return the player of each engineered column: its raw column if there is a map, otherwise the column itself."""
     return np.arange(table.n_columns) if model.feature_map is None else model.feature_map.parent
 
 
@@ -221,7 +221,7 @@ def test_columns_that_no_tree_tests_make_no_coalitions():
 
 
 class DependsOnOtherRows:
-    """Answers otherwise for many rows at once, as nearest neighbours do where several are equally far."""
+    """Predictions that depend on the number of rows, as those of nearest neighbours at equal distances do."""
 
     def __init__(self):
         self.seen = []

@@ -1,4 +1,4 @@
-"""How a tolerance, a time budget and a number of evaluations decide how many coalitions are looked at."""
+"""The number of coalitions evaluated for a tolerance, a time budget and a maximum number of evaluations."""
 
 from contextlib import contextmanager
 

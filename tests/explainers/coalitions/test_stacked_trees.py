@@ -1,4 +1,4 @@
-"""The outputs of a stack's final trees for coalitions, against the final estimator's predictions of mixed rows."""
+"""The outputs of a stack's final trees for coalitions, against the final estimator's predictions of masked rows."""
 
 from dataclasses import replace
 
@@ -78,7 +78,7 @@ def stacks():
 
 
 def by_mixing(model, rows, background, coalitions, players):
-    """Every mixed row predicted by the stack itself."""
+    """Return the predictions of the stack itself for every masked row."""
     asked = MixedRows.of_coalitions(rows, len(background), coalitions)
     row, other, present = asked.present(np.arange(len(asked)))
     mixed = Masker(rows, background).mix(row, other, present[:, players])
@@ -86,7 +86,7 @@ def by_mixing(model, rows, background, coalitions, players):
 
 
 def outputs_of(model, background, players, rows, coalitions):
-    """The outputs of every mixed row, (n, B, m, K)."""
+    """Return the outputs of every masked row, (n, B, m, K)."""
     found = evaluator(model, background, players)
     outputs = found.every_output(found.outputs(MixedRows.of_coalitions(rows, len(background), coalitions)))
     return outputs.T.reshape(len(rows), len(background), len(coalitions), -1)
@@ -99,7 +99,7 @@ def coalitions_of(n_players, n=40):
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """Count how often the final estimator predicts mixed rows, but for those it is compared on."""
+    """Count how often the final estimator predicts masked rows, except those used for comparison."""
     calls = []
     called = FinalModel.__call__
     monkeypatch.setattr(FinalModel, "__call__", lambda *given: calls.append(1) or called(*given))

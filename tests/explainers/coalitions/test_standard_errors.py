@@ -1,4 +1,4 @@
-"""Standard errors of sampled values: against recomputation without each block of pairs, and against known truths."""
+"""Standard errors of sampled values, against recomputation without each block of pairs and against known values."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ N_PLAYERS = 9
 
 
 class Played:
-    """A game of one row and one output, as `RowBlock` asks for it."""
+    """A game of one row and one output, with the interface that `RowBlock` uses."""
 
     def __init__(self, value):
         self.value = value
@@ -25,7 +25,7 @@ class Played:
 
 
 def estimated(design, value):
-    """Values and standard errors (P,) as the explainers find them from a design."""
+    """Return values and standard errors, (P,), as the explainers compute them from a design."""
     block = RowBlock([0], np.arange(1), np.inf)
     block.look(Played(value), design)
     return block.values[0, 0], block.errors[0, 0]
@@ -36,12 +36,12 @@ def new_design(seed, budget=80, n_players=N_PLAYERS):
 
 
 def left_out(design):
-    """For each block, which coalitions have no part in its estimate."""
+    """Return, for each block, the coalitions that its estimate does not use."""
     return np.array([(np.abs(estimate) < 1e-12).all(axis=0) for estimate, _ in design.blocks])
 
 
 def least_squares(coalitions, values, full):
-    """The values by the definition of KernelSHAP: weights of sizes, the sum held by eliminating the last player."""
+    """Return the values by the definition of KernelSHAP: weights by size, with the last player eliminated to fix the sum."""
     n_players, size = coalitions.shape[1], coalitions.sum(axis=1)
     mass = (n_players - 1) / (size * (n_players - size))
     root = np.sqrt(mass / np.bincount(size)[size])
@@ -96,7 +96,7 @@ def test_a_block_is_left_out_as_if_it_had_not_been_drawn(seed):
 
 @pytest.mark.parametrize("budget", [60, 250])
 def test_errors_cover_the_values_of_random_games(budget):
-    """Of a normal mean of eight blocks, 91 % of the truths lie within 1.96 standard errors."""
+    """The expected coverage is 91 %: that of 1.96 standard errors of a normal mean of eight blocks."""
     gaps, errors = [], []
     for number in range(6):
         value = random_game(10, number, order=5)
@@ -114,7 +114,7 @@ def test_errors_cover_the_values_of_random_games(budget):
     ("n_players", "times"), [(20, 4), (20, 12), (40, 4), pytest.param(40, 12, marks=pytest.mark.slow)]
 )
 def test_errors_cover_the_values_of_a_machine(n_players, times):
-    """Nearly as often as those of a mean of eight would, which is 91 % of the time within 1.96 of them."""
+    """The coverage is nearly that of 1.96 standard errors of a mean of eight blocks, which is 91 %."""
     rng = np.random.default_rng(n_players)
     table = rng.normal(size=(300, n_players))
     target = table[:, 0] * table[:, 1] + np.sin(2 * table[:, 2]) + table[:, 3:8].sum(axis=1) ** 2 / 5

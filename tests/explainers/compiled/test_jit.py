@@ -1,4 +1,4 @@
-"""Work spread over threads that wait for it."""
+"""Work distributed over waiting threads."""
 
 import importlib.util
 import os

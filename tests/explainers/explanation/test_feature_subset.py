@@ -1,4 +1,4 @@
-"""Explanations of some features by every explainer: the values that they have among all, the rest in one sum."""
+"""Explanations of some features by every explainer: values computed with all features, and the sum of the others."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the values of an explanation are is said by its kind, and by nothing else."""
+"""The kind of an explanation alone decides how its values are described."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Files that earlier versions wrote are read; `data` holds some of every protocol before the current one."""
+"""Files written by earlier versions can be read. `data` holds files of every protocol before the current one."""
 
 from pathlib import Path
 

@@ -96,7 +96,7 @@ def test_lime_explains_the_rows_drawn():
 
 
 class Service:
-    """Something that is called for predictions, and has a `predict` that is of no use."""
+    """A callable that returns predictions and has a `predict` method that does not."""
 
     def predict(self, rows):
         raise AssertionError("not this one")

@@ -1,4 +1,4 @@
-"""`select`: parts of explanations and of what members bring, by features, by rows, or by both."""
+"""`select`: parts of explanations and of member contributions, by features, by rows, or by both."""
 
 import copy
 import pickle

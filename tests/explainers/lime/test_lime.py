@@ -48,13 +48,13 @@ MODES = {
 
 
 def samples_of(explainer, row, around):
-    """The cells that the explainer draws around a row."""
+    """Return the cells that the explainer draws around a row."""
     drawn = explainer._hood.draw(SAMPLES - 1, np.random.default_rng(0))
     return (drawn.table_around(explainer._hood.encode(row)[0]) if around else drawn.table()).data
 
 
 def reference(training, row, cells, predict, mode):
-    """Weights, intercept and weighted R2 per output, from cells alone."""
+    """Return weights, intercept and weighted R2 per output, computed from the cells."""
     both = np.vstack([row, cells])
     percentiles = PERCENTILES.get(mode)
     design = np.empty_like(both)

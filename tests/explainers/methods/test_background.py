@@ -1,4 +1,4 @@
-"""Backgrounds whose rows have weights: the same as rows repeated so many times, by every engine."""
+"""Weights of background rows: for every engine, equal to repeated rows."""
 
 import numpy as np
 import pandas as pd

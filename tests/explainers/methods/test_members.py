@@ -1,4 +1,4 @@
-"""What each member of an ensemble brings, against the members themselves and against games played by hand."""
+"""Member contributions, against the members themselves and against independently computed games."""
 
 import warnings
 from dataclasses import replace
@@ -65,7 +65,7 @@ def outputs_of(estimator, X):
 
 
 def columns_of(estimator, how, X):
-    """What scikit-learn feeds of one member into a stack's final estimator."""
+    """Return the columns that scikit-learn passes from one member to a stack's final estimator."""
     found = np.asarray(getattr(estimator, how)(X))
     if found.ndim == 1:
         return found[:, None]
@@ -73,7 +73,7 @@ def columns_of(estimator, how, X):
 
 
 def parts_of(model):
-    """Each member's part of an ensemble whose output is a weighted sum, by scikit-learn's own methods: name -> function."""
+    """Return, by name, functions for the members' parts of a weighted sum, from scikit-learn's own methods."""
     if isinstance(model, VotingClassifier | VotingRegressor):
         weights = np.asarray(model.weights or [1.0] * len(model.estimators_), float)
         return {
@@ -151,7 +151,7 @@ def test_each_share_is_the_shapley_value_of_that_member_on_its_own(family):
 
 
 def meta_game(model, predict, row, background, blocks):
-    """The game whose players are blocks of the columns that a stack's final estimator reads."""
+    """Return the game whose players are blocks of the columns that a stack's final estimator reads."""
     mine, theirs = model.transform(row), model.transform(background)
 
     def game(present):

@@ -1,4 +1,4 @@
-"""What features are called, and how the caller may name them."""
+"""Names of features, and the ways to pass them."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The task of a model: read from it, said by its user where it leaves that open, never contradicted."""
+"""The task of a model: read from the model, or set by the user if the model leaves it open."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def second(rows):
 
 
 class Scorer:
-    """A model of a library that nobody knows: one column of probabilities from `predict`."""
+    """A model of an unknown library whose `predict` returns one column of probabilities."""
 
     def predict(self, rows):
         return second(rows)[:, None]

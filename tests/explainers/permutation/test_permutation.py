@@ -1,4 +1,4 @@
-"""Permutation importance against scikit-learn's, bit by bit."""
+"""Permutation importance, bit for bit against scikit-learn's."""
 
 import lightgbm
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""Tables, and teachers of surrogates whose answers are known."""
+"""Tables, and teachers with known outputs."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ def numbers(n=400, f=5, seed=0):
 
 
 def three_classes(X):
-    """Probabilities that depend on the first column most, on the last not at all."""
+    """Probabilities that depend most on the first column and not on the last."""
     scores = np.column_stack([2 * X[:, 0], X[:, 1] - X[:, 0], 0.3 * X[:, 2]])
     shares = np.exp(scores)
     return shares / shares.sum(axis=1, keepdims=True)
@@ -31,7 +31,7 @@ TEACHERS = {"regression": response, "binary": two_classes, "multiclass": three_c
 
 
 def mixed(n=600):
-    """A frame with every kind of column, and a teacher in which the category decides."""
+    """Return a frame with every kind of column."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({
         "size": rng.normal(size=n), "colour": pd.Categorical(rng.choice(["red", "green", "blue", "grey"], n)),
@@ -55,7 +55,7 @@ def thin(n=300, f=40, seed=3):
 
 
 class Nearest(ExplainableModel):
-    """A surrogate of which nothing is known but its predictions."""
+    """A surrogate of unknown structure."""
 
     def fit(self, X, outputs, categories):
         self.X, self.outputs = X, outputs

@@ -1,4 +1,4 @@
-"""MimicExplainer: the four surrogates alike, what one's own may be, and what is refused."""
+"""MimicExplainer: common tests of the four surrogates, custom surrogates, and invalid input."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Surrogates that learn from rows with weights."""
+"""Surrogates trained with weights."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every format in which a table may come gives the same values."""
+"""All table formats give the same values."""
 
 from types import SimpleNamespace
 
@@ -29,7 +29,7 @@ NAMES = ["age", "rooms", "owner", "income"]
 
 
 def cells(n=200):
-    """Numbers that every format can hold exactly: halves, whole numbers, flags, and many zeros."""
+    """Numbers that every format holds exactly: halves, integers, flags, and many zeros."""
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 160, n) / 2, rng.integers(0, 6, n), rng.random(n) < 0.5, rng.integers(-4, 9, n) * 0.25]
     return np.column_stack(columns).astype(float)

@@ -1,4 +1,4 @@
-"""Rows of several tables, one below the other."""
+"""Stacking of the rows of several tables."""
 
 import numpy as np
 import pandas as pd

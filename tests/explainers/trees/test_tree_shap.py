@@ -43,7 +43,7 @@ def relative_error(got: np.ndarray, expected: np.ndarray, trees: Trees) -> float
 
 @pytest.fixture(params=["tables", "walks", "both"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Interventional values with every leaf in a table, none, or the narrow ones only."""
+    """Run with all leaves in tables, none, or only the narrow ones."""
     monkeypatch.setattr(_pattern_tables, "TABLE_BITS", {"tables": 12, "walks": -1, "both": 3}[request.param])
     return str(request.param)
 
