@@ -94,7 +94,7 @@ class TreeExplainer(ShapleyExplainer):
             weights=weights,
             model_task=model_task,
         )
-        if not _is_function_of_trees(explained.model):
+        if explained.background is None or not _is_function_of_trees(explained.model):
             check_structure(explained.model, (Trees, OwnValues), type(self).__name__)
         super().__init__(explained, build_engine(question_of(explained, settings)), explain_subset)
 

@@ -177,7 +177,7 @@ class FinalTrees:
     def _encoded(self, rows: Table) -> Floats:
         """Return rows as the trees read them, with zeros for the members' outputs."""
         read = np.zeros((len(rows), len(self._final.reads)))
-        return as_matrix(self._trees, self._final.model.encode(self._final.inputs(read, rows.data)))
+        return as_matrix(self._trees, self._final.model.encoded(self._final.inputs(read, rows.data)))
 
     def _sets(self, matrix: Floats) -> Words:
         """Return the leaves that the splits on passed-through columns leave to each row, (n, P, W)."""
@@ -199,7 +199,7 @@ class FinalTrees:
                 for column in columns:
                     read[column, unsure] = said[:, self._sources[column][1]]
         inputs = self._final.inputs(read.T, mixed.data)
-        return predict_trees(self._trees, self._final.model.encode(inputs), n_jobs=self._n_jobs)
+        return predict_trees(self._trees, self._final.model.encoded(inputs), n_jobs=self._n_jobs)
 
     def _nearness(self, which: RowNumbers, read: Floats, asked: MixedRows) -> Floats:
         """Return for each member output the distance from a threshold below which it is ambiguous, (c,).

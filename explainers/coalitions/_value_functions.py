@@ -176,17 +176,17 @@ class _LinearOutputs(Evaluator):
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Linear)
-        self._coef, self._theirs = model.structure.coef, model.encode(background.data)
+        self._coef, self._theirs = model.structure.coef, model.encoded(background.data, "the background")
         self._base = self._theirs @ self._coef.T + model.structure.intercept
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         used = (self._coef != 0.0).any(axis=0)
-        different = differences(self._model.encode(rows.data), self._theirs) & used
+        different = differences(self._model.encoded(rows.data), self._theirs) & used
         return players_that_differ(different, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
         others = slice(asked.others.start, asked.others.stop)
-        mine, theirs = self._model.encode(asked.rows.data), self._theirs[others]
+        mine, theirs = self._model.encoded(asked.rows.data), self._theirs[others]
         by_column = (mine[:, None] - theirs[None]).reshape(-1, mine.shape[1]) * self._coef[:, None]
         steps = pool_players(by_column, self._players, asked.players.shape[1])
         base = np.tile(self._base[others], (len(mine), 1)).T
@@ -204,14 +204,14 @@ class _RadialOutputs(Evaluator):
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, RadialBasis)
-        self._structure, self._theirs = model.structure, model.encode(background.data)
+        self._structure, self._theirs = model.structure, model.encoded(background.data, "the background")
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        different = differences(self._model.encode(rows.data), self._theirs)
+        different = differences(self._model.encoded(rows.data), self._theirs)
         return players_that_differ(different, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        matrix, n_players = self._model.encode(asked.rows.data), asked.players.shape[1]
+        matrix, n_players = self._model.encoded(asked.rows.data), asked.players.shape[1]
         others = self._theirs[asked.others.start : asked.others.stop]
         out = np.repeat(self._structure.intercept[:, None], len(asked), axis=1)
         for part in self._structure.parts():
@@ -242,13 +242,13 @@ class _TreeOutputs(Evaluator):
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Trees)
-        self._game = CoalitionGame(model.structure, model.encode(background.data), players)
+        self._game = CoalitionGame(model.structure, model.encoded(background.data, "the background"), players)
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        return self._game.matters(self._model.encode(rows.data), n_players)
+        return self._game.matters(self._model.encoded(rows.data), n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        return self._game.outputs(self._model.encode(asked.rows.data), asked, self._n_jobs)
+        return self._game.outputs(self._model.encoded(asked.rows.data), asked, self._n_jobs)
 
 
 class _MixtureOutputs(Evaluator):

@@ -165,9 +165,9 @@ class Neighbourhood:
         seen = np.empty((len(rows), rows.n_columns))
         for j in range(rows.n_columns):
             if j in self._bins:
-                seen[:, j] = self._bins[j].find(_numbers(rows, j))
+                seen[:, j] = self._bins[j].find(_read_numbers(rows, j, "X"))
             elif self._numeric[j]:
-                cells = _numbers(rows, j)
+                cells = _read_numbers(rows, j, "X")
                 _refuse_missing(cells, rows, j, "X")
                 seen[:, j] = (cells - self.mean[j]) / self.scale[j]
             else:
@@ -259,10 +259,23 @@ def _numbers(table: Table, j: int) -> Floats:
     return np.asarray(table.data[:, j], dtype=np.float64)
 
 
+def _read_numbers(table: Table, j: int, what: str) -> Floats:
+    """Return a column that is numeric in the training data."""
+    try:
+        return _numbers(table, j)
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(
+            f"{_column_name(table, j)} of {what} must hold numbers, as in training: {error}"
+        ) from error
+
+
+def _column_name(table: Table, j: int) -> str:
+    return f"Column {j if table.names is None else repr(table.names[j])}"
+
+
 def _refuse_missing(cells: Floats, table: Table, j: int, what: str) -> None:
     if np.isnan(cells).any():
-        name = j if table.names is None else repr(table.names[j])
         raise InvalidInputError(
-            f"Column {name} of {what} has missing cells, which cannot be standardized. Use discretizer='quartile', which puts "
-            "missing cells into a bin of their own."
+            f"{_column_name(table, j)} of {what} has missing cells, which cannot be standardized. Use discretizer='quartile', "
+            "which puts missing cells into a bin of their own."
         )

@@ -41,7 +41,7 @@ class LinearEngine:
 
     def attribute(self, rows: Table) -> Attribution:
         """Return exact values of engineered rows."""
-        encoded: Any = self._question.model.encode(rows.data)
+        encoded: Any = self._question.model.encoded(rows.data)
         distance = (encoded.toarray() if sparse.issparse(encoded) else encoded) - self._mean
         values = self._structure.coef[:, None, :] * distance[None, :, :]
         return Attribution(pool_players(np.asarray(values), self._question.players, self._question.n_players))
@@ -54,5 +54,6 @@ def _column_means(question: Question) -> Values:
     n_rows = max(1, BLOCK_BYTES // (8 * background.n_columns)) if background.is_sparse else len(background)
     blocks = (np.arange(start, min(start + n_rows, len(background))) for start in range(0, len(background), n_rows))
     weights = np.ones(len(background)) if question.weights is None else question.weights
-    sums = (np.asarray(question.model.encode(background.take(rows).data).T @ weights[rows]).ravel() for rows in blocks)
+    encoded = ((rows, question.model.encoded(background.take(rows).data, "the background")) for rows in blocks)
+    sums = (np.asarray(matrix.T @ weights[rows]).ravel() for rows, matrix in encoded)
     return np.asarray(sum(sums) / weights.sum(), dtype=np.float64)

@@ -49,13 +49,17 @@ class RadialEngine:
         )
         mean = np.average(predict_finite(model, background.data), axis=0, weights=share)
         self.base_values = mean[-structure.weights.shape[1] :]
-        self._question, self._structure, self._background = question, structure, model.encode(background.data)
+        self._question, self._structure, self._background = (
+            question,
+            structure,
+            model.encoded(background.data, "the background"),
+        )
         self._share = as_weights(share, len(background))
 
     def attribute(self, rows: Table) -> Attribution:
         """Return exact values of engineered rows."""
         question, structure = self._question, self._structure
-        matrix = question.model.encode(rows.data)
+        matrix = question.model.encoded(rows.data)
         players = np.arange(matrix.shape[1]) if question.players is None else question.players
         n_players = question.n_players or matrix.shape[1]
         nodes, weights = np.polynomial.legendre.leggauss(-(-n_players // 2))

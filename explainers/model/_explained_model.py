@@ -15,7 +15,6 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
 from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
-from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._names import class_names, feature_names, given_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
@@ -110,7 +109,7 @@ class ExplainedModel:
         n_columns = self.model.n_inputs if like is None else like.n_columns
         table = read_columns(as_table(X, what), names, self.given_names, n_columns, what)
         if like is not None:
-            table = conform(table, like)
+            table = conform(table, like, what)
         return RowsRead(table, engineer(self.model, table, what))
 
     def by_class(self, values: npt.NDArray[np.float64] | None, axis: int = 0) -> Any:
@@ -237,9 +236,7 @@ def engineer(model: FittedModel, table: Table, what: str) -> Table:
     """Return the caller's rows in the engineered columns of the model's last step."""
     if model.preprocessing is None:
         return table
-    with model_call(model.name, what):
-        data = model.transform(table.data)
-    made = as_table(data)
+    made = as_table(model.transform(table.data, what))
     if model.n_features not in (None, made.n_columns):
         raise InvalidInputError(
             f"The preprocessing makes {made.n_columns} columns of the table; {model.name} reads {model.n_features}."

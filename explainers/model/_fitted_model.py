@@ -299,10 +299,17 @@ class FittedModel:
         """Function from an engineered table to the outputs in `output_space`, (n, k) float64."""
         return self.outputs[self.output_space]
 
-    @property
-    def transform(self) -> Callable[[Any], Any]:
-        """Function from a raw table to the engineered one."""
-        return self.preprocessing or _as_it_is
+    def transform(self, table: Any, what: str = "the rows") -> Any:
+        """Return the engineered table of a raw one, which is called `what` in errors."""
+        if self.preprocessing is None:
+            return table
+        with model_call(self.name, what):
+            return self.preprocessing(table)
+
+    def encoded(self, table: Any, what: str = "the rows") -> Matrix:
+        """Return an engineered table as `structure` reads it; it is called `what` in errors."""
+        with model_call(self.name, what):
+            return self.encode(table)
 
     @property
     def input_names(self) -> tuple[str, ...] | None:

@@ -24,11 +24,13 @@ def model_call(name: str, what: str) -> Iterator[None]:
     Raises
     ------
     InvalidInputError
-        If the model raises a `ValueError` or `TypeError`.
+        If the model raises a `ValueError`, a `TypeError`, or an error class of a library, such as that of CatBoost.
     """
     try:
         yield
     except AutoMLExplainError:
         raise
-    except (ValueError, TypeError) as error:
+    except Exception as error:
+        if not isinstance(error, ValueError | TypeError) and type(error).__module__ == "builtins":
+            raise
         raise InvalidInputError(f"{name} cannot take the values of {what}: {error}") from error

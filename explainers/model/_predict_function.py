@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.tables._table import as_table
 
 PROBE_ROWS = 8
@@ -45,7 +46,8 @@ def describe_function(function: Any, examples: Any) -> FittedModel:
         raise InvalidInputError(f"A predict function needs example rows; pass 'initialization_examples' with {name}.")
     rows = as_table(examples, "initialization_examples")
     predict = as_columns(function, name)
-    outputs = predict(rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data)
+    with model_call(name, "initialization_examples"):
+        outputs = predict(rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data)
     n_outputs = outputs.shape[1]
     if n_outputs == 1:
         return FittedModel({"response": predict}, "response", "regression", Opaque("a predict function"), name=name)

@@ -79,7 +79,7 @@ class PermutedTrees:
         assert isinstance(model.structure, Trees)
         self._model, self._orders, self._n_jobs = model, np.ascontiguousarray(orders, np.int64), n_jobs
         self._trees = model.structure.for_kernels()
-        self._x = as_matrix(self._trees, model.encode(model.transform(table.data)))
+        self._x = as_matrix(self._trees, model.encoded(model.transform(table.data, "X"), "X"))
         self._router = read_router(self._trees)
         self._leaves = np.ascontiguousarray(predict_leaves(self._trees, self._x, n_jobs=n_jobs).T)
         self._last_column = -1

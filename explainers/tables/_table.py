@@ -191,7 +191,7 @@ def stack_rows(tables: Sequence[Table], *, ignore_index: bool = True) -> Table:
     return Table(np.vstack(parts), first.names)
 
 
-def conform(table: Table, like: Table) -> Table:
+def conform(table: Table, like: Table, what: str = "X") -> Table:
     """Return the table in the format of another with the same columns: frame or array, sparse or dense, categories.
 
     A row given as a Series, or a table read from a file, has lost the category types of the other one.
@@ -202,7 +202,10 @@ def conform(table: Table, like: Table) -> Table:
     elif not like.is_frame and table.is_frame:
         table = Table(table.data.to_numpy(), like.names)
     if like.is_sparse and not table.is_sparse:
-        return Table(sparse.csr_matrix(table.data))
+        try:
+            return Table(sparse.csr_matrix(table.data))
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"{what} must hold numbers, as the sparse background does: {error}") from error
     if table.is_sparse and not like.is_sparse:
         return Table(table.codes())
     if not like.is_frame:
