@@ -27,7 +27,7 @@ class Played:
 def estimated(design, value):
     """Return values and standard errors, (P,), as the explainers compute them from a design."""
     block = RowBlock([0], np.arange(1), np.inf)
-    block.look(Played(value), design)
+    block.evaluate(Played(value), design)
     return block.values[0, 0], block.errors[0, 0]
 
 
