@@ -47,6 +47,7 @@ class ColumnList:
             if (
                 not isinstance(part, tuple)
                 or len(part) < 2
+                or not _are_columns(part[0])
                 or not all(hasattr(s, "transform") for s in _steps(part[1]))
             ):
                 raise InvalidInputError(
@@ -55,15 +56,10 @@ class ColumnList:
                 )
         self._parts = [(part[0], _steps(part[1])) for part in parts]
         if names is None and n_columns is None:
-            names = list(dict.fromkeys(name for columns, _ in self._parts for name in _listed(columns)))
+            names, n_columns = _columns_of([columns for columns, _ in self._parts])
         self.feature_names_in_ = None if names is None else np.asarray(names, dtype=object)
         self.n_features_in_ = len(names) if names is not None else n_columns
-        known = () if names is None else tuple(names)
-        unknown = [
-            one for columns, _ in self._parts for one in _listed(columns) if isinstance(one, str) and one not in known
-        ]
-        if unknown:
-            raise InvalidInputError(f"The 'transformations' name columns that the data lacks: {unknown[:5]}.")
+        self.parts()
 
     def transform(self, table: Any) -> Any:
         """Return the concatenated outputs of all parts."""
@@ -87,7 +83,14 @@ class ColumnList:
         """Return, for each part, the positions of its columns and its transformers in the order of application."""
         names = () if self.feature_names_in_ is None else self.feature_names_in_
         by_name = {name: position for position, name in enumerate(names)}
-        return [(positions_of(columns, by_name, self.n_features_in_ or 0), steps) for columns, steps in self._parts]
+        n_inputs = self.n_features_in_ or 0
+        chosen = [columns for columns, _ in self._parts]
+        unknown = [one for columns in chosen for one in _listed(columns) if isinstance(one, str) and one not in by_name]
+        found = [] if unknown else [positions_of(columns, by_name, n_inputs) for columns in chosen]
+        unknown += [one for positions in found for one in positions.tolist() if not 0 <= one < n_inputs]
+        if unknown:
+            raise InvalidInputError(f"The 'transformations' name columns that the data lacks: {unknown[:5]}.")
+        return [(positions, steps) for positions, (_, steps) in zip(found, self._parts, strict=True)]
 
 
 def as_transformer(given: Any, examples: Table | None) -> Any:
@@ -127,7 +130,32 @@ def positions_of(columns: Any, by_name: dict[Any, int], n_inputs: int) -> Positi
     return np.array([one + n_inputs if one < 0 else one for one in found], dtype=np.intp)
 
 
+def _are_columns(columns: Any) -> bool:
+    """Whether these are columns as scikit-learn takes them: one or several names, positions or flags, or a slice."""
+    if isinstance(columns, slice):
+        return True
+    kinds = (str, int, np.integer, bool, np.bool_)
+    return isinstance(columns, kinds) or (np.iterable(columns) and all(isinstance(one, kinds) for one in columns))
+
+
+def _columns_of(chosen: Sequence[Any]) -> tuple[list[str] | None, int | None]:
+    """Return the names of the columns that are chosen by name, or the number of those that are chosen by position."""
+    listed: list[Any] = [
+        one for columns in chosen for one in ([columns] if isinstance(columns, slice) else _listed(columns))
+    ]
+    if all(isinstance(one, str) for one in listed):
+        return list(dict.fromkeys(listed)), None
+    if all(isinstance(one, int | np.integer) and not isinstance(one, bool) and one >= 0 for one in listed):
+        return None, max(map(int, listed)) + 1
+    raise InvalidInputError(
+        "The 'transformations' list must give every column by name, or every column by its position from 0, where there are "
+        f"no initialization_examples. Got {listed[:5]}."
+    )
+
+
 def _listed(columns: Any) -> list[Any]:
+    if isinstance(columns, slice):
+        return [end for end in (columns.start, columns.stop) if isinstance(end, str)]
     return [columns] if np.isscalar(columns) else list(columns)
 
 
@@ -138,7 +166,8 @@ def _steps(transformer: Any) -> list[Any]:
 
 
 def _choose(table: Any, columns: Any) -> Any:
-    if isinstance(table, pd.DataFrame):
-        by_position = not isinstance(columns, str) and not any(isinstance(one, str) for one in np.atleast_1d(columns))
-        return table.iloc[:, columns] if by_position else table[columns]
-    return table[:, np.atleast_1d(columns)]
+    if not isinstance(table, pd.DataFrame):
+        return table[:, columns if isinstance(columns, slice) else np.atleast_1d(columns)]
+    if not any(isinstance(one, str) for one in _listed(columns)):
+        return table.iloc[:, columns]
+    return table.loc[:, columns] if isinstance(columns, slice) else table[columns]

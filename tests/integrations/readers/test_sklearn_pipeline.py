@@ -27,8 +27,9 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from sklearn.tree import DecisionTreeRegressor
 
-from automl_explain import InvalidInputError, NotFittedError, TabularExplainer, explain_model
+from automl_explain import InvalidInputError, NotFittedError, TabularExplainer, TreeExplainer, explain_model
 from automl_explain.explainers.model._column_transformers import ColumnList
 from tests.families import table, target
 from tests.oracles import model_game, shapley_values
@@ -145,6 +146,39 @@ def test_lists_of_columns_and_transformers(form):
     np.testing.assert_allclose(explanation.local_importance_values, shapley_values(game, 5), atol=1e-9)
     assert explanation.method == "linear"
     assert explanation.features == tuple(X.columns)
+
+
+@pytest.mark.parametrize("columns", [[2, 1], slice(1, 3), [False, True, True]], ids=str)
+def test_columns_by_position_keep_their_numbers(columns):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    scaler = StandardScaler().fit(X[:, columns])
+    model = DecisionTreeRegressor(max_depth=3).fit(np.hstack([scaler.transform(X[:, columns]), X[:, :1]]), X[:, 2])
+    parts = [(columns, scaler), ([0], None)]
+    explanation = TabularExplainer(model, X, transformations=parts).explain_global(X)
+    assert explanation.get_ranked_global_names(top_k=1) == ["x2"]
+    if columns == [2, 1]:
+        alone = TreeExplainer(model, transformations=parts).explain_global(X)
+        assert alone.features == ("x0", "x1", "x2")
+        assert alone.get_ranked_global_names(top_k=1) == ["x2"]
+    else:
+        with pytest.raises(InvalidInputError, match="every column by its position from 0, where there are"):
+            TreeExplainer(model, transformations=parts)
+
+
+@pytest.mark.parametrize("columns", [[7], [-4], "z"], ids=str)
+def test_columns_that_the_data_lacks_are_named(columns):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = DecisionTreeRegressor(max_depth=3).fit(X, X[:, 2])
+    with pytest.raises(InvalidInputError, match="name columns that the data lacks"):
+        TabularExplainer(model, X, transformations=[([0, 1], None), (columns, None)])
+
+
+@pytest.mark.parametrize("columns", [None, [1.5], 2.5], ids=str)
+def test_columns_are_names_or_positions(columns):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = DecisionTreeRegressor(max_depth=3).fit(X, X[:, 2])
+    with pytest.raises(InvalidInputError, match="must hold tuples"):
+        TabularExplainer(model, X, transformations=[([0, 1], None), (columns, None)])
 
 
 def test_text_columns_are_one_column_each():
