@@ -70,7 +70,7 @@ class SamplingOptions:
     background_summary: str = "representative"
 
     def __post_init__(self) -> None:
-        if self.background_summary not in SUMMARIES:
+        if not isinstance(self.background_summary, str) or self.background_summary not in SUMMARIES:
             raise InvalidInputError(
                 f"The 'background_summary' parameter must be one of {sorted(SUMMARIES)}. Got {self.background_summary!r}."
             )

@@ -70,6 +70,8 @@ def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any,
         return model.classes
     if model.classes is None:
         raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
+    if isinstance(classes, str) or not np.iterable(classes):
+        raise InvalidInputError(f"The 'classes' parameter must be a list of names. Got {classes!r}.")
     if len(classes) != len(model.classes):
         raise InvalidInputError(
             f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "

@@ -18,7 +18,7 @@ from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._explained_model import behind, read_columns
 from automl_explain.explainers.model._fitted_model import FittedModel
-from automl_explain.explainers.model._names import given_names, input_names
+from automl_explain.explainers.model._names import class_names, given_names, input_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.permutation._cached_estimator import CachedEstimator, as_estimator
@@ -266,11 +266,7 @@ def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequenc
         raise InvalidInputError(
             f"The 'true_labels' parameter must not have missing labels. Got {int(pd.isna(array).sum())} NaN."
         )
-    if classes is not None and len(classes) != len(model.classes or ()):
-        raise InvalidInputError(
-            f"The 'classes' parameter must name {len(model.classes or ())} classes (the model predicts "
-            f"{len(model.classes or ())}). Got {len(classes)}: {list(classes)}."
-        )
+    class_names(classes, model)
     if model.classes is None:
         if array.dtype.kind not in "biuf":
             raise InvalidInputError(

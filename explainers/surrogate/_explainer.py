@@ -276,6 +276,8 @@ def _prepare(question: Question, draws_per_row: int) -> _TrainingData:
     teacher, background, seed = question.model, question.background, question.settings.random_state
     assert background is not None
     learn, test = _divide(len(background), seed)
+    if question.weights is not None and not question.weights[learn].any():
+        learn = test = np.arange(len(background))  # every row of weight was kept for the test
     answers = predict_finite(teacher, background.data)
     rows, targets = background.take(learn), answers[learn]
     weights = None if question.weights is None else question.weights[learn] / question.weights[learn].mean()

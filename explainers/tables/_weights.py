@@ -20,7 +20,12 @@ def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.flo
         raise InvalidInputError("The 'background' parameter must hold at least one row. Got 0.")
     if weights is None:
         return np.full(n_rows, 1.0 / n_rows)
-    given = np.asarray(weights, dtype=np.float64)
+    try:
+        given = np.asarray(weights, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(
+            f"The 'weights' parameter must give a number for each background row: {error}."
+        ) from error
     if given.shape != (n_rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
         raise InvalidInputError(
             f"The 'weights' parameter must give a finite, non-negative number for each of the {n_rows} background "

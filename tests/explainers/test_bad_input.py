@@ -23,6 +23,7 @@ from automl_explain import (
     KernelExplainer,
     LIMEExplainer,
     PFIExplainer,
+    SamplingOptions,
     TabularExplainer,
     TreeExplainer,
     UnsupportedModelError,
@@ -85,3 +86,23 @@ def test_a_function_of_trees_without_a_background_is_refused():
     model = TransformedTargetRegressor(RandomForestRegressor(4, random_state=0), func=np.arcsinh, inverse_func=np.sinh)
     with pytest.raises(UnsupportedModelError, match="TabularExplainer with a background"):
         TreeExplainer(model.fit(X, Y))
+
+
+@pytest.mark.parametrize("weights", [["much"] * 60, [[1], [2, 3]], {"a": 1}, "abc"])
+@pytest.mark.parametrize("explainer", [TabularExplainer, TreeExplainer, LIMEExplainer])
+def test_weights_that_are_no_numbers_are_refused_in_one_way(explainer, weights):
+    with pytest.raises(InvalidInputError, match="'weights' parameter must give a number for each background row"):
+        explainer(MODELS["forest"](), X, weights=weights)
+
+
+@pytest.mark.parametrize("classes", [3, "ny"])
+def test_classes_that_are_no_list_are_refused_in_one_way(classes):
+    with pytest.raises(InvalidInputError, match="'classes' parameter must be a list of names"):
+        TabularExplainer(MODELS["forest"](), X, classes=classes)
+    with pytest.raises(InvalidInputError, match="'classes' parameter must be a list of names"):
+        PFIExplainer(MODELS["forest"](), classes=classes).explain_global(X, Y > 0)
+
+
+def test_a_summary_that_is_no_name_is_refused_in_one_way():
+    with pytest.raises(InvalidInputError, match="'background_summary' parameter must be one of"):
+        SamplingOptions(background_summary=["kmeans"])

@@ -49,3 +49,16 @@ def test_a_surrogate_of_ones_own_that_takes_no_weights_is_refused_with_them():
     MimicExplainer(lambda rows: rows[:, 0], table, Mean)
     with pytest.raises(InvalidInputError, match="Mean.fit has no parameter 'sample_weight'"):
         MimicExplainer(lambda rows: rows[:, 0], table, Mean, weights=np.ones(40))
+
+
+@pytest.mark.parametrize(
+    "surrogate", [LinearExplainableModel, SGDExplainableModel, DecisionTreeExplainableModel, LGBMExplainableModel]
+)
+@pytest.mark.parametrize("row", range(10))
+def test_a_surrogate_learns_from_the_one_row_of_weight_wherever_it_stands(surrogate, row):
+    table = np.random.default_rng(0).normal(size=(10, 2))
+    explainer = MimicExplainer(lambda rows: rows[:, 0], table, surrogate, weights=np.arange(10) == row)
+    learnt = explainer.explain_local(table[row]).predictions
+    assert np.isfinite(learnt).all()
+    if surrogate is not SGDExplainableModel:  # which stops before it has learnt one row by heart
+        np.testing.assert_allclose(learnt, table[row, :1][None], atol=1e-6)
