@@ -83,7 +83,7 @@ def test_values_without_a_background_are_catboosts_and_add_up(kind, complexity):
     assert explanation.method == "library"
     assert "target statistics" in explanation.reason
     assert "CatBoost's own" in explanation.reason
-    assert ("shares evenly" in " ".join(explanation.notes)) == (complexity > 1)
+    assert ("divides evenly" in " ".join(explanation.notes)) == (complexity > 1)
 
 
 def test_a_part_of_the_rows_has_the_same_values(monkeypatch):
@@ -138,8 +138,8 @@ def test_values_that_catboost_gets_wrong_are_not_used():
     structure = describe(model).structure
     assert isinstance(structure, Opaque)
     assert not isinstance(structure, OwnValues)
-    assert "not symmetric" in TabularExplainer(model, table().iloc[:20]).reason
-    with pytest.raises(UnsupportedModelError, match=r"Opaque \(its trees split on target .* not symmetric\)"):
+    assert "non-symmetric" in TabularExplainer(model, table().iloc[:20]).reason
+    with pytest.raises(UnsupportedModelError, match=r"Opaque \(.*split on target .*non-symmetric trees do not add up"):
         TreeExplainer(model)
 
 
