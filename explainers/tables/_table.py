@@ -201,6 +201,8 @@ def conform(table: Table, like: Table, what: str = "X") -> Table:
         table = Table(pd.DataFrame(dense, columns=like.data.columns).infer_objects(), like.names)
     elif not like.is_frame and table.is_frame:
         table = Table(table.data.to_numpy(), like.names)
+    elif like.is_frame and not table.data.columns.equals(like.data.columns):
+        table = Table(table.data.set_axis(like.data.columns, axis=1), like.names)  # such as 1 in place of "1"
     if like.is_sparse and not table.is_sparse:
         try:
             return Table(sparse.csr_matrix(table.data))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from automl_explain.explainers._errors import NotFittedError
 from automl_explain.explainers.model._column_transformers import ColumnList
 from automl_explain.explainers.model._feature_map import FeatureMap
@@ -18,8 +20,11 @@ from automl_explain.integrations.readers.sklearn._transformers import trace_step
 
 def describe(pipeline: Any) -> FittedModel:
     """Describe a fitted Pipeline by its last step, with the map back to the columns before the preprocessing."""
-    last = describe_any(pipeline.steps[-1][1])
-    transformers = [_seen_through(step) for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
+    steps = [step for _, step in pipeline.steps]
+    while type(steps[-1]) is Pipeline:
+        steps[-1:] = [step for _, step in steps[-1].steps]
+    last = describe_any(steps[-1])
+    transformers = [_seen_through(step) for step in steps[:-1] if step not in (None, "passthrough")]
     if not transformers:
         return last
     for transformer in transformers:
@@ -51,13 +56,14 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
     )
     if last.preprocessing is not None and not isinstance(parents, str):
         parents = last.mixes if last.feature_map is None else parents[last.feature_map.parent]
+    made = _names_out(transformers) if last.preprocessing is None else None
     names = raw_names or tuple(f"x{j}" for j in range(n_inputs or 0))
     return replace(
         last,
         preprocessing=transform if last.preprocessing is None else _chain(transform, last.transform),
         raw_names=raw_names,
         n_raw=n_inputs,
-        feature_names=last.feature_names or _names_out(transformers),
+        feature_names=last.feature_names or made,
         feature_map=None if isinstance(parents, str) else FeatureMap(names, parents),
         mixes=parents if isinstance(parents, str) else "",
         name=f"Pipeline of {last.name}",

@@ -9,8 +9,11 @@ import pyarrow
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from automl_explain import (
     InvalidInputError,
@@ -191,3 +194,12 @@ def test_named_columns_of_an_array_are_not_read_by_position_from_a_frame(kind):
     expected, found = explain(table), explain(table[NAMES[::-1]])
     assert found.feature_labels == expected.feature_labels == tuple(NAMES)
     np.testing.assert_allclose(found.global_importance_values, expected.global_importance_values, rtol=1e-9)
+
+
+def test_rows_with_numbers_for_column_names_reach_the_model_under_its_own_names():
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["1", "2", "3"])
+    scaled = ColumnTransformer([("scaled", StandardScaler(), ["1", "2"])], remainder="passthrough")
+    explainer = TabularExplainer(make_pipeline(scaled, Ridge()).fit(rows, rows["1"]), rows)
+    numbered = rows.set_axis([1, 2, 3], axis=1)
+    expected = explainer.explain_local(rows).local_importance_values
+    np.testing.assert_array_equal(explainer.explain_local(numbered).local_importance_values, expected)

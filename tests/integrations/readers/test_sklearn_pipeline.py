@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
     MinMaxScaler,
     Normalizer,
@@ -179,6 +180,34 @@ def test_columns_are_names_or_positions(columns):
     model = DecisionTreeRegressor(max_depth=3).fit(X, X[:, 2])
     with pytest.raises(InvalidInputError, match="must hold tuples"):
         TabularExplainer(model, X, transformations=[([0, 1], None), (columns, None)])
+
+
+@pytest.mark.parametrize("search", [False, True])
+def test_a_pipeline_within_a_pipeline_names_its_columns_as_one_pipeline_does(search):
+    X = table("numbers")
+    y = target(X, "regression")
+    first, second = columns(scaled=(StandardScaler(), list(X.columns[::-1]))), SelectKBest(f_regression, k=2)
+    inner = make_pipeline(second, Ridge())
+    nested = make_pipeline(first, GridSearchCV(inner, {"ridge__alpha": [1.0]}, cv=2) if search else inner).fit(X, y)
+    one = make_pipeline(first, second, Ridge()).fit(X, y)
+    explanation, expected = (TabularExplainer(model, X[:10]).explain_local(X[:3]) for model in (nested, one))
+    np.testing.assert_allclose(explanation.local_importance_values, expected.local_importance_values)
+    assert search or explanation.features == expected.features
+    raw = explanation.get_raw_explanation()
+    assert raw.features == tuple(X.columns)
+    np.testing.assert_allclose(raw.local_importance_values, expected.get_raw_explanation().local_importance_values)
+
+
+@pytest.mark.parametrize("search", [False, True])
+def test_columns_that_a_step_turns_round_do_not_keep_their_names(search):
+    X = table("numbers")
+    y = target(X, "regression")
+    inner = make_pipeline(FunctionTransformer(lambda rows: np.asarray(rows)[:, ::-1]), Ridge())
+    model = make_pipeline(
+        columns(scaled=(StandardScaler(), list(X.columns))),
+        GridSearchCV(inner, {"ridge__alpha": [1.0]}, cv=2) if search else inner,
+    ).fit(X, y)
+    assert TabularExplainer(model, X[:10]).features is None
 
 
 def test_text_columns_are_one_column_each():
