@@ -30,7 +30,14 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from automl_explain import InvalidInputError, NotFittedError, TabularExplainer, TreeExplainer, explain_model
+from automl_explain import (
+    InvalidInputError,
+    KernelExplainer,
+    NotFittedError,
+    TabularExplainer,
+    TreeExplainer,
+    explain_model,
+)
 from automl_explain.explainers.model._column_transformers import ColumnList
 from tests.families import table, target
 from tests.oracles import model_game, shapley_values
@@ -226,6 +233,17 @@ def test_raw_columns_are_masked_before_transformations_that_mix_them():
     explained = TabularExplainer(model, X[:6], transformations=encode).explain_local(X[10:11])
     assert re.search("in step 'n', PCA (mixes|may mix) columns", explained.reason)
     game = model_game(lambda table: model.predict(encode.transform(table))[:, None], X[10:11], X[:6])
+    np.testing.assert_allclose(explained.local_importance_values, shapley_values(game, 5), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [KernelExplainer, TabularExplainer])
+def test_a_function_of_transformed_rows_is_explained_over_the_raw_columns(kind):
+    X = table("mixed")
+    encode = ColumnTransformer([("n", StandardScaler(), ["age", "debt"]), ("c", OneHotEncoder(), ["visits"])]).fit(X)
+    model = Ridge().fit(encode.transform(X), target(X, "regression"))
+    explained = kind(model.predict, X[:6], transformations=encode).explain_local(X[10:11])
+    assert explained.features == tuple(X.columns)
+    game = model_game(lambda rows: model.predict(encode.transform(rows))[:, None], X[10:11], X[:6])
     np.testing.assert_allclose(explained.local_importance_values, shapley_values(game, 5), atol=1e-9)
 
 
