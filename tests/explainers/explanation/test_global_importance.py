@@ -175,6 +175,6 @@ def test_a_plot_draws_the_intervals(class_):
     drawn = [[segment[0][0], segment[1][0]] for segment in ax.collections[0].get_segments()]
     np.testing.assert_allclose(drawn, np.column_stack([low, high])[order])
     assert "90% interval" in ax.get_xlabel()
-    with pytest.raises(InvalidInputError, match="not both"):
+    with pytest.raises(InvalidInputError, match="Pass either 'confidence' or stacked=True"):
         plot_global_importance(explanation, ax=ax, stacked=True, confidence=0.9)
     plt.close(figure)
