@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 import time
 import warnings
 from collections.abc import Iterator
@@ -18,8 +16,7 @@ from typing import Any
 
 import flaml
 import pandas as pd
-from flaml.automl.logger import logger as flaml_logger
-from flaml.automl.ml import is_min_metric
+from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, TS_FORECAST
 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
@@ -34,6 +31,9 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions,
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
 
+FLAML_TASKS = {*CLASSIFICATION, *REGRESSION, *RANK, *TS_FORECAST, *NLP_TASKS}
+UNBOUNDED = 1_000_000
+"""FLAML's greatest number of trials if neither the caller nor the time budget sets one."""
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
 
 
@@ -83,6 +83,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self._learner_names: dict[type, str] = {}
         self._search_runs: tuple[RunHistory, str] | None = None
         self._experiment: str | None = None
+        self._plan: tuple[ExplainabilityOptions, RunHistory] | None
+        self._tap: MetricTap | None
         super().__init__(**settings)
 
     def add_learner(self, learner_name: str, learner_class: type) -> None:
@@ -100,15 +102,14 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         y_train: Any = None,
         dataframe: Any = None,
         label: Any = None,
-        metric: Any = None,
-        task: Any = None,
+        *args: Any,
         **kwargs: Any,
     ) -> None:
         """Search, then explain.
 
         Parameters
         ----------
-        X_train, y_train, dataframe, label, metric, task, **kwargs
+        X_train, y_train, dataframe, label, *args, **kwargs
             As in `flaml.AutoML.fit`; also the four settings of the constructor, for this fit only.
 
         Raises
@@ -119,41 +120,60 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             If the history cannot be written; raised before the search.
         MissingExtraError
             If ``use_ray=True`` and Ray is not installed; raised before the search.
+
+        Notes
+        -----
+        FLAML checks its own arguments first and raises its own errors, as it does without explanations.
         """
-        kwargs |= {"dataframe": dataframe, "label": label, "metric": metric, "task": task}
-        given = (X_train, dataframe, label, kwargs.get("X_val"))
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
         self._search_runs = None
         self._experiment = own.get("experiment")
-        self.raw_columns_ = _raw_columns(*given[:3])
-        if not own.get("model_explainability", False):
-            super().fit(X_train, y_train, **kwargs)
-            return
-        options = ExplainabilityOptions.read(own.get("explainability_options"))
-        setting = {**self._settings, **{name: value for name, value in kwargs.items() if value is not None}}
-        check_task(setting.get("task") or "classification")
-        _check_parallel(setting)
-        history = RunHistory.read(own.get("history"))
-        tap = _tap(setting, options, Spool(history.directory / "spool"))
-        kwargs |= {"metric": tap, "cv_score_agg_func": tap.end_of_folds}
+        self._given = (X_train, dataframe, label, kwargs.get("X_val"))
+        self._plan, self._tap = None, None
+        if own.get("model_explainability", False):
+            options = ExplainabilityOptions.read(own.get("explainability_options"))
+            self._check_task(args[1] if len(args) > 1 else kwargs.get("task"))
+            self._plan = (options, RunHistory.read(own.get("history")))
         started = time.monotonic()
-        bar = search_bar(setting.get("time_budget"), setting.get("max_iter"), options.progress)
         try:
-            with self._metric_named(tap.metric), bar as tap.listener:
-                super().fit(X_train, y_train, **kwargs)
+            super().fit(X_train, y_train, dataframe, label, *args, **kwargs)
+            self._explain_search(started)
+        except ModuleNotFoundError as error:
+            if self._plan is None or error.name != "ray":
+                raise
+            raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'") from error
+        finally:
+            del self._given, self._plan, self._tap
+
+    def _search(self) -> None:
+        """Search as FLAML does, with the metric tapped. FLAML has checked its arguments and read the tables before."""
+        self._given = given = tuple(_fetched(value) for value in self._given)
+        self.raw_columns_ = _raw_columns(*given[:3])
+        if self._plan is None:
+            super()._search()
+            return
+        options, history = self._plan
+        self._check_task(self._state.task)
+        self._check_spark()
+        state = self._state
+        metric, aggregate = state.metric, state.cv_score_agg_func
+        spool = Spool(history.directory / "spool")
+        tap = MetricTap(metric, aggregate, state.log_training_metric, options, spool, task=state.task)
+        started = time.monotonic()
+        trials = self._max_iter if self._max_iter < UNBOUNDED else None
+        try:
+            with search_bar(state.time_budget, trials, options.progress) as tap.listener, self._logged_as(metric, tap):
+                state.metric, state.cv_score_agg_func = tap, tap.end_of_folds
+                super()._search()
             tap.collect()
         except BaseException:
             tap.collect()
             self._record_interrupted(tap, options, history, time.monotonic() - started)
             raise
-        self._take_out(tap)
-        if tap.seen is None and self.model is not None:
-            # With a single configuration to try, FLAML fits it without scoring it.
-            tap.train, tap.validation = self._tables(*given)
-        try:
-            self._explain(tap, options, history, time.monotonic() - started)
         finally:
-            tap.remove()
+            tap.listener = None
+            state.metric, state.cv_score_agg_func = metric, aggregate
+        self._tap = tap
 
     # ------------------------------------------------------------------- runs
 
@@ -181,33 +201,56 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
     # ---------------------------------------------------------------- private
 
-    def _take_out(self, tap: MetricTap) -> None:
-        """Leave FLAML with the metric and the aggregation that it was given."""
-        tap.listener = None
-        self._state.metric, self._state.error_metric = self._metric_names(tap.metric)
-        self._state.cv_score_agg_func = tap.user_aggregate
+    def _check_task(self, task: Any) -> None:
+        """Raise an error for a task that FLAML knows and that cannot be explained."""
+        task = task or self._settings.get("task")
+        name = getattr(task, "name", task)
+        if isinstance(name, str) and name in FLAML_TASKS:
+            check_task(name)
 
-    def _metric_names(self, metric: Any) -> tuple[Any, str]:
-        """The metric that FLAML would keep, and the name of the error that its log would show."""
-        if not isinstance(metric, str):
-            return metric, "customized metric"
-        name = self._state.task.default_metric(metric)
-        return name, name if is_min_metric(name) else f"1-{name}"
+    def _check_spark(self) -> None:
+        if self._use_spark:
+            raise InvalidInputError(
+                "With Spark, models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
+                "use_ray=True, or without parallel trials, or pass model_explainability=False and explain the final model "
+                "with explain_model."
+            )
 
     @contextmanager
-    def _metric_named(self, metric: Any) -> Iterator[None]:
-        """Make FLAML's log show the name of the minimised metric instead of 'customized metric'."""
+    def _logged_as(self, metric: Any, tap: MetricTap) -> Iterator[None]:
+        """Let FLAML's log in MLflow read the metric that FLAML was given, not the tap."""
+        integration = self.mlflow_integration
+        if integration is None:
+            yield
+            return
+        record = integration.record_state
 
-        def rename(record: logging.LogRecord) -> bool:
-            if record.msg == "Minimizing error metric: customized metric":
-                record.msg = f"Minimizing error metric: {self._metric_names(metric)[1]}"
-            return True
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            self._state.metric = metric
+            try:
+                return record(*args, **kwargs)
+            finally:
+                self._state.metric = tap
 
-        flaml_logger.addFilter(rename)
+        integration.record_state = recorded
         try:
             yield
         finally:
-            flaml_logger.removeFilter(rename)
+            del integration.record_state
+
+    def _explain_search(self, started: float) -> None:
+        """Explain the runs of the search that has ended."""
+        tap = self._tap
+        if self._plan is None or tap is None:
+            return
+        options, history = self._plan
+        if tap.seen is None and self.model is not None:
+            # With a single configuration to try, FLAML fits it without scoring it.
+            tap.train, tap.validation = self._tables(*self._given)
+        try:
+            self._explain(tap, options, history, time.monotonic() - started)
+        finally:
+            tap.remove()
 
     def _tables(self, X_train: Any, dataframe: Any, label: Any, X_val: Any) -> tuple[Any, Any]:
         """Training and validation rows as FLAML's learners see them; without validation rows, training rows for both."""
@@ -305,7 +348,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         return {
             **({} if self._experiment is None else {"experiment": self._experiment}),
             "metric": tap.metric_name,
-            "loss": self._metric_names(tap.metric_name)[1] if isinstance(tap.metric, str) else tap.metric_name,
+            "loss": self._state.error_metric if isinstance(tap.metric, str) else tap.metric_name,
             "search_seconds": round(search_seconds, 3),
             "evaluation": self._state.eval_method,
             "training_rows": seen.n_training,
@@ -324,24 +367,14 @@ def over_engineered_columns(model: FittedModel) -> FittedModel:
     return replace(model, preprocessing=None)
 
 
-def _tap(setting: dict[str, Any], options: ExplainabilityOptions, spool: Spool) -> MetricTap:
-    aggregate, on_training = setting.get("cv_score_agg_func"), setting.get("log_training_metric")
-    return MetricTap(setting.get("metric", "auto"), aggregate, on_training, options, spool)
+def _fetched(table: Any) -> Any:
+    """Return a table; one that lies in Ray's object store is fetched from there, as FLAML does."""
+    cls = type(table)
+    if cls.__name__ != "ObjectRef" or cls.__module__.partition(".")[0] != "ray":
+        return table
+    import ray
 
-
-def _check_parallel(setting: dict[str, Any]) -> None:
-    """Raise an error before a parallel search that cannot begin, or whose models cannot be collected."""
-    has_ray = importlib.util.find_spec("ray") is not None
-    if setting.get("use_ray") and not has_ray:
-        raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'")
-    at_once = (setting.get("n_concurrent_trials") or 1) > 1 and not setting.get("use_ray")
-    # FLAML uses Spark for several trials at a time if Ray is not installed.
-    if setting.get("use_spark") or (at_once and not has_ray and importlib.util.find_spec("pyspark") is not None):
-        raise InvalidInputError(
-            "With Spark, models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
-            "use_ray=True, or without parallel trials, or pass model_explainability=False and explain the final model with "
-            "explain_model."
-        )
+    return ray.get(table)
 
 
 def _features(X_train: Any, dataframe: Any, label: Any) -> Any:

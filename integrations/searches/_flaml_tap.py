@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from flaml.automl.logger import logger
-from flaml.automl.ml import default_cv_score_agg_func, get_y_pred, metric_loss_score
+from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func
 
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.searches._captured_run import RunTables
@@ -59,7 +58,7 @@ class MetricTap:
     Parameters
     ----------
     metric : str or callable
-        The metric that was passed to FLAML, such as "auto".
+        The metric that FLAML scores with, such as "roc_auc".
     aggregate : callable or None
         The user's ``cv_score_agg_func``.
     log_training_metric : bool or None
@@ -68,6 +67,8 @@ class MetricTap:
         Which runs are explained, and how much memory their models may take.
     spool : Spool
         Where worker processes write their models.
+    task : flaml Task, optional
+        What FLAML searches for: it says how a named metric reads predictions.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class MetricTap:
         log_training_metric: bool | None,
         options: ExplainabilityOptions,
         spool: Spool,
+        *,
+        task: Any = None,
     ) -> None:
         self.metric = metric
         self.user_aggregate = aggregate
         self._log_training_metric = bool(log_training_metric)
-        self._options = options
+        self._options, self._task = options, task
         self._spool, self._process = spool, os.getpid()
         self._reset()
         self.metric_name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
@@ -101,7 +104,16 @@ class MetricTap:
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker needs the settings for scoring, not the captured models.
-        names = ("metric", "user_aggregate", "metric_name", "_log_training_metric", "_options", "_spool", "_process")
+        names = (
+            "metric",
+            "user_aggregate",
+            "metric_name",
+            "_log_training_metric",
+            "_options",
+            "_task",
+            "_spool",
+            "_process",
+        )
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -123,11 +135,11 @@ class MetricTap:
         groups_train: Any = None,
     ) -> tuple[float, dict[str, Any]]:
         """Return the loss and the values that FLAML logs, as the replaced metric would, and keep the model."""
-        arguments = (X_val, y_val, estimator, labels, X_train, y_train, weight_val, weight_train, config)
-        if callable(self.metric):
-            loss, log = self.metric(*arguments, groups_val, groups_train)
-        else:
-            loss, log = self._named_metric(*arguments[:8], groups_val, groups_train)
+        weights = {"sample_weight": weight_train, "groups": groups_train}
+        loss, log, _, _ = _eval_estimator(  # type: ignore[no-untyped-call]  # FLAML's own
+            config, estimator, X_train, y_train, X_val, y_val, weight_val, groups_val,
+            self.metric, self._task, labels, self._log_training_metric, weights,
+        )  # fmt: skip
         self._note(estimator, config, loss, X_train, X_val)
         return loss, log
 
@@ -144,36 +156,6 @@ class MetricTap:
             keep_within_memory(self.trials, self._options.memory_limit)
         self._wrapper = None
         return result
-
-    def _named_metric(
-        self,
-        X_val: Any,
-        y_val: Any,
-        estimator: Any,
-        labels: Any,
-        X_train: Any,
-        y_train: Any,
-        weight_val: Any,
-        weight_train: Any,
-        groups_val: Any,
-        groups_train: Any,
-    ) -> tuple[float, dict[str, Any]]:
-        """Compute a metric that FLAML knows by name; "auto" is resolved as FLAML does."""
-        task = estimator._task
-        name = task.default_metric(self.metric)
-        self.metric_name = name
-        started = time.time()
-        predicted = _numeric(get_y_pred(estimator, X_val, name, task))
-        log: dict[str, Any] = {"pred_time": (time.time() - started) / X_val.shape[0]}
-        try:
-            loss = metric_loss_score(name, predicted, y_val, labels, weight_val, groups_val)
-        except ValueError as error:  # FLAML does the same for a model that predicts inf or NaN
-            loss = np.inf
-            logger.warning(f"ValueError {error} happened in `metric_loss_score`, set `val_loss` to `np.inf`")
-        if self._log_training_metric:
-            on_train = get_y_pred(estimator, X_train, name, task)
-            log["train_loss"] = metric_loss_score(name, on_train, y_train, labels, weight_train, groups_train)
-        return loss, log
 
     def _note(self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any) -> None:
         config = dict(config or {})
@@ -277,10 +259,3 @@ def class_name(cls: type) -> str:
 
 def _is_constant(wrapper: Any) -> bool:
     return type(wrapper.estimator).__module__.startswith("sklearn.dummy")
-
-
-def _numeric(predicted: Any) -> Any:
-    """Convert non-numeric predictions to text, as FLAML does before it scores them."""
-    if isinstance(predicted, np.ndarray) and not np.issubdtype(predicted.dtype, np.number):
-        return predicted.astype(str)
-    return predicted

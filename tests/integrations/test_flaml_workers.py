@@ -1,5 +1,7 @@
 """Trials of FLAML in other processes: what is refused, and what workers write to files."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -10,21 +12,27 @@ from automl_explain.integrations.searches._flaml_tap import MetricTap
 from automl_explain.integrations.searches._spool import Spool
 
 
-def test_other_processes_are_refused_before_the_search():
+def test_other_processes_are_refused_before_the_search(monkeypatch):
+    monkeypatch.setattr("flaml.automl.automl.check_spark", lambda: (True, None))
     with pytest.raises(InvalidInputError, match="With Spark, models stay in Spark's worker processes"):
-        AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", use_spark=True)
+        AutoML(model_explainability=True).fit(*numbers(), task="regression", use_spark=True, verbose=0)
 
 
 def test_spark_that_flaml_would_take_by_itself_is_refused_too(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else object())
+    monkeypatch.setattr("flaml.automl.automl.ray_available", False)
+    monkeypatch.setattr("flaml.automl.automl.check_spark", lambda: (True, None))
     with pytest.raises(InvalidInputError, match="With Spark"):
-        AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", n_concurrent_trials=2)
+        AutoML(model_explainability=True).fit(*numbers(), task="regression", n_concurrent_trials=2, verbose=0)
 
 
 def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'automl-explain\[ray\]'"):
-        AutoML(model_explainability=True).fit(np.ones((5, 2)), np.ones(5), task="regression", use_ray=True)
+        AutoML(model_explainability=True).fit(*numbers(), task="regression", use_ray=True, verbose=0)
+
+
+def numbers():
+    return np.arange(40.0).reshape(20, 2), np.arange(20.0)
 
 
 @pytest.mark.parametrize("how", ["holdout", "cv"])
