@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers.explanation._additivity import check_gap
+from automl_explain.explainers.explanation._additivity import check_gaps
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure, question_of
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import SamplingOptions, read_settings
@@ -143,8 +143,10 @@ class TreeExplainer(ShapleyExplainer):
         rows = self._explained.read(X).engineered
         predictions = predict_finite(self.model, rows.data, "X")
         values = expand_binary(self._engine.interactions(rows), self.model, centred=True)
-        error = np.abs(self.expected_values + values.sum(axis=(2, 3)).T - predictions).max(initial=0.0)
-        check_gap(float(error), predictions, "tree", self.model.output_space)
+        gaps = np.abs(self.expected_values + values.sum(axis=(2, 3)).T - predictions)
+        largest = np.abs(values).max(axis=(2, 3), initial=0.0).T
+        message = f"The values of the tree explainer miss the prediction by up to {{:.3g}} in {self.model.output_space}"
+        check_gaps(gaps, predictions, self.expected_values, largest, message)
         return np.asarray(self._explained.by_class(values))
 
 

@@ -67,7 +67,7 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
     ax.scatter(table["mean"], rows, marker="|", s=170, color=LOWERING_COLOR, linewidths=2.4, zorder=3)
     name_rows(ax, list(table.index))
     _percent(ax.xaxis)
-    ax.set_xlim(0, 1.06 * max(float(table["high"].max()), 1e-9))
+    ax.set_xlim(0, 1.06 * float(table["high"].max()) or 1.0)
     n_runs = len(good)
     finish(ax, "Importance over near-best runs", f"{n_runs} run{'s' if n_runs != 1 else ''}", "share of all importance")
     return ax

@@ -102,7 +102,7 @@ def importance(explanation: Explanation, top_k: int) -> Importance:
     values = explanation.global_importance_values
     order = ranking(values)[:top_k]
     classes, n_hidden = _class_columns(explanation)
-    alike = len(classes) > 1 and all(np.allclose(column, values) for column in classes.values())
+    alike = len(classes) > 1 and all(np.allclose(column, values, atol=0.0) for column in classes.values())
     classes = {} if alike else classes
     peak = max((float(np.abs(column).max(initial=0.0)) for column in classes.values()), default=0.0) or 1.0
     cells = [tuple(HeatCell(float(c[j]), HEAT * abs(float(c[j])) / peak) for c in classes.values()) for j in order]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._agreement import DOUBLE_ROUNDING, agree
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
@@ -54,6 +55,8 @@ Means = npt.NDArray[np.float64]
 
 BYTE_BUDGET = 8 * 2**20
 """Upper bound on the memory of one batch of mixed rows, so that it fits the cache."""
+STEADY, SAME = 1e-6, 1e-9
+"""Differences, relative to the spread of the outputs, up to which predictions in tables of different and of equal size agree."""
 ENOUGH_TO_COMPARE = 16
 """Background rows that suffice to compare a stack with its members' libraries in advance."""
 
@@ -149,11 +152,11 @@ class _Predicted(Evaluator):
             (empty, np.tile(theirs, len(asked.rows)), slice(n_others)),
             (whole, np.repeat(mine, n_others, axis=1), slice(None, None, n_others)),
         ):
-            if not len(places) or np.allclose(out[:, places], known, rtol=1e-6, atol=1e-9):
+            if not len(places) or agree(out[:, places].T, known.T, STEADY, rounding=DOUBLE_ROUNDING):
                 continue
             row, other, present = asked.present(places[step])
             again = predict_finite(self._model, mixer.mix(row, other, present[:, self._players])).T
-            if np.allclose(again, known[:, step], rtol=1e-9, atol=1e-12):
+            if agree(again.T, known[:, step].T, SAME, rounding=DOUBLE_ROUNDING):
                 self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
                 out[:, places] = known
 

@@ -1,4 +1,8 @@
-"""Check that values add up to the prediction: a small gap is a warning, a large one an error."""
+"""Check that values add up to the prediction: a small gap is a warning, a large one an error.
+
+Gaps are judged output by output, by the distances of the predictions from the expected value and by the values themselves.
+Outputs of any unit are therefore held to the same accuracy.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,17 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._agreement import ROUNDING, size_of
 from automl_explain.explainers._errors import AdditivityError, AdditivityWarning
 from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._values import ExplanationValues
 
 WARN_ABOVE = 1e-4
-"""Relative additivity gap above which a warning is given; models computed in float32 stay below it."""
+"""Gap, relative to the spread of the output, above which a warning is given."""
 REFUSE_ABOVE = 1e-2
-"""Relative additivity gap above which the values are refused."""
+"""Gap, relative to the spread of the output, above which the values are refused."""
+REFUSE_ROUNDING = 4
+"""Multiple of the rounding of a float32 model up to which values are not refused: such models round at each step."""
 
 
 def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
@@ -23,24 +30,58 @@ def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
     Raises
     ------
     AdditivityError
-        If the gap, relative to the largest prediction, exceeds `REFUSE_ABOVE`.
+        If the gap in an output, relative to the spread of that output, exceeds `REFUSE_ABOVE`.
     """
-    error = explanation.additivity_error
-    if error is not None and explanation.predictions is not None:
-        check_gap(error, explanation.predictions, explanation.method, explanation.output_space)
+    gaps, predictions = explanation.additivity_gaps, explanation.predictions
+    if gaps is None or predictions is None:
+        return
+    if isinstance(explanation, MemberValues):
+        values = explanation.local_member_values
+    else:
+        assert explanation.local_importance_values is not None
+        values = np.moveaxis(explanation.local_importance_values, -1, 0)
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    check_gaps(
+        gaps,
+        predictions,
+        explanation.expected_values,
+        largest.T if largest.ndim == 2 else largest[:, None],
+        f"The values of the {explanation.method} explainer miss the prediction by up to {{:.3g}} in "
+        f"{explanation.output_space}",
+    )
 
 
-def check_gap(error: float, predictions: npt.NDArray[np.float64], method: str, output_space: str) -> None:
-    """Warn of values whose sums miss the predictions by up to `error`, where that is little.
+def check_gaps(
+    gaps: npt.NDArray[np.float64],
+    predictions: npt.NDArray[np.float64],
+    expected: npt.NDArray[np.float64],
+    largest: npt.NDArray[np.float64],
+    message: str,
+) -> None:
+    """Warn of sums that miss the predictions slightly.
+
+    Parameters
+    ----------
+    gaps, predictions : ndarray, shape (n, K)
+        Distance of each sum from the prediction, and the predictions.
+    expected : ndarray, shape (K,)
+        Expected value of each output.
+    largest : ndarray, shape (n, K)
+        Largest absolute value of each row.
+    message : str
+        What is said, with a place for the gap.
 
     Raises
     ------
     AdditivityError
-        If it is more.
+        If the sums miss them by more.
     """
-    scale = max(1.0, float(np.max(np.abs(predictions), initial=0.0)))
-    message = f"The values of the {method} explainer miss the prediction by up to {error:.3g} in {output_space}"
-    if not error <= REFUSE_ABOVE * scale:
-        raise AdditivityError(f"{message}; they are not returned. Please report this model.")
-    if error > WARN_ABOVE * scale:
-        warnings.warn(f"{message}.", AdditivityWarning, stacklevel=4)
+    if not gaps.size:
+        return
+    spread = np.maximum(np.abs(predictions - expected), largest).max(axis=0)
+    rounding, gap = ROUNDING * size_of(predictions, expected, largest), gaps.max(axis=0)
+    said = message.format(float(gaps.max()))
+    if not (gap <= REFUSE_ABOVE * spread + REFUSE_ROUNDING * rounding).all():
+        raise AdditivityError(f"{said}; they are not returned. Please report this model.")
+    if (gap > WARN_ABOVE * spread + rounding).any():
+        warnings.warn(f"{said}.", AdditivityWarning, stacklevel=4)

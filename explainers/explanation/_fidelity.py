@@ -12,6 +12,10 @@ Outputs = npt.NDArray[np.float64]
 
 CLIP = 1e-6
 """Probabilities are kept this far above 0 before logarithms are taken."""
+CONSTANT = float(np.finfo(np.float64).eps) ** 2
+"""Share of the squared outputs up to which their variance is due to rounding in float64."""
+REPRODUCED = 1e-12
+"""Squared difference, as a share of the squared outputs, up to which constant outputs are reproduced."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,9 @@ def measure_fidelity(teacher: Outputs, surrogate: Outputs, space: str, held_out:
         Whether the surrogate was trained without these rows.
     """
     squares = float(((teacher - surrogate) ** 2).sum())
-    total = float(((teacher - teacher.mean(axis=0)) ** 2).sum())
-    # Constant outputs have no variance: R2 is 1 if they are reproduced, otherwise 0.
-    r2 = 1.0 - squares / total if total > 0 else float(squares <= 1e-12 * max(1.0, float((teacher**2).sum())))
+    total, size = float(((teacher - teacher.mean(axis=0)) ** 2).sum()), float((teacher**2).sum())
+    # Constant outputs have no variance but that of rounding: R2 is 1 if they are reproduced, otherwise 0.
+    r2 = 1.0 - squares / total if total > CONSTANT * size else float(squares <= REPRODUCED * size)
     several = teacher.shape[1] > 1
     return Fidelity(
         len(teacher),

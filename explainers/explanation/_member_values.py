@@ -119,13 +119,18 @@ class MemberValues:
 
     # ------------------------------------------------------------------ local
 
-    @cached_property
+    @property
     def additivity_error(self) -> float | None:
         """Largest gap between base value plus contributions and the model's output; None if the outputs are not known."""
+        return None if self.additivity_gaps is None else float(np.max(self.additivity_gaps, initial=0.0))
+
+    @cached_property
+    def additivity_gaps(self) -> Values | None:
+        """Gap between base value plus contributions and each output of each row, (n, C), or (n, 1) for a regression."""
         if self.predictions is None:
             return None
         total = np.atleast_2d(self.local_member_values.sum(axis=0)).T + self.expected_values
-        return float(np.max(np.abs(total - self.predictions), initial=0.0))
+        return np.asarray(np.abs(total - self.predictions))
 
     # ------------------------------------------------------------------ parts
 

@@ -182,17 +182,22 @@ class ExplanationValues:
         values = local_values(self)
         return np.take_along_axis(values, ranking(np.abs(values))[..., :top_k], axis=-1)
 
-    @cached_property
+    @property
     def additivity_error(self) -> float | None:
         """Largest gap between base value plus values and the model's output; None if the outputs are not known.
 
         It is None for values that are not additive.
         """
+        return None if self.additivity_gaps is None else float(np.max(self.additivity_gaps, initial=0.0))
+
+    @cached_property
+    def additivity_gaps(self) -> Values | None:
+        """Gap between base value plus values and each output of each row, (n, C), or (n, 1) for a regression."""
         if self.local_importance_values is None or self.predictions is None or not self.is_additive:
             return None
         total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
         total = (total.T if self.is_classification else total[:, None]) + self.expected_values
-        return float(np.max(np.abs(total - self.predictions), initial=0.0))
+        return np.asarray(np.abs(total - self.predictions))
 
     def _take_rows(self, rows: Positions | None) -> Self:
         """Return the values of some rows."""

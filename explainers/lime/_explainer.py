@@ -248,7 +248,7 @@ def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
     gram[np.diag_indices_from(gram)] += RIDGE
     coef = solve(gram, columns.T @ targets, assume_a="pos")
     left, total = np.square(targets - columns @ coef).sum(axis=0), np.square(targets).sum(axis=0)
-    constant = total <= np.finfo(float).eps ** 2 * weight.sum() * np.maximum(1.0, mean**2)
+    constant = total <= np.finfo(float).eps ** 2 * weight.sum() * mean**2
     fidelity = np.where(constant, 1.0, 1.0 - left / np.where(constant, 1.0, total))
     return Fit(coef.T, mean - centre @ coef, fidelity)
 

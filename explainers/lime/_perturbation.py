@@ -20,7 +20,7 @@ Longs = npt.NDArray[np.int64]
 DISCRETIZERS = {"quartile": (25, 50, 75), "decile": (10, 20, 30, 40, 50, 60, 70, 80, 90)}
 """Percentiles of the training column at the edges between bins."""
 LEAST_SPREAD = 1e-11
-"""Added to the standard deviation of each bin, as in the lime package."""
+"""Added to the standard deviation of each bin, as a share of the column's range."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def make_bins(cells: Floats, percentiles: Sequence[float], weights: Floats | Non
     known, share = cells[kept], None if weights is None else weights[kept]
     if not len(known):
         nothing = np.zeros(1)
-        return Bins(np.empty(0), nothing, nothing, nothing, nothing + LEAST_SPREAD)
+        return Bins(np.empty(0), nothing, nothing, nothing, nothing + 1.0)
     if share is None:
         edges = np.unique(np.percentile(known, percentiles))
     else:
@@ -80,7 +80,7 @@ def make_bins(cells: Floats, percentiles: Sequence[float], weights: Floats | Non
         np.append(known.min(), edges),
         np.append(edges, known.max()),
         np.array([mean for mean, _ in parts]),
-        np.array([spread for _, spread in parts]) + LEAST_SPREAD,
+        np.array([spread for _, spread in parts]) + LEAST_SPREAD * (float(np.ptp(known)) or 1.0),
     )
 
 

@@ -14,13 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, softmax
 
+from automl_explain.explainers._agreement import agree
+
 Link: TypeAlias = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 """Function from outputs of shape (..., K) to outputs of the same shape."""
 
 CLIP = 1e-12
 """Probabilities are clipped to this distance from 0 and 1 before log-odds are computed."""
 TOLERANCE = 1e-5
-"""Largest relative difference from the model's own outputs; libraries that compute in float32 stay below it."""
+"""Largest difference from the model's own outputs, relative to their spread; libraries that compute in float32 stay below
+it."""
 
 
 def logistic(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -86,6 +89,6 @@ def find_link(
     for link in candidates:
         with np.errstate(all="ignore"):
             made = link(outputs)
-        if made.shape == wanted.shape and np.allclose(made, wanted, rtol=TOLERANCE, atol=TOLERANCE):
+        if agree(made, wanted, TOLERANCE):
             return link
     return None

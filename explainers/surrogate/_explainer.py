@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._agreement import agree
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -33,6 +34,8 @@ HELD_OUT = 0.2
 """Fraction of the initialization examples that is held out from training to measure fidelity."""
 MOST_HELD_OUT = 2000
 """Maximum number of rows held out, enough to measure an agreement to about one percent."""
+MIRRORED = 1e-6
+"""Largest difference between two outputs that mirror each other, relative to their spread."""
 FEWEST_ROWS = 10
 """Number of initialization examples below which none are held out."""
 
@@ -314,7 +317,7 @@ def _divide(n_rows: int, random_state: int) -> tuple[RowNumbers, RowNumbers]:
 def _is_mirrored(outputs: Outputs, model: FittedModel) -> bool:
     """Return whether, of two classes, the first output is the complement (probabilities) or negative of the second."""
     whole = 1.0 if model.output_space == "probability" else 0.0
-    return outputs.shape[1] == 2 and bool(np.allclose(outputs.sum(axis=1), whole, rtol=0, atol=1e-6))
+    return outputs.shape[1] == 2 and agree(outputs[:, :1], whole - outputs[:, 1:], MIRRORED)
 
 
 def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Encoding, mirrored: bool) -> FittedModel:

@@ -50,7 +50,11 @@ def _from_frame(frame: pd.DataFrame, what: str) -> Native:
 
 
 def _from_sparse(matrix: Any, what: str) -> Native:
-    return (matrix.reshape((1, -1)) if matrix.ndim == 1 else matrix).tocsr(), None
+    rows = (matrix.reshape((1, -1)) if matrix.ndim == 1 else matrix).tocsr()
+    if not rows.has_canonical_format:  # a cell stored in several parts is their sum
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows, None
 
 
 def _from_arrow(table: Any, what: str) -> Native:

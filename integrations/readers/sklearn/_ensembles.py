@@ -122,7 +122,7 @@ def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedMod
     encode: Callable[[Any], Matrix] = member.encode
     if isinstance(member.structure, Linear):
         coef = np.zeros((len(member.structure.coef), n_features))
-        coef[:, columns] = member.structure.coef
+        np.add.at(coef.T, columns, member.structure.coef.T)  # a column drawn twice counts twice
         structure, encode = Linear(coef, member.structure.intercept), to_matrix
     return replace(
         member,
