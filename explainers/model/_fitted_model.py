@@ -12,7 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._links import LinkFunction, find_link
-from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._model_call import RowWise, model_call
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -294,6 +294,10 @@ class FittedModel:
     kind: str | None = None
     name: str = "model"
 
+    def __post_init__(self) -> None:
+        checked = {space: f if isinstance(f, RowWise) else RowWise(f) for space, f in self.outputs.items()}
+        object.__setattr__(self, "outputs", checked)
+
     @property
     def predict(self) -> Predict:
         """Function from an engineered table to the outputs in `output_space`, (n, k) float64."""
@@ -304,12 +308,13 @@ class FittedModel:
         if self.preprocessing is None:
             return table
         with model_call(self.name, what):
-            return self.preprocessing(table)
+            return RowWise(self.preprocessing)(table)
 
     def encoded(self, table: Any, what: str = "the rows") -> Matrix:
         """Return an engineered table as `structure` reads it; it is called `what` in errors."""
         with model_call(self.name, what):
-            return self.encode(table)
+            encoded: Matrix = RowWise(self.encode)(table)
+            return encoded
 
     @property
     def input_names(self) -> tuple[str, ...] | None:

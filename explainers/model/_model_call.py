@@ -1,9 +1,14 @@
-"""Conversion of errors raised by a model's own code into `InvalidInputError`."""
+"""Calls of a model's own code: its errors become `InvalidInputError`, and its answers have a row for each row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 
@@ -24,13 +29,57 @@ def model_call(name: str, what: str) -> Iterator[None]:
     Raises
     ------
     InvalidInputError
-        If the model raises a `ValueError`, a `TypeError`, or an error class of a library, such as that of CatBoost.
+        If the model raises a `ValueError`, a `TypeError`, an `AttributeError`, or an error class of a library, such as that of
+        CatBoost.
     """
     try:
         yield
     except AutoMLExplainError:
         raise
     except Exception as error:
-        if not isinstance(error, ValueError | TypeError) and type(error).__module__ == "builtins":
+        if not isinstance(error, ValueError | TypeError | AttributeError) and type(error).__module__ == "builtins":
             raise
         raise InvalidInputError(f"{name} cannot take the values of {what}: {error}") from error
+
+
+@dataclass(frozen=True)
+class RowWise:
+    """A function of a model or its preprocessing, refused if it does not return one row for each row of the table.
+
+    Code that reads a sequence of texts takes the column names of a frame for its texts. This goes unnoticed if a frame has
+    as many rows as columns, so such a frame is passed with one more row.
+
+    Parameters
+    ----------
+    function : callable
+        From a table to an array, frame or sparse matrix.
+    """
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, table: Any) -> Any:
+        """Return the rows that the function makes of the table.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are more or fewer than the table has.
+        """
+        n_rows = table.shape[0]
+        more = n_rows == table.shape[1] and _holds_text(table)
+        given = table.iloc[np.append(np.arange(n_rows), n_rows - 1)] if more else table
+        made = self.function(given)
+        found = made.shape[0] if hasattr(made, "shape") else len(made)
+        if found != given.shape[0]:
+            raise InvalidInputError(
+                f"A model must return one row for each row of the table. Got {found} for {given.shape[0]} rows. A step that "
+                "reads texts needs a single column of them: ColumnTransformer([('words', TfidfVectorizer(), 'text')]) passes it "
+                "the column 'text' of a frame."
+            )
+        return made if not more else made.iloc[:-1] if isinstance(made, pd.DataFrame) else made[:-1]
+
+
+def _holds_text(table: Any) -> bool:
+    return isinstance(table, pd.DataFrame) and any(
+        pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype) for dtype in table.dtypes
+    )
