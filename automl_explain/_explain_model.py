@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain._class_names import names_of_labels
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._notebook import importance_table
-from automl_explain.explainers.model._explained_model import FeatureSpace
+from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
+from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations._run_lookup import find_run
@@ -163,7 +165,7 @@ def explain_model(
     features: Sequence[str] | None = None,
     y_train: Any = None,
     *,
-    classes: Sequence[Any] | None = None,
+    classes: ClassNames | None = None,
     output: str = "auto",
     feature_space: FeatureSpace = "engineered",
     members: bool = False,
@@ -185,9 +187,11 @@ def explain_model(
     features : sequence of str, optional
         Column names, for tables without names.
     y_train : array-like, optional
-        Labels of `X_train`. Their sorted values are the class names of a model whose classes are 0, 1, ...
-    classes : sequence, optional
-        Class names to show, in the model's order. Default: those of `y_train` or of the model.
+        Labels of `X_train`. Their sorted values are the class names of a model whose classes are 0, 1, ... Labels that
+        cannot be matched with these codes with certainty are refused, such as categories in an order of their own.
+    classes : sequence or mapping, optional
+        Class names to show, in the model's order, or ``{label: name}`` for the model's labels. Default: those of `y_train`
+        or of the model.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values. "auto" is the output in which the model is additive.
     feature_space : {"engineered", "raw"}, default "engineered"
@@ -227,11 +231,14 @@ def explain_model(
     run = None if best_run is None else find_run(best_run)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
+    if classes is None and y_train is not None:
+        read = read_columns(background, described.input_names, features, described.n_inputs, "X_train")
+        classes = names_of_labels(y_train, described, read)
     explainer = TabularExplainer(
         described,
         background,
         features=features,
-        classes=_class_names(classes, y_train, described.classes),
+        classes=classes,
         output=output,
         feature_space=feature_space,
         random_state=random_state,
@@ -270,11 +277,3 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
     found = find_run(run, history)
     explanation = found.explanation
     return ModelExplanation(explanation, explanation.model_kind or found.kind, found.id)
-
-
-def _class_names(classes: Sequence[Any] | None, y_train: Any, known: tuple[Any, ...] | None) -> Sequence[Any] | None:
-    if classes is not None or y_train is None or known is None or tuple(known) != tuple(range(len(known))):
-        return classes
-    found = pd.Series(np.ravel(np.asarray(y_train))).dropna().unique()
-    labels = np.sort(found).tolist() if found.dtype.kind in "biuf" else sorted(map(str, found))
-    return labels if len(labels) == len(known) else None

@@ -21,6 +21,7 @@ from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import Linear
+from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
 
 
@@ -41,8 +42,9 @@ class TabularExplainer(ShapleyExplainer):
         use all rows. A result of `shap.kmeans` is used with its weights.
     features : sequence of str, optional
         Column names, for tables without names.
-    classes : sequence, optional
-        Class names to show instead of the model's labels, in the model's order.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values. "auto" is the output in which the model is additive: log-odds for boosters and logistic
         models, probability for forests, response for regressions. Values of another output are computed for that output
@@ -98,7 +100,7 @@ class TabularExplainer(ShapleyExplainer):
         initialization_examples: Any = None,
         *,
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,
@@ -235,7 +237,7 @@ class LinearExplainer(ShapleyExplainer):
         initialization_examples: Any = None,
         *,
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,

@@ -16,6 +16,7 @@ from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
+from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -70,7 +71,7 @@ class TreeExplainer(ShapleyExplainer):
         initialization_examples: Any = None,
         *,
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,

@@ -16,7 +16,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
 from automl_explain.explainers.methods._explainer import RowExplainer, check_background
 from automl_explain.explainers.model._explained_model import engineer, explained_model
-from automl_explain.explainers.model._names import find_column
+from automl_explain.explainers.model._names import ClassNames, find_column
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 
@@ -107,7 +107,7 @@ class LIMEExplainer(RowExplainer):
         sample_around_instance: bool = False,
         categorical_features: Sequence[Any] = (),
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         output: str = "auto",
         transformations: Any = None,
         weights: Any = None,

@@ -15,7 +15,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
 from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
-from automl_explain.explainers.model._names import class_names, feature_names, given_names
+from automl_explain.explainers.model._names import ClassNames, class_names, feature_names, given_names
 from automl_explain.explainers.model._predict_function import is_predict_function
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
@@ -151,7 +151,7 @@ def explained_model(
     examples: Any,
     *,
     features: Sequence[str] | None = None,
-    classes: Sequence[Any] | None = None,
+    classes: ClassNames | None = None,
     output: str = "auto",
     feature_space: str | None = None,
     transformations: Any = None,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.tables._table import Table
+
+ClassNames: TypeAlias = Sequence[Any] | Mapping[Any, Any]
+"""Class names in the model's order, or a mapping from the model's labels to names."""
 
 
 def feature_names(
@@ -58,26 +61,50 @@ def feature_names(
     )
 
 
-def class_names(classes: Sequence[Any] | None, model: FittedModel) -> tuple[Any, ...] | None:
+def class_names(classes: ClassNames | None, model: FittedModel) -> tuple[Any, ...] | None:
     """Return the caller's class names, or the model's.
+
+    Parameters
+    ----------
+    classes : sequence, mapping or None
+        Names in the order of the model's labels, or a mapping from each label to its name.
+    model : FittedModel
 
     Raises
     ------
     InvalidInputError
-        If the model is a regression, or the number of names differs from that of the classes.
+        If the model is a regression, the names are not those of its classes one to one, or they are the model's own labels
+        in another order.
     """
     if classes is None:
         return model.classes
-    if model.classes is None:
+    own = model.classes
+    if own is None:
         raise InvalidInputError(f"The 'classes' parameter must not be given: {model.name} is a regression.")
     if isinstance(classes, str) or not np.iterable(classes):
         raise InvalidInputError(f"The 'classes' parameter must be a list of names. Got {classes!r}.")
-    if len(classes) != len(model.classes):
+    if len(classes) != len(own):
         raise InvalidInputError(
-            f"The 'classes' parameter must name {len(model.classes)} classes (the model predicts "
-            f"{len(model.classes)}). Got {len(classes)}: {list(classes)}."
+            f"The 'classes' parameter must name {len(own)} classes (the model predicts {len(own)}). "
+            f"Got {len(classes)}: {list(classes)}."
+        )
+    if isinstance(classes, Mapping):
+        unknown = [label for label in classes if label not in own]
+        if unknown:
+            raise InvalidInputError(
+                f"The 'classes' parameter must map the model's labels, {list(own)}, to names. Got the label {unknown[0]!r}."
+            )
+        return tuple(classes[label] for label in own)
+    if _reorders(list(classes), list(own)) or _reorders(list(map(str, classes)), list(map(str, own))):
+        raise InvalidInputError(
+            f"The 'classes' parameter must name the classes in the model's order, {list(own)}. Got the model's own labels in "
+            f"another order: {list(classes)}. To give a class the label of another as its name, pass a mapping {{label: name}}."
         )
     return tuple(classes)
+
+
+def _reorders(names: list[Any], labels: list[Any]) -> bool:
+    return names != labels and all(name in labels for name in names) and all(label in names for label in labels)
 
 
 def input_names(features: Sequence[str] | None, table: Table, model: FittedModel) -> tuple[str, ...] | None:

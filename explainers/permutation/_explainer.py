@@ -18,7 +18,7 @@ from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._explained_model import behind, read_columns
 from automl_explain.explainers.model._fitted_model import FittedModel
-from automl_explain.explainers.model._names import class_names, given_names, input_names
+from automl_explain.explainers.model._names import ClassNames, class_names, given_names, input_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.permutation._cached_estimator import CachedEstimator, as_estimator
@@ -49,8 +49,8 @@ class PFIExplainer(Picklable):
         Number of permutations of each column.
     features : sequence of str, optional
         Column names, for tables without names.
-    classes : sequence, optional
-        Class names in the model's order. True labels may be given as these names.
+    classes : sequence or mapping, optional
+        Class names in the model's order, or ``{label: name}``. True labels may be given as these names.
     random_state : int or RandomState, default 0
         Seed of the permutations. The global random state is not used.
     n_jobs : int, optional
@@ -97,7 +97,7 @@ class PFIExplainer(Picklable):
         is_error_metric: bool | None = None,
         n_repeats: int = 5,
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         transformations: Any = None,
         model_task: str | None = None,
         explain_subset: Sequence[Any] | None = None,
@@ -252,7 +252,7 @@ def _first_score(metric: Metric, cached: CachedEstimator, table: Table, labels: 
     return float(score)  # type: ignore[arg-type]
 
 
-def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
+def _read_labels(labels: Any, table: Table, model: FittedModel, classes: ClassNames | None) -> npt.NDArray[Any]:
     if labels is None:
         raise InvalidInputError("PFIExplainer needs the true labels of the rows: explain_global(X, true_labels=y).")
     array = np.asarray(labels)
@@ -266,24 +266,24 @@ def _read_labels(labels: Any, table: Table, model: FittedModel, classes: Sequenc
         raise InvalidInputError(
             f"The 'true_labels' parameter must not have missing labels. Got {int(pd.isna(array).sum())} NaN."
         )
-    class_names(classes, model)
+    names = class_names(classes, model)
     if model.classes is None:
         if array.dtype.kind not in "biuf":
             raise InvalidInputError(
                 f"The 'true_labels' parameter must be numbers, since {model.name} is a regression. Got {array[:3].tolist()}."
             )
         return array
-    return _as_classes(array, model, classes)
+    return _as_classes(array, model, names)
 
 
-def _as_classes(labels: npt.NDArray[Any], model: FittedModel, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
+def _as_classes(labels: npt.NDArray[Any], model: FittedModel, names: tuple[Any, ...] | None) -> npt.NDArray[Any]:
     """Return the labels as the model's classes; they may be given as the class names of the caller."""
     assert model.classes is not None
     present = set(labels.tolist())
     if present <= set(model.classes):
         return labels
-    if classes is not None and present <= set(classes):
-        known = dict(zip(classes, model.classes, strict=True))
+    if names is not None and present <= set(names):
+        known = dict(zip(names, model.classes, strict=True))
         return np.asarray([known[label] for label in labels.tolist()])
     unknown = sorted(present - set(model.classes), key=str)[:5]
     guess = nearest(str(unknown[0]), [str(label) for label in model.classes])

@@ -21,6 +21,7 @@ from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear
+from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
 from automl_explain.explainers.surrogate._encoding import Encoding
@@ -116,7 +117,7 @@ class MimicExplainer(ShapleyExplainer):
         max_num_of_augmentations: int = 10,
         explainable_model_args: Mapping[str, Any] | None = None,
         features: Sequence[str] | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: ClassNames | None = None,
         output: str = "auto",
         feature_space: FeatureSpace | None = None,
         transformations: Any = None,

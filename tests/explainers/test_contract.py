@@ -335,6 +335,22 @@ def test_classes_are_shown_by_their_names_and_counted(name):
 
 
 @by_name
+def test_classes_may_be_named_by_label_but_not_be_the_labels_in_another_order(name):
+    explanation = one_explanation(make(name, classes={1: "yes", 0: "no"}))
+    if name != "pfi":
+        assert explanation.classes == ("no", "yes")
+        assert one_explanation(make(name, classes={0: 1, 1: 0})).classes == (1, 0)
+        assert one_explanation(make(name, classes=[0, 1])).classes == (0, 1)
+    for swapped in ([1, 0], ["1", "0"], np.array([1, 0]), [True, False]):
+        with pytest.raises(InvalidInputError, match=r"labels in another order.*pass a mapping \{label: name\}"):
+            one_explanation(make(name, classes=swapped))
+    with pytest.raises(InvalidInputError, match="must map the model's labels, .* Got the label 2"):
+        one_explanation(make(name, classes={0: "no", 2: "yes"}))
+    with pytest.raises(InvalidInputError, match="must name 2 classes"):
+        one_explanation(make(name, classes={0: "no"}))
+
+
+@by_name
 def test_a_task_that_the_model_contradicts_is_refused(name):
     with pytest.raises(InvalidInputError, match="'model_task' parameter must not contradict the model"):
         one_explanation(make(name, model_task="regression"))
