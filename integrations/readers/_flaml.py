@@ -73,13 +73,14 @@ def describe_wrapper(wrapper: Any) -> FittedModel:
     described = _margins_of_svc(wrapper) or describe_any(inner)
     prepare = wrapper.preprocess
     why = _not_columnwise(wrapper)
+    by_number = getattr(wrapper, "names_by_number", False)
     return replace(
         described,
         outputs={space: _after(prepare, predict) for space, predict in described.outputs.items()},
         structure=described.structure if why is None else Opaque(why),
         encode=_after(prepare, described.encode),
         name=type(inner).__name__,
-        feature_names=None if why else described.feature_names,
+        feature_names=None if why or by_number else described.feature_names,
         n_features=None if why else described.n_features,
     )
 
@@ -142,7 +143,7 @@ def _not_columnwise(wrapper: Any) -> str | None:
         if cls.__name__ in NOT_COLUMNWISE:
             return NOT_COLUMNWISE[cls.__name__]
         if "_preprocess" in vars(cls):
-            known = cls.__module__ == "flaml.automl.model"
+            known = cls.__module__ == "flaml.automl.model" or getattr(cls, "names_by_number", False)
             return None if known else f"{type(wrapper).__name__} has a preprocessing of its own"
     return None
 

@@ -55,6 +55,8 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
         If no model could be trained or scored.
     """
     from automl_explain.integrations.flaml import AutoML
+    from automl_explain.integrations.searches._plain_names import LEARNERS as PLAIN_LEARNERS
+    from automl_explain.integrations.searches._plain_names import needs_plain_names
 
     data, explain = config.dataset, config.model_explainability
     automl = AutoML(
@@ -63,6 +65,9 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
         explainability_options=config.explainability_options,
         experiment=experiment,
     )
+    if needs_plain_names(data.X_train):
+        for name, learner in PLAIN_LEARNERS.items():
+            automl.add_learner(name, learner)
     settings: dict[str, Any] = {"time_budget": config.time_budget, "metric": config.metric, "seed": config.seed}
     settings |= {"estimator_list": list(config.estimators)} if config.estimators else {}
     settings |= {"max_iter": config.max_iter} if config.max_iter else {}
