@@ -20,7 +20,8 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.search._dataset import Dataset, Features, Task, given_dataset, read_dataset
+from automl_explain.search._dataset import Dataset, Features, given_dataset, read_dataset
+from automl_explain.search._target import Task
 from automl_explain.search.engines._registry import find_engine
 
 LARGEST_SEED = 2**32 - 1

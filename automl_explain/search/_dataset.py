@@ -1,4 +1,4 @@
-"""Read a data file or check given tables, infer the task, and split the rows into training and validation rows."""
+"""Read a data file or check given tables, and split the rows into training and validation rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,12 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers._validation import nearest
+from automl_explain.search._target import Task, infer_task, settled
 
 VALIDATION_SHARE = 0.2
 """Share of the rows used for validation."""
 FEWEST_ROWS = 10
 """Minimum number of rows of a search, so that there are rows for validation."""
-MOST_CLASSES = 20
-"""A target of whole numbers with at most this many distinct values is a classification."""
-
-Task = Literal["classification", "regression"]
 Features: TypeAlias = pd.DataFrame | sparse.csr_matrix
 """Rows of a search; sparse if the user's rows were."""
 
@@ -93,13 +90,14 @@ def read_dataset(
         If the file, the target or a column cannot be used.
     """
     X, y, said = _features_and_target(read_table(path), target, drop, str(path))
-    task, why = (task, "as asked for") if task else infer_task(y)
+    y, task, why = settled(y, task)
     said.append(f"task: {task}, {why}")
     if validation is not None:
         X_valid, y_valid, more = _features_and_target(read_table(validation), target, drop, str(validation))
         unknown = [name for name in X.columns if name not in X_valid.columns]
         if unknown:
             raise InvalidInputError(f"{validation} lacks columns that {path} has: {unknown[:5]}.")
+        y_valid = settled(y_valid, task)[0]
         said += [*more, f"validation: {len(y_valid):,} rows of {validation}"]
         return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
     return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
@@ -245,21 +243,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if frame.empty:
         raise InvalidInputError(f"{path} is empty: it has {frame.shape[1]} columns and no rows.")
     return frame
-
-
-def infer_task(y: pd.Series) -> tuple[Task, str]:
-    """Infer the task from a target, with the reason: text, booleans and few whole numbers are classes."""
-    distinct = y.nunique()
-    if (
-        isinstance(y.dtype, pd.CategoricalDtype)
-        or not pd.api.types.is_numeric_dtype(y)
-        or pd.api.types.is_bool_dtype(y)
-    ):
-        return "classification", f"since the target has {distinct} labels that are not numbers"
-    whole = bool((y == y.round()).all())
-    if distinct == 2 or (whole and distinct <= MOST_CLASSES):
-        return "classification", f"since the target has only {distinct} distinct numbers"
-    return "regression", f"since the target is a number with {distinct:,} distinct values"
 
 
 def _features_and_target(

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from automl_explain import InvalidInputError, MissingExtraError
-from automl_explain.search._dataset import FEWEST_ROWS, infer_task, read_dataset, read_table, split
+from automl_explain.search._dataset import FEWEST_ROWS, read_dataset, read_table, split
+from automl_explain.search._target import infer_task, settled
 
 
 def people(n_rows=60, seed=0):
@@ -282,3 +283,52 @@ def test_validation_rows_need_the_columns_of_the_training_rows(csv, tmp_path):
     path = saved(people(20).drop(columns="city"), tmp_path, "more.csv")
     with pytest.raises(InvalidInputError, match=r"lacks columns that .* has: \['city'\]"):
         read_dataset(csv, "bought", validation=path)
+
+
+# ------------------------------------------------- targets that are not labels
+
+MANY = 155
+
+
+def told(y, **settings):
+    return settled(pd.Series(y, name="pay"), settings.get("task"))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([f"{i},5" for i in range(MANY)], "such as '0,5': numbers with a decimal comma. Pass task='regression'"),
+        ([f"1.{i:03d},25" for i in range(MANY)], "155 distinct values in 155 rows.*decimal comma"),
+        (pd.date_range("2024-01-01", periods=MANY).strftime("%Y-%m-%d"), "dates. Turn them into a number"),
+        (pd.date_range("2024-01-01", periods=MANY), "dates. Turn them into a number"),
+        ([f"client {i}" for i in range(MANY)], "too many to be labels. Choose another target.*--task classification"),
+        ([f"client {i}" for i in range(MANY)] * 3, "too many to be labels"),
+    ],
+)
+def test_a_target_that_is_unlikely_to_be_labels_is_asked_about(y, message):
+    with pytest.raises(InvalidInputError, match=message):
+        told(y)
+    assert told(y, task="classification")[1] == "classification"
+
+
+def test_numbers_with_a_decimal_comma_are_read_when_they_are_asked_for():
+    y, task, why = told(["1,5", "-2", "1.234,25", "1 000,5", "7"], task="regression")
+    assert y.tolist() == [1.5, -2.0, 1234.25, 1000.5, 7.0]
+    assert (y.name, task) == ("pay", "regression")
+    assert "decimal comma" in why
+
+
+@pytest.mark.parametrize("y", [["a", "b"] * 30, [f"class {i}" for i in range(30)] * 20, ["1,5", "2,5"] * 30])
+def test_labels_are_not_asked_about(y):
+    assert told(y)[1] == "classification"
+
+
+def test_a_file_with_such_a_target_is_asked_about(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=200), "pay": [f"{i},5" for i in range(200)]})
+    table.to_csv(tmp_path / "pay.csv", index=False)
+    with pytest.raises(InvalidInputError, match="decimal comma"):
+        read_dataset(tmp_path / "pay.csv", "pay")
+    dataset = read_dataset(tmp_path / "pay.csv", "pay", task="regression")
+    assert dataset.task == "regression"
+    assert pd.api.types.is_float_dtype(dataset.y_train)

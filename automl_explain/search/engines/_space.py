@@ -17,7 +17,8 @@ from automl_explain.search.engines._preprocessing import for_linear, for_trees
 if TYPE_CHECKING:
     import optuna
 
-    from automl_explain.search._dataset import Dataset, Task
+    from automl_explain.search._dataset import Dataset
+    from automl_explain.search._target import Task
 
 THREADS = -1
 """Threads of a learner on `FEW_ROWS` rows or more: all cores."""
