@@ -13,7 +13,7 @@ from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
-from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._predict import predict_rows
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.tables._weights import as_weights
 
@@ -54,7 +54,7 @@ class Game:
         self._n_players = int(self._players.max()) + 1
         self._evaluator = evaluator(model, background, self._players, n_jobs)
         self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
-        self.base_values = np.average(predict_finite(model, background.data), axis=0, weights=share)
+        self.base_values = np.average(predict_rows(model, background), axis=0, weights=share)
 
     @property
     def unsteady(self) -> float:

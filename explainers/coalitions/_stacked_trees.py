@@ -97,7 +97,7 @@ class FinalTrees:
         self._groups = [(part, read_thresholds(leaves, part, n_read)) for part in _groups(leaves.word)]
         of_column = np.append(np.full(n_read, -1), players).astype(np.int32)
         self._player = np.where(trees.feature >= 0, of_column[trees.feature], np.int32(-1))
-        self._n_players = 0 if final.matrix is None else int(players.max()) + 1
+        self._n_players = 0 if final.passed is None else int(players.max()) + 1
         self._matrix = self._encoded(background)
         self._theirs = self._sets(self._matrix)
         self._output = trees.output_columns()
@@ -177,16 +177,22 @@ class FinalTrees:
     def _encoded(self, rows: Table) -> Floats:
         """Return rows as the trees read them, with zeros for the members' outputs."""
         read = np.zeros((len(rows), len(self._final.reads)))
-        return as_matrix(self._trees, self._final.model.encoded(self._final.inputs(read, rows.data)))
+        return as_matrix(self._trees, self._final.model.encoded(self._final.inputs(read, self._passed(rows).data)))
+
+    def _passed(self, rows: Table) -> Table:
+        """Return the columns of a whole table that are passed through; the table itself if none are."""
+        final = self._final
+        return rows if final.passed is None else Table(rows.through(final.passed, by_table=final.by_table))
 
     def _sets(self, matrix: Floats) -> Words:
         """Return the leaves that the splits on passed-through columns leave to each row, (n, P, W)."""
         return sets_of_rows(self._leaves, read_rows(self._leaves.router, matrix), self._player, self._n_players)
 
-    def _mixed(self, which: RowNumbers, asked: MixedRows) -> Any:
-        """Return some mixed rows in the stack's engineered format."""
+    def _mixed(self, which: RowNumbers, asked: MixedRows, *, passed: bool = False) -> Any:
+        """Return some mixed rows in the stack's engineered format, or as they are passed through to the final estimator."""
         row, other, present = asked.present(which)
-        return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
+        tables = [self._passed(table) if passed else table for table in (asked.rows, self._background)]
+        return Masker(*tables).mix(row, other, present[:, self._players])
 
     def _settled(self, which: RowNumbers, read: Floats, doubts: Bools, asked: MixedRows) -> Floats:
         """Return the sums (len(which), K) for some mixed rows, with ambiguous outputs taken from the members' libraries."""
@@ -198,7 +204,7 @@ class FinalTrees:
                 said = predict_finite(member, mixed.take(unsure).data)
                 for column in columns:
                     read[column, unsure] = said[:, self._sources[column][1]]
-        inputs = self._final.inputs(read.T, mixed.data)
+        inputs = self._final.inputs(read.T, self._mixed(which, asked, passed=True))
         return predict_trees(self._trees, self._final.model.encoded(inputs), n_jobs=self._n_jobs)
 
     def _nearness(self, which: RowNumbers, read: Floats, asked: MixedRows) -> Floats:
@@ -217,7 +223,7 @@ class FinalTrees:
         if not len(which):
             return None
         final = self._final
-        library = final.predict(read[:, which].T, self._mixed(which, asked))
+        library = final.predict(read[:, which].T, self._mixed(which, asked, passed=True))
         return find_link(
             final.model.output_space, final.space, expand_binary(sums[which], final.model, axis=-1), library
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from automl_explain.explainers._agreement import DOUBLE_ROUNDING, agree
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
@@ -43,7 +44,7 @@ from automl_explain.explainers.model._fitted_model import (
     RadialBasis,
 )
 from automl_explain.explainers.model._links import LinkFunction
-from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._predict import predict_finite, predict_rows
 from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -121,6 +122,13 @@ class _Predicted(Evaluator):
         """Largest change observed so far; see `Evaluator.unsteady`."""
         return self._unsteady
 
+    def matters(self, rows: Table, n_players: int) -> Bools:
+        found = super().matters(rows, n_players)
+        if self._model.by_table and rows.is_frame:  # equal text may be read as different codes
+            text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in rows.data.dtypes]
+            found[..., self._players[np.array(text)]] = True
+        return found
+
     def outputs(self, asked: MixedRows) -> Outputs:
         mixer, columns = Masker(asked.rows, self._background), self._players
         if asked.coalitions is None:
@@ -144,9 +152,9 @@ class _Predicted(Evaluator):
         neighbours. Whether that is the cause is checked by predicting the same number of rows again.
         """
         if self._theirs is None:
-            self._theirs = predict_finite(self._model, self._background.data).T
+            self._theirs = predict_rows(self._model, self._background).T
         theirs, n_others = self._theirs[:, asked.others.start : asked.others.stop], len(asked.others)
-        mine = predict_finite(self._model, asked.rows.data).T
+        mine = predict_rows(self._model, asked.rows).T
         empty, whole = asked.ends()
         for places, known, step in (
             (empty, np.tile(theirs, len(asked.rows)), slice(n_others)),
@@ -156,7 +164,7 @@ class _Predicted(Evaluator):
                 continue
             row, other, present = asked.present(places[step])
             again = predict_finite(self._model, mixer.mix(row, other, present[:, self._players])).T
-            if agree(again.T, known[:, step].T, SAME, rounding=DOUBLE_ROUNDING):
+            if self._model.by_table or agree(again.T, known[:, step].T, SAME, rounding=DOUBLE_ROUNDING):
                 self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
                 out[:, places] = known
 
@@ -199,6 +207,10 @@ class _LinearOutputs(Evaluator):
         out = np.empty((len(steps), len(asked)))
         add_steps(base, steps, asked.players, asked.first, out)
         return out
+
+    def _read(self, rows: Table) -> Matrix:
+        matrix: Matrix = rows.through(self._model.encode, by_table=self._model.by_table)
+        return matrix
 
 
 class _RadialOutputs(Evaluator):
@@ -304,7 +316,7 @@ class _CompositeOutputs(Evaluator):
         if self._final is not None:
             found.append(self._final.matters(rows, n_players))
         elif self._structure.passthrough:
-            found.append(super().matters(rows, n_players))
+            found.append(tables_differ(*self._passed(rows), self._players, n_players))
         return np.asarray(np.logical_or.reduce(found))
 
     def outputs(self, asked: MixedRows) -> Outputs:
@@ -329,11 +341,19 @@ class _CompositeOutputs(Evaluator):
         return self._structure.combine(flat, None).reshape(len(rows), len(coalitions), -1)
 
     def _passed_through(self, asked: MixedRows) -> Any:
-        """Return the mixed rows if the function of the members' outputs reads them, else None."""
+        """Return the columns of the mixed rows that the function of the members' outputs reads; None if it reads none."""
         if not self._structure.passthrough:
             return None
         row, other, present = asked.present(np.arange(len(asked)))
-        return Masker(asked.rows, self._background).mix(row, other, present[:, self._players])
+        return Masker(*self._passed(asked.rows)).mix(row, other, present[:, self._players])
+
+    def _passed(self, rows: Table) -> tuple[Table, Table]:
+        """Return the columns that are passed through of rows and of the background."""
+        structure = self._structure
+        mine, theirs = (
+            Table(table.through(structure.passed, by_table=structure.by_table)) for table in (rows, self._background)
+        )
+        return mine, theirs
 
 
 class _PreparedOutputs(Evaluator):

@@ -16,12 +16,27 @@ from automl_explain.explainers._errors import AdditivityError, AdditivityWarning
 from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._values import ExplanationValues
 
+Values = npt.NDArray[np.float64]
+
 WARN_ABOVE = 1e-4
 """Gap, relative to the spread of the output, above which a warning is given."""
 REFUSE_ABOVE = 1e-2
 """Gap, relative to the spread of the output, above which the values are refused."""
 REFUSE_ROUNDING = 4
 """Multiple of the rounding of a float32 model up to which values are not refused: such models round at each step."""
+
+
+def settled(values: Values, outputs: Values) -> Values:
+    """Return values (K, n, P) that add up to outputs (n, K), from which the base values have been subtracted.
+
+    Some libraries round their predictions to single precision. A gap that this explains is shared among the players of a
+    row in proportion to their values; any other is left to `check_additivity`.
+    """
+    gap, sizes = outputs.T - values.sum(axis=2), np.abs(values)
+    total = sizes.sum(axis=2)
+    is_rounding = (np.abs(gap) <= ROUNDING * np.abs(outputs).max(axis=1)) & (total > 0.0)
+    share = np.divide(gap, total, out=np.zeros_like(gap), where=is_rounding)
+    return np.asarray(values + share[:, :, None] * sizes)
 
 
 def check_additivity(explanation: ExplanationValues | MemberValues) -> None:

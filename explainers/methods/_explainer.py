@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
-from automl_explain.explainers.explanation._additivity import check_additivity
+from automl_explain.explainers.explanation._additivity import check_additivity, settled
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._row_sampling import explain_table
@@ -19,7 +19,7 @@ from automl_explain.explainers.methods._base import Engine, Question
 from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
-from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
 from automl_explain.explainers.model._predict import predict_finite
 
 
@@ -166,6 +166,8 @@ class ShapleyExplainer(RowExplainer):
         attribution = self._engine.attribute(rows.engineered)
         errors = attribution.standard_errors
         values = expand_binary(attribution.values, self.model, centred=True)
+        if isinstance(self.model.structure, Mixture | Composite):
+            values = settled(values, predictions - self.expected_values)
         if errors is not None:
             errors = np.abs(expand_binary(errors, self.model, centred=True))
         explanation = Explanation(

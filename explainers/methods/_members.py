@@ -254,7 +254,8 @@ def _of_output(question: Question, ensemble: Composite, names: tuple[str, ...], 
     """
     assert question.background is not None
     owners = np.repeat(np.arange(len(ensemble.members)), [member.n_outputs for member, _ in ensemble.members])
-    n_columns, stacked = len(owners), stack_rows([rows, question.background])
+    n_columns = len(owners)
+    stacked = stack_rows([Table(ensemble.passed(table.data)) for table in (rows, question.background)])
     mine, theirs = (ensemble.member_outputs(table.data) for table in (rows, question.background))
     if ensemble.passthrough:
         owners, names = np.append(owners, len(ensemble.members)), (*names, PASSTHROUGH)

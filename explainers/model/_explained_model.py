@@ -108,7 +108,7 @@ class ExplainedModel:
         like = self.background
         names = self.model.input_names or (None if like is None else like.names)
         n_columns = self.model.n_inputs if like is None else like.n_columns
-        table = read_columns(as_table(X, what), names, self.given_names, n_columns, what)
+        table = read_columns(as_table(X, what).alone(), names, self.given_names, n_columns, what)
         if like is not None:
             table = conform(table, like, what)
         return RowsRead(table, engineer(self.model, table, what))
@@ -134,7 +134,7 @@ def read_background(examples: Any, weights: Any) -> tuple[Table | None, Share | 
         return None, None
     own = row_weights(examples)
     if own is None:
-        table = as_table(examples, BACKGROUND)
+        table = as_table(examples, BACKGROUND).alone()
     else:
         table = as_table(SimpleNamespace(data=examples.data, group_names=examples.group_names), BACKGROUND)
     if own is not None and weights is not None:

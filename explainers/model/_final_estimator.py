@@ -25,30 +25,35 @@ class FinalModel:
         Output space of the stack.
     reads : ndarray of int, shape (c,)
         Positions of its first columns among the concatenated outputs of the members.
-    matrix : callable or None
-        From the stack's rows to the remaining columns. None: the rows are not passed through.
+    passed : callable or None
+        From a whole table to the columns that are passed through, an array or sparse matrix. It is applied to the explained
+        rows and to the background before they are mixed, because some final estimators code the values of a column by
+        their rank within the table that they are given. None: the rows are not passed through.
+    by_table : bool
+        Whether `passed` gives a row with text another value if the table has other rows.
     """
 
     model: FittedModel
     space: OutputSpace
     reads: npt.NDArray[np.intp]
-    matrix: Callable[[Any], Matrix] | None
+    passed: Callable[[Any], Any] | None
+    by_table: bool = False
 
-    def inputs(self, read: Matrix, rows: Any) -> Any:
-        """Return the inputs of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and the rows.
+    def inputs(self, read: Matrix, passed: Any) -> Any:
+        """Return the inputs of the final estimator, (n, c + f), from the outputs that it reads, (n, c), and passed columns.
 
         With sparse rows the result is sparse, because some libraries read entries that are not stored as missing.
         """
-        if self.matrix is None:
+        if self.passed is None:
             return read
-        if sparse.issparse(rows):
-            return sparse.hstack([read, rows], format="csr")
-        return np.hstack([read, self.matrix(rows)])
+        if sparse.issparse(passed):
+            return sparse.hstack([read, passed], format="csr")
+        return np.hstack([read, passed])
 
-    def predict(self, read: Matrix, rows: Any) -> Matrix:
-        """Return the stack's outputs, (n, K), from the outputs that are read, (n, c), and the rows."""
-        return self.model.outputs[self.space](self.inputs(read, rows))
+    def predict(self, read: Matrix, passed: Any) -> Matrix:
+        """Return the stack's outputs, (n, K), from the outputs that are read, (n, c), and the columns passed through."""
+        return self.model.outputs[self.space](self.inputs(read, passed))
 
-    def __call__(self, outputs: Matrix, rows: Any) -> Matrix:
-        """Return the stack's outputs, (n, K), from the concatenated outputs of all members and the rows."""
-        return self.predict(outputs[:, self.reads], rows)
+    def __call__(self, outputs: Matrix, passed: Any) -> Matrix:
+        """Return the stack's outputs, (n, K), from the concatenated outputs of all members and the columns passed through."""
+        return self.predict(outputs[:, self.reads], passed)

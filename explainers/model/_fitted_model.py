@@ -33,6 +33,10 @@ PASSTHROUGH = "passthrough"
 """Member name of the columns that are passed through to a stack's final estimator."""
 
 
+def _as_it_is(table: Any) -> Any:
+    return table
+
+
 @dataclass(frozen=True, eq=False)
 class Linear:
     """A linear model, with outputs ``X @ coef.T + intercept``.
@@ -125,7 +129,7 @@ class Composite:
         The models, and the output space in which each one enters.
     combine : callable
         Function that returns the outputs, (n, K). Its arguments are the concatenated outputs of the members, (n, sum of
-        K_member), and the rows of the table, or None without `passthrough`.
+        K_member), and the columns that `passed` makes of the table, or None without `passthrough`.
     passthrough : bool
         Whether `combine` also reads the rows.
     why : str
@@ -136,6 +140,10 @@ class Composite:
         The weights, if `combine` is a weighted sum of the members' outputs plus a constant; otherwise None.
     scores : tuple of (output space, Composite), or None
         The weighted sum and its output space, if the outputs are a function of such a sum; otherwise None.
+    passed : callable
+        Function from a table to the columns that `combine` reads, one per column of the table. Default: the table.
+    by_table : bool
+        Whether `passed` gives a row with text another value if the table has other rows.
     """
 
     members: tuple[tuple[FittedModel, OutputSpace], ...]
@@ -145,6 +153,8 @@ class Composite:
     names: tuple[str, ...] = ()
     weights: tuple[Matrix, ...] | None = None
     scores: tuple[OutputSpace, Composite] | None = None
+    passed: Callable[[Any], Any] = field(default=_as_it_is)
+    by_table: bool = False
 
     @staticmethod
     def weighted(
@@ -230,10 +240,6 @@ class OwnValues(Opaque):
 Structure: TypeAlias = Trees | Linear | RadialBasis | Mixture | Composite | Prepared | Opaque
 
 
-def _as_it_is(table: Any) -> Any:
-    return table
-
-
 @dataclass(frozen=True, eq=False)
 class FittedModel:
     """Description of a fitted model: all that the explainers know about it.
@@ -272,6 +278,11 @@ class FittedModel:
         The raw column of each engineered column. None: the two spaces are the same, or the preprocessing mixes columns.
     mixes : str
         The step of the preprocessing that mixes columns, if there is one.
+    recode : callable or None
+        Function from an array of objects to an array in which the model's own codes replace text, column by column. It is
+        set only if these codes depend on the array's other rows. None: each row is read by itself.
+    by_table : bool
+        Whether `outputs` or `encode` give a row with text another value if the table has other rows.
     kind : {"trial", "refit", "ensemble"} or None
         Role of the model in a search. None: it is not from a search.
     name : str
@@ -291,6 +302,8 @@ class FittedModel:
     n_raw: int | None = None
     feature_map: FeatureMap | None = None
     mixes: str = ""
+    recode: Callable[[Any], Any] | None = None
+    by_table: bool = False
     kind: str | None = None
     name: str = "model"
 

@@ -11,6 +11,7 @@ import numpy as np
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.tables._table import Table
 
 FEW_ROWS = 1024
 """Number of rows up to which joblib stays in this thread; for so few rows, starting a forest's threads takes longer."""
@@ -40,4 +41,13 @@ def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Mat
             f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
             f"{model.output_space}; Shapley values need finite outputs."
         )
+    return outputs
+
+
+def predict_rows(model: FittedModel, table: Table) -> Matrix:
+    """Return a model's outputs for the rows of a table; see `predict_finite`.
+
+    If they depend on the other rows, they are those in the table from which the rows were taken.
+    """
+    outputs: Matrix = table.through(lambda data: predict_finite(model, data), by_table=model.by_table)
     return outputs

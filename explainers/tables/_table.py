@@ -7,8 +7,8 @@ csr matrix): rows are selected or mixed, but columns are never re-encoded on the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,13 @@ class Table:
         The rows as the model takes them.
     names : tuple of str or None
         Column names as text; None if the data has none.
+    origin : tuple of (Table, ndarray of int), or None
+        The table from which `take` took these rows, and their numbers in it. None: the rows were not taken from another one.
     """
 
     data: Any
     names: tuple[str, ...] | None = None
+    origin: tuple[Table, RowNumbers] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return int(self.data.shape[0])
@@ -61,7 +64,35 @@ class Table:
     def take(self, rows: RowNumbers) -> Table:
         """Return the given rows, in that order."""
         data = self.data.iloc[rows] if self.is_frame else self.data[rows]
-        return Table(data, self.names)
+        whole, numbers = (self, rows) if self.origin is None else (self.origin[0], self.origin[1][rows])
+        return Table(data, self.names, (whole, numbers))
+
+    def alone(self) -> Table:
+        """Return the same rows as a table of their own."""
+        return self if self.origin is None else Table(self.data, self.names)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all values are numbers or booleans."""
+        if self.is_frame:
+            return all(map(pd.api.types.is_numeric_dtype, self.data.dtypes))
+        return self.data.dtype.kind in "biuf"
+
+    def through(self, function: Callable[[Any], Any], *, by_table: bool) -> Any:
+        """Return what a function of tables gives for these rows.
+
+        Parameters
+        ----------
+        function : callable
+            From a table to an array with the same rows.
+        by_table : bool
+            Whether its result for a row with text depends on the table's other rows. It is then applied to the table from
+            which the rows were taken.
+        """
+        if self.origin is None or not by_table or self.is_numeric:
+            return function(self.data)
+        whole, numbers = self.origin
+        return function(whole.data)[numbers]
 
     def keep(self, columns: npt.NDArray[np.intp]) -> Table:
         """Return the given columns, in that order."""

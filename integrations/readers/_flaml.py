@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedTaskError
 from automl_explain.explainers.model._feature_map import FeatureMap
@@ -30,6 +31,9 @@ NOT_COLUMNWISE = {
     "KNeighborsEstimator": "nearest neighbours have no structure that could be used",
 }
 """Wrapper whose own preprocessing does not map columns one to one -> reason in words."""
+
+DROPS_TEXT = "KNeighborsEstimator"
+"""Wrapper that leaves text columns of an array out, where the others replace the text by codes."""
 
 
 def describe_automl(automl: Any) -> FittedModel:
@@ -82,7 +86,23 @@ def describe_wrapper(wrapper: Any) -> FittedModel:
         name=type(inner).__name__,
         feature_names=None if why or by_number else described.feature_names,
         n_features=None if why else described.n_features,
+        recode=None if any(cls.__name__ == DROPS_TEXT for cls in type(wrapper).__mro__) else codes_of_text,
     )
+
+
+def codes_of_text(array: Any) -> Any:
+    """Return an array of objects with FLAML's codes in place of text: the rank of a value among those of its column.
+
+    FLAML's learners code arrays this way, which a stack passes to its final estimator. The same value therefore has another
+    code in a table that lacks some values.
+    """
+    frame = pd.DataFrame(array)
+    for name in frame.columns:
+        if isinstance(frame[name].iloc[0], str):
+            frame[name] = frame[name].astype("category").cat.codes
+    frame = frame.infer_objects()
+    is_numeric = all(map(pd.api.types.is_numeric_dtype, frame.dtypes))
+    return frame.to_numpy(dtype=np.float64 if is_numeric else object)
 
 
 def mean_of(members: list[FittedModel]) -> FittedModel:

@@ -47,6 +47,21 @@ def to_matrix(table: Any, categories: Categories | None = None, *, absent: float
     return np.ascontiguousarray(matrix, dtype=np.float64)
 
 
+def as_array(table: Any) -> Any:
+    """Return a table as scikit-learn's ensembles hand it to their members: numbers as float64, any other values as objects.
+
+    Sparse matrices stay as they are.
+    """
+    if scipy.sparse.issparse(table):
+        return table
+    if isinstance(table, pd.DataFrame) and not all(map(pd.api.types.is_numeric_dtype, table.dtypes)):
+        return table.to_numpy(dtype=object)
+    if isinstance(table, pd.DataFrame):
+        return to_matrix(table)
+    array = np.asarray(table)
+    return array if array.dtype.kind == "O" else to_matrix(array)
+
+
 def category_columns(table: Any) -> list[int]:
     """Return the numbers of a DataFrame's columns of category dtype; empty for any other table."""
     if not isinstance(table, pd.DataFrame):

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from automl_explain.explainers._errors import InvalidInputError
@@ -32,7 +31,7 @@ from automl_explain.explainers.model._fitted_model import (
 )
 from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.integrations.readers._checks import require_fitted, require_one_target
-from automl_explain.integrations.readers._matrix import to_matrix
+from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._estimators import (
     classifier,
     classifier_outputs,
@@ -49,7 +48,8 @@ def describe_voting(model: Any) -> FittedModel:
     weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
     weights = weights / weights.sum()
     if not hasattr(model, "classes_"):
-        return regressor(model, weighted(members, weights, "response", "a weighted mean of its members", names))
+        mean = weighted(members, weights, "response", "a weighted mean of its members", names)
+        return _columns_of(regressor(model, mean), members[0])
     outputs, space = classifier_outputs(model)
     if model.voting == "hard":
         return classifier(
@@ -57,7 +57,12 @@ def describe_voting(model: Any) -> FittedModel:
         )
     _check_classes(model, members)
     vote = weighted(members, weights, "probability", "a soft vote of its members", names)
-    return classifier(model, outputs, space, vote)
+    return _columns_of(classifier(model, outputs, space, vote), members[0])
+
+
+def _columns_of(ensemble: FittedModel, first: FittedModel) -> FittedModel:
+    """Return an ensemble without its columns if its first member, from which scikit-learn takes them, leaves some out."""
+    return replace(ensemble, n_features=None, feature_names=None) if first.n_features is None else ensemble
 
 
 def _member(estimator: Any) -> FittedModel:
@@ -135,7 +140,7 @@ def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedMod
 
 
 def _of_chosen(predict: Callable[[Any], Matrix], columns: Any) -> Callable[[Any], Matrix]:
-    return lambda table: predict(table[:, columns] if sparse.issparse(table) else to_matrix(table)[:, columns])
+    return lambda table: predict(as_array(table)[:, columns])
 
 
 def describe_calibrated(model: Any) -> FittedModel:
@@ -282,7 +287,10 @@ def describe_stacking(model: Any) -> FittedModel:
         if source is None:
             return replace(described, structure=Opaque(f"a stack that reads the {how} of {member.name}"))
         members.append((member, source))
+    described = _columns_of(described, members[0][0])
     why = f"a stack of {', '.join(member.name for member, _ in members)} under {final.name}"
+    by_table = model.passthrough and final.recode is not None
+    described = replace(described, by_table=by_table)
     scores = _scores(model, described, final, members, why)
     if isinstance(scores, Mixture):
         return _in_scores(model, described, final, scores)
@@ -290,12 +298,24 @@ def describe_stacking(model: Any) -> FittedModel:
     if scores is not None and space == final.output_space:
         return _in_scores(model, described, final, scores)
     reads = np.concatenate(_columns_read(model, [member for member, _ in members]))
-    combine = FinalModel(final, space, reads, to_matrix if model.passthrough else None)
-    stack = Composite(tuple(members), combine, model.passthrough, why, _names(model))
+    passed = _passed_through(final)
+    combine = FinalModel(final, space, reads, passed if model.passthrough else None, by_table)
+    stack = Composite(tuple(members), combine, model.passthrough, why, _names(model), passed=passed, by_table=by_table)
     if scores is None:
         return replace(described, output_space=space, structure=stack)
     seen = _in_scores(model, described, final, scores)
     return replace(seen, output_space=space, structure=replace(stack, scores=(final.output_space, scores)))
+
+
+def _passed_through(final: FittedModel) -> Callable[[Any], Any]:
+    """Return the function from a table to the columns that are passed through to a final estimator, as it reads them."""
+    recode = final.recode
+
+    def passed(table: Any) -> Any:
+        array = as_array(table)
+        return recode(array) if recode is not None and array.dtype.kind == "O" else array
+
+    return passed
 
 
 def _columns_read(model: Any, members: Sequence[FittedModel]) -> list[npt.NDArray[np.intp]]:
@@ -338,10 +358,15 @@ def _scores(
     if model.passthrough:
         direct = coef[:, start:]
         structure = Linear(direct, np.zeros(len(direct)))
-        outputs = {final.output_space: lambda table: to_matrix(table) @ direct.T}
+        read_columns = _passed_through(final)
+
+        def encode(table: Any) -> Matrix:
+            return to_matrix(read_columns(table))
+
+        outputs = {final.output_space: lambda table: encode(table) @ direct.T}
         passed = FittedModel(
-            outputs, final.output_space, described.task, structure, classes=described.classes, encode=to_matrix,
-            name="passed-through columns",
+            outputs, final.output_space, described.task, structure, classes=described.classes, encode=encode,
+            by_table=final.recode is not None, name="passed-through columns",
         )  # fmt: skip
         parts.append((passed, final.output_space))
         weights.append(np.eye(len(direct)))

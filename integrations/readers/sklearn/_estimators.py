@@ -116,7 +116,10 @@ def feature_names(model: Any) -> tuple[str, ...] | None:
 
 def names_of(model: Any) -> dict[str, Any]:
     """Return the names and the number of columns with which an estimator was fitted, as arguments of `FittedModel`."""
-    return {"feature_names": feature_names(model), "n_features": getattr(model, "n_features_in_", None)}
+    names, n_features = feature_names(model), getattr(model, "n_features_in_", None)
+    if names is not None and n_features is not None and len(names) != n_features:
+        names = None  # a stack takes the names of its first member that has some, which may read some columns only
+    return {"feature_names": names, "n_features": n_features}
 
 
 def dense(coef: Any) -> Matrix:
