@@ -1,4 +1,4 @@
-"""Calls of a model's own code: its errors become `InvalidInputError`, and its answers have a row for each row."""
+"""Calls of a model's own code: its errors become typed ones, and its answers have a row for each row."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
-from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, NotFittedError
 
 
 @contextmanager
 def model_call(name: str, what: str) -> Iterator[None]:
-    """Convert errors raised by a model's code into one typed error.
+    """Convert errors raised by a model's code into typed errors that keep its own words.
 
     Use it only around calls of the model or its preprocessing, since errors of this library are not caused by the table.
 
@@ -28,18 +29,27 @@ def model_call(name: str, what: str) -> Iterator[None]:
 
     Raises
     ------
+    NotFittedError
+        If the model says that it is not fitted.
     InvalidInputError
-        If the model raises a `ValueError`, a `TypeError`, an `AttributeError`, or an error class of a library, such as that of
-        CatBoost.
+        If the model raises any other error, except one about memory.
     """
     try:
         yield
-    except AutoMLExplainError:
+    except (AutoMLExplainError, MemoryError):
         raise
+    except SklearnNotFittedError as error:
+        raise NotFittedError(
+            f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
+        ) from error
     except Exception as error:
-        if not isinstance(error, ValueError | TypeError | AttributeError) and type(error).__module__ == "builtins":
-            raise
-        raise InvalidInputError(f"{name} cannot take the values of {what}: {error}") from error
+        told = f"{name} cannot take the values of {what}: "
+        if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
+            raise InvalidInputError(f"{told}{error}") from error
+        raise InvalidInputError(
+            f"{told}{type(error).__name__}: {error}. It gets {what} as a table of the caller's types; pass a function that "
+            "converts the table and calls the model if it needs other types."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 import types
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
@@ -24,7 +26,7 @@ def is_predict_function(model: Any) -> bool:
     )
 
 
-def describe_function(function: Any, examples: Any) -> FittedModel:
+def describe_function(function: Any, examples: Any, name: str | None = None) -> FittedModel:
     """Describe a predict function. One output means regression, several outputs mean classes.
 
     Outputs of several classes that are not negative and sum to 1 are probabilities. Other outputs are responses.
@@ -35,19 +37,17 @@ def describe_function(function: Any, examples: Any) -> FittedModel:
         Function from a table to predictions, (n,) or (n, k).
     examples : table
         Rows on which the function is called.
+    name : str, optional
+        Name in messages. Default: the name of the function.
 
     Raises
     ------
     InvalidInputError
-        If there are no example rows, or the function does not return one row of numbers per row.
+        If there are no example rows, or the function fails or does not return one row of numbers per row.
     """
-    name = getattr(function, "__qualname__", type(function).__name__)
-    if examples is None:
-        raise InvalidInputError(f"A predict function needs example rows; pass 'initialization_examples' with {name}.")
-    rows = as_table(examples, "initialization_examples")
+    name = str(name or getattr(function, "__qualname__", type(function).__name__))
     predict = as_columns(function, name)
-    with model_call(name, "initialization_examples"):
-        outputs = predict(rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data)
+    outputs = probe(predict, examples, name)
     n_outputs = outputs.shape[1]
     if n_outputs == 1:
         return FittedModel({"response": predict}, "response", "regression", Opaque("a predict function"), name=name)
@@ -63,6 +63,21 @@ def describe_function(function: Any, examples: Any) -> FittedModel:
     )
 
 
+def probe(predict: Predict, examples: Any, name: str) -> Matrix:
+    """Return the outputs of a few example rows, which show the number of outputs.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no example rows, or the function cannot take them.
+    """
+    if examples is None:
+        raise InvalidInputError(f"A predict function needs example rows; pass 'initialization_examples' with {name}.")
+    rows = as_table(examples, "initialization_examples")
+    with model_call(name, "initialization_examples"):
+        return predict(rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data)
+
+
 def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predict:
     """Wrap a predict function so that it returns a float64 matrix, (n, k).
 
@@ -73,13 +88,13 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
 
     def predict(table: Any) -> Matrix:
         nonlocal seen
-        answer = function(table)
+        answer = _off_device(function(table))
         try:
             outputs = np.asarray(answer, dtype=np.float64)
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # the answer's own conversion may raise anything
             raise InvalidInputError(
-                f"{name} must return numbers. Got {np.asarray(answer).ravel()[:1].tolist()}: pass the model itself, or its "
-                "predict_proba, instead of a function that predicts labels."
+                f"{name} must return numbers. Got {_first(answer)}: pass the model itself, or its predict_proba, instead of "
+                f"a function that predicts labels. The conversion says: {error}"
             ) from error
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         if outputs.ndim != 2 or len(outputs) != table.shape[0]:
@@ -92,3 +107,17 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
         return outputs
 
     return predict
+
+
+def _off_device(answer: Any) -> Any:
+    """Return a tensor without its gradient and in the memory of the CPU; anything else unchanged."""
+    for step in ("detach", "cpu"):
+        answer = getattr(answer, step)() if hasattr(answer, step) else answer
+    return answer
+
+
+def _first(answer: Any) -> str:
+    """Return the first element of an answer in words; of an answer that is not a sequence, its type."""
+    if not isinstance(answer, list | tuple | np.ndarray | pd.Series):
+        return f"a {type(answer).__name__}"
+    return reprlib.repr(np.ravel(np.asarray(answer, dtype=object))[:1].tolist())

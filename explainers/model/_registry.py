@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -27,7 +28,8 @@ def register(type_name: str, reader: str) -> None:
         Dotted name of the class: ``module.Class``, or ``package.Class`` with the top-level package only, since libraries
         move classes between private modules.
     reader : str
-        ``"module:function"``, a function from the fitted object to a `FittedModel`; imported when first needed.
+        ``"module:function"``, a function from the fitted object to a `FittedModel`; imported when first needed. If it has
+        a parameter ``examples``, it also gets the rows given to `describe`, or None.
 
     Examples
     --------
@@ -53,7 +55,8 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     model : object
         A fitted estimator, pipeline, search or booster, a predict function, or a `FittedModel`.
     examples : table, optional
-        Rows in the form that the model takes. A plain predict function is called on some of them to find its outputs.
+        Rows in the form that the model takes. A predict function, or a model that does not tell its outputs, is called on
+        some of them to find its outputs.
 
     Returns
     -------
@@ -77,24 +80,24 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     """
     from automl_explain.explainers._errors import UnsupportedModelError
     from automl_explain.explainers.model._fitted_model import FittedModel
-    from automl_explain.explainers.model._predict_function import describe_function, is_predict_function
 
     if isinstance(model, FittedModel):
         return model
     if isinstance(model, type):
         raise UnsupportedModelError(f"Cannot explain the class {model.__name__}: pass a fitted instance of it.")
-    if is_predict_function(model):
-        return describe_function(model, examples)
-    for cls in type(model).__mro__:
-        for name in _names_of(cls):
-            for readers in (_readers, _third_party()):
-                if name in readers and not _has_other_outputs(model, cls):
-                    reader: Callable[[Any], FittedModel] = load(readers[name])
-                    return reader(model)
-    raise UnsupportedModelError(
-        f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
-        "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
-    )
+    reader = _reader_of(model)
+    if reader is None:
+        raise UnsupportedModelError(
+            f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
+            "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
+        )
+    return reader(model, examples=examples) if _takes_examples(reader) else reader(model)
+
+
+def takes_examples(model: Any) -> bool:
+    """Whether the reader of a model may call it on example rows."""
+    reader = _reader_of(model)
+    return reader is not None and _takes_examples(reader)
 
 
 def type_names(thing: Any) -> Iterator[str]:
@@ -109,6 +112,37 @@ def package_of(thing: Any, methods: tuple[str, ...]) -> str | None:
         if any(method in vars(cls) for method in methods):
             return cls.__module__.partition(".")[0]
     return None
+
+
+def overrides_outputs(model: Any) -> bool:
+    """Whether a class predicts by another package's class that it inherits, such as one that prepares the columns first.
+
+    What the inherited class stored about its columns, such as their number, then need not hold for the columns of the model.
+    """
+    packages = {
+        cls.__module__.partition(".")[0] for cls in type(model).__mro__ if any(name in vars(cls) for name in OUTPUTS)
+    }
+    return len(packages) > 1
+
+
+def _reader_of(model: Any) -> Callable[..., FittedModel] | None:
+    """Return the reader of the nearest class that has one; that of functions for a callable of no class with a reader."""
+    from automl_explain.explainers.model._predict_function import describe_function, is_predict_function
+
+    is_function = is_predict_function(model)
+    for cls in type(model).__mro__:
+        if is_function and cls is object:
+            return describe_function
+        for name in _names_of(cls):
+            for readers in (_readers, _third_party()):
+                if name in readers and not _has_other_outputs(model, cls):
+                    reader: Callable[..., FittedModel] = load(readers[name])
+                    return reader
+    return None
+
+
+def _takes_examples(reader: Callable[..., FittedModel]) -> bool:
+    return "examples" in inspect.signature(reader).parameters
 
 
 def _names_of(cls: type) -> Iterator[str]:

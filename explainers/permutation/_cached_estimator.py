@@ -116,7 +116,8 @@ class CachedEstimator:
 
 def as_estimator(model: Any, described: FittedModel) -> Any:
     """Return the model itself if scikit-learn's scorers accept it, otherwise an estimator made from its description."""
-    if hasattr(model, "__sklearn_tags__") and (is_classifier(model) or is_regressor(model)):
+    tells_task = hasattr(model, "__sklearn_tags__") and (is_classifier(model) or is_regressor(model))
+    if tells_task and (is_regressor(model) or hasattr(model, "classes_")):
         return model
     return _DescribedRegressor(described) if described.classes is None else _DescribedClassifier(described)
 

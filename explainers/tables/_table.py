@@ -18,7 +18,7 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import nearest
-from automl_explain.explainers.tables._column_codes import column_codes
+from automl_explain.explainers.tables._column_codes import column_codes, distinct_floats
 from automl_explain.explainers.tables._formats import read_table
 
 RowNumbers = npt.NDArray[np.intp]
@@ -119,6 +119,8 @@ class Table:
         if self.is_sparse:
             return np.asarray(self.data.todense(), dtype=np.float64)
         if not self.is_frame:
+            if self.data.dtype.kind in "iu" and self.data.dtype.itemsize == 8:
+                return np.column_stack([distinct_floats(self.data[:, j]) for j in range(self.n_columns)])
             if self.data.dtype.kind in "biuf":
                 return np.asarray(self.data, dtype=np.float64)
             return np.column_stack([column_codes(pd.Series(self.data[:, j])) for j in range(self.n_columns)])

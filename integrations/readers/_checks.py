@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import Task
+from automl_explain.explainers.model._registry import package_of
 
 
 def not_fitted(model: Any) -> NotFittedError:
@@ -22,6 +23,9 @@ def not_fitted(model: Any) -> NotFittedError:
 def require_fitted(model: Any, attribute: str | None = None) -> None:
     """Raise `NotFittedError` unless a model is fitted.
 
+    scikit-learn looks for attributes that end in an underscore. Classes outside scikit-learn need not have them, so of these
+    only `__sklearn_is_fitted__` is believed; without it, the model's own code says so when it predicts.
+
     Parameters
     ----------
     model : object
@@ -32,14 +36,12 @@ def require_fitted(model: Any, attribute: str | None = None) -> None:
         if getattr(model, attribute, None) is None:
             raise not_fitted(model)
         return
-    if not hasattr(model, "fit"):
+    if package_of(model, ("fit",)) != "sklearn" and not hasattr(model, "__sklearn_is_fitted__"):
         return
     try:
         check_is_fitted(model)
     except SklearnNotFittedError as error:
         raise not_fitted(model) from error
-    except TypeError:
-        return  # not a scikit-learn estimator: its own predict raises if it is not fitted
 
 
 def require_classes(name: str, classes: Sequence[Any] | None) -> None:

@@ -156,9 +156,10 @@ def _predict(booster: Any, table: Any, **options: Any) -> Any:
     if isinstance(table, sparse.csr_array):
         table = sparse.csr_matrix(table)
     elif isinstance(table, pd.DataFrame):
-        kept = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.ArrowDtype)]
-        if kept:
-            table = table.assign(**{str(name): table[name].to_numpy(np.float64, na_value=np.nan) for name in kept})
+        kept = [number for number, dtype in enumerate(table.dtypes) if isinstance(dtype, pd.ArrowDtype)]
+        table = table.copy(deep=False) if kept else table
+        for number in kept:  # by position, since labels need not be strings
+            table.isetitem(number, table.iloc[:, number].to_numpy(np.float64, na_value=np.nan))
     return booster.predict(table, **options)
 
 

@@ -41,10 +41,13 @@ READERS: dict[str, str] = {
     "sklearn.CalibratedClassifierCV": f"{_PLACE}.readers.sklearn._ensembles:describe_calibrated",
     "sklearn.TransformedTargetRegressor": f"{_PLACE}.readers.sklearn._ensembles:describe_transformed_target",
     "sklearn.FrozenEstimator": f"{_PLACE}.readers.sklearn._ensembles:describe_frozen",
+    "sklearn.BaseThresholdClassifier": f"{_PLACE}.readers.sklearn._ensembles:describe_threshold",
     "sklearn.OneVsRestClassifier": f"{_PLACE}.readers.sklearn._ensembles:describe_one_vs_rest",
     # scikit-learn: pipelines and searches
     "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
+    # neural networks
+    "torch.Module": f"{_PLACE}.readers._torch:describe",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",
     "flaml.BaseEstimator": f"{_PLACE}.readers._flaml:describe_wrapper",

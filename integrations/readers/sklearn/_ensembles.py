@@ -181,9 +181,14 @@ def _calibrated(calibrated: Any, member: FittedModel, source: OutputSpace) -> Fi
     )
 
 
-def describe_frozen(model: Any) -> FittedModel:
+def describe_frozen(model: Any, examples: Any = None) -> FittedModel:
     """Describe a FrozenEstimator by the estimator inside it."""
-    return describe_any(model.estimator)
+    return describe_any(model.estimator, examples)
+
+
+def describe_threshold(model: Any, examples: Any = None) -> FittedModel:
+    """Describe a classifier with a decision threshold by the classifier inside it, whose probabilities it returns."""
+    return describe_any(getattr(model, "estimator_", model.estimator), examples)
 
 
 def _calibrate(calibrated: Any, values: Matrix) -> Matrix:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 
-from automl_explain.explainers._errors import UnsupportedModelError
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import (
     FittedModel,
     Linear,
@@ -19,24 +20,32 @@ from automl_explain.explainers.model._fitted_model import (
     Predict,
     Structure,
 )
-from automl_explain.explainers.model._predict_function import as_columns
+from automl_explain.explainers.model._predict_function import as_columns, describe_function, probe
+from automl_explain.explainers.model._registry import overrides_outputs
 from automl_explain.integrations.readers._checks import require_fitted, require_one_target, task_of
 from automl_explain.integrations.readers._matrix import to_matrix
 from automl_explain.integrations.readers._predictions import log_odds_of
 
 
-def describe(model: Any) -> FittedModel:
-    """Describe an estimator from its predictions; a classifier from its probabilities if it has them."""
+def describe(model: Any, examples: Any = None) -> FittedModel:
+    """Describe an estimator from its predictions; a classifier from its probabilities if it has them.
+
+    An estimator that does not tell its classes, or that is not scikit-learn's, is called on example rows to find its outputs.
+    """
     require_fitted(model)
     if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
         raise UnsupportedModelError(
             f"Cannot explain {type(model).__name__}: it has no predict or predict_proba method. Pass a fitted model, or a "
             "function that returns predictions."
         )
-    if hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin):
-        outputs, space = classifier_outputs(model)
-        return classifier(model, outputs, space, Opaque(f"{type(model).__name__} has no structure that could be used"))
-    return regressor(model, Opaque(f"{type(model).__name__} has no structure that could be used"))
+    opaque = Opaque(f"{type(model).__name__} has no structure that could be used")
+    is_classifier = hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin)
+    if not is_classifier and examples is not None and not isinstance(model, RegressorMixin):
+        found = describe_function(model.predict, examples, type(model).__name__)
+        return replace(found, structure=opaque, encode=to_matrix, **names_of(model))
+    if not is_classifier:
+        return regressor(model, opaque)
+    return classifier(model, *classifier_outputs(model), opaque, examples=examples)
 
 
 def describe_linear_regressor(model: Any) -> FittedModel:
@@ -68,14 +77,35 @@ def is_logistic(model: Any) -> bool:
 
 
 def classifier(
-    model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpace, structure: Structure
+    model: Any, outputs: dict[OutputSpace, Predict], space: OutputSpace, structure: Structure, *, examples: Any = None
 ) -> FittedModel:
-    """Return the description of a classifier with scikit-learn's names and classes."""
-    classes = tuple(np.asarray(model.classes_).tolist())
+    """Return the description of a classifier with scikit-learn's names and classes.
+
+    The classes of a model that does not tell them are 0, 1, ..., as many as it has outputs for example rows.
+    """
+    classes = _classes(model, outputs[space], examples)
     return FittedModel(
         outputs, space, task_of(classes), structure,
         classes=classes, encode=to_matrix, name=type(model).__name__, **names_of(model),
     )  # fmt: skip
+
+
+def _classes(model: Any, predict: Predict, examples: Any) -> tuple[Any, ...]:
+    name, labels = type(model).__name__, getattr(model, "classes_", None)
+    if labels is not None:
+        return tuple(np.asarray(labels).tolist())
+    if examples is None:
+        raise UnsupportedModelError(
+            f"{name} has no 'classes_', so that its number of classes is not known. Set its 'classes_' to the labels in the "
+            "order of its outputs, or pass a function that returns its probabilities."
+        )
+    n_outputs = probe(predict, examples, name).shape[1]
+    if n_outputs < 2:
+        raise InvalidInputError(
+            f"The probabilities of {name} must have one column per class. Got {n_outputs}: pass a function that returns one "
+            "column per class, or its predict method to explain one number."
+        )
+    return tuple(range(n_outputs))
 
 
 def regressor(model: Any, structure: Structure) -> FittedModel:
@@ -94,6 +124,11 @@ def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSp
         return {"probability": probability, "log_odds": partial(log_odds_of, model.predict_proba)}, "probability"
     if hasattr(model, "decision_function"):
         return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"
+    if not hasattr(model, "classes_"):
+        raise UnsupportedModelError(
+            f"{name} predicts labels and has no 'classes_'. Set its 'classes_' to all labels, or pass a function that returns "
+            "its probabilities."
+        )
     classes = np.asarray(model.classes_)
 
     def votes(table: Any) -> Matrix:
@@ -115,7 +150,12 @@ def feature_names(model: Any) -> tuple[str, ...] | None:
 
 
 def names_of(model: Any) -> dict[str, Any]:
-    """Return the names and the number of columns with which an estimator was fitted, as arguments of `FittedModel`."""
+    """Return the names and the number of columns with which an estimator was fitted, as arguments of `FittedModel`.
+
+    They are not known if a subclass may prepare the columns before it calls the class that stored them.
+    """
+    if overrides_outputs(model):
+        return {"feature_names": None, "n_features": None}
     names, n_features = feature_names(model), getattr(model, "n_features_in_", None)
     if names is not None and n_features is not None and len(names) != n_features:
         names = None  # a stack takes the names of its first member that has some, which may read some columns only

@@ -6,30 +6,48 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from automl_explain.explainers._errors import NotFittedError
 from automl_explain.explainers.model._column_transformers import ColumnList
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._predict_function import PROBE_ROWS
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.explainers.model._registry import takes_examples
+from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._estimators import names_of
 from automl_explain.integrations.readers.sklearn._transformers import trace_steps
 
 
-def describe(pipeline: Any) -> FittedModel:
+def describe(pipeline: Any, examples: Any = None) -> FittedModel:
     """Describe a fitted Pipeline by its last step, with the map back to the columns before the preprocessing."""
     steps = [step for _, step in pipeline.steps]
     while type(steps[-1]) is Pipeline:
         steps[-1:] = [step for _, step in steps[-1].steps]
-    last = describe_any(steps[-1])
+    model = steps[-1]
     transformers = [_seen_through(step) for step in steps[:-1] if step not in (None, "passthrough")]
-    if not transformers:
-        return last
     for transformer in transformers:
         require_fitted(transformer)
-    return _after(transformers, last)
+    if transformers and examples is not None:
+        examples = _prepared(transformers, examples, type(model).__name__) if takes_examples(model) else None
+    last = describe_any(model, examples)
+    return _after(transformers, last) if transformers else last
+
+
+def _prepared(transformers: list[Any], examples: Any, name: str) -> Any:
+    """Return a few example rows, preprocessed for the last step."""
+    what = "initialization_examples"
+    inputs, rows = names_of(transformers[0]), as_table(examples, what)
+    rows = check_same_columns(rows, inputs["feature_names"], inputs["n_features"], what)
+    table = rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data
+    with model_call(f"Pipeline of {name}", what):
+        for transformer in transformers:
+            table = transformer.transform(table)
+    return table
 
 
 def _seen_through(step: Any) -> Any:
@@ -70,14 +88,14 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
     )
 
 
-def describe_search(search: Any) -> FittedModel:
+def describe_search(search: Any, examples: Any = None) -> FittedModel:
     """Describe a fitted search by its refitted best estimator."""
     require_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise NotFittedError(
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
-    return describe_any(search.best_estimator_)
+    return describe_any(search.best_estimator_, examples)
 
 
 def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:

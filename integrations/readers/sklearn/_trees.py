@@ -286,6 +286,11 @@ def _all_trees(members: Sequence[Any]) -> bool:
     return all(hasattr(member, "tree_") for member in members)
 
 
+def _first(members: Any) -> Any:
+    """Return the first member of a list, or of an array of any shape; members that are sequences themselves stay whole."""
+    return members.flat[0] if isinstance(members, np.ndarray) else members[0]
+
+
 def _require_supported(model: Any, attribute: str = "estimators_") -> None:
     """Raise an error unless the model is fitted, predicts one target and, if it classifies, has at least two classes."""
     require_fitted(model, attribute)
@@ -293,7 +298,7 @@ def _require_supported(model: Any, attribute: str = "estimators_") -> None:
     if not hasattr(model, "predict"):
         raise UnsupportedModelError(f"{name} predicts nothing. Models with a 'predict' method are supported.")
     # Bagging does not store the number of targets.
-    counted = model if hasattr(model, "n_outputs_") else np.ravel(model.estimators_)[0]
+    counted = model if hasattr(model, "n_outputs_") else _first(model.estimators_)
     n_targets = int(getattr(counted, "n_outputs_", 1))
     require_one_target(name, n_targets)
     require_classes(name, tuple(model.classes_) if hasattr(model, "classes_") else None)
