@@ -124,7 +124,7 @@ FAMILIES = [
     Family("pipeline-linear", _pipe(LogisticRegression()), "binary", "linear", "log_odds", "mixed"),
     Family("pipeline-forest", _pipe(RandomForestRegressor(**FOREST)), "regression", "tree", "response", "mixed"),
     Family("search", GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2), "regression", "linear", "response", "frame"),
-    Family("svc", SVC(), "multiclass", "kernel", "margin"),
+    Family("svc", SVC(), "multiclass", "ensemble", "margin"),
     Family("svc-binary", SVC(), "binary", "rbf", "margin", "frame"),
     Family("svc-linear", SVC(kernel="linear"), "binary", "linear", "margin"),
     Family("svc-polynomial", SVC(kernel="poly"), "binary", "kernel", "margin"),

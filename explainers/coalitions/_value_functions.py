@@ -25,6 +25,7 @@ from automl_explain.explainers.coalitions._masked_rows import (
     tables_differ,
 )
 from automl_explain.explainers.coalitions._masker import Masker, differences
+from automl_explain.explainers.coalitions._radial_kernels import group_codes, products_of, working_space
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.compiled._arrays import Bools
@@ -234,11 +235,20 @@ class _RadialOutputs(Evaluator):
             if asked.coalitions is None:
                 self._add_lattices(part, np.exp(-mine), np.exp(-theirs), asked, out)
             else:
-                by_row = out.reshape(len(out), len(mine), len(theirs), -1)
-                for row, other in np.ndindex(len(mine), len(theirs)):
-                    far = asked.coalitions @ (mine[row] - theirs[other]) + theirs[other].sum(axis=0)
-                    by_row[:, row, other] += (np.exp(-far) @ part.weights).T
+                self._add_coalitions(part, np.exp(-mine), np.exp(-theirs), asked.coalitions, out)
         return out
+
+    def _add_coalitions(self, part: RadialBasis, mine: Matrix, theirs: Matrix, coalitions: Bools, out: Outputs) -> None:
+        by_row, codes = out.reshape(len(out), len(mine), len(theirs), -1), group_codes(coalitions)
+
+        def add(row: int) -> int:
+            tables, products = working_space(codes, len(part.centres))
+            for other in range(len(theirs)):
+                products_of(mine[row], theirs[other], codes, tables, products)
+                by_row[:, row, other] += (products @ part.weights).T
+            return 1
+
+        run_blocks(add, range(len(mine)), self._n_jobs)
 
     def _add_lattices(self, part: RadialBasis, mine: Matrix, theirs: Matrix, asked: MixedRows, out: Outputs) -> None:
         most = 1 << int(asked.n_players.max())

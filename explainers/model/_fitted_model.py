@@ -138,8 +138,9 @@ class Composite:
         Names of the members in the ensemble. Empty: they have no names.
     weights : tuple of ndarray, each of shape (K_member, K), or None
         The weights, if `combine` is a weighted sum of the members' outputs plus a constant; otherwise None.
-    scores : tuple of (output space, Composite), or None
-        The weighted sum and its output space, if the outputs are a function of such a sum; otherwise None.
+    scores : tuple of (output space, structure), or None
+        The structure of the outputs in another output space, if the outputs of this one are a function of them, such as
+        the weighted sum below a link; otherwise None.
     passed : callable
         Function from a table to the columns that `combine` reads, one per column of the table. Default: the table.
     by_table : bool
@@ -152,7 +153,7 @@ class Composite:
     why: str
     names: tuple[str, ...] = ()
     weights: tuple[Matrix, ...] | None = None
-    scores: tuple[OutputSpace, Composite] | None = None
+    scores: tuple[OutputSpace, Structure] | None = None
     passed: Callable[[Any], Any] = field(default=_as_it_is)
     by_table: bool = False
 

@@ -29,7 +29,7 @@ READERS: dict[str, str] = {
     "sklearn.LinearModel": f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
     "sklearn.LinearClassifierMixin": f"{_PLACE}.readers.sklearn._estimators:describe_linear_classifier",
     # scikit-learn: kernel machines
-    "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._kernels:describe_svc",
+    "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._support_vectors:describe_svc",
     "sklearn.SVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",
     "sklearn.NuSVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",
     "sklearn.KernelRidge": f"{_PLACE}.readers.sklearn._kernels:describe_kernel_ridge",

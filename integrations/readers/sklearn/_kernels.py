@@ -1,4 +1,4 @@
-"""Reader of scikit-learn's kernel machines: Gaussian and linear kernels; machines with other kernels are black boxes."""
+"""Reader of scikit-learn's kernel regressions: Gaussian and linear kernels; those with other kernels are black boxes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,7 @@ import numpy as np
 
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, RadialBasis, Structure
 from automl_explain.integrations.readers._checks import require_fitted
-from automl_explain.integrations.readers.sklearn._estimators import (
-    classifier,
-    classifier_outputs,
-    dense,
-    describe,
-    regressor,
-)
-
-
-def describe_svc(model: Any) -> FittedModel:
-    """Describe an SVC or NuSVC of two classes by its decision function.
-
-    Models of more classes are black boxes, since their decision function counts the votes of pairs of classes. So are models
-    with ``probability=True``, whose link is not the logistic function.
-    """
-    require_fitted(model)
-    if len(model.classes_) != 2 or hasattr(model, "predict_proba"):
-        return describe(model)
-    structure = _support_vectors(model)
-    if structure is None:
-        return describe(model)
-    return classifier(model, *classifier_outputs(model), structure)
+from automl_explain.integrations.readers.sklearn._estimators import dense, describe, regressor
 
 
 def describe_svr(model: Any) -> FittedModel:

@@ -15,12 +15,15 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
+from automl_explain.explainers.coalitions._radial_kernels import group_codes, products_of, working_space
 from automl_explain.explainers.methods._base import Question
 from automl_explain.explainers.methods._rbf import RadialEngine
-from automl_explain.explainers.model._fitted_model import FittedModel, Opaque, RadialBasis
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table
 from tests.oracles import model_game, shapley_values
+
+pytestmark = pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 
 X = np.random.default_rng(0).normal(size=(160, 5))
 SCORE = X[:, 0] * X[:, 1] + np.sin(X[:, 2]) + X[:, 4]
@@ -83,9 +86,73 @@ def test_other_kernels_are_black_boxes(name):
     assert isinstance(describe(model).structure, Opaque)
 
 
-def test_more_classes_and_probabilities_of_their_own_are_black_boxes():
-    three = SVC().fit(X, np.digitize(SCORE, [-1.0, 1.0]))
-    assert isinstance(describe(three).structure, Opaque)
+MARGINS = {
+    "two classes": SVC(probability=True, random_state=0),
+    "two classes, nu": NuSVC(nu=0.2, probability=True, random_state=0),
+    "two classes, linear": SVC(kernel="linear", probability=True, random_state=0),
+    "three classes": SVC(),
+    "three classes, pairs": SVC(decision_function_shape="ovo"),
+    "three classes, with probabilities": SVC(probability=True, random_state=0),
+    "five classes, linear": SVC(kernel="linear", probability=True, random_state=0),
+    "five classes, nu": NuSVC(nu=0.1, probability=True, random_state=0),
+}
+"""Support vector machines whose outputs are a function of several margins, or of one below Platt's link."""
+
+
+def with_classes(name):
+    n_classes = {"two": 2, "three": 3, "five": 5}[name.partition(" ")[0]]
+    return MARGINS[name].fit(X, np.digitize(SCORE, np.quantile(SCORE, np.arange(1, n_classes) / n_classes)))
+
+
+@pytest.mark.parametrize("name", MARGINS)
+def test_structures_give_the_outputs_of_the_library(name):
+    model = with_classes(name)
+    described = describe(model)
+    assert list(described.outputs) == (
+        ["margin", "probability", "log_odds"] if hasattr(model, "predict_proba") else ["margin"]
+    )
+    for space in set(described.outputs) - {"log_odds"}:
+        seen = described.in_space(space)
+        expected = described.outputs[space](X)
+        if isinstance(seen.structure, Composite):
+            made = seen.structure.combine(seen.structure.member_outputs(X), None)
+            np.testing.assert_allclose(made, expected, atol=1e-12)
+        if space == "probability":
+            np.testing.assert_array_equal(expected, model.predict_proba(X))
+        elif model.decision_function_shape == "ovr":
+            decision = model.decision_function(X)
+            np.testing.assert_array_equal(expected if decision.ndim == 2 else expected[:, 1], decision)
+
+
+@pytest.mark.parametrize("name", MARGINS)
+@pytest.mark.parametrize("output", ["margin", "probability"])
+def test_values_of_margins_are_those_of_all_coalitions(name, output):
+    model = with_classes(name)
+    if output == "probability" and not hasattr(model, "predict_proba"):
+        pytest.skip("without probabilities")
+    explained = TabularExplainer(model, X[:20], output=output, progress=False).explain_local(X[30:34])
+    assert explained.output_space == output
+    assert explained.method == ("ensemble" if output == "probability" or "two" not in name else explained.method)
+    predict = describe(model).outputs[output]
+    expected = by_predictions(predict, X[30:34], X[:20])
+    np.testing.assert_allclose(explained.local_importance_values, expected, atol=1e-9)
+
+
+def test_the_margin_of_a_classifier_with_probabilities_is_exact():
+    explained = TabularExplainer(with_classes("two classes"), X[:20], output="margin", progress=False)
+    assert explained.explain_local(X[30:34]).method == "rbf"
+
+
+@pytest.mark.parametrize("n_players", [3, 6, 7, 30])
+def test_products_of_coalitions(n_players):
+    rng = np.random.default_rng(n_players)
+    mine, theirs = rng.uniform(size=(2, n_players, 5))
+    coalitions = rng.random((40, n_players)) < 0.5
+    codes = group_codes(coalitions)
+    tables, products = working_space(codes, 5)
+    products_of(mine, theirs, codes, tables, products)
+    expected = np.where(coalitions[:, :, None], mine, theirs).prod(axis=1)
+    np.testing.assert_allclose(products, expected, rtol=1e-12)
 
 
 def test_sparse_rows():

@@ -1,0 +1,207 @@
+"""Reader of scikit-learn's support vector classifiers, with one margin per pair of classes.
+
+Each margin is a sum of kernels, and everything else that the classifier returns is a function of the margins: the decision
+function of more than two classes, and the probabilities with ``probability=True``, which are Platt's logistic functions of
+the margins, coupled to one probability per class.
+
+Sources: Platt, "Probabilistic outputs for support vector machines", 1999; Wu, Lin and Weng, "Probability estimates for
+multi-class classification by pairwise coupling", JMLR 5, 2004, method 2, with the stopping rule of libsvm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from automl_explain.explainers.compiled._jit import kernel, run_blocks
+from automl_explain.explainers.model._fitted_model import (
+    Composite,
+    FittedModel,
+    Linear,
+    Matrix,
+    OutputSpace,
+    Predict,
+    RadialBasis,
+    Structure,
+)
+from automl_explain.integrations.readers._checks import require_fitted
+from automl_explain.integrations.readers._matrix import as_fitted, to_matrix
+from automl_explain.integrations.readers._predictions import both_margins, columns, log_odds_of
+from automl_explain.integrations.readers.sklearn._estimators import classifier, dense, describe, names_of
+
+LEAST_SHARE = 1e-7
+"""Least probability of a class against another one."""
+TOLERANCE = 0.005
+"""Error at which the coupling of probabilities stops, divided by the number of classes."""
+MOST_STEPS = 100
+"""Largest number of steps of the coupling."""
+ROWS_AT_ONCE = 65536
+"""Rows per task of a thread."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The decision function from the margins of pairs: the votes for each class, and the sum of its margins below 1/3.
+
+    It is the `combine` function of a `Composite`.
+
+    Parameters
+    ----------
+    n_classes : int
+    """
+
+    n_classes: int
+
+    def __call__(self, margins: Matrix, rows: Any = None) -> Matrix:
+        """Return one decision value per class, (n, K)."""
+        votes, sums = np.zeros((2, len(margins), self.n_classes))
+        for margin, (one, other) in zip(margins.T, combinations(range(self.n_classes), 2), strict=True):
+            votes[:, one] += margin >= 0
+            votes[:, other] += margin < 0
+            sums[:, one] += margin
+            sums[:, other] -= margin
+        return np.asarray(votes + sums / (3.0 * (np.abs(sums) + 1.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Coupled:
+    """The probabilities from the margins of pairs. It is the `combine` function of a `Composite`.
+
+    Parameters
+    ----------
+    slope, shift : ndarray of shape (p,)
+        Platt's parameters of each pair: the first class has the probability ``1 / (1 + exp(slope * margin + shift))``.
+    n_classes : int
+    """
+
+    slope: Matrix
+    shift: Matrix
+    n_classes: int
+
+    def __call__(self, margins: Matrix, rows: Any = None) -> Matrix:
+        """Return one probability per class, (n, K)."""
+        first = np.clip(expit(-(margins * self.slope + self.shift)), LEAST_SHARE, 1.0 - LEAST_SHARE)
+        return coupled(first, self.n_classes)
+
+
+def coupled(first: Matrix, n_classes: int) -> Matrix:
+    """Return class probabilities, (n, K), from the probability of the first class of each pair, (n, p), as libsvm does.
+
+    Its iteration stops early, so that its result, and not its limit, is the probability that the classifier returns.
+    """
+    found = np.empty((len(first), n_classes))
+    parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(first), ROWS_AT_ONCE)]
+
+    def couple(part: slice) -> int:
+        _couple(np.ascontiguousarray(first[part]), np.empty((n_classes, n_classes)), np.empty(n_classes), found[part])
+        return len(found[part])
+
+    run_blocks(couple, parts, None)
+    return found
+
+
+@kernel
+def _couple(first: Matrix, system: Matrix, products: Matrix, out: Matrix) -> None:
+    """Write the probabilities (n, K) that fit those of the pairs (n, p). Working space: `system` (K, K), `products` (K,)."""
+    n_classes = out.shape[1]
+    for row in range(len(first)):
+        p = out[row]
+        pair = 0
+        for t in range(n_classes):
+            p[t] = 1.0 / n_classes
+            system[t, t] = 0.0
+        for one in range(n_classes):
+            for other in range(one + 1, n_classes):
+                share = first[row, pair]
+                system[one, one] += (1.0 - share) * (1.0 - share)
+                system[other, other] += share * share
+                system[one, other] = system[other, one] = -share * (1.0 - share)
+                pair += 1
+        for _ in range(max(MOST_STEPS, n_classes)):
+            total, error = 0.0, 0.0
+            for t in range(n_classes):
+                products[t] = 0.0
+                for j in range(n_classes):
+                    products[t] += system[t, j] * p[j]
+                total += p[t] * products[t]
+            for t in range(n_classes):
+                error = max(error, abs(products[t] - total))
+            if error < TOLERANCE / n_classes:
+                break
+            for t in range(n_classes):
+                step = (total - products[t]) / system[t, t]
+                p[t] += step
+                total = (total + step * (step * system[t, t] + 2.0 * products[t])) / (1.0 + step) / (1.0 + step)
+                for j in range(n_classes):
+                    products[j] = (products[j] + step * system[t, j]) / (1.0 + step)
+                    p[j] /= 1.0 + step
+
+
+def describe_svc(model: Any) -> FittedModel:
+    """Describe an SVC or NuSVC by its margins: its decision function, and its probabilities if it has them.
+
+    Without probabilities, two classes have one margin, so that their decision function has the structure of a sum of kernels.
+    """
+    require_fitted(model)
+    found = _pairs(model)
+    if found is None:
+        return describe(model)
+    structure: Structure = found
+    name, labels = type(model).__name__, np.asarray(model.classes_)
+    n_classes = len(labels)
+    pairs = partial(columns, partial(_pair_margins, model))
+    decide: Predict = partial(_decision, pairs, Votes(n_classes)) if n_classes > 2 else partial(both_margins, pairs)
+    outputs: dict[OutputSpace, Predict] = {"margin": decide}
+    against = tuple(f"{one} against {other}" for one, other in combinations(labels.tolist(), 2))
+    margins = FittedModel(
+        {"margin": pairs}, "margin", "regression", structure,
+        classes=against if n_classes > 2 else None, encode=to_matrix, name=f"margins of {name}", **names_of(model),
+    )  # fmt: skip
+    entering: tuple[tuple[FittedModel, OutputSpace], ...] = ((margins, "margin"),)
+    if n_classes > 2:
+        structure = Composite(entering, Votes(n_classes), False, f"the votes of the margins of {name}")
+    if not hasattr(model, "predict_proba"):
+        return classifier(model, outputs, "margin", structure)
+    scale = -1.0 if n_classes == 2 else 1.0  # scikit-learn reverses the sign of libsvm's margin of two classes
+    # The public probA_ and probB_ warn that they are deprecated.
+    combine = Coupled(scale * np.asarray(model._probA), np.asarray(model._probB), n_classes)
+    outputs |= {
+        "probability": partial(columns, model.predict_proba),
+        "log_odds": partial(log_odds_of, model.predict_proba),
+    }
+    why = f"Platt's probabilities of the margins of {name}"
+    platt = Composite(entering, combine, False, why, scores=("margin", structure))
+    return classifier(model, outputs, "probability", platt)
+
+
+def _pairs(model: Any) -> Linear | RadialBasis | None:
+    """Return the structure of the margins of all pairs of classes; None if the kernel is neither linear nor Gaussian.
+
+    A support vector of one class has a weight in each pair of this class, in the row of the other class.
+    """
+    intercept = np.asarray(model.intercept_, dtype=np.float64)
+    if model.kernel == "linear":
+        return Linear(dense(model.coef_).reshape(len(intercept), -1), intercept)
+    if model.kernel != "rbf":
+        return None
+    centres, dual = dense(model.support_vectors_), dense(model.dual_coef_)
+    ends = np.cumsum(model.n_support_)
+    weights = np.zeros((len(centres), len(intercept)))
+    for pair, (one, other) in enumerate(combinations(range(len(ends)), 2)):
+        for mine, theirs in ((one, other), (other, one)):
+            own = slice(ends[mine] - model.n_support_[mine], ends[mine])
+            weights[own, pair] = dual[theirs - (theirs > mine), own]
+    return RadialBasis(centres, np.full(centres.shape[1], float(model._gamma)), weights, intercept)
+
+
+def _pair_margins(model: Any, table: Any) -> Any:
+    return model._decision_function(as_fitted(names_of(model)["feature_names"], table))
+
+
+def _decision(pairs: Predict, votes: Votes, table: Any) -> Matrix:
+    return votes(pairs(table))
