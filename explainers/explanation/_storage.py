@@ -1,19 +1,30 @@
 """How an `Explanation` is laid out in a bundle.
 
-Protocol 2, the current one
+Protocol 3, the current one
 ---------------------------
 Each array is stored only where there is one.
 
 - Of the explanation: ``values``, ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``,
   ``importances``, ``fidelity``, ``intercepts``, ``left_out``, and ``parent`` of the feature map. Of two classes whose values
   are each other's negative, ``values`` holds the second class only, and the manifest's `mirrored` is true.
-- Of the data: ``data`` for an array; ``data.values``, ``data.indices`` and ``data.indptr`` for a sparse matrix; ``column.0``,
-  ``column.1``, ... for a frame, with the coding of each in the manifest's `columns`.
+- Of the data: ``data`` for an array; ``data.codes`` for an array of objects, with its cells in the manifest's `objects`;
+  ``data.values``, ``data.indices`` and ``data.indptr`` for a sparse matrix, or a sparse array where the manifest's
+  `sparse_array` is true; ``column.0``, ``column.1``, ... for a frame, with the coding of each in the manifest's `columns`, and
+  ``index.0``, ... and ``labels.0``, ... for its index and column labels, with their codings in `index` and `labels`.
+  `explainers/tables/_table_coding.py` has the codings. A table with a type that has none is refused.
 - Of the members of an ensemble: ``members.totals``, ``members.values``, ``members.base``, ``members.errors`` and
   ``members.left_out``, coded as those of the explanation. The manifest's `members` holds names, reason and notes;
   everything else is shared with the explanation.
 
-The manifest's `explanation_kind` is the explanation's `kind`, and `metric` the metric of a permutation importance.
+Class labels and cells of object columns that JSON does not have are pairs of a tag and a value
+(`explainers/tables/_cell_coding.py`). The manifest's `explanation_kind` is the explanation's `kind`, and `metric` the metric
+of a permutation importance.
+
+Upgrading from protocol 2
+-------------------------
+It coded columns as numbers, as times in UTC or as categories with labels of text or numbers, an array of objects as a frame
+without `names`, and an index only where it had a single level, as a column. It had no column labels but `names`. What these
+codings lost, such as time zones and types with missing cells, is not known. They are still read.
 
 Upgrading from protocol 1
 -------------------------
@@ -33,15 +44,25 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._values import ExplanationValues
 from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.tables._table_coding import (
+    decode_column,
+    decode_index,
+    decode_objects,
+    encode_column,
+    encode_index,
+    encode_objects,
+)
 
 KIND = "explanation"
-PROTOCOL = 2
+PROTOCOL = 3
 
 _ARRAYS = {
     "values": "local_importance_values",
@@ -81,7 +102,7 @@ def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, me
     arrays = {member: array for member, name in _ARRAYS.items() if (array := getattr(explanation, name)) is not None}
     manifest: dict[str, Any] = {
         "features": explanation.features,
-        "classes": None if explanation.classes is None else [_plain(label) for label in explanation.classes],
+        "classes": None if explanation.classes is None else [_coded(label) for label in explanation.classes],
         "explanation_kind": explanation.kind,
         "metric": explanation.metric,
         "output_space": explanation.output_space,
@@ -116,7 +137,7 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
     fields: dict[str, Any] = {
         **{name: arrays.get(member) for member, name in _ARRAYS.items()},
         "features": None if manifest["features"] is None else tuple(manifest["features"]),
-        "classes": None if manifest["classes"] is None else tuple(manifest["classes"]),
+        "classes": None if manifest["classes"] is None else tuple(map(decode_cell, manifest["classes"])),
         "kind": manifest["explanation_kind"],
         "metric": manifest["metric"],
         "output_space": manifest["output_space"],
@@ -141,7 +162,16 @@ def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         manifest["metric"], manifest["output_space"] = manifest["output_space"], "response"
 
 
-_UPGRADES = {1: _upgrade_1}
+def _upgrade_2(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Describe an index, which protocol 2 stored as a column, as the only level of one."""
+    if "index" in manifest:
+        manifest["index"] = {"levels": [manifest["index"]], "names": [None], "multi": False}
+        arrays["index.0"] = arrays.pop("index")
+    elif "columns" in manifest:
+        manifest["index"] = {"range": [0, len(arrays["column.0"]), 1], "names": [None]}
+
+
+_UPGRADES = {1: _upgrade_1, 2: _upgrade_2}
 """Protocol -> function that upgrades a manifest and its arrays to the next protocol."""
 
 
@@ -168,69 +198,57 @@ def _get_members(
     }
 
 
-def _plain(label: Any) -> Any:
-    """Return a class label as JSON can hold it: numbers and text unchanged, anything else as text."""
-    label = label.item() if isinstance(label, np.generic) else label
-    return label if isinstance(label, str | int | float | bool) else str(label)
+def _coded(label: Any) -> Any:
+    """Return a class label as JSON: numbers of NumPy as those of Python, labels that cannot be stored as text."""
+    if isinstance(label, np.generic) and label.dtype.kind in "biufSU":
+        label = label.item()
+    try:
+        return encode_cell(label)
+    except InvalidInputError:
+        return str(label)
 
 
 def _put_table(table: Table, manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
     if table.is_sparse:
         arrays |= {"data.values": table.data.data, "data.indices": table.data.indices, "data.indptr": table.data.indptr}
-        manifest["sparse_shape"] = table.data.shape
-    elif table.is_frame or table.data.dtype.kind not in "biuf":
-        frame = table.data if table.is_frame else pd.DataFrame(table.data)
-        if not frame.index.equals(pd.RangeIndex(len(frame))) and frame.index.nlevels == 1:
-            manifest["index"], arrays["index"] = _code_column(frame.index.to_series())
-        columns = [_code_column(frame.iloc[:, j]) for j in range(frame.shape[1])]
-        manifest["columns"] = [how for how, _ in columns]
+        manifest["sparse_shape"], manifest["sparse_array"] = table.data.shape, isinstance(table.data, sparse.sparray)
+    elif table.is_frame:
+        frame = table.data
+        columns = (frame.iloc[:, j] for j in range(frame.shape[1]))
+        manifest["columns"] = [encode_column(column, f"column.{j}", arrays) for j, column in enumerate(columns)]
+        manifest["index"] = encode_index(frame.index, "index", arrays)
+        manifest["labels"] = encode_index(frame.columns, "labels", arrays)
         manifest["names"] = table.names
-        arrays |= {f"column.{j}": codes for j, (_, codes) in enumerate(columns)}
+    elif table.data.dtype.kind == "O":
+        manifest["objects"], parts = encode_objects(table.data)
+        manifest["objects_shape"], arrays["data.codes"] = table.data.shape, parts[""]
+    elif table.data.dtype.kind == "V":
+        raise InvalidInputError(f"An array of the type {table.data.dtype} cannot be stored in a file.")
     else:
         arrays["data"] = table.data
-
-
-def _code_column(series: pd.Series) -> tuple[dict[str, Any], npt.NDArray[Any]]:
-    series = series.infer_objects()
-    dtype = series.dtype
-    if pd.api.types.is_bool_dtype(dtype) and not series.hasnans:
-        return {"as": "number"}, series.to_numpy(dtype=bool)
-    if pd.api.types.is_numeric_dtype(dtype) and not isinstance(dtype, pd.CategoricalDtype):
-        plain = isinstance(dtype, np.dtype)
-        return {"as": "number"}, series.to_numpy() if plain else series.to_numpy(dtype=np.float64, na_value=np.nan)
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        utc = series.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(dtype, "tz", None) is not None else series
-        times = utc.to_numpy()
-        return {"as": "time", "unit": np.datetime_data(times.dtype)[0]}, times.view(np.int64)
-    category = series if isinstance(dtype, pd.CategoricalDtype) else series.astype(object).map(_text).astype("category")
-    return {
-        "as": "category",
-        "labels": [_plain(label) for label in category.cat.categories],
-    }, category.cat.codes.to_numpy()
-
-
-def _text(cell: Any) -> Any:
-    return cell if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell)
+    if not table.is_frame and table.names is not None:
+        manifest["names"] = table.names
 
 
 def _get_table(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Table | None:
+    names = None if manifest.get("names") is None else tuple(manifest["names"])
     if "sparse_shape" in manifest:
         parts = (arrays["data.values"], arrays["data.indices"], arrays["data.indptr"])
-        return Table(sparse.csr_matrix(parts, shape=tuple(manifest["sparse_shape"])))
-    if "columns" in manifest:
-        read = [_decode_column(how, arrays[f"column.{j}"]) for j, how in enumerate(manifest["columns"])]
-        frame = pd.DataFrame(dict(enumerate(read)))
-        names = manifest["names"]
-        if names is None:
-            return Table(frame.to_numpy(dtype=object))
-        frame.columns = pd.Index(names)
-        if "index" in manifest:
-            frame.index = pd.Index(_decode_column(manifest["index"], arrays["index"]))
-        return Table(frame, tuple(names))
-    return Table(arrays["data"]) if "data" in arrays else None
-
-
-def _decode_column(how: dict[str, Any], codes: npt.NDArray[Any]) -> Any:
-    if how["as"] == "category":
-        return pd.Categorical.from_codes(codes, categories=how["labels"])
-    return pd.Series(codes.view(f"datetime64[{how['unit']}]")) if how["as"] == "time" else codes
+        make = sparse.csr_array if manifest.get("sparse_array") else sparse.csr_matrix
+        return Table(make(parts, shape=tuple(manifest["sparse_shape"])), names)
+    if "objects" in manifest:
+        cells = decode_objects(manifest["objects"], {"": arrays["data.codes"]})
+        return Table(cells.reshape(manifest["objects_shape"]), names)
+    if "columns" not in manifest:
+        return Table(arrays["data"], names) if "data" in arrays else None
+    read = [decode_column(how, f"column.{j}", arrays) for j, how in enumerate(manifest["columns"])]
+    index = decode_index(manifest["index"], "index", arrays)
+    columns = {
+        j: pd.Series(column, copy=False, dtype=object if how["as"] == "object" else None).set_axis(index)
+        for j, (how, column) in enumerate(zip(manifest["columns"], read, strict=True))
+    }
+    frame = pd.DataFrame(columns, index=index)
+    if names is None:  # an array of objects, as protocol 2 stored it
+        return Table(frame.to_numpy(dtype=object))
+    frame.columns = decode_index(manifest["labels"], "labels", arrays) if "labels" in manifest else pd.Index(names)
+    return Table(frame, names)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl_explain import Explanation
@@ -68,3 +69,25 @@ def test_weights_of_local_models():
     np.testing.assert_allclose(read.local_fidelity, [0.99597765, 0.9959221], rtol=1e-6)
     assert read.intercepts.shape == (2,)
     assert read.additivity_error is None
+
+
+def test_a_frame_of_protocol_2():
+    read = Explanation.load(DATA / "protocol-2-frame.explanation").data
+    assert read.names == ("number", "flag", "whole", "kind", "word", "day", "zoned")
+    frame = read.data
+    assert frame.index.tolist() == list(pd.date_range("2024-03-01", periods=3))
+    np.testing.assert_array_equal(frame["number"], [1.5, np.nan, 3.0])
+    assert frame["flag"].tolist() == [True, False, True]
+    np.testing.assert_array_equal(frame["whole"], [1.0, np.nan, 3.0])
+    for name, cells in {"kind": ["b", None, "a"], "word": ["x", None, "y"]}.items():
+        assert isinstance(frame[name].dtype, pd.CategoricalDtype)
+        assert frame[name].astype(object).where(frame[name].notna(), None).tolist() == cells
+    assert frame["day"].tolist()[:2] == [pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-03")]
+    assert frame["zoned"].tolist()[0] == pd.Timestamp("2024-01-02T04:30"), "in UTC, without the zone"
+    assert frame[["day", "zoned"]].isna().to_numpy().tolist() == [[False, False], [False, False], [True, True]]
+
+
+def test_an_array_of_objects_of_protocol_2():
+    read = Explanation.load(DATA / "protocol-2-objects.explanation").data
+    assert read.names is None
+    assert read.data.tolist() == [["a", 1], ["b", 2]]
