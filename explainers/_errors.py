@@ -21,9 +21,27 @@
 
 from __future__ import annotations
 
+import re
+
+NUMPY_SCALAR = re.compile(r"\bnp\.\w+\(('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^()'\"]*)\)")
+"""The representation of a NumPy number, text or date."""
+NUMPY_BOOL = re.compile(r"\bnp\.(True|False)_")
+
+
+def plain(message: str) -> str:
+    """Return a message in which NumPy's numbers, texts and booleans read as Python's.
+
+    >>> plain("Got [np.float64(1.0), np.str_('a'), np.True_].")
+    "Got [1.0, 'a', True]."
+    """
+    return NUMPY_BOOL.sub(r"\1", NUMPY_SCALAR.sub(r"\1", message))
+
 
 class AutoMLExplainError(Exception):
     """Base class of the errors of automl-explain."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class InvalidInputError(AutoMLExplainError, ValueError):
@@ -72,6 +90,9 @@ class MissingExtraError(AutoMLExplainError, ImportError):
 
 class AutoMLExplainWarning(UserWarning):
     """Base class of the warnings of automl-explain."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class AdditivityWarning(AutoMLExplainWarning):

@@ -172,7 +172,7 @@ class TabularExplainer(ShapleyExplainer):
             notes=(*self.notes, *shares.notes),
             **self._about(rows),
         )
-        check_additivity(explanation)
+        check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
         return explanation.select(self._subset)
 
     def _build(self, question: Question) -> Engine:

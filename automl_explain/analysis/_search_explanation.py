@@ -21,7 +21,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, listed, quoted
 from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
-from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run import Run, runs_of
 
 Values = npt.NDArray[np.float64]
 
@@ -110,7 +110,7 @@ class SearchExplanation:
         InvalidInputError
             If the runs belong to several searches, none has both a loss and an explanation, or an option is invalid.
         """
-        runs = tuple(getattr(runs, "runs", runs))
+        runs = runs_of(runs)
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < np.inf:
             raise InvalidInputError(f"The 'tolerance' parameter must be 0 or more. Got {tolerance!r}.")
         top_k = check_top_k(top_k)

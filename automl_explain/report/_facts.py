@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from automl_explain.display._class_view import explanation_of
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.integrations.history._run import Run, best_trial
+from automl_explain.integrations.history._run import Run, best_trial, runs_of
 from automl_explain.integrations.history._run_history import RunHistory
 
 TOP = 3
@@ -21,7 +22,8 @@ class Model:
 
     Parameters
     ----------
-    run : Run
+    run : Run or None
+        None for a model that is not of a search.
     explanation : Explanation
     name : str
         Its name in headings.
@@ -29,7 +31,7 @@ class Model:
         Its place in this search, in words.
     """
 
-    run: Run
+    run: Run | None
     explanation: Explanation
     name: str
     role: str
@@ -42,13 +44,14 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """A search, its runs and the models shown in full.
+    """A search, its runs and the models shown in full; or a single model.
 
     Parameters
     ----------
     search : dict
-        As `RunHistory.search` returns it.
+        As `RunHistory.search` returns it; empty for a single model.
     runs : tuple of Run
+        Empty for a single model.
     best : Run or None
         The trial with the lowest loss.
     models : tuple of Model
@@ -79,12 +82,36 @@ class Story:
         """Columns that preprocessing removed."""
         return [str(name) for name in self.facts.get("dropped_columns") or ()]
 
+    @property
+    def is_search(self) -> bool:
+        """Whether the report is on a search, not on a single model."""
+        return bool(self.search)
+
     def count(self, status: str) -> int:
         """Return the number of runs with a status."""
         return sum(run.status == status for run in self.runs)
 
 
-def tell(runs: Sequence[Run]) -> Story:
+def tell_of(source: Any) -> Story:
+    """Gather the facts for a report on one search, or on the model of one explanation.
+
+    Parameters
+    ----------
+    source : iterable of Run, object with `runs`, ModelExplanation, Explanation or Run
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no runs, or they belong to several searches, or this is no explanation.
+    """
+    if isinstance(source, Run | Explanation) or isinstance(getattr(source, "explanation", None), Explanation):
+        explanation = explanation_of(source)
+        run = source if isinstance(source, Run) else None
+        return Story({}, (), None, (Model(run, explanation, "The model", "the model that was explained"),))
+    return tell(source)
+
+
+def tell(source: Any) -> Story:
     """Gather the facts for a report on one search.
 
     Raises
@@ -92,9 +119,7 @@ def tell(runs: Sequence[Run]) -> Story:
     InvalidInputError
         If there are no runs, or they belong to several searches.
     """
-    runs = tuple(runs)
-    if not runs or not all(isinstance(run, Run) for run in runs):
-        raise InvalidInputError("The 'runs' parameter must be the runs of a search, such as automl.runs. Got none.")
+    runs = runs_of(source)
     searches = list(dict.fromkeys(run.search for run in runs))
     if len(searches) > 1:
         raise InvalidInputError(

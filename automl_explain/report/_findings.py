@@ -23,6 +23,8 @@ FEWEST_RUNS = 3
 
 def first_look(story: Story) -> list[str]:
     """Return what to look at first, in sentences."""
+    if not story.is_search:
+        return [sentence for sentence in (_on_models(story), _on_accuracy(story)) if sentence]
     parts = (
         _on_best(story),
         _on_models(story),

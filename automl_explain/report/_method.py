@@ -57,7 +57,7 @@ def _of_model(model: Model) -> list[tuple[str, Any]]:
     error = explanation.additivity_error
     gap = "largest difference between expected value plus contributions and the model's output"
     return [
-        ("run", model.run.id),
+        *((("run", model.run.id),) if model.run is not None else ()),
         ("method", explanation.method),
         ("why this method", explanation.reason),
         ("unit of the values", output_text(explanation)),

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from automl_explain.display._class_view import output_text
 from automl_explain.display._unexplained import Unexplained, unexplained
+from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._numbers import NONE, loss_text
 from automl_explain.report._facts import Story
@@ -48,7 +50,7 @@ class ReportPage:
     members : MembersView or None
     rows : RowsView or None
     search : SearchView or None
-    runs : RunsView
+    runs : RunsView or None
     groups : list of Unexplained
     method : tuple of FactBlock
     version : str
@@ -64,7 +66,7 @@ class ReportPage:
     members: MembersView | None
     rows: RowsView | None
     search: SearchView | None
-    runs: RunsView
+    runs: RunsView | None
     groups: list[Unexplained]
     method: tuple[FactBlock, ...]
     version: str
@@ -79,7 +81,9 @@ class ReportPage:
         yield from models[1:]
         if self.search is not None:
             yield "search", "Runs together"
-        yield from (("runs", "All runs"), ("unexplained", "Not explained"), ("method", "How it was computed"))
+        if self.runs is not None:
+            yield from (("runs", "All runs"), ("unexplained", "Not explained"))
+        yield "method", "How it was computed"
 
 
 def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportPage:
@@ -97,16 +101,17 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
     """
     first = story.models[0] if story.models else None
     return ReportPage(
-        title=title or f"Explanations of search {story.search['id']}",
+        title=title
+        or (f"Explanations of search {story.search['id']}" if story.is_search else "Explanation of a model"),
         story=story,
-        origin=_origin(story),
-        cards=_cards(story),
+        origin=_origin(story) if story.is_search else (),
+        cards=_cards(story) if story.is_search else _model_cards(story.models[0].explanation),
         findings=first_look(story),
         models=tuple(view_model(model, place, top_k) for place, model in enumerate(story.models)),
         members=None if first is None else view_members(first, top_k),
         rows=None if first is None else view_rows(first, rows, min(top_k, MOST_STEPS)),
-        search=view_search(story),
-        runs=view_runs(story),
+        search=view_search(story) if story.is_search else None,
+        runs=view_runs(story) if story.is_search else None,
         groups=unexplained(story.runs),
         method=view_method(story),
         version=str(story.facts.get("versions", {}).get("automl-explain", "")),
@@ -116,6 +121,18 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
 def page_html(page: ReportPage) -> str:
     """Return the page as HTML."""
     return render("report.html", __package__ or "", page=page, story=page.story)
+
+
+def _model_cards(explanation: Explanation) -> tuple[Card, ...]:
+    error = explanation.additivity_error
+    return (
+        Card("rows", f"{explanation.num_examples:,}"),
+        Card("features", f"{explanation.num_features:,}"),
+        *((Card("classes", f"{len(explanation.classes):,}"),) if explanation.classes is not None else ()),
+        Card("method", explanation.method),
+        Card("unit of the values", output_text(explanation)),
+        *((Card("additivity error", f"{error:.1e}"),) if error is not None else ()),
+    )
 
 
 def _origin(story: Story) -> tuple[str, ...]:

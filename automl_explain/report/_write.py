@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
-from automl_explain.integrations.history._run import Run
 from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
 from automl_explain.plots._png import png
-from automl_explain.report._facts import tell
+from automl_explain.report._facts import tell_of
 from automl_explain.report._page import make_page, page_html
 from automl_explain.report._rows import ChosenRow, choose_rows
 
@@ -26,25 +24,26 @@ MOST_CLASS_FILES = 10
 
 def write_report(
     path: str | os.PathLike[str],
-    runs: Iterable[Run],
+    runs: Any,
     *,
     title: str | None = None,
     top_k: int = 15,
     rows: int = 2,
 ) -> Path:
-    """Write the report of a search as one HTML file that needs no other file.
+    """Write the report of a search, or of one model, as one HTML file that needs no other file.
 
-    It shows the final model and the best run in full, single rows of the final model, every run with its status, the
-    reasons for missing explanations, and how everything was computed.
+    For a search, it shows the final model and the best run in full, single rows of the final model, every run with its
+    status, the reasons for missing explanations, and how everything was computed.
 
     Parameters
     ----------
     path : path-like
         File to write. An existing file is replaced, and kept if writing fails.
-    runs : iterable of Run
-        The runs of one search, such as ``automl.runs`` or ``history.runs(search)``.
+    runs : iterable of Run, ModelExplanation, Explanation or Run
+        The runs of one search, such as ``automl.runs`` or ``history.runs(search)``, or an object with `runs`; or an
+        explanation, whose model is then shown in full.
     title : str, optional
-        Heading; default: "Explanations of search" followed by its id.
+        Heading; default: "Explanations of search" followed by its id, or "Explanation of a model".
     top_k : int, default 15
         Features shown of each model.
     rows : int, default 2
@@ -79,7 +78,7 @@ def write_report(
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     target = Path(path)
-    _write_whole(target, page_html(make_page(tell(list(runs)), title, top_k, rows)).encode())
+    _write_whole(target, page_html(make_page(tell_of(runs), title, top_k, rows)).encode())
     return target
 
 

@@ -7,6 +7,7 @@ Outputs of any unit are therefore held to the same accuracy.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,11 @@ WARN_ABOVE = 1e-4
 """Gap, relative to the spread of the output, above which a warning is given."""
 REFUSE_ABOVE = 1e-2
 """Gap, relative to the spread of the output, above which the values are refused."""
+ADVICE = (
+    "Only answers that stay the same can be explained: fix the model's random state, switch off dropout, or pass a function "
+    "that averages over many calls."
+)
+"""What to do about a model whose answers differ between calls."""
 REFUSE_ROUNDING = 4
 """Multiple of the rounding of a float32 model up to which values are not refused: such models round at each step."""
 
@@ -39,8 +45,16 @@ def settled(values: Values, outputs: Values) -> Values:
     return np.asarray(values + share[:, :, None] * sizes)
 
 
-def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
+def check_additivity(
+    explanation: ExplanationValues | MemberValues, predict_again: Callable[[], npt.NDArray[np.float64]] | None = None
+) -> None:
     """Warn if values miss the prediction slightly.
+
+    Parameters
+    ----------
+    explanation : ExplanationValues or MemberValues
+    predict_again : callable, optional
+        Predicts the same rows again; called only for values that do not add up.
 
     Raises
     ------
@@ -63,6 +77,7 @@ def check_additivity(explanation: ExplanationValues | MemberValues) -> None:
         largest.T if largest.ndim == 2 else largest[:, None],
         f"The values of the {explanation.method} explainer miss the prediction by up to {{:.3g}} in "
         f"{explanation.output_space}",
+        predict_again,
     )
 
 
@@ -72,6 +87,7 @@ def check_gaps(
     expected: npt.NDArray[np.float64],
     largest: npt.NDArray[np.float64],
     message: str,
+    predict_again: Callable[[], npt.NDArray[np.float64]] | None = None,
 ) -> None:
     """Warn of sums that miss the predictions slightly.
 
@@ -85,6 +101,8 @@ def check_gaps(
         Largest absolute value of each row.
     message : str
         What is said, with a place for the gap.
+    predict_again : callable, optional
+        Predicts the same rows again; called only for sums that miss the predictions.
 
     Raises
     ------
@@ -95,8 +113,24 @@ def check_gaps(
         return
     spread = np.maximum(np.abs(predictions - expected), largest).max(axis=0)
     rounding, gap = ROUNDING * size_of(predictions, expected, largest), gaps.max(axis=0)
-    said = message.format(float(gaps.max()))
+    said, bound = message.format(float(gaps.max())), WARN_ABOVE * spread + rounding
+    if (gap <= bound).all():
+        return
+    why = _unsteady(predictions, predict_again, bound)
     if not (gap <= REFUSE_ABOVE * spread + REFUSE_ROUNDING * rounding).all():
-        raise AdditivityError(f"{said}; they are not returned. Please report this model.")
-    if (gap > WARN_ABOVE * spread + rounding).any():
-        warnings.warn(f"{said}.", AdditivityWarning, stacklevel=4)
+        raise AdditivityError(f"{said}{why}; they are not returned. {ADVICE if why else 'Please report this model.'}")
+    warnings.warn(f"{said}{why}.", AdditivityWarning, stacklevel=4)
+
+
+def _unsteady(
+    predictions: npt.NDArray[np.float64],
+    predict_again: Callable[[], npt.NDArray[np.float64]] | None,
+    bound: npt.NDArray[np.float64],
+) -> str:
+    """Return that a model answers differently each time it is called, with the largest difference; empty if it does not."""
+    if predict_again is None:
+        return ""
+    changes = np.abs(predict_again().reshape(predictions.shape) - predictions)
+    if (changes.max(axis=0) <= bound).all():
+        return ""
+    return f", since the model's answers to the same rows differ between calls by up to {changes.max():.3g}"

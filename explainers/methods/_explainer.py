@@ -21,6 +21,7 @@ from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._table import spelled_as
 
 
 class RowExplainer(Picklable, ABC):
@@ -181,7 +182,7 @@ class ShapleyExplainer(RowExplainer):
             fidelity=self.fidelity,
             **self._about(rows),
         )
-        check_additivity(explanation)
+        check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
         return explanation.select(self._subset, why="chosen by explain_subset")
 
     def _about(self, rows: RowsRead) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class ShapleyExplainer(RowExplainer):
         explained = self._explained
         return {
             "expected_values": self.expected_values,
-            "features": self.features,
+            "features": spelled_as(self.features, rows.given),
             "classes": self.classes,
             "output_space": self.model.output_space,
             "data": rows.given if explained.is_raw_space else rows.engineered,

@@ -106,7 +106,8 @@ class ExplainedModel:
             If `X` is not a table, or the preprocessing cannot transform its values.
         """
         like = self.background
-        names = self.model.input_names or (None if like is None else like.names)
+        # The names of the background first: they are spelled as the caller does, while LightGBM has replaced blanks.
+        names = (None if like is None else like.names) or self.model.input_names
         n_columns = self.model.n_inputs if like is None else like.n_columns
         table = read_columns(as_table(X, what).alone(), names, self.given_names, n_columns, what)
         if like is not None:

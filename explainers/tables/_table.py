@@ -189,6 +189,14 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
     return table
 
 
+def spelled_as(names: tuple[str, ...] | None, table: Table) -> tuple[str, ...] | None:
+    """Return names as the caller's table spells them, if a library has only replaced their blanks; otherwise unchanged."""
+    own = table.names
+    if names is None or own is None or names == own:
+        return names
+    return own if tuple(map(_plain, own)) == tuple(map(_plain, names)) else names
+
+
 def arrange(table: Table, names: Sequence[str] | None) -> Table:
     """Return the table with its columns in the order of `names`, if these are its columns; otherwise unchanged.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+from automl_explain.explainers._errors import InvalidInputError
 
 if TYPE_CHECKING:
     from automl_explain.explainers.explanation._explanation import Explanation
@@ -148,3 +150,23 @@ def best_trial(runs: Sequence[Run]) -> Run | None:
 def final_of(runs: Sequence[Run]) -> Run | None:
     """Return the run of the final model: the refit, the ensemble, or the best trial itself."""
     return next((run for run in runs if run.kind != "trial"), best_trial(runs))
+
+
+def runs_of(source: Any) -> tuple[Run, ...]:
+    """Return the runs of a search: those of an object with `runs`, or of an iterable of runs.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither, or there are no runs.
+    """
+    runs = getattr(source, "runs", source)
+    found = tuple(runs) if isinstance(runs, Iterable) and not isinstance(runs, str | bytes) else (runs,)
+    other = [one for one in found if not isinstance(one, Run)]
+    if other or not found:
+        got = f"{type(other[0]).__module__}.{type(other[0]).__qualname__}" if other else "no runs"
+        raise InvalidInputError(
+            f"Expected the runs of a search, such as automl.runs or history.runs(search). Got {got}. A single explanation is "
+            "shown by plot_global_importance and plot_summary."
+        )
+    return found

@@ -40,7 +40,10 @@ ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
 """Environment variable with the default directory."""
 TOP = 5
 """Most important features kept in the index, for tables of runs."""
-
+OLDEST_FIRST = (
+    "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"
+)
+"""Ids of all runs, the latest last."""
 NAMES = """
 CREATE TABLE IF NOT EXISTS names (
     name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
@@ -244,7 +247,7 @@ class RunHistory:
         """
         with self._open() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-            ids = [] if row else [found for (found,) in connection.execute("SELECT id FROM runs")]
+            ids = [] if row else [found for (found,) in connection.execute(OLDEST_FIRST)]
             starting = [found for found in ids if found.startswith(run_id)]
             if row is None and len(starting) == 1:
                 row = connection.execute("SELECT * FROM runs WHERE id = ?", starting).fetchone()
