@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from automl_explain.analysis._interchangeable import find_interchangeable
 from automl_explain.display._class_view import check_top_k
 from automl_explain.display._findings import findings_text, search_table
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
@@ -21,6 +21,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, listed, quoted
 from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
+from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run import Run, runs_of
 
 Values = npt.NDArray[np.float64]
@@ -28,11 +29,7 @@ Values = npt.NDArray[np.float64]
 SHOWN = 15
 """Features of a table."""
 LEAST_RANGE = 0.05
-"""Least range of the share of a feature that counts as interchangeable with another."""
-STEADY = 0.5
-"""Largest standard deviation of their sum, relative to the smaller of their own."""
-FEWEST_RUNS = 4
-"""Least number of near-best runs from which interchangeable features are found."""
+"""Least difference of the share of a feature between learners that is spoken of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +55,8 @@ class SearchExplanation:
         Features that count as a run's most important.
     left_out : tuple of (str, str)
         Ids of explained runs that could not be compared, with the reason.
+    columns : Table or None
+        Rows with the features, by which interchangeable features must depend on each other. None: they are not known.
 
     References
     ----------
@@ -87,6 +86,7 @@ class SearchExplanation:
     tolerance: float = 0.05
     top_k: int = 5
     left_out: tuple[tuple[str, str], ...] = ()
+    columns: Table | None = None
 
     @classmethod
     def from_runs(
@@ -129,7 +129,8 @@ class SearchExplanation:
             )
         found = [run for run, _ in named]
         shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
-        return cls(tuple(found), named[0][1].feature_labels, shares, tolerance, top_k, (*left_out, *outside))
+        columns = next((explanation.data for _, explanation in named if explanation.data is not None), None)
+        return cls(tuple(found), named[0][1].feature_labels, shares, tolerance, top_k, (*left_out, *outside), columns)
 
     # ---------------------------------------------------------------- near-best
 
@@ -202,18 +203,14 @@ class SearchExplanation:
 
     @cached_property
     def interchangeable(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of features that replace each other in near-best runs: each share varies, their sum hardly does."""
-        good = self.shares[self.near_best]
-        if len(good) < FEWEST_RUNS:
-            return ()
-        vary = np.flatnonzero(np.ptp(good, axis=0) >= LEAST_RANGE)
-        spread = good.std(axis=0)
-        found = []
-        for a, b in combinations(vary.tolist(), 2):
-            together = float((good[:, a] + good[:, b]).std())
-            if together <= STEADY * min(spread[a], spread[b]):
-                found.append((together, self.features[a], self.features[b]))
-        return tuple((a, b) for _, a, b in sorted(found))
+        """Pairs of features that replace each other in near-best runs, found by a permutation test over the runs.
+
+        The more one of them is used, the less the other is, beyond chance for all pairs together; their sum is steady; and
+        their columns depend on each other. With fewer than eight near-best runs there is no test, and no pair.
+        """
+        good = np.flatnonzero(self.near_best)
+        found = find_interchangeable(self.shares[good], [self.runs[i].learner for i in good.tolist()], self.columns)
+        return tuple((self.features[a], self.features[b]) for a, b in found)
 
     # -------------------------------------------------------------------- forms
 
@@ -236,7 +233,8 @@ class SearchExplanation:
             )
         for a, b in self.interchangeable[:3]:
             said.append(
-                f"{quoted(a)} and {quoted(b)} are interchangeable: when one is more important, the other is less."
+                f"{quoted(a)} and {quoted(b)} are interchangeable: when one is more important, the other is less, and their "
+                "columns depend on each other."
             )
         return [*said, *self._on_loss(), *self._on_learners(), *self._on_left_out()]
 

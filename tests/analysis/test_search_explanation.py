@@ -4,6 +4,7 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
@@ -17,7 +18,9 @@ from automl_explain import (
     plot_search_importance,
     write_report,
 )
+from automl_explain.analysis._interchangeable import find_interchangeable
 from automl_explain.cli import main
+from automl_explain.explainers.tables._table import as_table
 
 NAMES = ("age", "pay", "town", "noise")
 
@@ -74,18 +77,73 @@ def test_runs_in_different_units_compare():
     np.testing.assert_allclose(taught.shares, MANY)
 
 
+def with_columns(importances, columns):
+    table = as_table(columns)
+    signs = np.resize([1.0, -1.0], len(table))[:, None]
+    return [
+        Explanation(signs * row, np.zeros(1), tuple(columns.columns), None, "response", "tree", "its trees", data=table)
+        for row in importances
+    ]
+
+
+def columns_of(rng, *, alike):
+    columns = pd.DataFrame(rng.normal(size=(300, 4)), columns=NAMES)
+    return columns.assign(town=columns["pay"] + 0.1 * columns["town"]) if alike else columns
+
+
+def traded(rng, n_runs):
+    """Importances of runs in which pay and town share 0.4 as they like."""
+    first = rng.uniform(0.05, 0.35, n_runs)
+    return np.column_stack([np.full(n_runs, 0.5), first, 0.4 - first, np.full(n_runs, 0.1)])
+
+
 def test_needed_and_interchangeable_features_are_found():
-    first = np.array([0.1, 0.2, 0.3, 0.35, 0.05])
-    importances = np.column_stack([np.full(5, 0.5), first, 0.4 - first, np.full(5, 0.1)])
-    taught = SearchExplanation.from_runs(recorded(importances, [1.0] * 5), top_k=1)
+    rng = np.random.default_rng(0)
+    runs = recorded(with_columns(traded(rng, 12), columns_of(rng, alike=True)), [1.0] * 12)
+    taught = SearchExplanation.from_runs(runs, top_k=1)
     assert taught.needed == ("age",)
     assert taught.interchangeable == (("pay", "town"),)
     said = " ".join(taught.sentences())
     assert "“pay” and “town” are interchangeable" in said
     assert "Every near-best run has “age”" in said
-    # features that vary each for itself are not
-    independent = np.random.default_rng(1).dirichlet([5, 5, 5, 5], 40)
-    assert SearchExplanation.from_runs(recorded(independent, [1.0] * 40)).interchangeable == ()
+
+
+def test_columns_that_are_independent_are_never_interchangeable():
+    rng = np.random.default_rng(0)
+    runs = recorded(with_columns(traded(rng, 12), columns_of(rng, alike=False)), [1.0] * 12)
+    assert SearchExplanation.from_runs(runs).interchangeable == ()
+
+
+@pytest.mark.parametrize("n_runs", [4, 7])
+def test_few_runs_say_nothing_of_interchangeable_features(n_runs):
+    rng = np.random.default_rng(0)
+    runs = recorded(with_columns(traded(rng, n_runs), columns_of(rng, alike=True)), [1.0] * n_runs)
+    assert SearchExplanation.from_runs(runs).interchangeable == ()
+
+
+def test_unknown_columns_say_nothing_of_interchangeable_features():
+    assert SearchExplanation.from_runs(recorded(traded(np.random.default_rng(0), 12), [1.0] * 12)).interchangeable == ()
+
+
+@pytest.mark.parametrize("n_learners", [1, 2])
+@pytest.mark.parametrize("n_features", [3, 4, 10])
+def test_features_used_independently_are_named_as_often_as_the_level_says(n_features, n_learners):
+    columns = np.random.default_rng(5).normal(size=(100, 1)) + np.zeros(n_features)
+    table, named = as_table(columns), 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        learners = [f"learner {i % n_learners}" for i in range(16)]
+        shares = rng.gamma(3.0, size=(16, n_features))
+        shares[::2, :2] *= [1.0, 4.0] if n_learners == 2 else 1.0  # learners differ, which is no sign of a replacement
+        named += bool(find_interchangeable(shares / shares.sum(axis=1, keepdims=True), learners, table))
+    assert named <= 8, "5 % of 60 are 3, and more than 8 have a probability below 0.4 %"
+
+
+def test_two_features_alone_are_not_interchangeable_because_shares_add_up():
+    rng = np.random.default_rng(0)
+    first = rng.uniform(0.1, 0.9, 20)
+    columns = as_table(np.repeat(rng.normal(size=(50, 1)), 2, axis=1))
+    assert find_interchangeable(np.column_stack([first, 1 - first]), ["lgbm"] * 20, columns) == []
 
 
 def test_learners_and_the_loss_are_spoken_of():
