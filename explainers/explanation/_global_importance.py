@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,15 @@ import pandas as pd
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import check_seed
+from automl_explain.explainers.compiled._bootstrap import draw_counts
+from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.explanation._selection import Values
 from automl_explain.explainers.explanation._values import ExplanationValues, ranking
 
-COUNT_BYTES = 16 * 2**20
-"""Maximum memory for the counts of resampled rows in one step."""
+BLOCK_ROWS = 1024
+"""Rows whose counts are drawn at a time: few enough for the counts of a resample to stay in the processor's cache."""
+RESAMPLES_AT_ONCE = 128
+"""Resamples of a step. Each step has a random generator of its own, so that values do not depend on the threads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ def measure_global_importance(
     check_seed(random_state)
     weights = _read_weights(sample_weight, n)
     means = (weights @ rows / weights.sum()).reshape(n_blocks, f)
-    resampled = np.concatenate(list(_resample(rows, weights, n_resamples, random_state))).reshape(-1, n_blocks, f)
+    resampled = _resample(rows, weights, n_resamples, random_state).reshape(-1, n_blocks, f)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.nanquantile(resampled.mean(axis=1), ends, axis=0)
     class_low, class_high = np.nanquantile(resampled, ends, axis=0)
@@ -127,17 +130,37 @@ def compare_rankings(explanation: ExplanationValues, reference: ExplanationValue
     return float(ndcg_score([gains], [own], k=top_k))
 
 
-def _resample(rows: Values, weights: Values, n_resamples: int, random_state: int) -> Iterator[Values]:
-    """Yield weighted means over rows drawn with replacement, a few resamples at a time."""
+def _resample(rows: Values, weights: Values, n_resamples: int, random_state: int) -> Values:
+    """Return the weighted means over rows drawn with replacement, one line per resample.
+
+    How many rows a resample draws from each block of rows is multinomial; within a block, each row is drawn with equal
+    probability. Together these are draws from all rows, and only the counts of one block are held at a time.
+    """
     n = len(rows)
-    rng = np.random.default_rng(random_state)
-    at_once = max(1, COUNT_BYTES // (8 * n))
-    for start in range(0, n_resamples, at_once):
-        size = min(at_once, n_resamples - start)
-        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n) * weights
-        total = counts.sum(axis=1, keepdims=True)
-        yield counts @ rows / np.where(total > 0, total, np.nan)
+    starts = np.arange(0, n, BLOCK_ROWS)
+    share = np.minimum(BLOCK_ROWS, n - starts) / n
+    steps = range(0, n_resamples, RESAMPLES_AT_ONCE)
+    seeds = dict(zip(steps, np.random.SeedSequence(random_state).spawn(len(steps)), strict=True))
+    means = np.empty((n_resamples, rows.shape[1]))
+
+    def step(first: int) -> int:
+        size = min(RESAMPLES_AT_ONCE, n_resamples - first)
+        rng = np.random.default_rng(seeds[first])
+        draws = rng.multinomial(n, share, size=size)
+        states = rng.integers(2**64, size=size, dtype=np.uint64)
+        totals, total = np.zeros((size, rows.shape[1])), np.zeros(size)
+        for block, start in enumerate(starts):
+            part = slice(start, start + BLOCK_ROWS)
+            counts = np.empty((size, len(weights[part])))
+            draw_counts(np.ascontiguousarray(draws[:, block]), states, counts)
+            counts *= weights[part]
+            totals += counts @ rows[part]
+            total += counts.sum(axis=1)
+        means[first : first + size] = totals / np.where(total > 0, total, np.nan)[:, None]
+        return size
+
+    run_blocks(step, list(steps), None)
+    return means
 
 
 def _check(confidence: Any, n_resamples: Any) -> None:

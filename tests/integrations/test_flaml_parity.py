@@ -207,6 +207,34 @@ def test_values_together_give_the_same(name):
     same_outcome({**BASE, **COMBINATIONS[name]})
 
 
+@pytest.mark.parametrize("retrained", [False, True])
+def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, request, retrained):
+    mlflow = pytest.importorskip("mlflow")
+    before = mlflow.get_tracking_uri()
+    request.addfinalizer(lambda: mlflow.set_tracking_uri(before))
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    validation = {} if retrained else {"X_val": X, "y_val": Y}
+    settings = {**BASE, **validation, "metric": "accuracy", "mlflow_logging": True}
+    logged = []
+    for build in (flaml.AutoML, lambda: AutoML(**EXPLAINED)):
+        run = mlflow.start_run()
+        try:
+            found = outcome(build, settings)
+        finally:
+            while mlflow.active_run():
+                mlflow.end_run()
+        parent = run.info.run_id
+        children = [
+            one for one in mlflow.MlflowClient().search_runs([run.info.experiment_id])
+            if one.data.tags.get("mlflow.parentRunId") == parent and "flaml.learner" in one.data.tags
+        ]  # fmt: skip
+        logged.append((found, [(sorted(one.data.metrics), one.data.tags["flaml.meric"]) for one in children]))
+    assert logged[0] == logged[1]
+    assert logged[0][1]
+    if not retrained:
+        assert not isinstance(logged[0][0][0], type)
+
+
 def test_arguments_by_position_give_the_same():
     arguments = (X, Y, None, None, "log_loss", "classification", 1, "", ["lgbm"], 60, 2)
     losses = []

@@ -1,6 +1,10 @@
+import time
+import tracemalloc
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,6 +17,7 @@ from automl_explain import (
     TabularExplainer,
     plot_global_importance,
 )
+from automl_explain.explainers.compiled._bootstrap import draw_counts
 
 
 def explained(values, **more):
@@ -65,15 +70,51 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 0.82 < np.mean(inside) < 0.96
 
 
-def test_intervals_are_those_of_resampled_tables(monkeypatch):
+@pytest.mark.parametrize("block_rows", [1024, 50, 16, 1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_intervals_are_those_of_resampled_tables(block_rows, weighted, monkeypatch):
+    monkeypatch.setattr("automl_explain.explainers.explanation._global_importance.BLOCK_ROWS", block_rows)
     values = random_values(50, 2)
-    found = explained(values).global_importance(confidence=0.8, n_resamples=4000)
+    weights = np.random.default_rng(5).uniform(0.2, 3.0, 50) if weighted else np.ones(50)
+    found = explained(values).global_importance(weights, confidence=0.8, n_resamples=4000)
     rng = np.random.default_rng(9)
-    means = [np.abs(values[rng.integers(50, size=50)]).mean(axis=0) for _ in range(4000)]
+    drawn = [rng.integers(50, size=50) for _ in range(4000)]
+    means = [np.average(np.abs(values[rows]), axis=0, weights=weights[rows]) for rows in drawn]
     np.testing.assert_allclose([found.low, found.high], np.quantile(means, [0.1, 0.9], axis=0), rtol=0.03)
-    monkeypatch.setattr("automl_explain.explainers.explanation._global_importance.COUNT_BYTES", 1)
-    alone = explained(values).global_importance(confidence=0.8, n_resamples=4000)
-    np.testing.assert_allclose([alone.low, alone.high], [found.low, found.high])
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 1024])
+def test_counts_are_those_of_draws_with_replacement(n_rows):
+    """Each row has the mean, the variance and the share of zeros of a binomial count, and a resample draws what it should."""
+    n_resamples, n_draws = 20_000, 2 * n_rows
+    counts = np.empty((n_resamples, n_rows))
+    states = np.random.default_rng(0).integers(2**64, size=n_resamples, dtype=np.uint64)
+    draw_counts(np.full(n_resamples, n_draws), states, counts)
+    np.testing.assert_array_equal(counts.sum(axis=1), n_draws)
+    expected = binom(n_draws, 1 / n_rows)
+    assert counts.mean(axis=0) == pytest.approx(expected.mean(), abs=6 * expected.std() / np.sqrt(n_resamples))
+    assert counts.var() == pytest.approx(expected.var(), rel=0.02, abs=1e-12)
+    for count in range(4):
+        assert (counts == count).mean() == pytest.approx(expected.pmf(count), abs=0.01)
+    if n_rows > 1:
+        assert abs(np.corrcoef(counts[:-1, 0], counts[1:, 0])[0, 1]) < 0.05
+
+
+def test_many_rows_take_seconds_and_bounded_memory():
+    n_rows = 300_000
+    explanation = explained(random_values(n_rows, 4))
+    explanation.global_importance(n_resamples=2)  # compiles
+    tracemalloc.start()
+    started = time.process_time()
+    found = explanation.global_importance()
+    seconds, peak = time.process_time() - started, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    table = 8 * n_rows * 4
+    assert peak < 3 * table + 2**25
+    assert seconds < 20
+    values = np.abs(explanation.local_importance_values)
+    error = values.std(axis=0) / np.sqrt(n_rows)
+    np.testing.assert_allclose(found.high - found.low, 2 * 1.96 * error, rtol=0.12)
 
 
 def test_one_row_has_an_interval_of_no_width_and_a_seed_gives_the_same():
