@@ -7,13 +7,14 @@ from typing import Any
 
 from automl_explain.explainers.explanation._additivity import check_additivity
 from automl_explain.explainers.explanation._explanation import MemberExplanation
-from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._base import Attribution, Engine, Question
 from automl_explain.explainers.methods._explainer import (
     ShapleyExplainer,
     check_background,
     check_structure,
     question_of,
 )
+from automl_explain.explainers.methods._fallback import attributed, built
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._linear import LinearEngine
 from automl_explain.explainers.methods._members import share_out
@@ -23,6 +24,7 @@ from automl_explain.explainers.model._explained_model import FeatureSpace, expla
 from automl_explain.explainers.model._fitted_model import Linear
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.tables._table import Table
 
 
 class TabularExplainer(ShapleyExplainer):
@@ -126,7 +128,7 @@ class TabularExplainer(ShapleyExplainer):
             model_task=model_task,
         )
         self._question = question_of(explained, settings)
-        super().__init__(explained, self._build(self._question), explain_subset)
+        super().__init__(explained, built(self._question, self._build), explain_subset)
 
     def explain_members(self, X: Any) -> MemberExplanation:
         """Split the predictions of rows, and the values of features if possible, among the members of an ensemble.
@@ -174,6 +176,10 @@ class TabularExplainer(ShapleyExplainer):
         )
         check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
         return explanation.select(self._subset)
+
+    def _attribute(self, rows: Table) -> Attribution:
+        self._engine, attribution = attributed(self._question, self._engine, rows)
+        return attribution
 
     def _build(self, question: Question) -> Engine:
         """Return the engine that computes the values."""

@@ -15,13 +15,14 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._row_sampling import explain_table
 from automl_explain.explainers.explanation._selection import find_features
-from automl_explain.explainers.methods._base import Engine, Question
+from automl_explain.explainers.methods._base import Attribution, Engine, Question
+from automl_explain.explainers.methods._fallback import failures
 from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import spelled_as
+from automl_explain.explainers.tables._table import Table, spelled_as
 
 
 class RowExplainer(Picklable, ABC):
@@ -134,7 +135,7 @@ class ShapleyExplainer(RowExplainer):
     @property
     def notes(self) -> tuple[str, ...]:
         """What readers of the values need to know."""
-        return self._engine.notes
+        return tuple(dict.fromkeys((*self._engine.notes, *failures(self.model.structure))))
 
     @property
     def expected_values(self) -> np.ndarray:
@@ -164,7 +165,7 @@ class ShapleyExplainer(RowExplainer):
         """
         rows = self._explained.read(X)
         predictions = predict_finite(self.model, rows.engineered.data, "X")
-        attribution = self._engine.attribute(rows.engineered)
+        attribution = self._attribute(rows.engineered)
         errors = attribution.standard_errors
         values = expand_binary(attribution.values, self.model, centred=True)
         if isinstance(self.model.structure, Mixture | Composite):
@@ -184,6 +185,10 @@ class ShapleyExplainer(RowExplainer):
         )
         check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
         return explanation.select(self._subset, why="chosen by explain_subset")
+
+    def _attribute(self, rows: Table) -> Attribution:
+        """Compute the attribution of engineered rows."""
+        return self._engine.attribute(rows)
 
     def _about(self, rows: RowsRead) -> dict[str, Any]:
         """Return the fields about the model and its rows that all kinds of explanations share."""

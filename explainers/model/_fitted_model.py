@@ -209,9 +209,12 @@ class Opaque:
     ----------
     why : str
         Why its structure is not known, shown in an explanation's `reason`.
+    failed : bool
+        Whether it is not known because reading it failed, which an explanation's notes then say.
     """
 
     why: str = "its inner structure is not known"
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

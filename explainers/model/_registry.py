@@ -5,9 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
+
+from automl_explain.explainers._errors import AutoMLExplainError
+from automl_explain.explainers._fallback import fall_back
 
 if TYPE_CHECKING:
     from automl_explain.explainers.model._fitted_model import FittedModel
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 OUTPUTS = ("predict", "predict_proba", "decision_function")
 """Methods that return predictions."""
 ENTRY_POINT_GROUP = "automl_explain.models"
+ANYTHING = "builtins.object"
+"""Name under which the reader of any object that predicts is registered."""
 
 _readers: dict[str, str] = {}
 
@@ -91,13 +97,32 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
             f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
             "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
         )
-    return reader(model, examples=examples) if _takes_examples(reader) else reader(model)
+    return _read(model, reader, examples)
 
 
 def takes_examples(model: Any) -> bool:
     """Whether the reader of a model may call it on example rows."""
     reader = _reader_of(model)
     return reader is not None and _takes_examples(reader)
+
+
+def _read(model: Any, reader: Callable[..., FittedModel], examples: Any) -> FittedModel:
+    """Return what the reader of a class makes of a model, or a description of its predictions if that reader fails."""
+    from automl_explain.explainers.model._fitted_model import Opaque
+    from automl_explain.explainers.model._predict_function import describe_function
+
+    def read_by(reader: Callable[..., FittedModel]) -> FittedModel:
+        return reader(model, examples=examples) if _takes_examples(reader) else reader(model)
+
+    anything: Callable[..., FittedModel] = load(_readers[ANYTHING]) if ANYTHING in _readers else describe_function
+    if reader in (anything, describe_function):
+        return read_by(reader)
+    return fall_back(
+        f"Reading the structure of {type(model).__name__}",
+        lambda: read_by(reader),
+        lambda why: replace(read_by(anything), structure=Opaque(why, failed=True)),
+        raised=(AutoMLExplainError,),
+    )
 
 
 def type_names(thing: Any) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import nearest
@@ -17,7 +19,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._explained_model import behind, read_columns
-from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
 from automl_explain.explainers.model._names import ClassNames, class_names, given_names, input_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
@@ -165,8 +167,24 @@ class PFIExplainer(Picklable):
         names = input_names(self._features, table, described)
         subset = find_features(self._explain_subset, names, table.n_columns, "explain_subset")
         columns = range(table.n_columns) if subset is None else subset.tolist()
-        baseline, importances, trees = self._measure(
-            estimator, described, table, metric, labels, weights, orders, columns
+        failed: list[str] = []
+
+        def measure(described: FittedModel) -> tuple[float, npt.NDArray[np.float64], bool]:
+            return self._measure(estimator, described, table, metric, labels, weights, orders, columns)
+
+        def from_predictions(why: str) -> tuple[float, npt.NDArray[np.float64], bool]:
+            failed.append(f"{why}: measured from predictions")
+            return measure(replace(described, structure=Opaque(why, failed=True)))
+
+        baseline, importances, trees = (
+            fall_back(
+                "Routing rows again through the trees",
+                lambda: measure(described),
+                from_predictions,
+                raised=(AutoMLExplainError,),
+            )
+            if can_route_again(described)
+            else measure(described)
         )
         explanation = Explanation(
             None,
@@ -188,7 +206,7 @@ class PFIExplainer(Picklable):
             importances=importances,
             kind="permutation",
             metric=metric.name,
-            notes=notes,
+            notes=(*notes, *failed),
         )
         return explanation.select(self._explain_subset, why="chosen by explain_subset")
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from automl_explain.explainers._errors import AutoMLExplainError
+from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -171,11 +172,24 @@ def explain_within(
     rows = rows.sample(n_rows, options.random_state)
     explanation = explainer.explain_local(rows)
     if members and has_members(explainer.model):
-        explanation = replace(explanation, members=explainer.explain_members(rows))
+        explanation = _with_members(explanation, explainer, rows)
     if len(rows) < job.tables.n_validation:
         note = f"rows: {len(rows):,} of {job.tables.n_validation:,} validation rows, drawn at random"
         explanation = replace(explanation, notes=(*explanation.notes, note))
     return explanation
+
+
+def _with_members(explanation: Explanation, explainer: TabularExplainer, rows: Table) -> Explanation:
+    """Return an explanation with the contributions of the members, or with a note that says why they are missing."""
+
+    def without(why: str) -> Explanation:
+        return replace(explanation, notes=(*explanation.notes, f"{why}: no contributions of members"))
+
+    return fall_back(
+        "Splitting the output among the members",
+        lambda: replace(explanation, members=explainer.explain_members(rows)),
+        without,
+    )
 
 
 def _is_slow(model: FittedModel, output: str) -> bool:

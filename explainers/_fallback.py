@@ -1,0 +1,54 @@
+"""The one place where an error in a fast path is caught: the slower way is taken, and the error is logged and told.
+
+A fast path reads more of a model than its predictions: the reader of its class, or an engine for its structure. If it
+raises, the model is explained from its predictions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from automl_explain.explainers._errors import AutoMLExplainError
+
+logger = logging.getLogger("automl_explain")
+
+Found = TypeVar("Found")
+
+
+def fall_back(
+    what: str, fast: Callable[[], Found], slow: Callable[[str], Found], *, raised: tuple[type[Exception], ...] = ()
+) -> Found:
+    """Return what the fast way gives, or what the slow way gives if the fast one raises.
+
+    An error of both ways is not one of the fast path: it is raised, the first one if it is an error of this library.
+
+    Parameters
+    ----------
+    what : str
+        The fast way, as the start of a sentence.
+    fast : callable
+    slow : callable
+        Takes a sentence that says what failed and why.
+    raised : tuple of exception classes
+        Errors of the fast way that are raised, such as refusals. Lack of memory is always raised.
+
+    Returns
+    -------
+    The result of either
+    """
+    try:
+        return fast()
+    except Exception as error:
+        if isinstance(error, (MemoryError, *raised)):
+            raise
+        why = f"{what} failed ({type(error).__name__}: {' '.join(str(error).split())})"
+        try:
+            found = slow(why)
+        except AutoMLExplainError:
+            if isinstance(error, AutoMLExplainError):
+                raise error from None
+            raise
+        logger.warning("%s; explained from predictions instead", why, exc_info=error)
+        return found

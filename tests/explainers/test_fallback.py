@@ -1,0 +1,172 @@
+"""Every fast path is made to raise: an explanation from predictions still comes, with the right values and a note."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.svm import SVR
+
+from automl_explain import PFIExplainer, TabularExplainer
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._fallback import fall_back
+from automl_explain.explainers.methods._fallback import FAST_PATHS
+from automl_explain.explainers.methods._library import OwnValuesEngine
+from automl_explain.explainers.permutation._permuted_trees import PermutedTrees
+from automl_explain.integrations.readers import _readers
+from tests.oracles import model_game, shapley_values
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+Y = X @ [2.0, 1.0, -1.0, 0.5] + np.where(X[:, 0] > 0, X[:, 1], 0.0)
+
+
+def forest() -> Any:
+    return RandomForestRegressor(4, max_depth=3, random_state=0)
+
+
+def squashed(model: Any) -> Any:
+    return TransformedTargetRegressor(model, transformer=QuantileTransformer(n_quantiles=20))
+
+
+def stack(final: Any) -> Any:
+    members = [("linear", Ridge()), ("piped", make_pipeline(StandardScaler(), SVR())), ("vote", vote())]
+    return StackingRegressor(members, final, cv=2, passthrough=True)
+
+
+def vote() -> Any:
+    return VotingRegressor([("forest", forest()), ("kernel", SVR())])
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "trees": forest,
+    "linear": Ridge,
+    "kernel": SVR,
+    "vote": vote,
+    "vote of pipelines": lambda: VotingRegressor(
+        [("piped", make_pipeline(StandardScaler(), Ridge())), ("f", forest())]
+    ),
+    "stack of all under trees": lambda: stack(forest()),
+    "function of trees": lambda: squashed(forest()),
+    "function of kernels": lambda: squashed(SVR()),
+}
+
+
+class FaultError(RuntimeError):
+    """An error that no fast path expects."""
+
+
+def fail(*given: Any, **named: Any) -> Any:
+    raise FaultError("injected")
+
+
+def check(model: Any) -> TabularExplainer:
+    explainer = TabularExplainer(model, X[:12], n_jobs=1)
+    explanation = explainer.explain_local(X[20:23])
+    values = explanation.local_importance_values
+    for row in range(3):
+        wanted = shapley_values(model_game(lambda t: model.predict(t).reshape(-1, 1), X[[20 + row]], X[:12]), 4)[0]
+        np.testing.assert_allclose(values[row], wanted, rtol=0, atol=1e-9)
+    assert any("injected" in note and "FaultError" in note for note in explanation.notes), explanation.notes
+    return explainer
+
+
+def fitted(name: str) -> Any:
+    return MODELS[name]().fit(X, Y)
+
+
+def uses(path: type, name: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Return whether explaining a model makes an object of the fast path."""
+    made, begin = [], path.__init__
+
+    def counted(self: Any, *given: Any, **named: Any) -> None:
+        made.append(1)
+        begin(self, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(path, "__init__", counted)
+        TabularExplainer(fitted(name), X[:12], n_jobs=1).explain_local(X[20:23])
+    return bool(made)
+
+
+PATHS = [path for path in FAST_PATHS if path is not OwnValuesEngine]  # it is used without a background only
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+@pytest.mark.parametrize("when", ["building", "explaining"])
+def test_a_fast_path_that_raises_leaves_an_explanation_from_predictions(
+    path: type, when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [name for name in MODELS if uses(path, name, monkeypatch)]
+    assert names, "no model of this test takes the path"
+    methods = {"building": ["__init__"], "explaining": ["attribute", "outputs", "__call__", "matters"]}[when]
+    models = [fitted(name) for name in names]
+    for method in methods:
+        if hasattr(path, method) and (method != "__call__" or "__call__" in vars(path)):
+            monkeypatch.setattr(path, method, fail)
+    for model in models:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "automl_explain"):
+            explainer = check(model)
+        assert "FaultError" in caplog.text
+        assert "predictions" in explainer.reason
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_reader_that_raises_leaves_a_model_of_predictions(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = fitted(name)
+    whole = type(model).__mro__
+    target = next(
+        _readers.READERS[key]
+        for cls in whole
+        for key in (f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}",)
+        if key in _readers.READERS
+    )
+    module, _, function = target.partition(":")
+    monkeypatch.setattr(f"{module}.{function}", fail)
+    check(model)
+    assert "FaultError" in caplog.text
+
+
+def test_permutation_importance_without_its_trees_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = fitted("trees")
+    wanted = PFIExplainer(model, n_jobs=1).explain_global(X, true_labels=Y)
+    monkeypatch.setattr(PermutedTrees, "sums", fail)
+    monkeypatch.setattr(PermutedTrees, "changed", fail)
+    found = PFIExplainer(model, n_jobs=1).explain_global(X, true_labels=Y)
+    np.testing.assert_array_equal(found.importances, wanted.importances)
+    assert any("injected" in note for note in found.notes)
+    assert "FaultError" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_interruptions_and_lack_of_memory_are_raised(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(FAST_PATHS[0], "attribute", interrupt)
+    explainer = TabularExplainer(fitted("trees"), X[:12], n_jobs=1)
+    with pytest.raises(error):
+        explainer.explain_local(X[20:23])
+
+
+def test_the_first_of_two_errors_is_raised_if_both_ways_refuse() -> None:
+    def refuse(text: str) -> Any:
+        raise InvalidInputError(text)
+
+    with pytest.raises(InvalidInputError, match="first"):
+        fall_back("It", lambda: refuse("first"), lambda why: refuse("second"))
