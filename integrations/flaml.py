@@ -21,7 +21,7 @@ from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
-from automl_explain.integrations.history._run import Run, best_trial, final_of
+from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
@@ -183,7 +183,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         if self._search_runs is None:
             return []
         history, search = self._search_runs
-        return history.runs(search)
+        return Runs(history.runs(search))
 
     @property
     def best_run(self) -> Run | None:

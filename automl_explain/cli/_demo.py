@@ -20,7 +20,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _act(options: argparse.Namespace) -> None:
+def _act(options: argparse.Namespace) -> int:
     from sklearn.datasets import load_breast_cancer
 
     from automl_explain.search._config import AutoMLConfig
@@ -28,7 +28,7 @@ def _act(options: argparse.Namespace) -> None:
     bunch = load_breast_cancer(as_frame=True)
     labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist()))).rename("diagnosis")
     print("data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles", file=sys.stderr)
-    search(AutoMLConfig(X=bunch.data, y=labels, task="classification", **search_settings(options)), options)
+    return search(AutoMLConfig(X=bunch.data, y=labels, task="classification", **search_settings(options)), options)
 
 
 COMMAND = Command(

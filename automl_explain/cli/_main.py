@@ -1,7 +1,8 @@
 """The program: its parser, made from the table of commands, and its exit codes.
 
 Results go to stdout, as text or with ``--json`` as one JSON document; progress and errors go to stderr. Exit codes: 0
-done, 1 failed, 2 usage or bad input, 3 a limit of ``diff`` is exceeded, 130 interrupted.
+done, 1 failed, 2 usage or bad input, 3 a limit of ``diff`` is exceeded, 4 the final model of a search was not explained,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="automl-explain",
         description="Search for a model and explain every run of the search; look at runs and explanations.",
-        epilog="exit codes: 0 done, 1 failed, 2 usage or bad input, 3 a limit of diff is exceeded. Results go to stdout, "
-        "progress to stderr.",
+        epilog="exit codes: 0 done, 1 failed, 2 usage or bad input, 3 a limit of diff is exceeded, 4 the final model "
+        "of a search was not explained. Results go to stdout, progress to stderr.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -44,16 +44,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(usual=usual, refuse=parser.error)
 
 
-def _act(options: argparse.Namespace) -> None:
+def _act(options: argparse.Namespace) -> int:
     from automl_explain.search._config import AutoMLConfig
 
     if options.config:
-        search(_read_config(options), options)
-        return
+        return search(_read_config(options), options)
     if options.data is None or options.target is None:
         options.refuse("DATA and --target COL are needed, or --config FILE")
     given = {"task": options.task, "validation": options.validation, "drop": options.drop, **search_settings(options)}
-    search(AutoMLConfig.from_data(options.data, options.target, **given), options)
+    return search(AutoMLConfig.from_data(options.data, options.target, **given), options)
 
 
 def _read_config(options: argparse.Namespace) -> AutoMLConfig:
@@ -74,7 +73,7 @@ COMMAND = Command(
     summary="explained search on your CSV or Parquet file",
     description="Search for a model of your table, explain every run of the search, print the runs and the "
     "explanation of the best one, and write a report and plots. A fifth of the rows is kept for validation "
-    "unless --validation or --cv says otherwise.",
+    "unless --validation or --cv says otherwise. The exit code is 4 if the final model was not explained.",
     examples=(
         "run people.csv --target bought --time-budget 60",
         "run people.csv --target bought --engine optuna --cv 5 --ensemble",

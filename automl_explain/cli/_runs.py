@@ -39,8 +39,9 @@ def _act(options: argparse.Namespace) -> None:
         print(f"no runs yet in {history.directory}; make some with: automl-explain demo")
     else:
         from automl_explain.display._text_tables import runs_table
+        from automl_explain.integrations.history._run import final_unexplained
 
-        print(runs_table(runs))
+        print("\n".join([*final_unexplained(runs), runs_table(runs)]))
 
 
 def _print_insight(history: RunHistory, options: argparse.Namespace) -> None:

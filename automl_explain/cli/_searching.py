@@ -38,8 +38,12 @@ def search_settings(options: argparse.Namespace) -> dict[str, Any]:
     return {"estimators": names, **{name: getattr(options, name) for name in same}}
 
 
-def search(config: AutoMLConfig, options: argparse.Namespace) -> None:
-    """Search, explain every run, write the report and the plots, and print the results."""
+FINAL_NOT_EXPLAINED = 4
+"""Exit code of a search whose final model was not explained."""
+
+
+def search(config: AutoMLConfig, options: argparse.Namespace) -> int:
+    """Search, explain every run, write the report and the plots, print the results, and return the exit code."""
     from automl_explain.search._job import run_search
 
     for line in config.said:
@@ -50,3 +54,4 @@ def search(config: AutoMLConfig, options: argparse.Namespace) -> None:
     else:
         flag = f" --history {shlex.quote(str(config.history))}" if config.history else ""
         print(result.as_text(history_flag=flag))
+    return FINAL_NOT_EXPLAINED if result.missing else 0

@@ -16,14 +16,16 @@ def _act(options: argparse.Namespace) -> None:
     from automl_explain._explain_model import retrieve_model_explanation
     from automl_explain.search._job import explanation_as_dict
 
-    run = open_history(options).run(options.run)
+    history = open_history(options)
+    run = history.run(options.run)
     explained = retrieve_model_explanation(run)
     if options.json:
         print_json({"run": run.as_dict(), **explanation_as_dict(explained)})
     else:
         from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
+        from automl_explain.integrations.history._run import final_unexplained
 
-        print(runs_table([run]))
+        print("\n".join([*final_unexplained(history.runs(run.search)), runs_table([run])]))
         print()
         print(six_values_tables(explained, top=options.top))
         if explained.members is not None:

@@ -11,6 +11,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, listed, quoted, shortened
 from automl_explain.explainers.formatting._numbers import loss_text, number_text
+from automl_explain.integrations.history._run import final_unexplained
 from automl_explain.report._facts import TOP, Story
 
 NAME_WIDTH = 60
@@ -33,7 +34,8 @@ def first_look(story: Story) -> list[str]:
         _on_accuracy(story),
         _on_dropped(story),
     )
-    return [sentence for sentence in parts if sentence]
+    missing = [f"{sentence.rstrip('.')}." for sentence in final_unexplained(story.runs)]
+    return [*missing, *(sentence for sentence in parts if sentence)]
 
 
 def _on_best(story: Story) -> str:

@@ -12,7 +12,7 @@ from automl_explain._explain_model import ModelExplanation, retrieve_model_expla
 from automl_explain.display._text_tables import runs_table, six_values_tables
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import MemberExplanation
-from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run import Run, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.report._write import save_plots, write_report
@@ -31,12 +31,18 @@ class SearchResult:
     report: Path
     plots: list[Path]
 
+    @property
+    def missing(self) -> list[str]:
+        """A sentence if the final model was not explained; otherwise empty."""
+        return final_unexplained(self.runs)
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON-serialisable values."""
         return {
             "search": self.best_run.search,
             "best_run": self.best_run.id,
             "final_run": self.final_run.id,
+            "final_explained": not self.missing,
             "runs": [run.as_dict() for run in self.runs],
             "explanation": None if self.explained is None else explanation_as_dict(self.explained),
             "report": str(self.report),
@@ -45,7 +51,7 @@ class SearchResult:
 
     def as_text(self, history_flag: str = "") -> str:
         """Return the tables that the command line prints, and the next commands."""
-        parts = [runs_table(self.runs), ""]
+        parts = [*self.missing, runs_table(self.runs), ""]
         if self.explained is None:
             parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
         else:

@@ -102,6 +102,20 @@ def tables_differ(rows: Table, background: Table, players: Players, n_players: i
     return players_that_differ(Masker(rows, background).differences(), players, n_players)
 
 
+def distinct_rows(masks: Bools) -> tuple[RowNumbers, RowNumbers]:
+    """Return the first of each group of equal rows, and for each row the position of its equal among them."""
+    packed = np.packbits(masks, axis=1)
+    width = packed.shape[1]
+    if width <= 8:
+        keys = np.zeros((len(packed), 8), dtype=np.uint8)
+        keys[:, :width] = packed
+        flat = keys.view(np.uint64).ravel()
+    else:
+        flat = np.ascontiguousarray(packed).view(f"V{width}").ravel()
+    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
+    return first, inverse.ravel()
+
+
 @kernel
 def add_steps(base: Floats, steps: Floats, players: Bools, first: Longs, out: Floats) -> None:
     """Write the outputs (K, mixed rows) of all coalitions if each player adds a step (K, pairs, P) to a base (K, pairs)."""

@@ -21,6 +21,7 @@ from automl_explain.explainers.coalitions._masked_rows import (
     Players,
     add_products,
     add_steps,
+    distinct_rows,
     players_that_differ,
     tables_differ,
 )
@@ -175,7 +176,7 @@ class _Predicted(Evaluator):
         different = mixer.differences().reshape(len(asked.players), -1)
         firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(columns))
         for pair, differs in enumerate(different):
-            first, inverse = (everything, everything) if differs.all() else _distinct_rows(columns & differs)
+            first, inverse = (everything, everything) if differs.all() else distinct_rows(columns & differs)
             firsts.append(first + pair * len(columns))
             inverses.append(inverse + n_distinct)
             n_distinct += len(first)
@@ -399,17 +400,3 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
     Opaque: _Predicted,
 }
 """Structure -> evaluator of its outputs for mixed rows."""
-
-
-def _distinct_rows(masks: Coalitions) -> tuple[RowNumbers, RowNumbers]:
-    """Return the first of each group of equal rows, and for each row the position of its equal among them."""
-    packed = np.packbits(masks, axis=1)
-    width = packed.shape[1]
-    if width <= 8:
-        keys = np.zeros((len(packed), 8), dtype=np.uint8)
-        keys[:, :width] = packed
-        flat = keys.view(np.uint64).ravel()
-    else:
-        flat = np.ascontiguousarray(packed).view(f"V{width}").ravel()
-    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    return first, inverse.ravel()

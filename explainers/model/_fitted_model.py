@@ -225,6 +225,8 @@ class OwnValues(Opaque):
     ----------
     why : str
         Why its trees cannot be read, shown in an explanation's `reason`.
+    failed : bool
+        As in `Opaque`.
     library : str
         Name of the library.
     base_values : ndarray of shape (K,)

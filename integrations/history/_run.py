@@ -141,6 +141,14 @@ class Run:
         return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}
 
 
+class Runs(list[Run]):
+    """The runs of a search. If its final model was not explained, their text says so first."""
+
+    def __repr__(self) -> str:
+        said = final_unexplained(self)
+        return "\n".join([*said, super().__repr__()])
+
+
 def best_trial(runs: Sequence[Run]) -> Run | None:
     """Return the trial with the lowest loss; the earliest one of equal losses."""
     scored = [run for run in runs if run.kind == "trial" and run.loss is not None]
@@ -170,3 +178,14 @@ def runs_of(source: Any) -> tuple[Run, ...]:
             "shown by plot_global_importance and plot_summary."
         )
     return found
+
+
+def final_unexplained(runs: Sequence[Run]) -> list[str]:
+    """Return a sentence for each search in complete lists of runs whose final model has no explanation."""
+    searches = dict.fromkeys(run.search for run in runs)
+    finals = (final_of([run for run in runs if run.search == search]) for search in searches)
+    return [
+        f"The final model {run.id} ({run.learner}) was not explained: {' '.join((run.why or run.status).split())}"
+        for run in finals
+        if run is not None and run.status != "explained"
+    ]
