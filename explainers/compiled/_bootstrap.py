@@ -42,3 +42,28 @@ def draw_counts(draws: Longs, states: Words, counts: Floats) -> None:
             z = z ^ (z >> _31)
             counts[r, ((z >> _32) * n_rows) >> _32] += 1.0
         states[r] = state
+
+
+@kernel
+def add_counted(counts: Floats, rows: Floats, weights: Floats, totals: Floats, total: Floats) -> None:
+    """Add the counted rows of a block to the sums of each resample.
+
+    A product of matrices would do the same, but NumPy's takes all cores, which the threads that call this already share.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (R, k)
+    rows : ndarray, shape (k, P)
+    weights : ndarray, shape (k,)
+        Weights of the rows.
+    totals : ndarray, shape (R, P)
+        Weighted sums of the rows, added to.
+    total : ndarray, shape (R,)
+        Sums of the weights, added to.
+    """
+    for r in range(counts.shape[0]):
+        for i in range(counts.shape[1]):
+            share = counts[r, i] * weights[i]
+            total[r] += share
+            for p in range(rows.shape[1]):
+                totals[r, p] += share * rows[i, p]

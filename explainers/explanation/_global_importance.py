@@ -10,7 +10,7 @@ import pandas as pd
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers._validation import check_seed
-from automl_explain.explainers.compiled._bootstrap import draw_counts
+from automl_explain.explainers.compiled._bootstrap import add_counted, draw_counts
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.explanation._selection import Values
 from automl_explain.explainers.explanation._values import ExplanationValues, ranking
@@ -153,9 +153,7 @@ def _resample(rows: Values, weights: Values, n_resamples: int, random_state: int
             part = slice(start, start + BLOCK_ROWS)
             counts = np.empty((size, len(weights[part])))
             draw_counts(np.ascontiguousarray(draws[:, block]), states, counts)
-            counts *= weights[part]
-            totals += counts @ rows[part]
-            total += counts.sum(axis=1)
+            add_counted(counts, rows[part], weights[part], totals, total)
         means[first : first + size] = totals / np.where(total > 0, total, np.nan)[:, None]
         return size
 
