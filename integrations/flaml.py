@@ -314,7 +314,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         read = partial(self._read_trial, trial) if trial.models else None
         return CapturedRun(
             trial.number, learner, config, trial.loss, tap.metric_name,
-            sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed,
+            sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
         )  # fmt: skip
 
     def _read_trial(self, trial: Trial) -> FittedModel:

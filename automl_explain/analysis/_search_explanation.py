@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,22 +12,25 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from automl_explain.analysis._comparable_runs import in_common_columns, read_explanations
 from automl_explain.analysis._interchangeable import find_interchangeable
+from automl_explain.analysis._near_best import within_noise
 from automl_explain.display._class_view import check_top_k
 from automl_explain.display._findings import findings_text, search_table
-from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
-from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, listed, quoted
 from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run import Run, runs_of
+from automl_explain.integrations.history._run_history import RunHistory
 
 Values = npt.NDArray[np.float64]
 
 SHOWN = 15
 """Features of a table."""
+TOLERANCE = 0.05
+"""Relative loss within which a run is near-best, if the noise of the losses is not known."""
 LEAST_RANGE = 0.05
 """Least difference of the share of a feature between learners that is spoken of."""
 
@@ -37,8 +40,10 @@ class SearchExplanation:
     """Importance over the runs of one search; made by `from_runs`.
 
     Each run's importance is divided by its sum, so that runs in different output spaces can be compared: a feature's share
-    is its part of the total importance. A run is near-best when its loss is at most the lowest loss plus `tolerance` times
-    the absolute value of that loss. Over such a set of good models, the range of a feature's importance says more about the
+    is its part of the total importance. A run is near-best when its loss cannot be told from the lowest: over the
+    folds of a cross-validation, it is at most one standard error of their difference higher. Where the noise of the losses
+    is not known, or with a `tolerance`, it is at most the lowest loss plus `tolerance` times the absolute value of that loss.
+    Over such a set of good models, the range of a feature's importance says more about the
     data than its importance in a single model [1]_.
 
     Parameters
@@ -49,12 +54,14 @@ class SearchExplanation:
         Columns: those that the learners read if they are the same in all runs, otherwise the user's own.
     shares : ndarray of shape (r, f)
         Each run's importance, summing to 1.
-    tolerance : float
-        Relative loss within which a run is near-best.
+    tolerance : float or None
+        Relative loss within which a run is near-best. None: the noise of the losses decides.
     top_k : int
         Features that count as a run's most important.
     left_out : tuple of (str, str)
         Ids of explained runs that could not be compared, with the reason.
+    part_losses : tuple of tuple of float
+        Losses of each run's parts, such as folds; empty for runs of which they are not known.
     columns : Table or None
         Rows with the features, by which interchangeable features must depend on each other. None: they are not known.
 
@@ -83,14 +90,15 @@ class SearchExplanation:
     runs: tuple[Run, ...]
     features: tuple[str, ...]
     shares: Values
-    tolerance: float = 0.05
+    tolerance: float | None = None
     top_k: int = 5
     left_out: tuple[tuple[str, str], ...] = ()
+    part_losses: tuple[tuple[float, ...], ...] = ()
     columns: Table | None = None
 
     @classmethod
     def from_runs(
-        cls, runs: Any, *, tolerance: float = 0.05, top_k: int = 5, progress: bool | None = None
+        cls, runs: Any, *, tolerance: float | None = None, top_k: int = 5, progress: bool | None = None
     ) -> SearchExplanation:
         """Read the explanations of a search's runs.
 
@@ -98,8 +106,8 @@ class SearchExplanation:
         ----------
         runs : iterable of Run, or object with `runs`
             The runs of one search, or an object that holds them, such as an AutoML object.
-        tolerance : float, default 0.05
-            Relative loss within which a run is near-best.
+        tolerance : float, optional
+            Relative loss within which a run is near-best. Default: the noise of the losses decides, 0.05 if it is not known.
         top_k : int, default 5
             Features that count as a run's most important.
         progress : bool, optional
@@ -111,7 +119,7 @@ class SearchExplanation:
             If the runs belong to several searches, none has both a loss and an explanation, or an option is invalid.
         """
         runs = runs_of(runs)
-        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < np.inf:
+        if tolerance is not None and not _is_tolerance(tolerance):
             raise InvalidInputError(f"The 'tolerance' parameter must be 0 or more. Got {tolerance!r}.")
         top_k = check_top_k(top_k)
         if len({run.search for run in runs}) > 1:
@@ -121,8 +129,8 @@ class SearchExplanation:
         usable = sorted(
             (run for run in runs if run.status == "explained" and run.loss is not None), key=lambda run: run.number
         )
-        read, left_out = _read(usable, progress)
-        named, outside = _in_common_columns(read)
+        read, left_out = read_explanations(usable, progress)
+        named, outside = in_common_columns(read)
         if not named:
             raise InvalidInputError(
                 f"None of the {len(runs)} runs has both a loss and an explanation, so there is nothing to compare."
@@ -130,7 +138,10 @@ class SearchExplanation:
         found = [run for run, _ in named]
         shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
         columns = next((explanation.data for _, explanation in named if explanation.data is not None), None)
-        return cls(tuple(found), named[0][1].feature_labels, shares, tolerance, top_k, (*left_out, *outside), columns)
+        features, history = named[0][1].feature_labels, found[0].history
+        known = history.part_losses(found[0].search) if isinstance(history, RunHistory) else {}
+        parts = tuple(known.get(run.id, ()) for run in found)
+        return cls(tuple(found), features, shares, tolerance, top_k, (*left_out, *outside), parts, columns)
 
     # ---------------------------------------------------------------- near-best
 
@@ -142,8 +153,21 @@ class SearchExplanation:
     @cached_property
     def near_best(self) -> npt.NDArray[np.bool_]:
         """Which runs are near-best, (r,)."""
+        near = self._within_noise
+        if near is not None:
+            return near
         lowest = self.losses.min()
-        return np.asarray(self.losses <= lowest + self.tolerance * abs(lowest))
+        return np.asarray(self.losses <= lowest + self._tolerance * abs(lowest))
+
+    @property
+    def _tolerance(self) -> float:
+        return TOLERANCE if self.tolerance is None else self.tolerance
+
+    @cached_property
+    def _within_noise(self) -> npt.NDArray[np.bool_] | None:
+        if self.tolerance is not None or not self.part_losses:
+            return None
+        return within_noise(self.part_losses, int(np.argmin(self.losses)))
 
     @property
     def best(self) -> Run:
@@ -219,7 +243,7 @@ class SearchExplanation:
         good, best = int(self.near_best.sum()), self.best
         runs = counted(len(self.runs), "run")
         said = [
-            f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self.tolerance:.3g} times the lowest, "
+            f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self._near} the lowest, "
             f"{loss_text(best.loss)} ({best.id}, {best.learner})."
         ]
         if good > 1:
@@ -244,7 +268,7 @@ class SearchExplanation:
         return {
             "runs": [run.id for run in self.runs],
             "near_best": [run.id for run, good in zip(self.runs, self.near_best, strict=True) if good],
-            "tolerance": self.tolerance,
+            "tolerance": None if self._within_noise is not None else self._tolerance,
             "top_k": self.top_k,
             "importance": [
                 {"feature": name} | {key: number_or_none(value) for key, value in row.items()} for name, row in table.iterrows()
@@ -280,6 +304,14 @@ class SearchExplanation:
         )
 
     # ------------------------------------------------------------------ private
+
+    @property
+    def _near(self) -> str:
+        """What separates near-best losses from the lowest, in words."""
+        if self._within_noise is not None:
+            return "one standard error, over folds, of"
+        unknown = " (the noise of the losses is not known)" if self.tolerance is None else ""
+        return f"{self._tolerance:.3g} times{unknown}"
 
     def _with_loss(self) -> Values:
         if len(self.runs) < 3:
@@ -322,39 +354,8 @@ class SearchExplanation:
         ]
 
 
-def _read(runs: Sequence[Run], progress: bool | None) -> tuple[list[tuple[Run, Explanation]], list[tuple[str, str]]]:
-    read, left_out = [], []
-    with progress_bar(len(runs), "reading explanations", progress) as advance:
-        for run in runs:
-            try:
-                read.append((run, run.explanation))
-            except AutoMLExplainError as error:
-                left_out.append((run.id, str(error)))
-            advance(1)
-    return read, left_out
-
-
-def _in_common_columns(
-    read: list[tuple[Run, Explanation]],
-) -> tuple[list[tuple[Run, Explanation]], list[tuple[str, str]]]:
-    """The runs over the same columns, raw ones if necessary, and the runs left out with the reason."""
-    if len({explanation.feature_labels for _, explanation in read}) <= 1:
-        return read, []
-    raw, left_out = [], []
-    for run, explanation in read:
-        try:
-            raw.append((run, explanation.get_raw_explanation()))
-        except InvalidInputError as error:
-            left_out.append((run.id, str(error)))
-    best = min(raw, key=lambda pair: pair[0].loss or 0.0, default=None)
-    if best is None:
-        return [], left_out
-    wanted = best[1].feature_labels
-    same = [(run, explanation) for run, explanation in raw if explanation.feature_labels == wanted]
-    left_out += [
-        (run.id, "its columns are not those of the best run") for run, one in raw if one.feature_labels != wanted
-    ]
-    return same, left_out
+def _is_tolerance(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < np.inf
 
 
 def normalised(importance: Values) -> Values:

@@ -19,9 +19,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance",
         type=share,
-        default=0.05,
         metavar="T",
-        help="with --insight, near-best runs have a loss within T times the lowest loss (default: 0.05)",
+        help="with --insight, near-best runs have a loss within T times the lowest loss (default: within one standard error "
+        "over folds; 0.05 if there are none)",
     )
 
 

@@ -3,9 +3,9 @@
 An SQLite file in WAL mode is the index. Each explanation is a file of its own, which is complete before the index refers to
 it. If a process is killed, the history can still be opened; at worst it has an explanation file that the index lacks.
 
-Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`; files
-``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread raises it, and
-`_open` upgrades older files.
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`, ``part_losses`` as in
+`_part_losses.py`; files ``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would
+misread raises it, and `_open` upgrades older files.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from automl_explain.explainers._errors import (
 )
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.history._part_losses import get_part_losses, put_part_losses
 from automl_explain.integrations.history._run import Run, StoredExplanation
 
 PROTOCOL = 1
@@ -166,10 +167,11 @@ class RunHistory:
     def add_runs(self, search: str, runs: Iterable[Mapping[str, Any]]) -> list[str]:
         """Record the runs of a search in one transaction and return their ids.
 
-        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size, and optionally a
-        name by which `named` finds it. The id of the second final model of a kind ends with ``-2``, and so on.
+        Each run is a mapping with number, learner, config, loss, metric, kind, status, why and sample_size. A name by which
+        `named` finds it, and ``part_losses``, the losses of its parts, are optional. The id of the second final model of a
+        kind ends with ``-2``, and so on.
         """
-        rows, names = [], []
+        rows, names, parts = [], [], []
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")  # no other process may take these ids in the meantime
             known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
@@ -184,10 +186,12 @@ class RunHistory:
                 fields = (run["number"], run["learner"], _json(run["config"]), loss, run["metric"], run["kind"])
                 rows.append((named, search, *fields, run["status"], run["why"], run["sample_size"], None, "[]"))
                 names += [(run["name"], named)] if run.get("name") else []
+                parts.append((named, run.get("part_losses", ())))
             connection.executemany(f"INSERT INTO runs VALUES ({', '.join('?' * 13)})", rows)
             if names:
                 connection.execute(NAMES)
                 connection.executemany("INSERT INTO names VALUES (?, ?)", names)
+            put_part_losses(connection, parts)
         return [row[0] for row in rows]
 
     def set_status(self, run_id: str, status: str, why: str = "") -> None:
@@ -271,6 +275,11 @@ class RunHistory:
         if row is None:
             raise RunNotFoundError(f"There is no search {search!r} in {self.directory}.")
         return dict(zip(("id", "engine", "task", "created"), row[:4], strict=True)) | {"facts": json.loads(row[4])}
+
+    def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
+        """Return the losses of each run's parts, such as folds; runs of which they are not known are left out."""
+        with self._open() as connection:
+            return get_part_losses(connection, search)
 
     def searches(self) -> list[str]:
         """Return the ids of all searches, oldest first."""

@@ -52,6 +52,8 @@ class CapturedRun:
         Estimated memory of the model.
     tables : RunTables, optional
         Tables of this run, if they differ from those of the other runs.
+    part_losses : tuple of float
+        Losses of its parts, such as folds. Empty: they are not known.
     name : str
         Name of the run in another system, by which the history finds it.
     """
@@ -69,6 +71,7 @@ class CapturedRun:
     tables: RunTables | None = None
     failed: bool = False
     name: str = ""
+    part_losses: tuple[float, ...] = ()
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
@@ -77,7 +80,7 @@ class CapturedRun:
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""
-        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why", "name")
+        names = ("number", "learner", "config", "loss", "metric", "kind", "sample_size", "why", "name", "part_losses")
         row = {name: getattr(self, name) for name in names}
         status = "captured" if self.read else "failed" if self.failed else "skipped"
         return row | {"status": status}

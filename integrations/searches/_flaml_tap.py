@@ -42,6 +42,7 @@ class Trial:
     why: str = ""
     failed: bool = False
     nbytes: int = 0
+    fold_losses: tuple[float, ...] = ()
 
     def load(self) -> list[Any]:
         """Return the models; those of worker processes are loaded from their files."""
@@ -152,7 +153,7 @@ class MetricTap:
             except Exception:
                 self._say_unwritten("loss")
         elif self.trials:
-            self.trials[-1].loss = float(result[0])
+            self.trials[-1].loss, self.trials[-1].fold_losses = float(result[0]), tuple(map(float, losses))
             keep_within_memory(self.trials, self._options.memory_limit)
         self._wrapper = None
         return result

@@ -181,6 +181,7 @@ def as_runs(
         run = CapturedRun(
             number, learner_name(candidate.estimator), dict(candidate.params), float(loss) if np.isfinite(loss) else None,
             metric, sample_size=None if sizes is None else int(sizes[number]), why=candidate.why, failed=candidate.failed,
+            part_losses=_part_losses(search, number),
         )  # fmt: skip
         if candidate.found:
             keys = tuple(capture.rows for capture in candidate.found)
@@ -190,11 +191,21 @@ def as_runs(
     return runs
 
 
+def _part_losses(search: Any, number: int) -> tuple[float, ...]:
+    """Return the losses of a candidate's folds; none if one is missing."""
+    name = _metric_name(search)
+    losses = tuple(-float(search.cv_results_[f"split{split}_test_{name}"][number]) for split in range(search.n_splits_))
+    return losses if np.isfinite(losses).all() else ()
+
+
+def _metric_name(search: Any) -> str:
+    names = [name.removeprefix("mean_test_") for name in search.cv_results_ if name.startswith("mean_test_")]
+    return str(search.refit if search.refit in names else names[0])
+
+
 def metric_of(search: Any) -> tuple[str, Any]:
     """Return the name of the loss and the loss of each candidate: the mean score with its sign changed."""
-    results = search.cv_results_
-    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
-    name = search.refit if search.refit in names else names[0]
+    results, name = search.cv_results_, _metric_name(search)
     scoring = search.scoring.scoring
     shown = name if name != "score" else scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
     metric = shown.removeprefix("neg_") if shown.startswith("neg_") else f"-{shown}"

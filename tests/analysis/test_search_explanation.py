@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 
 from automl_explain import (
     Explanation,
@@ -19,8 +22,10 @@ from automl_explain import (
     write_report,
 )
 from automl_explain.analysis._interchangeable import find_interchangeable
+from automl_explain.analysis._near_best import within_noise
 from automl_explain.cli import main
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.sklearn_search import ExplainingScorer
 
 NAMES = ("age", "pay", "town", "noise")
 
@@ -32,13 +37,13 @@ def explanation(importance, **changes):
     return Explanation(values, np.zeros(1), classes=None, **fields)
 
 
-def recorded(importances, losses, learners=None, **changes):
+def recorded(importances, losses, learners=None, parts=None, **changes):
     history = RunHistory()
     search = history.start_search("own", "regression", {"metric": "rmse"})
     row = {"config": {}, "metric": "rmse", "kind": "trial", "status": "captured", "why": "", "sample_size": None}
     learners = learners or ["lgbm"] * len(losses)
     ids = history.add_runs(search, [
-        row | {"number": i, "loss": loss, "learner": learner}
+        row | {"number": i, "loss": loss, "learner": learner, "part_losses": parts[i] if parts else ()}
         for i, (loss, learner) in enumerate(zip(losses, learners, strict=True))
     ])  # fmt: skip
     for run_id, importance in zip(ids, importances, strict=True):
@@ -75,6 +80,44 @@ def test_runs_in_different_units_compare():
     scaled = [explanation(row * scale) for row, scale in zip(MANY, np.geomspace(1e-6, 1e6, 12), strict=True)]
     taught = SearchExplanation.from_runs(recorded(scaled, LOSSES))
     np.testing.assert_allclose(taught.shares, MANY)
+
+
+def test_near_best_is_what_the_folds_cannot_tell_from_the_best():
+    noise = np.array([0.3, -0.2, 0.1, -0.2, 0.0])
+    parts = [
+        1.0 + noise,  # the best
+        1.05 + noise,  # worse by the same in each fold: not near-best, though within 5 %
+        1.1 + noise[::-1],  # worse by no more than the folds differ
+        1.2 + noise + 0.01 * noise[::-1],
+        [],  # not known
+    ]
+    losses = [float(np.mean(part)) if len(part) else 1.0 for part in parts]
+    losses[4] = 1.001
+    runs = recorded(MANY[:5], losses, parts=[tuple(part) for part in parts])
+    assert runs[0].history.part_losses(runs[0].search)[runs[0].id] == tuple(parts[0])
+    taught = SearchExplanation.from_runs(runs)
+    gaps = parts[2] - parts[0]
+    assert gaps.mean() <= gaps.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
+    assert taught.near_best.tolist() == [True, False, True, False, False]
+    assert "within one standard error, over folds, of the lowest" in taught.sentences()[0]
+    assert taught.as_dict()["tolerance"] is None
+    assert SearchExplanation.from_runs(runs, tolerance=0.06).near_best.tolist() == [True, True, False, False, True]
+
+
+def test_unknown_noise_is_said():
+    taught = SearchExplanation.from_runs(recorded(MANY[:3], [1.0, 1.04, 1.2]))
+    assert taught.near_best.tolist() == [True, True, False]
+    assert "within 0.05 times (the noise of the losses is not known) the lowest" in taught.sentences()[0]
+
+
+def test_folds_of_a_grid_search_are_known(tmp_path):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    scorer = ExplainingScorer("r2", X, history=tmp_path)
+    search = GridSearchCV(Ridge(), {"alpha": [0.01, 0.1, 50]}, scoring=scorer, cv=3).fit(X, y)
+    taught = SearchExplanation.from_runs(scorer.explain(search))
+    splits = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(3)])
+    np.testing.assert_allclose(taught.part_losses, -splits.T)
+    assert taught.near_best.tolist() == within_noise((-splits.T).tolist(), search.best_index_).tolist()
 
 
 def with_columns(importances, columns):
