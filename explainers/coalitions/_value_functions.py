@@ -1,7 +1,6 @@
 """Evaluators compute the outputs of mixed rows, one class per structure.
 
-An evaluator belongs to a background. `MixedRows` give the explained rows, the background rows and the coalitions:
-present players take the values of the explained row, absent ones those of the background row.
+`MixedRows` say which: present players take the values of an explained row, absent ones those of a background row.
 """
 
 from __future__ import annotations
@@ -52,7 +51,6 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs = npt.NDArray[np.float64]
 """(S, mixed rows): all outputs of the model, or only that of the second of two classes."""
-
 Means = npt.NDArray[np.float64]
 """(n, m, K): rows, coalitions, outputs; means over the background."""
 

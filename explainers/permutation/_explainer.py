@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -167,24 +167,8 @@ class PFIExplainer(Picklable):
         names = input_names(self._features, table, described)
         subset = find_features(self._explain_subset, names, table.n_columns, "explain_subset")
         columns = range(table.n_columns) if subset is None else subset.tolist()
-        failed: list[str] = []
-
-        def measure(described: FittedModel) -> tuple[float, npt.NDArray[np.float64], bool]:
-            return self._measure(estimator, described, table, metric, labels, weights, orders, columns)
-
-        def from_predictions(why: str) -> tuple[float, npt.NDArray[np.float64], bool]:
-            failed.append(f"{why}: measured from predictions")
-            return measure(replace(described, structure=Opaque(why, failed=True)))
-
-        baseline, importances, trees = (
-            fall_back(
-                "Routing rows again through the trees",
-                lambda: measure(described),
-                from_predictions,
-                raised=(AutoMLExplainError,),
-            )
-            if can_route_again(described)
-            else measure(described)
+        baseline, importances, trees, failed = _measured(
+            lambda model: self._measure(estimator, model, table, metric, labels, weights, orders, columns), described
         )
         explanation = Explanation(
             None,
@@ -254,6 +238,22 @@ class PFIExplainer(Picklable):
                 "defined for any prediction."
             )
         return baseline, baseline - scores, trees is not None
+
+
+def _measured(
+    measure: Callable[[FittedModel], tuple[float, npt.NDArray[np.float64], bool]], described: FittedModel
+) -> tuple[float, npt.NDArray[np.float64], bool, list[str]]:
+    """Return what is measured by routing rows again through trees, or else from predictions, and a note if that failed."""
+    failed: list[str] = []
+
+    def from_predictions(why: str) -> tuple[float, npt.NDArray[np.float64], bool]:
+        failed.append(f"{why}: measured from predictions")
+        return measure(replace(described, structure=Opaque(why, failed=True)))
+
+    if not can_route_again(described):
+        return *measure(described), failed
+    what = "Routing rows again through the trees"
+    return *fall_back(what, lambda: measure(described), from_predictions, raised=(AutoMLExplainError,)), failed
 
 
 def _first_score(metric: Metric, cached: CachedEstimator, table: Table, labels: Any, weights: dict[str, Any]) -> float:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -17,6 +15,7 @@ from sklearn.utils import check_random_state
 from automl_explain.explainers.model._fitted_model import Linear, Opaque, Structure
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.surrogate._encoding import Categories, Matrix, Standardized
+from automl_explain.explainers.surrogate._joined_trees import compact, join_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs: TypeAlias = npt.NDArray[np.float64]
@@ -162,7 +161,7 @@ class LGBMExplainableModel(ExplainableModel):
         for output in outputs.T:
             data.construct().set_label(output)
             self.boosters.append(lightgbm.train(parameters, data, self.n_estimators))
-        self._trees, self.columns = _compact(_side_by_side([_trees_of(booster) for booster in self.boosters]))
+        self._trees, self.columns = compact(join_trees([_trees_of(booster) for booster in self.boosters]))
         return self
 
     def predict(self, X: Matrix) -> Outputs:
@@ -236,7 +235,7 @@ class DecisionTreeExplainableModel(ExplainableModel):
         self.trees = [
             DecisionTreeRegressor(**self._parameters).fit(ordered, output, sample_weight) for output in outputs.T
         ]
-        self._trees, self.columns = _compact(_side_by_side([_trees_of(tree) for tree in self.trees]))
+        self._trees, self.columns = compact(join_trees([_trees_of(tree) for tree in self.trees]))
         return self
 
     def predict(self, X: Matrix) -> Outputs:
@@ -351,39 +350,6 @@ def _trees_of(model: Any) -> Trees:
     structure = describe(model).structure
     assert isinstance(structure, Trees)
     return structure
-
-
-def _side_by_side(members: Sequence[Trees]) -> Trees:
-    """Join ensembles of one output each into one ensemble with an output for each."""
-    nodes = np.cumsum([0, *(len(member.left) for member in members)])
-    words = np.cumsum([0, *(len(member.categories) for member in members)])
-
-    def joined(name: str) -> npt.NDArray[Any]:
-        return np.concatenate([getattr(member, name) for member in members])
-
-    def shifted(name: str, by: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-        parts = [getattr(member, name) for member in members]
-        moved = [np.where(part < 0, part, part + start) for part, start in zip(parts, by[:-1], strict=True)]
-        return np.concatenate(moved).astype(np.int32)
-
-    plain = ("feature", "threshold", "flags", "category_size", "categories", "cover", "values", "base")
-    same: dict[str, Any] = {name: joined(name) for name in plain}
-    return replace(
-        members[0],
-        **same,
-        roots=shifted("roots", nodes),
-        left=shifted("left", nodes),
-        right=shifted("right", nodes),
-        category_start=shifted("category_start", words),
-        output=np.repeat(np.arange(len(members), dtype=np.int32), [member.n_trees for member in members]),
-    )
-
-
-def _compact(trees: Trees) -> tuple[Trees, npt.NDArray[np.intp]]:
-    """Return the trees over only the columns that they read, and the positions of these columns."""
-    used = np.unique(np.append(trees.feature[trees.feature >= 0], 0))  # trees without splits still need one column
-    feature = np.where(trees.feature < 0, -1, np.searchsorted(used, trees.feature)).astype(np.int32)
-    return replace(trees, feature=feature, n_features=len(used)), used.astype(np.intp)
 
 
 def _ranks(codes: Weights, n_codes: int, score: Weights, weights: Weights) -> Weights:
