@@ -16,7 +16,8 @@ from automl_explain.explainers.model._model_call import RowWise, model_call
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
-Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+Task: TypeAlias = Literal["binary", "multiclass", "regression", "multitarget"]
+"""Kind of prediction. "multitarget": several targets or labels, each with an output of its own."""
 OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
 """Meaning of an output. "probability": the probability of a class. "log_odds": the log-odds of a class, or the scores whose
 softmax is the probability. "response": the prediction of a regression. "margin": the sum before any other link, such as the
@@ -261,13 +262,13 @@ class FittedModel:
         number of classes (2 for binary), or 1 for regression.
     output_space : {"probability", "log_odds", "response", "margin"}
         The space in which `structure` is additive, one of the keys of `outputs`.
-    task : {"binary", "multiclass", "regression"}
+    task : {"binary", "multiclass", "regression", "multitarget"}
         Kind of prediction.
     structure : Trees, Linear, Mixture, Composite, Prepared, OwnValues or Opaque
         How the output in `output_space` is computed. Trees and Linear of a binary model may have one output, that of the
         second class. The output of the first class is its complement (probability) or negative (otherwise).
     classes : tuple or None
-        Class labels in the order of the outputs; None for regression.
+        Class labels in the order of the outputs, or the names of several targets; None for regression.
     feature_names : tuple of str or None
         Names of the engineered columns, if the model knows them.
     n_features : int or None

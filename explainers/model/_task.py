@@ -28,12 +28,16 @@ def with_task(model: FittedModel, task: str | None) -> FittedModel:
     """
     if task is not None and task not in TASKS:
         raise InvalidInputError(f"The 'model_task' parameter must be one of {TASKS}. Got {task!r}.")
-    own = "regression" if model.classes is None else "classification"
+    of_numbers = model.classes is None or (model.task == "multitarget" and model.output_space == "response")
+    own = "regression" if of_numbers else "classification"
     if task in (None, own):
         return model
-    open_to_both = type(model.structure) is Opaque and model.output_space == "response" and own == "regression"
+    is_black_box = model.classes is None and type(model.structure) is Opaque
+    open_to_both = is_black_box and model.output_space == "response"
     if not open_to_both:
-        outputs = "a number" if own == "regression" else f"{model.n_outputs} classes"
+        outputs = "a number" if model.classes is None else f"{model.n_outputs} classes"
+        if model.task == "multitarget":
+            outputs = f"{model.n_outputs} targets"
         raise InvalidInputError(
             f"The 'model_task' parameter must not contradict the model: {model.name} is a {own}, whose output is {outputs}. "
             f"Got {task!r}. Leave it out, or pass a function that returns the output to explain."

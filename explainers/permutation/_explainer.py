@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -151,6 +151,11 @@ class PFIExplainer(Picklable):
         model = behind(self._transformations, self.model, given)
         read = describe(model, given.data)
         described = with_task(read, self._model_task)
+        if described.task == "multitarget":
+            raise UnsupportedModelError(
+                f"This {described.name} predicts {described.n_outputs} targets at once, and permutation importance scores one "
+                "target. Pass a function that predicts one of them, with its labels; the other explainers explain each target."
+            )
         table = read_columns(given, described.input_names, self._features, described.n_inputs, "X")
         estimator = as_estimator(model if described is read else described, described)
         metric = find_metric(self._metric, estimator, self._is_error_metric)

@@ -37,11 +37,12 @@ READERS: dict[str, str] = {
     # scikit-learn: ensembles of whole models
     "sklearn._BaseVoting": f"{_PLACE}.readers.sklearn._ensembles:describe_voting",
     "sklearn._BaseStacking": f"{_PLACE}.readers.sklearn._ensembles:describe_stacking",
-    "sklearn.BaseBagging": f"{_PLACE}.readers.sklearn._ensembles:describe_bagging",
+    "sklearn.BaseBagging": f"{_PLACE}.readers.sklearn._bagging:describe_bagging",
     "sklearn.CalibratedClassifierCV": f"{_PLACE}.readers.sklearn._ensembles:describe_calibrated",
     "sklearn.TransformedTargetRegressor": f"{_PLACE}.readers.sklearn._ensembles:describe_transformed_target",
     "sklearn.FrozenEstimator": f"{_PLACE}.readers.sklearn._ensembles:describe_frozen",
     "sklearn.BaseThresholdClassifier": f"{_PLACE}.readers.sklearn._ensembles:describe_threshold",
+    "sklearn._MultiOutputEstimator": f"{_PLACE}.readers.sklearn._ensembles:describe_targets",
     "sklearn.OneVsRestClassifier": f"{_PLACE}.readers.sklearn._ensembles:describe_one_vs_rest",
     # scikit-learn: pipelines and searches
     "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",

@@ -26,8 +26,6 @@ from automl_explain.explainers.model._fitted_model import (
     Mixture,
     Opaque,
     OutputSpace,
-    Prepared,
-    Structure,
 )
 from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.integrations.readers._checks import require_fitted, require_one_target
@@ -35,15 +33,22 @@ from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._estimators import (
     classifier,
     classifier_outputs,
+    names_of,
     regressor,
 )
-from automl_explain.integrations.readers.sklearn._trees import describe_bagging as describe_bagged_trees
+from automl_explain.integrations.readers.sklearn._targets import (
+    blocks_of,
+    classifier_of_targets,
+    labels_of,
+    regressor_of_targets,
+    target_names,
+)
 
 
-def describe_voting(model: Any) -> FittedModel:
+def describe_voting(model: Any, examples: Any = None) -> FittedModel:
     """Describe a VotingClassifier or VotingRegressor: soft votes and means are weighted sums of members."""
     require_fitted(model)
-    members = [_member(member) for member in model.estimators_]
+    members = [member_of(member, examples) for member in model.estimators_]
     names = _names(model)
     weights = np.asarray(model._weights_not_none or [1.0] * len(members), dtype=np.float64)
     weights = weights / weights.sum()
@@ -65,9 +70,9 @@ def _columns_of(ensemble: FittedModel, first: FittedModel) -> FittedModel:
     return replace(ensemble, n_features=None, feature_names=None) if first.n_features is None else ensemble
 
 
-def _member(estimator: Any) -> FittedModel:
+def member_of(estimator: Any, examples: Any = None) -> FittedModel:
     """Describe a member over the ensemble's table; the preprocessing of a pipeline is part of the member."""
-    return over_raw(describe_any(estimator))
+    return over_raw(describe_any(estimator, examples))
 
 
 def _names(model: Any) -> tuple[str, ...]:
@@ -97,53 +102,7 @@ def weighted_sum(
     return Composite.weighted(tuple(members), tuple(weights), constant, why, tuple(names))
 
 
-def describe_bagging(model: Any) -> FittedModel:
-    """Describe a BaggingClassifier or BaggingRegressor; a bagging of trees is one ensemble of trees."""
-    described = describe_bagged_trees(model)
-    if not isinstance(described.structure, Opaque):
-        return described
-    members = [
-        _on_columns(_member(member), columns, model.n_features_in_)
-        for member, columns in zip(model.estimators_, model.estimators_features_, strict=True)
-    ]
-    weights = np.full(len(members), 1.0 / len(members))
-    space: OutputSpace = "response" if described.classes is None else "probability"
-    if described.classes is not None and any(member.n_outputs != described.n_outputs for member in members):
-        return described  # a member was trained without some class
-    if any(space not in member.outputs for member in members):
-        return described
-    names = [f"member {number}" for number in range(len(members))]
-    return replace(described, structure=weighted(members, weights, space, "a mean of bagged members", names))
-
-
-def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedModel:
-    """Return a member that reads some of the columns, described over all columns."""
-    columns = np.asarray(columns)
-    if np.array_equal(columns, np.arange(n_features)) and not isinstance(member.structure, Prepared):
-        return replace(
-            member, outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()}, feature_names=None
-        )
-    structure: Structure = Opaque("a bagged member that is a pipeline, or that reads some of the columns")
-    encode: Callable[[Any], Matrix] = member.encode
-    if isinstance(member.structure, Linear):
-        coef = np.zeros((len(member.structure.coef), n_features))
-        np.add.at(coef.T, columns, member.structure.coef.T)  # a column drawn twice counts twice
-        structure, encode = Linear(coef, member.structure.intercept), to_matrix
-    return replace(
-        member,
-        outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()},
-        structure=structure,
-        encode=encode,
-        feature_names=None,
-        n_features=n_features,
-    )
-
-
-def _of_chosen(predict: Callable[[Any], Matrix], columns: Any) -> Callable[[Any], Matrix]:
-    return lambda table: predict(as_array(table)[:, columns])
-
-
-def describe_calibrated(model: Any) -> FittedModel:
+def describe_calibrated(model: Any, examples: Any = None) -> FittedModel:
     """Describe a CalibratedClassifierCV: the mean of calibrators, each a function of one model's outputs."""
     require_fitted(model)
     outputs, space = classifier_outputs(model)
@@ -151,7 +110,7 @@ def describe_calibrated(model: Any) -> FittedModel:
         return classifier(model, outputs, space, Opaque(f"calibrated by {model.method}"))
     members: list[FittedModel] = []
     for calibrated in model.calibrated_classifiers_:
-        member = _member(calibrated.estimator)
+        member = member_of(calibrated.estimator, examples)
         how = "decision_function" if hasattr(calibrated.estimator, "decision_function") else "predict_proba"
         source = _space_of(member, how)
         if source is None or member.n_outputs != len(model.classes_):
@@ -203,10 +162,12 @@ def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
     return np.asarray(np.divide(shares, total, out=uniform, where=total != 0))
 
 
-def describe_transformed_target(model: Any) -> FittedModel:
+def describe_transformed_target(model: Any, examples: Any = None) -> FittedModel:
     """Describe a TransformedTargetRegressor: the inverse transform of its regressor's response."""
     require_fitted(model)
-    member = _member(model.regressor_)
+    member = member_of(model.regressor_, examples)
+    if member.task == "multitarget":
+        return regressor(model, Opaque("a transform of several targets"), member.n_outputs)
     why = f"a function of the response of {member.name}"
 
     def inverse(columns: Matrix, rows: Any = None) -> Matrix:
@@ -227,16 +188,38 @@ def _is_affine(transformer: Any) -> bool:
     return type(transformer) in (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 
 
-def describe_one_vs_rest(model: Any) -> FittedModel:
+def describe_targets(model: Any, examples: Any = None) -> FittedModel:
+    """Describe a MultiOutputClassifier, MultiOutputRegressor or multilabel OneVsRestClassifier: one model per target."""
+    require_fitted(model)
+    labels, about = labels_of(model), names_of(model)
+    opaque = Opaque("one model per target, without outputs that could be used")
+    if labels is None:
+        described = regressor_of_targets(model, len(model.estimators_), opaque, about)
+    else:
+        described = classifier_of_targets(model, labels, opaque, about)
+    members, space = [member_of(estimator, examples) for estimator in model.estimators_], described.output_space
+    if any(space not in member.outputs for member in members):
+        return described
+    blocks, constant = blocks_of(members, described.n_outputs), np.zeros(described.n_outputs)
+    names = target_names(len(members))
+    why = "one model per target"
+    return replace(
+        described, structure=weighted_sum([(member, space) for member in members], blocks, constant, why, names)
+    )
+
+
+def describe_one_vs_rest(model: Any, examples: Any = None) -> FittedModel:
     """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
     require_fitted(model)
+    if model.multilabel_ and all(hasattr(member, "classes_") for member in model.estimators_):
+        return describe_targets(model, examples)
     require_one_target(type(model).__name__, len(model.classes_) if model.multilabel_ else 1)
     outputs, space = classifier_outputs(model)
     if any(not hasattr(member, "classes_") for member in model.estimators_):
         return classifier(
             model, outputs, space, Opaque("one-versus-rest with a class that all training rows or none had")
         )
-    members = [_member(member) for member in model.estimators_]
+    members = [member_of(member, examples) for member in model.estimators_]
     if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
         return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
 
@@ -272,13 +255,13 @@ def _check_classes(model: Any, members: Sequence[FittedModel]) -> None:
             )
 
 
-def describe_stacking(model: Any) -> FittedModel:
+def describe_stacking(model: Any, examples: Any = None) -> FittedModel:
     """Describe a StackingClassifier or StackingRegressor.
 
     A linear final estimator over outputs that are additive makes it a `Mixture`; any other a `Composite`.
     """
     require_fitted(model)
-    final = _member(model.final_estimator_)
+    final = member_of(model.final_estimator_)
     is_classifier = hasattr(model, "classes_")
     if is_classifier:
         outputs, space = classifier_outputs(model)
@@ -287,7 +270,7 @@ def describe_stacking(model: Any) -> FittedModel:
         described = regressor(model, Opaque("a stack"))
     members: list[tuple[FittedModel, OutputSpace]] = []
     for estimator, how in zip([e for e in model.estimators_ if e != "drop"], model.stack_method_, strict=True):
-        member = _member(estimator)
+        member = member_of(estimator, examples)
         source = _space_of(member, how)
         if source is None:
             return replace(described, structure=Opaque(f"a stack that reads the {how} of {member.name}"))

@@ -20,11 +20,13 @@ from automl_explain.explainers.model._fitted_model import (
     Predict,
     Structure,
 )
-from automl_explain.explainers.model._predict_function import as_columns, describe_function, probe
+from automl_explain.explainers.model._predict_function import PROBE_ROWS, as_columns, describe_function, probe
 from automl_explain.explainers.model._registry import overrides_outputs
-from automl_explain.integrations.readers._checks import require_fitted, require_one_target, task_of
-from automl_explain.integrations.readers._matrix import to_matrix
+from automl_explain.explainers.tables._table import as_table, check_same_columns
+from automl_explain.integrations.readers._checks import require_fitted, task_of
+from automl_explain.integrations.readers._matrix import predict_as_fitted, to_matrix
 from automl_explain.integrations.readers._predictions import log_odds_of
+from automl_explain.integrations.readers.sklearn._targets import classifier_of_targets, labels_of, regressor_of_targets
 
 
 def describe(model: Any, examples: Any = None) -> FittedModel:
@@ -39,21 +41,40 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
             "function that returns predictions."
         )
     opaque = Opaque(f"{type(model).__name__} has no structure that could be used")
+    labels = labels_of(model)
+    if labels is not None:
+        return classifier_of_targets(model, labels, opaque, names_of(model))
     is_classifier = hasattr(model, "predict_proba") or isinstance(model, ClassifierMixin)
     if not is_classifier and examples is not None and not isinstance(model, RegressorMixin):
-        found = describe_function(model.predict, examples, type(model).__name__)
+        found = describe_function(model.predict, few_rows(model, examples), type(model).__name__)
         return replace(found, structure=opaque, encode=to_matrix, **names_of(model))
-    if not is_classifier:
-        return regressor(model, opaque)
-    return classifier(model, *classifier_outputs(model), opaque, examples=examples)
+    if is_classifier:
+        return classifier(model, *classifier_outputs(model), opaque, examples=examples)
+    return regressor(model, opaque, _count_targets(model, examples))
+
+
+def few_rows(model: Any, examples: Any) -> Any:
+    """Return a few example rows, in the order of the columns with which an estimator was fitted."""
+    what = "initialization_examples"
+    inputs, rows = names_of(model), as_table(examples, what)
+    rows = check_same_columns(rows, inputs["feature_names"], inputs["n_features"], what)
+    return rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data
+
+
+def _count_targets(model: Any, examples: Any) -> int:
+    """Return the number of targets of a regressor: those that it predicts for example rows, one without examples."""
+    if examples is None:
+        return 1
+    predict = as_columns(partial(predict_as_fitted, model.predict, feature_names(model)), type(model).__name__)
+    return int(probe(predict, few_rows(model, examples), type(model).__name__).shape[1])
 
 
 def describe_linear_regressor(model: Any) -> FittedModel:
     """Describe a linear regression."""
     require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
-    require_one_target(type(model).__name__, coef.shape[0])
-    return regressor(model, Linear(coef, np.full(1, np.ravel(model.intercept_)[0])))
+    intercept = np.broadcast_to(np.ravel(model.intercept_), (len(coef),)).astype(np.float64)
+    return regressor(model, Linear(coef, intercept), len(coef))
 
 
 def describe_linear_classifier(model: Any) -> FittedModel:
@@ -61,6 +82,9 @@ def describe_linear_classifier(model: Any) -> FittedModel:
     require_fitted(model)
     coef = np.atleast_2d(dense(model.coef_))
     intercept = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],)).astype(np.float64)
+    labels = labels_of(model)
+    if labels is not None:
+        return classifier_of_targets(model, labels, Linear(coef, intercept), names_of(model))
     margins = as_columns(lambda table: two_sided(model.decision_function(table)), type(model).__name__)
     logistic = is_logistic(model)
     space: OutputSpace = "log_odds" if logistic else "margin"
@@ -99,7 +123,7 @@ def _classes(model: Any, predict: Predict, examples: Any) -> tuple[Any, ...]:
             f"{name} has no 'classes_', so that its number of classes is not known. Set its 'classes_' to the labels in the "
             "order of its outputs, or pass a function that returns its probabilities."
         )
-    n_outputs = probe(predict, examples, name).shape[1]
+    n_outputs = probe(predict, few_rows(model, examples), name).shape[1]
     if n_outputs < 2:
         raise InvalidInputError(
             f"The probabilities of {name} must have one column per class. Got {n_outputs}: pass a function that returns one "
@@ -108,8 +132,10 @@ def _classes(model: Any, predict: Predict, examples: Any) -> tuple[Any, ...]:
     return tuple(range(n_outputs))
 
 
-def regressor(model: Any, structure: Structure) -> FittedModel:
-    """Return the description of a regressor with scikit-learn's names."""
+def regressor(model: Any, structure: Structure, n_targets: int = 1) -> FittedModel:
+    """Return the description of a regressor of one or several targets with scikit-learn's names."""
+    if n_targets > 1:
+        return regressor_of_targets(model, n_targets, structure, names_of(model))
     outputs: dict[OutputSpace, Predict] = {"response": as_columns(model.predict, type(model).__name__, 1)}
     return FittedModel(
         outputs, "response", "regression", structure, encode=to_matrix, name=type(model).__name__, **names_of(model)

@@ -11,32 +11,33 @@ from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._estimators import dense, describe, regressor
 
 
-def describe_svr(model: Any) -> FittedModel:
+def describe_svr(model: Any, examples: Any = None) -> FittedModel:
     """Describe an SVR or NuSVR."""
     require_fitted(model)
     structure = _support_vectors(model)
-    return describe(model) if structure is None else regressor(model, structure)
+    return describe(model, examples) if structure is None else regressor(model, structure)
 
 
-def describe_kernel_ridge(model: Any) -> FittedModel:
+def describe_kernel_ridge(model: Any, examples: Any = None) -> FittedModel:
     """Describe a KernelRidge with a Gaussian kernel."""
     require_fitted(model)
-    if model.kernel != "rbf" or model.dual_coef_.ndim > 1:
-        return describe(model)
+    if model.kernel != "rbf":
+        return describe(model, examples)
     centres = dense(model.X_fit_)
     gamma = 1.0 / centres.shape[1] if model.gamma is None else model.gamma
-    return regressor(model, _radial(centres, gamma, model.dual_coef_, 0.0))
+    return _regression(model, centres, gamma, model.dual_coef_, 0.0)
 
 
-def describe_gaussian_process(model: Any) -> FittedModel:
+def describe_gaussian_process(model: Any, examples: Any = None) -> FittedModel:
     """Describe the mean of a GaussianProcessRegressor with a Gaussian kernel, with or without a scale and noise."""
     require_fitted(model)
     found = _gaussian(getattr(model, "kernel_", None))
-    if found is None or np.size(model._y_train_mean) != 1 or np.squeeze(model.alpha_).ndim != 1:
-        return describe(model)
+    if found is None:
+        return describe(model, examples)
     scale, gamma = found
-    weights = scale * np.ravel(model._y_train_std)[0] * np.ravel(model.alpha_)
-    return regressor(model, _radial(dense(model.X_train_), gamma, weights, np.ravel(model._y_train_mean)[0]))
+    alpha = np.reshape(model.alpha_, (len(model.X_train_), -1))
+    weights = scale * np.ravel(model._y_train_std) * alpha
+    return _regression(model, dense(model.X_train_), gamma, weights, np.ravel(model._y_train_mean))
 
 
 def _support_vectors(model: Any) -> Structure | None:
@@ -51,7 +52,13 @@ def _support_vectors(model: Any) -> Structure | None:
 
 def _radial(centres: Matrix, gamma: Any, weights: Matrix, intercept: Any) -> RadialBasis:
     by_column = np.broadcast_to(np.asarray(gamma, dtype=np.float64), centres.shape[1:]).copy()
-    return RadialBasis(centres, by_column, np.asarray(weights, dtype=np.float64)[:, None], np.full(1, float(intercept)))
+    columns = np.reshape(np.asarray(weights, dtype=np.float64), (len(centres), -1))
+    return RadialBasis(centres, by_column, columns, np.broadcast_to(intercept, columns.shape[1:]).astype(np.float64))
+
+
+def _regression(model: Any, centres: Matrix, gamma: Any, weights: Matrix, intercept: Any) -> FittedModel:
+    structure = _radial(centres, gamma, weights, intercept)
+    return regressor(model, structure, structure.weights.shape[1])
 
 
 def _gaussian(kernel: Any) -> tuple[float, Matrix] | None:

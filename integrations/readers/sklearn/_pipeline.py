@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 
 from automl_explain.explainers._errors import NotFittedError
@@ -14,12 +13,10 @@ from automl_explain.explainers.model._column_transformers import ColumnList
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
-from automl_explain.explainers.model._predict_function import PROBE_ROWS
 from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.explainers.model._registry import takes_examples
-from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.integrations.readers._checks import require_fitted
-from automl_explain.integrations.readers.sklearn._estimators import names_of
+from automl_explain.integrations.readers.sklearn._estimators import few_rows, names_of
 from automl_explain.integrations.readers.sklearn._transformers import trace_steps
 
 
@@ -41,9 +38,7 @@ def describe(pipeline: Any, examples: Any = None) -> FittedModel:
 def _prepared(transformers: list[Any], examples: Any, name: str) -> Any:
     """Return a few example rows, preprocessed for the last step."""
     what = "initialization_examples"
-    inputs, rows = names_of(transformers[0]), as_table(examples, what)
-    rows = check_same_columns(rows, inputs["feature_names"], inputs["n_features"], what)
-    table = rows.take(np.arange(min(PROBE_ROWS, len(rows)))).data
+    table = few_rows(transformers[0], examples)
     with model_call(f"Pipeline of {name}", what):
         for transformer in transformers:
             table = transformer.transform(table)

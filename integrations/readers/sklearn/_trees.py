@@ -34,12 +34,27 @@ from automl_explain.integrations.readers._matrix import as_fitted, predict_as_fi
 from automl_explain.integrations.readers._predictions import both_margins, columns, log_odds_of
 from automl_explain.integrations.readers._preorder import in_preorder, levels, numeric_splits
 from automl_explain.integrations.readers.sklearn._estimators import feature_names
+from automl_explain.integrations.readers.sklearn._targets import (
+    Labels,
+    classifier_of_targets,
+    labels_of,
+    outputs_of,
+    regressor_of_targets,
+)
 
 # ---------------------------------------------------------------------------------------------------- descriptions
 
 
 def describe_forest(model: Any) -> FittedModel:
     """Describe a decision tree, extra tree, random forest or extra trees model."""
+    require_fitted(model, "tree_" if hasattr(model, "get_n_leaves") else "estimators_")
+    labels, about = labels_of(model), {"feature_names": feature_names(model), "n_features": int(model.n_features_in_)}
+    if labels is not None:
+        for classes in labels:
+            require_classes(type(model).__name__, tuple(classes))
+        return classifier_of_targets(model, labels, read_forest(model), about)
+    if getattr(model, "n_outputs_", 1) > 1:
+        return regressor_of_targets(model, model.n_outputs_, read_forest(model), about)
     _require_supported(model, "tree_" if hasattr(model, "get_n_leaves") else "estimators_")
     return _averaged(model, read_forest(model))
 
@@ -67,8 +82,14 @@ def describe_adaboost_regressor(model: Any) -> FittedModel:
 
 
 def describe_bagging(model: Any) -> FittedModel:
-    """Describe a BaggingClassifier or BaggingRegressor."""
-    _require_supported(model)
+    """Describe a BaggingClassifier or BaggingRegressor of trees."""
+    require_fitted(model, "estimators_")
+    n_targets = int(getattr(_first(model.estimators_), "n_outputs_", 1))
+    if n_targets > 1 and _all_trees(model.estimators_):
+        about = {"feature_names": feature_names(model), "n_features": int(model.n_features_in_)}
+        return regressor_of_targets(model, n_targets, read_bagging(model), about)
+    if n_targets == 1:
+        _require_supported(model)
     if not _all_trees(model.estimators_):
         why = f"its members are {type(model.estimators_[0]).__name__} models, not single trees"
         return _averaged(model, Opaque(why))
@@ -106,8 +127,10 @@ def read_forest(model: Any) -> Trees:
         Class probabilities (for a binary model, that of the second class only) or the response.
     """
     members = [model] if hasattr(model, "tree_") else model.estimators_
-    classes = getattr(model, "n_classes_", None)
-    if classes is None:
+    classes, labels = getattr(model, "n_classes_", None), labels_of(model)
+    if labels is not None:
+        values = [_shares_of_targets(member, labels) for member in members]
+    elif classes is None:
         values = [_response(member) for member in members]
     else:
         values = [_shares(member, np.arange(classes), classes) for member in members]
@@ -157,7 +180,7 @@ def read_isolation_forest(model: Any) -> Trees:
 
 
 def _response(member: Any) -> Matrix:
-    return np.asarray(member.tree_.value[:, 0, :1])
+    return np.asarray(member.tree_.value[:, :, 0])
 
 
 def _shares(member: Any, classes: npt.NDArray[np.intp], n_classes: int) -> Matrix:
@@ -165,6 +188,11 @@ def _shares(member: Any, classes: npt.NDArray[np.intp], n_classes: int) -> Matri
     shares = np.zeros((member.tree_.node_count, n_classes))
     shares[:, classes] = member.tree_.value[:, 0, : len(classes)]
     return shares[:, 1:] if n_classes == 2 else shares
+
+
+def _shares_of_targets(member: Any, labels: Labels) -> Matrix:
+    """Return the outputs of several targets per node."""
+    return outputs_of(labels, [member.tree_.value[:, t, : len(own)] for t, own in enumerate(labels)])
 
 
 def _ballots(member: Any, classes: npt.NDArray[Any]) -> Matrix:
