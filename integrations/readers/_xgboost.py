@@ -27,11 +27,12 @@ from automl_explain.explainers._errors import InvalidInputError, UnsupportedMode
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
-from automl_explain.integrations.readers._checks import require_classes, require_fitted, require_one_target, task_of
+from automl_explain.integrations.readers._checks import require_classes, require_fitted, task_of
 from automl_explain.integrations.readers._matrix import category_columns, real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns
 from automl_explain.integrations.readers._preorder import in_preorder
 from automl_explain.integrations.readers._ubjson import loads
+from automl_explain.integrations.readers.sklearn._targets import target_names
 
 
 def _same(base: Matrix) -> Matrix:
@@ -163,17 +164,20 @@ def read_trees(booster: Any, n_rounds: int = 0) -> Trees:
 def _describe(
     saved: _Saved, caller: _Caller, name: str, classes: tuple[Any, ...] | None, *, has_link: bool = True
 ) -> FittedModel:
-    require_one_target(name, saved.n_targets)
-    if classes is None and (saved.rules.classifies or saved.n_outputs > 1):
+    several = saved.n_targets > 1
+    if several:
+        classes = target_names(saved.n_outputs)
+    elif classes is None and (saved.rules.classifies or saved.n_outputs > 1):
         classes = tuple(range(max(2, saved.n_outputs)))
     require_classes(name, classes)
     space = saved.rules.space
-    if classes and (space == "response" or not has_link):
+    if classes and not several and (space == "response" or not has_link):
         space = "margin"
+    has_classes = saved.rules.classifies if several else bool(classes)
     return FittedModel(
-        outputs=_outputs(saved, caller, space, bool(classes), has_link),
+        outputs=_outputs(saved, caller, space, has_classes, has_link),
         output_space=space,
-        task=task_of(classes),
+        task="multitarget" if several else task_of(classes),
         structure=_linear(saved) if saved.is_linear else _assemble(saved, caller.n_rounds),
         classes=classes,
         feature_names=real_names(saved.names, "f{}"),

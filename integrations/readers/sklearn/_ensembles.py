@@ -28,7 +28,7 @@ from automl_explain.explainers.model._fitted_model import (
     OutputSpace,
 )
 from automl_explain.explainers.model._registry import describe as describe_any
-from automl_explain.integrations.readers._checks import require_fitted, require_one_target
+from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._estimators import (
     classifier,
@@ -197,6 +197,8 @@ def describe_targets(model: Any, examples: Any = None) -> FittedModel:
         described = regressor_of_targets(model, len(model.estimators_), opaque, about)
     else:
         described = classifier_of_targets(model, labels, opaque, about)
+        if not all(hasattr(member, "classes_") for member in model.estimators_):
+            return described  # a label that all training rows or none had
     members, space = [member_of(estimator, examples) for estimator in model.estimators_], described.output_space
     if any(space not in member.outputs for member in members):
         return described
@@ -211,9 +213,8 @@ def describe_targets(model: Any, examples: Any = None) -> FittedModel:
 def describe_one_vs_rest(model: Any, examples: Any = None) -> FittedModel:
     """Describe a OneVsRestClassifier: the probabilities of its binary models, divided by their sum."""
     require_fitted(model)
-    if model.multilabel_ and all(hasattr(member, "classes_") for member in model.estimators_):
+    if model.multilabel_:
         return describe_targets(model, examples)
-    require_one_target(type(model).__name__, len(model.classes_) if model.multilabel_ else 1)
     outputs, space = classifier_outputs(model)
     if any(not hasattr(member, "classes_") for member in model.estimators_):
         return classifier(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xgboost
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import BaggingRegressor, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
@@ -29,7 +30,7 @@ from automl_explain.explainers.model._registry import describe
 
 X = np.random.default_rng(0).normal(size=(90, 4))
 RESPONSES = np.column_stack([X @ [2.0, 1.0, -1.0, 0.5], X[:, 0] * X[:, 1], X[:, 2] + 3.0])
-LABELS = (RESPONSES > RESPONSES.mean(axis=0)).astype(int)
+LABELS = (RESPONSES.mean(axis=0) < RESPONSES).astype(int)
 MIXED = np.column_stack([np.digitize(X[:, 0], [-0.5, 0.5]), X[:, 1] > 0, LABELS[:, 1]]).astype(int)
 
 REGRESSORS = {
@@ -110,6 +111,33 @@ def test_targets_of_more_classes_have_an_output_for_each(name):
     explained = explain_model(model, X[:20], X[:4])
     assert explained.classes == ("target 0: 0", "target 0: 1", "target 0: 2", "target 1", "target 2")
     np.testing.assert_allclose(sums(explained), probabilities(model, X[:4]), atol=1e-9)
+
+
+SMALL = {"n_estimators": 4, "max_depth": 3, "n_jobs": 1}
+QUANTILES = {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9], "tree_method": "hist"}
+BOOSTERS = {
+    "one tree per target": (xgboost.XGBRegressor(**SMALL), RESPONSES),
+    "vector leaves": (
+        xgboost.XGBRegressor(**SMALL, multi_strategy="multi_output_tree", tree_method="hist"),
+        RESPONSES,
+    ),
+    "two targets": (xgboost.XGBRegressor(**SMALL), RESPONSES[:, :2]),
+    "counts": (xgboost.XGBRegressor(**SMALL, objective="count:poisson"), np.abs(RESPONSES)),
+    "quantiles": (xgboost.XGBRegressor(**SMALL, **QUANTILES), RESPONSES[:, 0]),
+    "labels": (xgboost.XGBClassifier(**SMALL), LABELS),
+    "two labels": (xgboost.XGBClassifier(**SMALL), LABELS[:, :2]),
+}
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_boosters_of_several_targets(name):
+    model, y = BOOSTERS[name]
+    model.fit(X, y)
+    output, predict = ("probability", model.predict_proba) if "labels" in name else ("response", model.predict)
+    explained = explain_model(model, X[:20], X[:4], output=output)
+    assert explained.classes == NAMES[: 2 if "two" in name else 3]
+    np.testing.assert_allclose(sums(explained), predict(X[:4]), atol=1e-5)
+    assert explain_model(model, X[:20], X[:4]).method == "tree"
 
 
 def test_labels_that_are_text_are_named():

@@ -83,10 +83,6 @@ REFUSED: dict[str, tuple[Attempt, type[Exception], str]] = {
         lambda: TreeExplainer(LinearRegression().fit(numbers(), y())),
         UnsupportedModelError, "LinearRegression in response is Linear",
     ),
-    "two targets": (
-        lambda: TreeExplainer(ensemble.RandomForestRegressor(2).fit(numbers(), np.column_stack([y(), y()]))),
-        UnsupportedModelError, "2 targets at once",
-    ),
     "no fit": (lambda: TreeExplainer(ensemble.RandomForestRegressor()), NotFittedError, "not fitted yet"),
     "a probability without a background": (
         lambda: TreeExplainer(

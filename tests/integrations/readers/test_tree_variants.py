@@ -67,10 +67,6 @@ def _two_labels() -> np.ndarray:
 
 
 REFUSED: dict[str, tuple[Any, Any, str]] = {
-    "forest of two targets": (ensemble.RandomForestRegressor(2), _two_targets, "2 targets at once"),
-    "forest of two labels": (ensemble.RandomForestClassifier(2), _two_labels, "2 targets at once"),
-    "tree of two targets": (tree.DecisionTreeRegressor(), _two_targets, "2 targets at once"),
-    "bagging of two targets": (ensemble.BaggingRegressor(tree.DecisionTreeRegressor(), 2), _two_targets, "2 targets"),
     "one class": (ensemble.RandomForestClassifier(2), lambda: np.ones(N_ROWS), "one class only"),
     "histograms of one class": (ensemble.HistGradientBoostingClassifier(), lambda: np.ones(N_ROWS), "one class only"),
     "lightgbm of one class": (lightgbm.LGBMClassifier(**LIGHTGBM_SMALL), lambda: np.ones(N_ROWS), "one class only"),
@@ -80,8 +76,6 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
         "one class only",
     ),
     "embedding": (ensemble.RandomTreesEmbedding(2), lambda: None, "predicts nothing"),
-    "xgboost of two targets": (xgboost.XGBRegressor(**XGBOOST_SMALL), _two_targets, "2 targets at once"),
-    "xgboost of two labels": (xgboost.XGBClassifier(**XGBOOST_SMALL), _two_labels, "2 targets at once"),
     "catboost with uncertainty": (
         catboost.CatBoostRegressor(**CATBOOST_SMALL, loss_function="RMSEWithUncertainty"),
         target,
