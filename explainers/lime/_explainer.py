@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve
 
+from automl_explain.explainers._agreement import DOUBLE_ROUNDING
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._validation import check_seed
@@ -248,7 +249,7 @@ def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
     gram[np.diag_indices_from(gram)] += RIDGE
     coef = solve(gram, columns.T @ targets, assume_a="pos")
     left, total = np.square(targets - columns @ coef).sum(axis=0), np.square(targets).sum(axis=0)
-    constant = total <= np.finfo(float).eps ** 2 * weight.sum() * mean**2
+    constant = total <= weight.sum() * (DOUBLE_ROUNDING * mean) ** 2  # what is left of them is rounding of the mean
     fidelity = np.where(constant, 1.0, 1.0 - left / np.where(constant, 1.0, total))
     return Fit(coef.T, mean - centre @ coef, fidelity)
 
