@@ -154,22 +154,22 @@ def brute_force(model: Any, background: pd.DataFrame, row: pd.DataFrame) -> Floa
     return shapley_values(dict(zip(coalitions, found, strict=True)).__getitem__, f)
 
 
-def values_of(model: Any, background: pd.DataFrame, rows: pd.DataFrame) -> Floats:
+def values_of(model: Any, background: pd.DataFrame, rows: pd.DataFrame, *, atol: float = 1e-9) -> Floats:
     """Return the values (K, n, f) after checking that they add up to the model's own predictions of these rows."""
     space = "response" if getattr(model, "classes_", None) is None else "probability"
     explanation = explain_model(model, background, rows, output=space).explanation
     found = explanation.local_importance_values
     values = np.asarray(found if explanation.is_classification else [found])
     total = explanation.expected_values[:, None] + values.sum(axis=2)
-    np.testing.assert_allclose(total.T, outputs_of(model, rows), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(total.T, outputs_of(model, rows), rtol=0, atol=atol)
     return values
 
 
 def check(model: Any, background: pd.DataFrame, rows: pd.DataFrame, *, atol: float = 1e-9) -> None:
     """Check the values of the first row against their definition, and that those of a row by itself add up."""
     wanted = brute_force(model, background, rows.iloc[:1])
-    np.testing.assert_allclose(values_of(model, background, rows)[:, 0], wanted, rtol=0, atol=atol)
-    values_of(model, background, rows.iloc[:1])
+    np.testing.assert_allclose(values_of(model, background, rows, atol=atol)[:, 0], wanted, rtol=0, atol=atol)
+    values_of(model, background, rows.iloc[:1], atol=atol)
 
 
 @pytest.fixture(autouse=True)
