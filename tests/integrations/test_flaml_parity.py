@@ -208,8 +208,9 @@ def test_values_together_give_the_same(name):
 
 
 @pytest.mark.parametrize("retrained", [False, True])
-def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, request, retrained):
+def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, monkeypatch, request, retrained):
     mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)  # where MLflow puts the artifacts of a database that it creates
     before = mlflow.get_tracking_uri()
     request.addfinalizer(lambda: mlflow.set_tracking_uri(before))
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
