@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers.model._feature_map import FeatureMap
     from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers.model._registry import describe, register
+    from automl_explain.explainers.neural._network import Network, NetworkInput
     from automl_explain.explainers.permutation._explainer import PFIExplainer
     from automl_explain.explainers.surrogate._explainer import MimicExplainer
     from automl_explain.explainers.surrogate._models import (
@@ -72,6 +73,7 @@ _MODULES = {
     ),
     "FeatureMap": f"{_PLACE}.model._feature_map",
     "GlobalImportance": f"{_PLACE}.explanation._global_importance",
+    **dict.fromkeys(("Network", "NetworkInput"), f"{_PLACE}.neural._network"),
     "LIMEExplainer": f"{_PLACE}.lime._explainer",
     "PFIExplainer": f"{_PLACE}.permutation._explainer",
     "Fidelity": f"{_PLACE}.explanation._fidelity",

@@ -5,32 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from automl_explain.explainers._agreement import DOUBLE_ROUNDING, agree
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
     Players,
     add_products,
     add_steps,
-    distinct_rows,
     players_that_differ,
     tables_differ,
 )
 from automl_explain.explainers.coalitions._masker import Masker, differences
+from automl_explain.explainers.coalitions._predicted import Evaluator, Means, NetworkOutputs, Outputs, Predicted
 from automl_explain.explainers.coalitions._radial_kernels import group_codes, products_of, working_space
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._feature_map import pool_players
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
@@ -45,140 +41,17 @@ from automl_explain.explainers.model._fitted_model import (
     RadialBasis,
 )
 from automl_explain.explainers.model._links import LinkFunction
-from automl_explain.explainers.model._predict import predict_finite, predict_rows
-from automl_explain.explainers.tables._table import RowNumbers, Table
+from automl_explain.explainers.neural._network import Network
+from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
-Outputs = npt.NDArray[np.float64]
-"""(S, mixed rows): all outputs of the model, or only that of the second of two classes."""
-Means = npt.NDArray[np.float64]
-"""(n, m, K): rows, coalitions, outputs; means over the background."""
-
-BYTE_BUDGET = 8 * 2**20
-"""Upper bound on the memory of one batch of mixed rows, so that it fits the cache."""
-STEADY, SAME = 1e-6, 1e-9
-"""Differences, relative to the spread of the outputs, up to which predictions in tables of different and of equal size agree."""
 ENOUGH_TO_COMPARE = 16
 """Background rows that suffice to compare a stack with its members' libraries in advance."""
-
-
-class Evaluator:
-    """Outputs of mixed rows.
-
-    Parameters
-    ----------
-    model : FittedModel
-    background : Table
-        B rows in the model's engineered format.
-    players : ndarray of int, shape (f,)
-        The player of each column.
-    n_jobs : int, optional
-        Number of threads; all cores by default.
-    """
-
-    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
-        self._model, self._background, self._players, self._n_jobs = model, background, players, n_jobs
-        self.members: Sequence[Evaluator] = ()
-
-    @property
-    def unsteady(self) -> float:
-        """Largest observed change of an output for a row that depends on the other rows predicted with it."""
-        return max((member.unsteady for member in self.members), default=0.0)
-
-    def matters(self, rows: Table, n_players: int) -> Bools:
-        """Return the players that may change the output of n rows with each background row, (n, B, P)."""
-        return tables_differ(rows, self._background, self._players, n_players)
-
-    def outputs(self, asked: MixedRows) -> Outputs:
-        """Return the outputs of mixed rows; the players of pairs must include all relevant ones."""
-        raise NotImplementedError
-
-    def means(self, rows: Table, coalitions: Coalitions, share: Matrix | None = None) -> Means:
-        """Return the mean outputs of coalitions over the background, weighted by the share (B,) of each row."""
-        asked = MixedRows.of_coalitions(rows, len(self._background), coalitions)
-        outputs = self.outputs(asked).reshape(-1, len(rows), len(self._background), len(coalitions))
-        return np.moveaxis(self.every_output(np.average(outputs, axis=2, weights=share)), 0, -1)
-
-    def every_output(self, outputs: Outputs) -> Outputs:
-        """Return outputs, first axis S, with one entry per output of the model."""
-        return expand_binary(outputs, self._model)
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
     """Return the evaluator for the structure of the model; `players` is the player of each column."""
     return EVALUATORS[type(model.structure)](model, background, players, n_jobs)
-
-
-class _Predicted(Evaluator):
-    """Any model: each distinct mixed row of a pair is predicted once."""
-
-    def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
-        super().__init__(model, background, players, n_jobs)
-        self._theirs: Outputs | None = None
-        self._unsteady = 0.0
-
-    @property
-    def unsteady(self) -> float:
-        """Largest change observed so far; see `Evaluator.unsteady`."""
-        return self._unsteady
-
-    def matters(self, rows: Table, n_players: int) -> Bools:
-        found = super().matters(rows, n_players)
-        if self._model.by_table and rows.is_frame:  # equal text may be read as different codes
-            text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in rows.data.dtypes]
-            found[..., self._players[np.array(text)]] = True
-        return found
-
-    def outputs(self, asked: MixedRows) -> Outputs:
-        mixer, columns = Masker(asked.rows, self._background), self._players
-        if asked.coalitions is None:
-            which, inverse = np.arange(len(asked)), None
-        else:
-            which, inverse = self._distinct(mixer, asked, asked.coalitions)
-        per_batch = max(1, BYTE_BUDGET // (16 * max(1, len(columns))))
-        parts = []
-        for start in range(0, len(which), per_batch):
-            row, other, present = asked.present(which[start : start + per_batch])
-            parts.append(predict_finite(self._model, mixer.mix(row, other, present[:, columns])))
-        found = np.concatenate(parts)
-        out = np.ascontiguousarray((found if inverse is None else found[inverse]).T)
-        self._keep_known(out, mixer, asked)
-        return out
-
-    def _keep_known(self, out: Outputs, mixer: Masker, asked: MixedRows) -> None:
-        """Replace the outputs of unmixed rows by those predicted without mixed rows.
-
-        They differ if a model's output for a row depends on the other rows of the table, as with ties between nearest
-        neighbours. Whether that is the cause is checked by predicting the same number of rows again.
-        """
-        if self._theirs is None:
-            self._theirs = predict_rows(self._model, self._background).T
-        theirs, n_others = self._theirs[:, asked.others.start : asked.others.stop], len(asked.others)
-        mine = predict_rows(self._model, asked.rows).T
-        empty, whole = asked.ends()
-        for places, known, step in (
-            (empty, np.tile(theirs, len(asked.rows)), slice(n_others)),
-            (whole, np.repeat(mine, n_others, axis=1), slice(None, None, n_others)),
-        ):
-            if not len(places) or agree(out[:, places].T, known.T, STEADY, rounding=DOUBLE_ROUNDING):
-                continue
-            row, other, present = asked.present(places[step])
-            again = predict_finite(self._model, mixer.mix(row, other, present[:, self._players])).T
-            if self._model.by_table or agree(again.T, known[:, step].T, SAME, rounding=DOUBLE_ROUNDING):
-                self._unsteady = max(self._unsteady, float(np.abs(out[:, places] - known).max()))
-                out[:, places] = known
-
-    def _distinct(self, mixer: Masker, asked: MixedRows, coalitions: Coalitions) -> tuple[RowNumbers, RowNumbers]:
-        """Return the distinct mixed rows of each pair, and for each mixed row the position of its equal among them."""
-        columns = coalitions[:, self._players]
-        different = mixer.differences().reshape(len(asked.players), -1)
-        firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(columns))
-        for pair, differs in enumerate(different):
-            first, inverse = (everything, everything) if differs.all() else distinct_rows(columns & differs)
-            firsts.append(first + pair * len(columns))
-            inverses.append(inverse + n_distinct)
-            n_distinct += len(first)
-        return np.concatenate(firsts), np.concatenate(inverses)
 
 
 class _LinearOutputs(Evaluator):
@@ -394,7 +267,8 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
     Mixture: _MixtureOutputs,
     Composite: _CompositeOutputs,
     Prepared: _PreparedOutputs,
-    OwnValues: _Predicted,
-    Opaque: _Predicted,
+    OwnValues: Predicted,
+    Network: NetworkOutputs,
+    Opaque: Predicted,
 }
 """Structure -> evaluator of its outputs for mixed rows."""

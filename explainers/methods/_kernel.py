@@ -14,6 +14,7 @@ from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -219,7 +220,7 @@ def predicts_mixed_rows(structure: Structure) -> bool:
         return (structure.passthrough and not read) or any(map(predicts_mixed_rows, parts))
     if isinstance(structure, Mixture):
         return any(predicts_mixed_rows(member.structure) for member in structure.members)
-    return isinstance(structure, Opaque)
+    return isinstance(structure, Opaque | Network)
 
 
 def _reason(structure: Structure) -> str:

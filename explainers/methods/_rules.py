@@ -14,6 +14,7 @@ from automl_explain.explainers.methods._mixture import MixtureEngine
 from automl_explain.explainers.methods._pipeline_member import PreparedEngine
 from automl_explain.explainers.methods._rbf import RadialEngine
 from automl_explain.explainers.methods._tree import TreeEngine
+from automl_explain.explainers.methods.neural._choice import network_engine
 from automl_explain.explainers.model._fitted_model import (
     Composite,
     Linear,
@@ -23,6 +24,7 @@ from automl_explain.explainers.model._fitted_model import (
     Prepared,
     RadialBasis,
 )
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
@@ -49,6 +51,10 @@ def _prepared(question: Question) -> Engine:
     return PreparedEngine(question, build_engine)
 
 
+def _network(question: Question) -> Engine:
+    return network_engine(question)
+
+
 def _library(question: Question) -> Engine:
     """Use the library's path-dependent values only without a background; with one, explain the predictions."""
     return OwnValuesEngine(question) if question.background is None else KernelEngine(question)
@@ -62,6 +68,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Composite, KernelEngine, "a function of other models is explained from coalitions, using the models' outputs"),
     Rule(Prepared, _prepared, "a pipeline in an ensemble is explained by its model, over the ensemble's columns"),
     Rule(OwnValues, _library, "trees that cannot be read are explained by their library, or from predictions"),
+    Rule(Network, _network, "a neural network is explained from coalitions, or approximately from its gradients"),
     Rule(Opaque, KernelEngine, "any other model is explained from its predictions"),
 )
 

@@ -13,6 +13,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._links import LinkFunction, find_link
 from automl_explain.explainers.model._model_call import RowWise, model_call
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -244,7 +245,7 @@ class OwnValues(Opaque):
     caution: str = ""
 
 
-Structure: TypeAlias = Trees | Linear | RadialBasis | Mixture | Composite | Prepared | Opaque
+Structure: TypeAlias = Trees | Linear | RadialBasis | Mixture | Composite | Prepared | Network | Opaque
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,9 +265,9 @@ class FittedModel:
         The space in which `structure` is additive, one of the keys of `outputs`.
     task : {"binary", "multiclass", "regression", "multitarget"}
         Kind of prediction.
-    structure : Trees, Linear, Mixture, Composite, Prepared, OwnValues or Opaque
-        How the output in `output_space` is computed. Trees and Linear of a binary model may have one output, that of the
-        second class. The output of the first class is its complement (probability) or negative (otherwise).
+    structure : Trees, Linear, Mixture, Composite, Prepared, Network, OwnValues or Opaque
+        How the output in `output_space` is computed. Trees, Linear and Network of a binary model may have one output, that
+        of the second class. The output of the first class is its complement (probability) or negative (otherwise).
     classes : tuple or None
         Class labels in the order of the outputs, or the names of several targets; None for regression.
     feature_names : tuple of str or None
@@ -377,8 +378,9 @@ class FittedModel:
                 f"The 'output' parameter must be 'auto' or one of {sorted(self.outputs)} for {self.name}. Got {output!r}."
             )
         space: OutputSpace = output  # type: ignore[assignment]
-        if isinstance(self.structure, Composite) and self.structure.scores and self.structure.scores[0] == space:
-            return replace(self, output_space=space, structure=self.structure.scores[1])
+        scores = self.structure.scores if isinstance(self.structure, Composite | Network) else None
+        if scores is not None and scores[0] == space:
+            return replace(self, output_space=space, structure=scores[1])
         why = f"{self.name} is additive in {self.output_space}, not in {output}"
         structure: Structure = Opaque(why)
         if examples is not None and not isinstance(self.structure, Opaque):

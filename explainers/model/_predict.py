@@ -36,6 +36,17 @@ def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Mat
     few = data.shape[0] <= FEW_ROWS
     with joblib.parallel_config("sequential") if few else nullcontext(), model_call(model.name, what):
         outputs = model.predict(data)
+    return check_finite(outputs, model)
+
+
+def check_finite(outputs: Matrix, model: FittedModel) -> Matrix:
+    """Return outputs of a model, all of which are finite.
+
+    Raises
+    ------
+    InvalidInputError
+        If an output is NaN or infinite.
+    """
     if not np.isfinite(outputs).all():
         raise InvalidInputError(
             f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "

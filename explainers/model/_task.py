@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, Predict
+from automl_explain.explainers.neural._network import Network
 
 TASKS = ("classification", "regression")
 ROUNDING = 1e-6
@@ -32,7 +33,7 @@ def with_task(model: FittedModel, task: str | None) -> FittedModel:
     own = "regression" if of_numbers else "classification"
     if task in (None, own):
         return model
-    is_black_box = model.classes is None and type(model.structure) is Opaque
+    is_black_box = model.classes is None and type(model.structure) in (Opaque, Network)
     open_to_both = is_black_box and model.output_space == "response"
     if not open_to_both:
         outputs = "a number" if model.classes is None else f"{model.n_outputs} classes"

@@ -48,7 +48,7 @@ READERS: dict[str, str] = {
     "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
     # neural networks
-    "torch.Module": f"{_PLACE}.readers._torch:describe",
+    "torch.Module": f"{_PLACE}.readers.neural._torch:describe",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",
     "flaml.BaseEstimator": f"{_PLACE}.readers._flaml:describe_wrapper",

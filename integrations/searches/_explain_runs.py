@@ -21,6 +21,7 @@ from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
@@ -194,7 +195,7 @@ def _with_members(explanation: Explanation, explainer: TabularExplainer, rows: T
 
 def _is_slow(model: FittedModel, output: str) -> bool:
     """Whether a model cannot be explained from its structure alone in this output space."""
-    structured = not isinstance(model.structure, Opaque | Composite | RadialBasis)
+    structured = not isinstance(model.structure, Opaque | Network | Composite | RadialBasis)
     return not structured or output not in ("auto", model.output_space)
 
 

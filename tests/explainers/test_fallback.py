@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
 from sklearn.linear_model import Ridge
@@ -46,6 +47,17 @@ def vote() -> Any:
     return VotingRegressor([("forest", forest()), ("kernel", SVR())])
 
 
+class NetworkOfX:
+    """Makes a network in float64 that also predicts arrays."""
+
+    def fit(self, table: Any, response: Any) -> Any:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            module = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1)).double()
+        module.predict = lambda rows: module(torch.tensor(np.asarray(rows))).detach().numpy()
+        return module
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "trees": forest,
     "linear": Ridge,
@@ -55,6 +67,7 @@ MODELS: dict[str, Callable[[], Any]] = {
         [("piped", make_pipeline(StandardScaler(), Ridge())), ("f", forest())]
     ),
     "stack of all under trees": lambda: stack(forest()),
+    "network": NetworkOfX,
     "function of trees": lambda: squashed(forest()),
     "function of kernels": lambda: squashed(SVR()),
 }

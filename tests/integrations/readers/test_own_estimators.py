@@ -2,7 +2,6 @@
 
 import lightgbm
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.ensemble import (
@@ -245,58 +244,6 @@ class Tensor:
 
     def __len__(self):
         return len(self.values)
-
-
-class Weights:
-    """Weights in float32, which take no other type."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def new_tensor(self, rows):
-        return np.asarray(rows, dtype=np.float32)
-
-
-class Module:
-    """A network as PyTorch's: callable, with parts, parameters and a training mode."""
-
-    def __init__(self, *parts):
-        self.parts, self.training = parts, True
-        self.weights = np.array([[2.0], [1.0], [-1.0], [0.5]], dtype=np.float32)
-
-    def modules(self):
-        return [self, *(each for part in self.parts for each in part.modules())]
-
-    def eval(self):
-        for part in self.modules():
-            part.training = False
-
-    def parameters(self):
-        yield Weights(self.weights)
-
-    def __call__(self, rows):
-        if rows.dtype != np.float32:
-            raise RuntimeError("mat1 and mat2 must have the same dtype, but got Double and Float")
-        assert not any(part.training for part in self.modules())
-        return Tensor(np.tanh(rows @ self.weights))
-
-
-Module.__module__ = "torch.nn.modules.module"
-
-
-class Net(Module):
-    pass
-
-
-@pytest.mark.parametrize("as_rows", [np.asarray, pd.DataFrame], ids=["array", "frame"])
-def test_modules_get_rows_of_the_type_of_their_weights(as_rows):
-    frozen = Net()
-    frozen.training = False
-    net = Net(frozen)
-    explained = explain_model(net, as_rows(X[:20]), as_rows(X[:5]))
-    made = explained.shap_values.sum(axis=1) + explained.expected_values
-    np.testing.assert_allclose(made, np.tanh(X[:5] @ net.weights)[:, 0], atol=1e-5)
-    assert (net.training, frozen.training) == (True, False)
 
 
 def test_tensors_are_detached_and_moved():

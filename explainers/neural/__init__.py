@@ -1,0 +1,1 @@
+"""Neural networks: the structure that frameworks supply, and attributions by gradients."""

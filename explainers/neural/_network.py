@@ -1,0 +1,184 @@
+"""`Network`: a neural network as a few functions of arrays, which each framework supplies.
+
+The contract of a framework's reader
+------------------------------------
+Arrays that go in and come out are numpy's. An *input* is an array of shape (M, ...) for M examples, in the dtype that
+`NetworkInput` gives; a network with several inputs takes a tuple of them. Explainers see one table, (M, f) float64: the
+inputs, flattened and put side by side. `Network.arrays` converts a table to inputs, `Network.flat` inputs to a table.
+
+A reader supplies:
+
+- ``forward(inputs) -> (M, K) float64``: the outputs. Nothing of the caller's may change: modes, gradients, random state,
+  devices, threads. An output for a row must not depend on the other rows. Networks with one output return (M, 1).
+- ``gradients(inputs) -> tuple of (K, M, *shape) float64``, one array per input: derivatives of each output by each cell.
+  None if the network has none, such as with whole numbers as inputs; `undifferentiable` then says why.
+- ``pair_rule() -> PairRule``: rules for single operations, if the framework can list the operations of the network;
+  otherwise None. It is called when the rescale rule is first needed, and may take seconds. It raises
+  `UnsupportedModelError` with the operation that has no rule.
+- ``mixer(rows, background, players) -> MixedForward``: forwards of mixed rows without making them in numpy, such as on a
+  GPU, or with the first layer computed once per pair. None: rows are mixed in numpy.
+- ``rows_at_once``: rows per call of `forward` that fit in memory, and best in a cache.
+- ``scores``: the output space and the network before the last softmax or sigmoid, if there is one.
+
+The reader puts the `Network` in `FittedModel.structure`, and in `FittedModel.outputs` one function per output space, made
+with `Network.predict`. A `Network` of a binary model may have one output, that of the second class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+
+Arrays: TypeAlias = tuple[npt.NDArray[Any], ...]
+"""One array per input, (M, *shape)."""
+Matrix: TypeAlias = npt.NDArray[np.float64]
+"""A float64 matrix, one row per example."""
+Gradients: TypeAlias = tuple[npt.NDArray[np.float64], ...]
+"""One array per input, (K, M, *shape)."""
+MixedForward: TypeAlias = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]], Matrix]
+"""Outputs (m, K) of m mixed rows, given the row (m,), the background row (m,) and the present players (m, P) of each.
+
+Mixed rows of the same pair follow each other."""
+Mixer: TypeAlias = Callable[[Matrix, Matrix, npt.NDArray[np.intp]], MixedForward]
+"""From rows (n, f), background rows (B, f) and the player of each column (f,) to the outputs of mixed rows."""
+
+
+class PairRule(Protocol):
+    """Contributions of inputs by rules for single operations, for pairs of a row and a background row."""
+
+    def contributions(self, rows: Arrays, others: Arrays) -> Gradients:
+        """Return the contribution of each cell to the difference of each output between M rows and M others."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """One input of a network.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one example, such as (3, 32, 32). A table of f columns is (f,).
+    dtype : str
+        Name of the numpy dtype that the network takes.
+    name : str
+        Name in the names of features, for networks with several inputs.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    name: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of cells of one example."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network:
+    """A neural network; the module's docstring says what its functions take and return.
+
+    Parameters
+    ----------
+    forward : callable
+        Outputs of inputs, (M, K) float64.
+    inputs : tuple of NetworkInput
+        Shape and dtype of each input.
+    why : str
+        Description of the network, shown in an explanation's `reason`, such as "a torch module on cpu".
+    gradients : callable or None
+        Derivatives of the outputs by the inputs. None: it has none.
+    undifferentiable : str
+        Why `gradients` is None.
+    pair_rule : callable or None
+        Makes the rules for single operations. None: the framework does not list the operations.
+    mixer : callable or None
+        Makes the function that evaluates mixed rows. None: they are made in numpy.
+    rows_at_once : int
+        Most rows per call of `forward`.
+    device : str
+        Device on which the outputs are computed.
+    scores : tuple of (output space, Network), or None
+        The network before the last softmax or sigmoid, and the space of its outputs.
+    """
+
+    forward: Callable[[Arrays], Matrix]
+    inputs: tuple[NetworkInput, ...]
+    why: str
+    gradients: Callable[[Arrays], Gradients] | None = None
+    undifferentiable: str = ""
+    pair_rule: Callable[[], PairRule] | None = None
+    mixer: Mixer | None = None
+    rows_at_once: int = 4096
+    device: str = "cpu"
+    scores: tuple[str, Network] | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of cells of one example over all inputs, f."""
+        return sum(each.size for each in self.inputs)
+
+    def arrays(self, table: Matrix) -> Arrays:
+        """Return a table (M, f) as inputs.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of columns differs, or a cell of an input of whole numbers is not one.
+        """
+        if table.shape[1] != self.n_columns:
+            shapes = [each.shape for each in self.inputs]
+            raise InvalidInputError(
+                f"The network takes {self.n_columns} numbers per row, in the shapes {shapes}. Got {table.shape[1]}."
+            )
+        made, start = [], 0
+        for each in self.inputs:
+            cells = table[:, start : start + each.size].reshape(len(table), *each.shape)
+            made.append(_converted(cells, each.dtype))
+            start += each.size
+        return tuple(made)
+
+    def flat(self, arrays: Gradients) -> Matrix:
+        """Return arrays of cells, (..., M, *shape) per input, as one array (..., M, f)."""
+        parts = [
+            array.reshape(*array.shape[: array.ndim - len(each.shape)], each.size)
+            for array, each in zip(arrays, self.inputs, strict=True)
+        ]
+        return np.concatenate(parts, axis=-1)
+
+    def outputs(self, table: Matrix) -> Matrix:
+        """Return the outputs of a table (M, f), a batch at a time, (M, K)."""
+        parts = [
+            self.forward(self.arrays(table[start : start + self.rows_at_once]))
+            for start in range(0, len(table), self.rows_at_once)
+        ]
+        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+    def predict(self, encode: Callable[[Any], Matrix]) -> Callable[[Any], Matrix]:
+        """Return the outputs as a function of a user's table; `encode` converts it to a float64 matrix."""
+        return partial(_predict, self, encode)
+
+    def in_batches(self, rows_at_once: int) -> Network:
+        """Return the same network with another number of rows per call."""
+        scores = None if self.scores is None else (self.scores[0], self.scores[1].in_batches(rows_at_once))
+        return replace(self, rows_at_once=rows_at_once, scores=scores)
+
+
+def _predict(network: Network, encode: Callable[[Any], Matrix], table: Any) -> Matrix:
+    return network.outputs(encode(table))
+
+
+def _converted(cells: Matrix, dtype: str) -> npt.NDArray[Any]:
+    made = np.ascontiguousarray(cells, dtype=dtype) if np.dtype(dtype).kind == "f" else np.round(cells).astype(dtype)
+    if np.dtype(dtype).kind != "f" and not (made == cells).all():
+        raise InvalidInputError(f"The network takes whole numbers ({dtype}). Got {cells[made != cells].ravel()[0]!r}.")
+    return made

@@ -1,0 +1,262 @@
+"""Calls of PyTorch modules from numpy arrays that leave everything of the caller's as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.overrides import TorchFunctionMode
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, MixedForward
+
+Tensors: TypeAlias = tuple[torch.Tensor, ...]
+SOFTMAX = "softmax"
+SIGMOID = "sigmoid"
+LOG_SOFTMAX = "log_softmax"
+LAST: dict[Callable[..., Any], str] = {
+    **dict.fromkeys((torch.softmax, torch.nn.functional.softmax, torch.Tensor.softmax), SOFTMAX),
+    **dict.fromkeys(
+        (torch.log_softmax, torch.nn.functional.log_softmax, torch.Tensor.log_softmax, torch.special.log_softmax),
+        LOG_SOFTMAX,
+    ),
+    **dict.fromkeys((torch.sigmoid, torch.nn.functional.sigmoid, torch.Tensor.sigmoid, torch.special.expit), SIGMOID),
+}
+"""Functions that may end a network -> what they are."""
+
+
+class LastLink(TorchFunctionMode):
+    """Watches for the softmax or sigmoid that makes the output of a module, and keeps its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: list[tuple[str, torch.Tensor, torch.Tensor]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        kind = LAST.get(func)
+        if kind is not None:
+            taken = args[0] if args else (kwargs or {})["input"]
+            self._seen[:] = [(kind, taken, made)]
+        return made
+
+    def of(self, output: torch.Tensor) -> tuple[str, torch.Tensor] | None:
+        """Return what made the output, and its input; None if the output was made otherwise, or changed afterwards."""
+        for kind, taken, made in self._seen:
+            same = made.data_ptr() == output.data_ptr() and made.numel() == output.numel()
+            if same and made.device == output.device and _over_last_axis(kind, made):
+                return kind, taken.reshape(output.shape)
+        return None
+
+
+def _over_last_axis(kind: str, made: torch.Tensor) -> bool:
+    """Whether a softmax adds up over the outputs of a row."""
+    if kind == SIGMOID or made.ndim != 2:
+        return kind == SIGMOID
+    total = made.detach().exp() if kind == LOG_SOFTMAX else made.detach()
+    return bool(torch.allclose(total.sum(dim=1), torch.ones((), dtype=made.dtype, device=made.device), atol=1e-4))
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleCalls:
+    """A module, or a function of tensors, as functions of numpy arrays.
+
+    Parameters
+    ----------
+    function : callable
+        The module, or the function of tensors.
+    device : torch.device
+        Device of its weights.
+    name : str
+        Name in messages.
+    before_link : bool
+        Whether the outputs are those before the last softmax or sigmoid.
+    """
+
+    function: Callable[..., Any]
+    device: torch.device
+    name: str
+    before_link: bool = False
+
+    def forward(self, arrays: Arrays) -> Matrix:
+        """Return the outputs, (M, K) float64."""
+        with self.undisturbed(), torch.no_grad():
+            return as_matrix(self.outputs(self.tensors(arrays)))
+
+    def again(self, arrays: Arrays) -> Matrix:
+        """Return the outputs of a second call, with the random state after the first one."""
+        with self.undisturbed(), torch.no_grad():
+            tensors = self.tensors(arrays)
+            self.outputs(tensors)
+            return as_matrix(self.outputs(tensors))
+
+    def gradients(self, arrays: Arrays) -> Gradients:
+        """Return the derivatives of each output by each cell, one array (K, M, *shape) per input."""
+        with self.undisturbed(backward=True), torch.enable_grad():
+            tensors = tuple(tensor.requires_grad_() for tensor in self.tensors(arrays))
+            outputs = self.outputs(tensors)
+            found = []
+            for k in range(outputs.shape[1]):
+                more = k + 1 < outputs.shape[1]
+                found.append(self._derivatives(outputs[:, k].sum(), tensors, keep=more))
+        return tuple(np.stack(each) for each in zip(*found, strict=True))
+
+    def _derivatives(self, total: torch.Tensor, tensors: Tensors, *, keep: bool) -> list[npt.NDArray[np.float64]]:
+        if not total.requires_grad:
+            return [np.zeros(tensor.shape) for tensor in tensors]
+        made = torch.autograd.grad(total, tensors, retain_graph=keep, allow_unused=True)
+        return [
+            np.zeros(tensor.shape) if grad is None else grad.detach().double().cpu().numpy()
+            for grad, tensor in zip(made, tensors, strict=True)
+        ]
+
+    def mixer(
+        self, layout: Callable[[Matrix], Arrays], rows: Matrix, background: Matrix, players: npt.NDArray[np.intp]
+    ) -> MixedForward:
+        """Return the outputs of mixed rows as a function; the rows are mixed on the device."""
+        mine, theirs = (self._flat(layout(table)) for table in (rows, background))
+        sizes = [tensor.shape[1] for tensor in mine]
+        shapes = [array.shape[1:] for array in layout(rows[:1])]
+        columns = torch.split(torch.from_numpy(np.ascontiguousarray(players)).to(self.device), sizes)
+
+        def forward(row: npt.NDArray[np.intp], other: npt.NDArray[np.intp], present: npt.NDArray[np.bool_]) -> Matrix:
+            at_row, at_other, is_present = (torch.from_numpy(each).to(self.device) for each in (row, other, present))
+            with self.undisturbed(), torch.no_grad():
+                mixed = tuple(
+                    torch.where(is_present[:, column], own[at_row], other_own[at_other]).reshape(-1, *shape)
+                    for column, own, other_own, shape in zip(columns, mine, theirs, shapes, strict=True)
+                )
+                return as_matrix(self.outputs(mixed))
+
+        return forward
+
+    def _flat(self, arrays: Arrays) -> Tensors:
+        return tuple(tensor.reshape(len(tensor), -1) for tensor in self.tensors(arrays))
+
+    def tensors(self, arrays: Arrays) -> Tensors:
+        """Return copies of arrays as tensors on the device."""
+        return tuple(torch.tensor(array, device=self.device) for array in arrays)
+
+    def outputs(self, tensors: Tensors) -> torch.Tensor:
+        """Return the outputs for tensors, (M, K)."""
+        if not self.before_link:
+            return one_output(self.function(*tensors), len(tensors[0]), self.name)
+        with LastLink() as link:
+            made = self.function(*tensors)
+        output = one_output(made, len(tensors[0]), self.name)
+        found = link.of(output)
+        if found is None:
+            raise InvalidInputError(
+                f"{self.name} does not end with a softmax or sigmoid for all rows, so that it has no log-odds."
+            )
+        scores: torch.Tensor = found[1]
+        return scores
+
+    def last_link(self, arrays: Arrays) -> str:
+        """Return the name of the last operation if it is a softmax, log-softmax or sigmoid, otherwise an empty text."""
+        with self.undisturbed(), torch.no_grad(), LastLink() as link:
+            made = self.function(*self.tensors(arrays))
+        found = link.of(one_output(made, len(arrays[0]), self.name))
+        return "" if found is None else found[0]
+
+    def sizes(self, arrays: Arrays) -> int:
+        """Return the number of cells that the parts of a module make for each row, which bounds its memory."""
+        if not isinstance(self.function, torch.nn.Module):
+            return 0
+        made = [0]
+
+        def count(module: Any, taken: Any, output: Any) -> None:
+            parts = output if isinstance(output, list | tuple) else (output,)
+            made[0] += sum(part.numel() for part in parts if isinstance(part, torch.Tensor))
+
+        handles = [part.register_forward_hook(count) for part in self.function.modules()]
+        try:
+            self.forward(arrays)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return made[0] // max(1, len(arrays[0]))
+
+    @contextmanager
+    def undisturbed(self, *, backward: bool = False) -> Iterator[None]:
+        """Keep dropout and batch statistics off, and leave modes, random state and precision as they were."""
+        with ExitStack() as stack:
+            on_gpu = self.device.type == "cuda"
+            stack.enter_context(torch.random.fork_rng([self.device] if on_gpu else []))
+            stack.enter_context(torch.autocast(self.device.type, enabled=False))
+            if isinstance(self.function, torch.nn.Module):
+                stack.enter_context(evaluating(self.function))
+            if on_gpu:
+                stack.enter_context(_full_precision(cudnn=not backward))
+            yield
+
+
+@contextmanager
+def evaluating(module: torch.nn.Module) -> Iterator[None]:
+    """Keep dropout and batch statistics off, then give each part of the module its own mode back."""
+    training = [part for part in module.modules() if part.training]
+    if training:
+        evaluated = [part for part in module.modules() if not part.training]
+        module.eval()
+    try:
+        yield
+    finally:
+        if training:
+            for part in training:
+                part.training = True
+            for part in evaluated:
+                part.training = False
+
+
+@contextmanager
+def _full_precision(*, cudnn: bool) -> Iterator[None]:
+    """Compute in float32 without TF32; recurrent networks in evaluation mode have a backward pass only without cuDNN."""
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=cudnn and torch.backends.cudnn.enabled, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+
+
+def one_output(made: Any, n_rows: int, name: str) -> torch.Tensor:
+    """Return the output of a module as (M, K).
+
+    Raises
+    ------
+    InvalidInputError
+        If the output is not one tensor with one row of numbers per example.
+    """
+    if not isinstance(made, torch.Tensor):
+        raise InvalidInputError(f"{name} must return one tensor. {_choose(made)}")
+    if made.ndim < 1 or len(made) != n_rows or made[:1].numel() != made.shape[-1] ** (made.ndim > 1):
+        raise InvalidInputError(
+            f"{name} must return one row of numbers per example, (n, K). Got the shape {tuple(made.shape)} for {n_rows} "
+            "examples: pass a function of tensors that chooses among them, with tensors as the background."
+        )
+    return made.reshape(n_rows, -1)
+
+
+def _choose(made: Any) -> str:
+    keys: list[Any] = []
+    if isinstance(made, dict) or hasattr(made, "keys"):
+        keys = list(made.keys())
+    elif isinstance(made, list | tuple):
+        keys = list(range(len(made)))
+    if not keys:
+        return f"Got {type(made).__name__}."
+    return (
+        f"Got {type(made).__name__} with {keys}. Say which of them to explain, with a function of tensors and a background "
+        f"of tensors, such as DeepExplainer(lambda x: model(x)[{keys[0]!r}], torch.as_tensor(X))."
+    )
+
+
+def as_matrix(outputs: torch.Tensor) -> Matrix:
+    """Return a tensor as a float64 matrix."""
+    return np.asarray(outputs.detach().double().cpu().numpy())
