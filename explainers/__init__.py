@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from automl_explain.explainers.neural._network import Network, NetworkInput
     from automl_explain.explainers.permutation._explainer import PFIExplainer
     from automl_explain.explainers.surrogate._explainer import MimicExplainer
+    from automl_explain.explainers.surrogate._linear_models import LinearExplainableModel, SGDExplainableModel
     from automl_explain.explainers.surrogate._models import (
         DecisionTreeExplainableModel,
         ExplainableModel,
         LGBMExplainableModel,
-        LinearExplainableModel,
-        SGDExplainableModel,
     )
     from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -62,15 +61,9 @@ _MODULES = {
     **dict.fromkeys(("describe", "register"), f"{_PLACE}.model._registry"),
     "Explanation": f"{_PLACE}.explanation._explanation",
     **dict.fromkeys(
-        (
-            "DecisionTreeExplainableModel",
-            "ExplainableModel",
-            "LGBMExplainableModel",
-            "LinearExplainableModel",
-            "SGDExplainableModel",
-        ),
-        f"{_PLACE}.surrogate._models",
+        ("DecisionTreeExplainableModel", "ExplainableModel", "LGBMExplainableModel"), f"{_PLACE}.surrogate._models"
     ),
+    **dict.fromkeys(("LinearExplainableModel", "SGDExplainableModel"), f"{_PLACE}.surrogate._linear_models"),
     "FeatureMap": f"{_PLACE}.model._feature_map",
     "GlobalImportance": f"{_PLACE}.explanation._global_importance",
     **dict.fromkeys(("Network", "NetworkInput"), f"{_PLACE}.neural._network"),

@@ -99,8 +99,9 @@ class Standardized:
     """Columns of mean 0 and standard deviation 1, one column per category, and one per numeric column with missing cells.
 
     A missing number is replaced by the mean, and an indicator column marks it. A missing or rare category is 0 in all
-    columns of its categories. A csr matrix stays sparse: its columns are not centred, and are divided by their largest
-    absolute value, because division by the standard deviation would give very large values in columns with few entries.
+    columns of its categories. A csr matrix stays sparse: its columns are not centred, and are divided by the root mean
+    square of their stored cells, because division by the standard deviation would give very large values in columns with
+    few entries. The scale of the median column counts as one more cell of each column, for columns of one or two cells.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ class Standardized:
         if sparse.issparse(X):
             if not np.isfinite(X.data).all():
                 raise InvalidInputError("A linear surrogate needs a sparse table without NaN or infinite numbers.")
-            self._scale = _positive(np.abs(X).max(axis=0).toarray().ravel())
+            self._scale = _sparse_scale(X)
             self.parents = np.arange(X.shape[1])
             return
         coded = set(categories)
@@ -144,6 +145,14 @@ class Standardized:
         scaled = np.where(missing, 0.0, (numbers - self._mean) / self._scale)
         one_hot = (X[:, [j]] == codes for j, codes in self._codes)
         return np.hstack([scaled, missing[:, self._marked], *one_hot]).astype(np.float64, copy=False)
+
+
+def _sparse_scale(X: Matrix) -> npt.NDArray[np.float64]:
+    """Return the root mean square of the cells of each column that are not zero, and of one cell of the median column."""
+    squares = np.asarray(X.multiply(X).sum(axis=0)).ravel()
+    counts = np.asarray((X != 0).sum(axis=0)).ravel()
+    typical = np.median(squares[counts > 0] / counts[counts > 0]) if counts.any() else 1.0
+    return _positive(np.sqrt((squares + typical) / (counts + 1)))
 
 
 def _positive(scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from automl_explain.explainers._agreement import agree
-from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._fidelity import Fidelity, measure_fidelity
+from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.methods._base import Question
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_background, question_of
 from automl_explain.explainers.methods._rules import build_engine
@@ -22,23 +19,9 @@ from automl_explain.explainers.methods._settings import read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear
 from automl_explain.explainers.model._names import ClassNames
-from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
-from automl_explain.explainers.surrogate._encoding import Encoding
 from automl_explain.explainers.surrogate._models import ExplainableModel
-from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
+from automl_explain.explainers.surrogate._training import train
 from automl_explain.explainers.trees._tree_ensemble import Trees
-
-Outputs = npt.NDArray[np.float64]
-
-HELD_OUT = 0.2
-"""Fraction of the initialization examples that is held out from training to measure fidelity."""
-MOST_HELD_OUT = 2000
-"""Maximum number of rows held out, enough to measure an agreement to about one percent."""
-MIRRORED = 1e-6
-"""Largest difference between two outputs that mirror each other, relative to their spread."""
-FEWEST_ROWS = 10
-"""Number of initialization examples below which none are held out."""
 
 
 class MimicExplainer(ShapleyExplainer):
@@ -85,6 +68,12 @@ class MimicExplainer(ShapleyExplainer):
         If the model cannot predict.
     InvalidInputError
         If a table or parameter does not match the model or the surrogate.
+
+    Warns
+    -----
+    AutoMLExplainWarning
+        If the surrogate imitates the model worse on held-out rows than a constant would. A note of its explanations repeats
+        it.
 
     References
     ----------
@@ -151,9 +140,14 @@ class MimicExplainer(ShapleyExplainer):
         self._surrogate = _construct(explainable_model, explainable_model_args or {}, random_state, n_jobs)
         draws_per_row = max(0, int(max_num_of_augmentations)) if augment_data else 0
         question = question_of(explained, settings)
-        imitation, self.fidelity, self._trained_on = _train(self._surrogate, question, draws_per_row)
-        engine = build_engine(_over_columns(question, imitation, self._surrogate))
-        super().__init__(replace(explained, model=imitation), engine, explain_subset)
+        imitation = train(self._surrogate, question, draws_per_row)
+        self.fidelity = imitation.fidelity
+        self._training_notes: tuple[str, ...] = (f"fidelity: {self.fidelity}", imitation.training)
+        if imitation.worse_than_constant:
+            self._training_notes = (self._worse_than_constant(), *self._training_notes)
+            warnings.warn(self._training_notes[0], AutoMLExplainWarning, stacklevel=2)
+        engine = build_engine(_over_columns(question, imitation.model, self._surrogate))
+        super().__init__(replace(explained, model=imitation.model), engine, explain_subset)
 
     @property
     def surrogate(self) -> ExplainableModel:
@@ -176,7 +170,13 @@ class MimicExplainer(ShapleyExplainer):
     @property
     def notes(self) -> tuple[str, ...]:
         """Fidelity of the surrogate, its training rows, and what else readers of the values need to know."""
-        return (f"fidelity: {self.fidelity}", self._trained_on, *self._engine.notes)
+        return (*self._training_notes, *self._engine.notes)
+
+    def _worse_than_constant(self) -> str:
+        return (
+            f"{type(self._surrogate).__name__} imitates {self._teacher.name} worse than a constant would ({self.fidelity}), so "
+            "its values say little about the model. Use another surrogate, more initialization examples, or TabularExplainer."
+        )
 
     def explain_global(
         self, X: Any = None, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
@@ -201,147 +201,6 @@ class MimicExplainer(ShapleyExplainer):
             include_local=include_local,
             batch_size=batch_size,
         )
-
-
-def _train(surrogate: ExplainableModel, question: Question, draws_per_row: int) -> tuple[FittedModel, Fidelity, str]:
-    """Train a surrogate; return its description as a model, its fidelity, and a note on the training rows."""
-    background = question.background
-    assert background is not None
-    if background.is_sparse and not surrogate.takes_sparse:
-        raise InvalidInputError(
-            f"{type(surrogate).__name__} takes no sparse tables. Pass a dense one, or use a surrogate that takes sparse "
-            "tables, such as LinearExplainableModel."
-        )
-    encoding = Encoding(background)
-    with progress_bar(3, "training the surrogate", question.settings.progress) as advance:
-        data = _prepare(question, draws_per_row)
-        advance(1)
-        _fit(surrogate, encoding, data)
-        advance(1)
-        imitation = _described(question.model, surrogate, encoding, data.mirrored)
-        fidelity = data.fidelity_of(imitation)
-        advance(1)
-    return imitation, fidelity, data.summary
-
-
-def _fit(surrogate: ExplainableModel, encoding: Encoding, data: _TrainingData) -> None:
-    matrix = encoding.matrix(data.rows)
-    if data.weights is None:
-        surrogate.fit(matrix, data.targets, encoding.categories)
-        return
-    if "sample_weight" not in inspect.signature(surrogate.fit).parameters:
-        raise InvalidInputError(
-            f"{type(surrogate).__name__}.fit has no parameter 'sample_weight', which is needed to train with weights. "
-            "Add the parameter, or leave out 'weights'."
-        )
-    surrogate.fit(matrix, data.targets, encoding.categories, sample_weight=data.weights)
-
-
-@dataclass(frozen=True, eq=False)
-class _TrainingData:
-    """Training rows of a surrogate, and test rows for its fidelity.
-
-    Parameters
-    ----------
-    rows : Table
-        Training rows.
-    targets : ndarray of shape (len(rows), K)
-        Outputs of the teacher for the training rows; only those of the second class if `mirrored`.
-    weights : ndarray of shape (len(rows),), or None
-        Weights of the training rows, 1 on average. None: equal weights. Rows drawn between neighbours have weight 1.
-    test : Table
-        Rows on which fidelity is measured.
-    answers : ndarray of shape (len(test), C)
-        Outputs of the teacher for the test rows.
-    held_out : bool
-        Whether the test rows are not among the training rows.
-    mirrored : bool
-        Whether the output of the first class follows from that of the second.
-    summary : str
-        Note on the training rows.
-    """
-
-    rows: Table
-    targets: Outputs
-    weights: Outputs | None
-    test: Table
-    answers: Outputs
-    held_out: bool
-    mirrored: bool
-    summary: str
-
-    def fidelity_of(self, surrogate: FittedModel) -> Fidelity:
-        outputs = predict_finite(surrogate, self.test.data)
-        return measure_fidelity(self.answers, outputs, surrogate.output_space, self.held_out)
-
-
-def _prepare(question: Question, draws_per_row: int) -> _TrainingData:
-    """Divide the background into training and test rows, and compute the teacher's outputs for all of them."""
-    teacher, background, seed = question.model, question.background, question.settings.random_state
-    assert background is not None
-    learn, test = _divide(len(background), seed)
-    if question.weights is not None and not question.weights[learn].any():
-        learn = test = np.arange(len(background))  # every row of weight was kept for the test
-    answers = predict_finite(teacher, background.data)
-    rows, targets = background.take(learn), answers[learn]
-    weights = None if question.weights is None else question.weights[learn] / question.weights[learn].mean()
-    summary = f"the surrogate was trained on {len(rows)} rows"
-    missing = background.n_columns - len(rows)
-    n_drawn = min(draws_per_row * len(rows), missing) if len(rows) > 1 else 0
-    if n_drawn > 0:
-        drawn = draw_between_neighbours(rows, n_drawn, seed)
-        rows, targets = stack_rows([rows, drawn]), np.vstack([targets, predict_finite(teacher, drawn.data)])
-        weights = None if weights is None else np.append(weights, np.ones(n_drawn))
-        summary += f" and on {n_drawn} rows drawn between neighbouring rows"
-    mirrored = _is_mirrored(answers, teacher)
-    return _TrainingData(
-        rows,
-        targets[:, 1:] if mirrored else targets,
-        weights,
-        background.take(test),
-        answers[test],
-        len(learn) < len(background),
-        mirrored,
-        summary,
-    )
-
-
-def _divide(n_rows: int, random_state: int) -> tuple[RowNumbers, RowNumbers]:
-    """Return training rows and test rows; if there are too few rows to divide, both are all rows."""
-    if n_rows < FEWEST_ROWS:
-        return np.arange(n_rows), np.arange(n_rows)
-    order = np.random.default_rng(random_state).permutation(n_rows)
-    n_held = min(int(HELD_OUT * n_rows), MOST_HELD_OUT)
-    return np.sort(order[n_held:]), np.sort(order[:n_held])
-
-
-def _is_mirrored(outputs: Outputs, model: FittedModel) -> bool:
-    """Return whether, of two classes, the first output is the complement (probabilities) or negative of the second."""
-    whole = 1.0 if model.output_space == "probability" else 0.0
-    return outputs.shape[1] == 2 and agree(outputs[:, :1], whole - outputs[:, 1:], MIRRORED)
-
-
-def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Encoding, mirrored: bool) -> FittedModel:
-    """Describe the surrogate as a model of the same tables as the teacher."""
-
-    def read(table: Any) -> Any:
-        return encoding.matrix(Table(table))
-
-    def predict(table: Any) -> Outputs:
-        outputs = np.asarray(surrogate.predict(read(table)), dtype=np.float64)
-        outputs = outputs.reshape(table.shape[0], -1)
-        if not mirrored:
-            return outputs
-        first = 1.0 - outputs if teacher.output_space == "probability" else -outputs
-        return np.hstack([first, outputs])
-
-    return replace(
-        teacher,
-        outputs={teacher.output_space: predict},
-        structure=surrogate.structure(),
-        encode=lambda table: surrogate.encode(read(table)),
-        name=type(surrogate).__name__,
-    )
 
 
 def _over_columns(question: Question, model: FittedModel, surrogate: ExplainableModel) -> Question:

@@ -1,21 +1,21 @@
-"""The four surrogates of `MimicExplainer`, and `ExplainableModel`, the base class of surrogates."""
+"""`ExplainableModel`, the base class of surrogates, and the surrogates that are made of trees."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.linear_model import Ridge, SGDRegressor
 from sklearn.tree import DecisionTreeRegressor
-from sklearn.utils import check_random_state
 
-from automl_explain.explainers.model._fitted_model import Linear, Opaque, Structure
+from automl_explain.explainers.model._fitted_model import Opaque, Structure
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.surrogate._encoding import Categories, Matrix, Standardized
+from automl_explain.explainers.surrogate._encoding import Categories, Matrix
 from automl_explain.explainers.surrogate._joined_trees import compact, join_trees
+from automl_explain.explainers.tables._table import RowNumbers
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Outputs: TypeAlias = npt.NDArray[np.float64]
@@ -24,6 +24,25 @@ Weights: TypeAlias = npt.NDArray[np.float64]
 """Weights of the rows, (n,)."""
 SMALL = 100_000
 """Number of cells below which LightGBM uses one thread by default."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Numbers of the training rows of a surrogate that is tuned.
+
+    Parameters
+    ----------
+    learn : ndarray of int
+        Rows from which candidates learn.
+    held : ndarray of int
+        Rows on which candidates are compared.
+    drawn : ndarray of int
+        Rows drawn between neighbours among `learn`.
+    """
+
+    learn: RowNumbers
+    held: RowNumbers
+    drawn: RowNumbers
 
 
 class ExplainableModel(ABC):
@@ -62,6 +81,9 @@ class ExplainableModel(ABC):
 
     takes_sparse: ClassVar[bool] = False
     """Whether `fit`, `predict` and `encode` take csr matrices."""
+    draws_cells: ClassVar[bool] = False
+    """Whether rows drawn between neighbours of a dense table mix them cell by cell, as those of sparse tables always do. A
+    linear surrogate learns little from a row on the line between two others."""
     columns: npt.NDArray[np.intp] | None = None
     """The column of `X` that each column of `encode(X)` is made from. None: the columns are the same."""
 
@@ -91,6 +113,30 @@ class ExplainableModel(ABC):
         ExplainableModel
             The surrogate itself.
         """
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether `tune` is called before `fit`. Default: it is not."""
+        return False
+
+    def tune(
+        self,
+        X: Matrix,
+        outputs: Outputs,
+        categories: Categories,
+        rows: TrainingRows,
+        sample_weight: Weights | None = None,
+    ) -> RowNumbers:
+        """Choose the settings of `fit`, and return the rows that it shall be given. Default: all rows.
+
+        Parameters
+        ----------
+        X, outputs, categories, sample_weight
+            As in `fit`.
+        rows : TrainingRows
+            Rows from which candidates learn, and rows on which they are compared.
+        """
+        return np.arange(len(outputs))
 
     @abstractmethod
     def predict(self, X: Matrix) -> Outputs:
@@ -259,91 +305,6 @@ class DecisionTreeExplainableModel(ExplainableModel):
             known = ~np.isnan(X[:, j])
             ordered[known, j] = ranks[X[known, j].astype(np.intp)]
         return ordered
-
-
-class _LinearSurrogate(ExplainableModel):
-    """A linear model of standardized columns, with one column per category."""
-
-    takes_sparse = True
-
-    def fit(
-        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
-    ) -> ExplainableModel:
-        """Fit the coefficients."""
-        self._standardized = Standardized(X, categories)
-        self.columns = self._standardized.parents
-        self.coef, self.intercept = self._solve(self.encode(X), outputs, sample_weight)
-        return self
-
-    @abstractmethod
-    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
-        """Return the coefficients, (K, f), and intercepts, (K,), of the standardized columns."""
-
-    def predict(self, X: Matrix) -> Outputs:
-        """Return the weighted sums of the columns, (n, K)."""
-        return np.asarray(self.encode(X) @ self.coef.T) + self.intercept
-
-    def structure(self) -> Structure:
-        """Return the coefficients of the standardized columns."""
-        return Linear(self.coef, self.intercept)
-
-    def encode(self, X: Matrix) -> Matrix:
-        """Return the standardized columns."""
-        return self._standardized.transform(X)
-
-
-class LinearExplainableModel(_LinearSurrogate):
-    """Ridge regression over standardized columns, with a column per category.
-
-    Parameters
-    ----------
-    random_state, n_jobs
-        As in `ExplainableModel`.
-    alpha : float, default 1.0
-        Weight of the squared coefficients. As columns are standardized, 1 has the effect of about one row.
-    """
-
-    def __init__(self, *, random_state: int = 0, n_jobs: int | None = None, alpha: float = 1.0) -> None:
-        super().__init__(random_state=random_state, n_jobs=n_jobs)
-        self.alpha = alpha
-
-    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
-        ridge = Ridge(alpha=self.alpha, random_state=self.random_state).fit(X, outputs, weights)
-        return np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
-
-
-class SGDExplainableModel(_LinearSurrogate):
-    """Linear regression by stochastic gradient descent over standardized columns, with a column per category.
-
-    Parameters
-    ----------
-    random_state, n_jobs
-        As in `ExplainableModel`.
-    alpha : float, default 0.0001
-        Weight of the squared coefficients against the mean squared error.
-    max_iter : int, default 1000
-        Maximum number of passes over the rows.
-    """
-
-    def __init__(
-        self, *, random_state: int = 0, n_jobs: int | None = None, alpha: float = 1e-4, max_iter: int = 1000
-    ) -> None:
-        super().__init__(random_state=random_state, n_jobs=n_jobs)
-        self._parameters = {"alpha": alpha, "max_iter": max_iter, "tol": 1e-4, "average": True}
-
-    def _solve(self, X: Matrix, outputs: Outputs, weights: Weights | None) -> tuple[Outputs, Weights]:
-        mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
-        spread = np.where(spread > 0, spread, 1.0)
-        # Rows of large norm make steps overshoot, so the first step is below the reciprocal of the largest squared norm.
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X**2).sum(axis=1)
-        eta0 = min(0.01, 0.5 / max(float(np.max(squares)), 1e-12))
-        streams = check_random_state(self.random_state).randint(2**31 - 1, size=outputs.shape[1])
-        models = [
-            SGDRegressor(**self._parameters, eta0=eta0, random_state=int(stream)).fit(X, output, sample_weight=weights)
-            for stream, output in zip(streams, ((outputs - mean) / spread).T, strict=True)
-        ]
-        coef = np.vstack([model.coef_ for model in models]) * spread[:, None]
-        return coef, np.concatenate([model.intercept_ for model in models]) * spread + mean
 
 
 def _trees_of(model: Any) -> Trees:

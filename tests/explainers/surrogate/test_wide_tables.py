@@ -70,6 +70,32 @@ def test_draws_keep_the_dependence_between_columns():
     assert draw_between_neighbours(as_table(thin()), 100, 0).data.nnz < 100 * 40 * 0.5
 
 
+def test_sparse_draws_take_each_cell_from_one_of_two_rows():
+    rng = np.random.default_rng(0)
+    X = sparse.csr_array(rng.poisson(0.3, size=(200, 300)).astype(float))
+    drawn = draw_between_neighbours(as_table(X), 400, 0).data
+    assert isinstance(drawn, sparse.csr_array)
+    dense, own = drawn.toarray(), X.toarray()
+    assert set(np.unique(dense)) <= set(np.unique(own))
+    assert not (dense[:, None, :] == own[None, :50, :]).all(axis=2).any()
+    pairs = [(a, b) for a in range(len(own)) for b in range(len(own))]
+    found = [(((dense[0] == own[a]) | (dense[0] == own[b])).all()) for a, b in pairs]
+    assert any(found)
+
+
+def test_draws_by_cell_leave_the_line_between_two_rows_but_not_their_box():
+    X = np.random.default_rng(0).normal(size=(6, 4))
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=list("uvwxyz"), count=[1.0, 2, 3, 4, 5, 6])
+    drawn = draw_between_neighbours(as_table(frame), 50, 0, by_cell=True).data
+    assert (drawn.dtypes == frame.dtypes).all()
+    assert set(drawn["count"]) <= set(frame["count"])
+    for row in drawn.to_numpy()[:, :4].astype(float):
+        boxes = [(a, b) for a in X for b in X if ((np.minimum(a, b) <= row) & (row <= np.maximum(a, b))).all()]
+        assert boxes
+        shares = [(row - a) / (b - a) for a, b in boxes]
+        assert min(np.ptp(share) for share in shares) > 1e-3
+
+
 def test_whole_numbers_stay_whole():
     X = np.column_stack([np.arange(50) % 5, np.linspace(0, 1, 50)])
     drawn = draw_between_neighbours(as_table(X), 300, 0).data
@@ -78,8 +104,7 @@ def test_whole_numbers_stay_whole():
 
 
 def test_wide_tables_are_learnt_from_more_rows(surrogate):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 90))
+    X = np.random.default_rng(0).normal(size=(60, 90))
     seen = {}
 
     class Watched(surrogate):
