@@ -137,7 +137,7 @@ FAMILIES = [
     Family("knn-binary", KNeighborsClassifier(), "binary", "kernel", "probability", "frame"),
     Family("knn-regression", KNeighborsRegressor(), "regression", "kernel", "response"),
     Family("naive-bayes", GaussianNB(), "multiclass", "kernel", "probability"),
-    Family("mlp", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0), "regression", "kernel", "response"),
+    Family("mlp", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0), "regression", "coalitions", "response"),
     Family("vote-regression", VotingRegressor([("a", LGBMR), ("b", Ridge()), ("c", KNeighborsRegressor())]), "regression", "mixture", "response"),
     Family("vote-soft-forests", VotingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], voting="soft", weights=[1, 3]), "multiclass", "mixture", "probability"),
     Family("vote-soft-boosters", VotingClassifier([("a", LGBMC), ("b", RF), ("c", LogisticRegression())], voting="soft"), "binary", "ensemble", "probability"),

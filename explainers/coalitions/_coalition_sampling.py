@@ -9,10 +9,10 @@ from math import comb
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
 from automl_explain.explainers.coalitions._control_variate import MOST_FITTED, ThirdOrderFit
 from automl_explain.explainers.compiled._arrays import Bools, Floats
+from automl_explain.explainers.compiled._blas import one_thread_per_product
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 
 Coalitions = npt.NDArray[np.bool_]
@@ -120,19 +120,13 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     half, weight, is_sampled = np.vstack(halves), np.concatenate(weights), np.concatenate(sampled)
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
-    with _thread_pools().limit(limits=1, user_api="blas"):  # several threads are slower on matrices this small
+    with one_thread_per_product():
         fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
         estimate, share_full = _solve(half, weight, fit)
         blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
     return Design(
         np.vstack([half, ~half]), estimate, share_full, blocks, np.sqrt(len(half) / (len(half) - n_players + 1))
     )
-
-
-@lru_cache(maxsize=1)
-def _thread_pools() -> ThreadpoolController:
-    """Find the thread pools once, since this takes longer than a small design."""
-    return ThreadpoolController()
 
 
 def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Floats:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
+from automl_explain.explainers.coalitions._dense_outputs import DenseOutputs
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
     Players,
@@ -41,6 +42,7 @@ from automl_explain.explainers.model._fitted_model import (
     RadialBasis,
 )
 from automl_explain.explainers.model._links import LinkFunction
+from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -269,6 +271,7 @@ EVALUATORS: dict[type, Callable[[FittedModel, Table, Players, int | None], Evalu
     Prepared: _PreparedOutputs,
     OwnValues: Predicted,
     Network: NetworkOutputs,
+    DenseNetwork: DenseOutputs,
     Opaque: Predicted,
 }
 """Structure -> evaluator of its outputs for mixed rows."""

@@ -14,6 +14,7 @@ from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
+from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -62,6 +63,10 @@ PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1
 """Black-box models, which predict every masked row."""
 STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
 """Ensembles whose members' outputs for masked rows are computed from their structure."""
+DENSE_UP_TO = 12
+"""Number of relevant players up to which all coalitions are evaluated with a chain of dense layers."""
+DENSE_MULTIPLICATIONS = 2e11
+"""Most multiplications of one call for a chain of dense layers, about ten seconds of one thread."""
 
 
 class KernelEngine:
@@ -78,7 +83,7 @@ class KernelEngine:
     def __init__(self, question: Question) -> None:
         model, settings = question.model, question.settings
         structure = model.structure
-        self._effort = PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
+        self._effort = _effort_of(structure)
         background, share, self.notes = question.fewer_rows(self._effort.background)
         self._game = Game(model, background, question.players, share, settings.n_jobs)
         self.background, self.share = background, share
@@ -209,6 +214,14 @@ class KernelEngine:
         return [max(sizes[0], min(2**self._effort.all_up_to, self._affordable(n_rows)))]
 
 
+def _effort_of(structure: Structure) -> Effort:
+    if isinstance(structure, DenseNetwork):
+        affordable = int(DENSE_MULTIPLICATIONS / structure.chain.cost)
+        evaluations = min(STRUCTURED.evaluations, max(PREDICTED.evaluations, affordable))
+        return Effort(PREDICTED.background, DENSE_UP_TO, evaluations, STRUCTURED.at_once)
+    return PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
+
+
 def predicts_mixed_rows(structure: Structure) -> bool:
     """Return whether any part of a model has to predict masked rows; otherwise outputs come from the structure."""
     if isinstance(structure, Prepared):
@@ -220,7 +233,7 @@ def predicts_mixed_rows(structure: Structure) -> bool:
         return (structure.passthrough and not read) or any(map(predicts_mixed_rows, parts))
     if isinstance(structure, Mixture):
         return any(predicts_mixed_rows(member.structure) for member in structure.members)
-    return isinstance(structure, Opaque | Network)
+    return isinstance(structure, Opaque | Network) and not isinstance(structure, DenseNetwork)
 
 
 def _reason(structure: Structure) -> str:

@@ -31,6 +31,7 @@ from automl_explain.explainers.model._fitted_model import (
     Prepared,
     RadialBasis,
 )
+from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -46,7 +47,7 @@ ONE_MODEL: dict[type, str] = {
     Linear: "a linear model",
     RadialBasis: "a sum of kernels is explained as one model",
     Prepared: "a pipeline within an ensemble",
-    Network: "a neural network",
+    **dict.fromkeys((Network, DenseNetwork), "a neural network"),
 }
 """Structure -> why models of this structure have no members."""
 SPLIT = (

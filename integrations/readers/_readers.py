@@ -48,6 +48,8 @@ READERS: dict[str, str] = {
     "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
     # neural networks
+    "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
+    "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",
     "torch.Module": f"{_PLACE}.readers.neural._torch:describe",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",

@@ -12,6 +12,7 @@ import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
 from sklearn.linear_model import Ridge
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVR
@@ -68,6 +69,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     ),
     "stack of all under trees": lambda: stack(forest()),
     "network": NetworkOfX,
+    "dense layers": lambda: MLPRegressor(hidden_layer_sizes=(5,), max_iter=300, random_state=0),
     "function of trees": lambda: squashed(forest()),
     "function of kernels": lambda: squashed(SVR()),
 }

@@ -17,6 +17,7 @@ from automl_explain.explainers.model._fitted_model import (
     Prepared,
     Structure,
 )
+from automl_explain.explainers.neural._dense_chain import DenseNetwork, dense_network
 from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._ensembles import member_of, weighted
 from automl_explain.integrations.readers.sklearn._estimators import few_rows, names_of
@@ -60,6 +61,9 @@ def _on_columns(member: FittedModel, columns: Any, n_features: int) -> FittedMod
         coef = np.zeros((len(member.structure.coef), n_features))
         np.add.at(coef.T, columns, member.structure.coef.T)  # a column drawn twice counts twice
         structure, encode = Linear(coef, member.structure.intercept), to_matrix
+    if isinstance(member.structure, DenseNetwork):
+        chain = member.structure.chain.over_columns(columns, n_features)
+        structure, encode = dense_network(chain, member.structure.why), to_matrix
     return replace(
         member,
         outputs={s: _of_chosen(f, columns) for s, f in member.outputs.items()},

@@ -51,7 +51,7 @@ REGRESSORS = {
     "one tree per target": (MultiOutputRegressor(DecisionTreeRegressor(max_depth=3, random_state=0)), "mixture"),
     "chain": (RegressorChain(Ridge()), "kernel"),
     "neighbours": (KNeighborsRegressor(), "kernel"),
-    "network": (MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0), "kernel"),
+    "network": (MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0), "coalitions"),
     "partial least squares": (PLSRegression(2), "kernel"),
     "transformed": (TransformedTargetRegressor(Ridge(), transformer=StandardScaler()), "kernel"),
     "pipeline": (make_pipeline(StandardScaler(), KNeighborsRegressor()), "kernel"),
@@ -65,7 +65,7 @@ CLASSIFIERS = {
     "one versus rest": (OneVsRestClassifier(LogisticRegression()), "ensemble"),
     "chain": (ClassifierChain(LogisticRegression()), "kernel"),
     "neighbours": (KNeighborsClassifier(), "kernel"),
-    "network": (MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0), "kernel"),
+    "network": (MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0), "coalitions"),
     "pipeline": (make_pipeline(StandardScaler(), KNeighborsClassifier()), "kernel"),
 }
 OF_MORE_CLASSES = ["tree", "forest", "one per label", "one forest per label", "neighbours", "pipeline"]
