@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from automl_explain.explainers._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from automl_explain.explainers._deep_explainer import DeepExplainer
     from automl_explain.explainers._errors import *
     from automl_explain.explainers._tabular_explainer import (
         KernelExplainer,
@@ -59,6 +60,7 @@ _MODULES = {
         ("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}.model._fitted_model"
     ),
     **dict.fromkeys(("describe", "register"), f"{_PLACE}.model._registry"),
+    "DeepExplainer": f"{_PLACE}._deep_explainer",
     "Explanation": f"{_PLACE}.explanation._explanation",
     **dict.fromkeys(
         ("DecisionTreeExplainableModel", "ExplainableModel", "LGBMExplainableModel"), f"{_PLACE}.surrogate._models"

@@ -22,7 +22,7 @@ from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._notebook import importance_table, members_table
 from automl_explain.explainers.explanation._selection import find_features, find_rows
 from automl_explain.explainers.explanation._storage import load_fields, save_values
-from automl_explain.explainers.explanation._values import ExplanationValues, local_values
+from automl_explain.explainers.explanation._values import ExplanationValues, in_input_shapes, local_values
 from automl_explain.explainers.model._feature_map import FeatureMap
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class Explanation(ExplanationValues):
         Shapley values add up to the prediction.
     metric : str or None
         Name of the score of a permutation importance, which is the unit of its values; None for other kinds.
+    coalition_r2 : float or None
+        For values that only approximate Shapley values, the share of the variance of coalitions' outputs that sums of values
+        explain, from 1 downwards; None for others.
+    input_shapes : tuple of (str, tuple of int), or None
+        Name and shape of each input of a network whose inputs are not a table; the features are their cells, in order.
     members : MemberExplanation or None
         Contributions of an ensemble's members to the same rows, if they were requested.
     """
@@ -243,6 +248,21 @@ class Explanation(ExplanationValues):
             raise InvalidInputError("No feature map is known for this explanation; pass one, from engineered to raw.")
         raw = replace(self, members=None)._sum_to_raw(feature_map)
         return raw if self.members is None else replace(raw, members=self.members._sum_to_raw(feature_map))
+
+    def shaped_values(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """Return the local values in the shape of a network's inputs, one array per input.
+
+        Returns
+        -------
+        tuple of ndarray
+            Shape (n, *shape) for a regression, (C, n, *shape) for a classification; one array (..., f) for a table.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no local values.
+        """
+        return in_input_shapes(local_values(self), self.input_shapes)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index)."""

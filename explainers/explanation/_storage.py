@@ -111,6 +111,8 @@ def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, me
         "is_raw": explanation.is_raw,
         "notes": explanation.notes,
         "model_kind": explanation.model_kind,
+        "coalition_r2": explanation.coalition_r2,
+        "input_shapes": explanation.input_shapes,
         "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
     }
     values = explanation.local_importance_values
@@ -146,11 +148,17 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
         "is_raw": manifest["is_raw"],
         "notes": tuple(manifest["notes"]),
         "model_kind": manifest.get("model_kind"),
+        "coalition_r2": manifest.get("coalition_r2"),
+        "input_shapes": _shapes(manifest.get("input_shapes")),
         "fidelity": Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
         "data": _get_table(manifest, arrays),
         "feature_map": FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     }
     return StoredFields(fields, _get_members(fields, manifest["members"], arrays) if "members" in manifest else None)
+
+
+def _shapes(stored: Any) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
+    return None if stored is None else tuple((name, tuple(shape)) for name, shape in stored)
 
 
 def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -57,6 +58,8 @@ class ExplanationValues:
     left_out: Values | None = None
     kind: Kind = "shapley"
     metric: str | None = None
+    coalition_r2: float | None = None
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...] | None = None
 
     def __post_init__(self) -> None:
         _check_kind(self)
@@ -236,6 +239,7 @@ class ExplanationValues:
             features=take_names(self.features, columns),
             data=take_columns(self.data, columns, n_features),
             feature_map=take_map(self.feature_map, columns),
+            input_shapes=None,
             notes=(*self.notes, note) if len(rest) else self.notes,
         )
 
@@ -271,6 +275,7 @@ class ExplanationValues:
             importances=None if importances is None else feature_map.pool(importances.T).T,
             features=feature_map.raw_names,
             data=None,
+            input_shapes=None,
             is_raw=True,
             feature_map=None,
             standard_errors=None,
@@ -321,6 +326,17 @@ def local_values(values: ExplanationValues) -> Values:
             f"This explanation by {values.method} has no local importance values, only global ones."
         )
     return values.local_importance_values
+
+
+def in_input_shapes(
+    values: Values, shapes: tuple[tuple[str, tuple[int, ...]], ...] | None
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return values (..., f) as one array per input, (..., *shape); a single array without shapes."""
+    if shapes is None:
+        return (values,)
+    ends = np.cumsum([math.prod(shape) for _, shape in shapes])
+    parts = np.split(values, ends[:-1], axis=-1)
+    return tuple(part.reshape(*values.shape[:-1], *shape) for part, (_, shape) in zip(parts, shapes, strict=True))
 
 
 def ranking(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:

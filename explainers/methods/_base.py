@@ -27,11 +27,14 @@ class Attribution:
         None if the values are exact.
     notes : tuple of str
         What readers of these values need to know.
+    coalition_r2 : float or None
+        How well sums of approximate values describe the outputs of coalitions; None for values that are not approximations.
     """
 
     values: Values
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
+    coalition_r2: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -181,6 +181,7 @@ class ShapleyExplainer(RowExplainer):
             standard_errors=self._explained.by_class(errors),
             notes=(*self.notes, *attribution.notes),
             fidelity=self.fidelity,
+            coalition_r2=attribution.coalition_r2,
             **self._about(rows),
         )
         check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))

@@ -16,6 +16,7 @@ from automl_explain.explainers.methods._mixture import MixtureEngine
 from automl_explain.explainers.methods._pipeline_member import PreparedEngine
 from automl_explain.explainers.methods._rbf import RadialEngine
 from automl_explain.explainers.methods._tree import TreeEngine
+from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
     Composite,
@@ -34,6 +35,8 @@ FAST_PATHS = (
     MixtureEngine,
     PreparedEngine,
     OwnValuesEngine,
+    RescaleEngine,
+    PathEngine,
     FinalTrees,
     *(made for structure, made in EVALUATORS.items() if not issubclass(structure, Opaque)),
 )

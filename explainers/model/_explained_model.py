@@ -16,8 +16,7 @@ from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
 from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
 from automl_explain.explainers.model._names import ClassNames, class_names, feature_names, given_names
-from automl_explain.explainers.model._predict_function import is_predict_function
-from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._registry import describe, is_plain_function
 from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.tables._formats import row_weights
 from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, conform
@@ -212,7 +211,7 @@ def behind(transformations: Any, model: Any, table: Table | None) -> Any:
     if transformations is None:
         return model
     transformer = as_transformer(transformations, table)
-    if is_predict_function(model):
+    if is_plain_function(model):
         return lambda rows: model(transformer.transform(rows))
     return Pipeline([("transformations", transformer), ("model", model)])
 

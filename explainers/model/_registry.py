@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,30 @@ def register_all(readers: Mapping[str, str]) -> None:
     _readers.update(readers)
 
 
-def describe(model: Any, examples: Any = None) -> FittedModel:
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How neural networks are called.
+
+    Parameters
+    ----------
+    device : str
+        Device; "auto" is that of the network's weights.
+    batch_size : int or None
+        Rows per call. None: chosen by the reader.
+    """
+
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        from automl_explain.explainers._errors import InvalidInputError
+
+        size = self.batch_size
+        if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 1):
+            raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {size!r}.")
+
+
+def describe(model: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
     """Describe a fitted model.
 
     The classes in the model's method resolution order are looked up by name, nearest first, so that no library is imported
@@ -63,6 +86,8 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
     examples : table, optional
         Rows in the form that the model takes. A predict function, or a model that does not tell its outputs, is called on
         some of them to find its outputs.
+    network : NetworkOptions, optional
+        How a neural network is called.
 
     Returns
     -------
@@ -97,7 +122,38 @@ def describe(model: Any, examples: Any = None) -> FittedModel:
             f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
             "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
         )
-    return _read(model, reader, examples)
+    return _read(model, reader, {"examples": examples, "network": network})
+
+
+def is_plain_function(model: Any) -> bool:
+    """Whether an object is a function of a table, and not of a class that has a reader, such as a network."""
+    from automl_explain.explainers.model._predict_function import is_predict_function
+
+    return is_predict_function(model) and _reader_of(model, of_functions=False) is None
+
+
+def describe_tensor_function(
+    function: Any, tensors: Any, examples: Any, network: NetworkOptions | None
+) -> FittedModel | None:
+    """Describe a function of tensors by the reader of their framework; None if it is not a function of tensors.
+
+    Parameters
+    ----------
+    function : object
+    tensors : tensor, or sequence or mapping of tensors
+        The background as the caller gave it, which tells the framework.
+    examples : Examples
+        The background.
+    network : NetworkOptions or None
+    """
+    if not is_plain_function(function):
+        return None
+    first = tensors if hasattr(tensors, "shape") else next(iter(getattr(tensors, "values", tensors.__iter__)()))
+    for name in type_names(first):
+        if f"function of {name}" in _readers:
+            described: FittedModel = load(_readers[f"function of {name}"])(function, examples, network)
+            return described
+    return None
 
 
 def takes_examples(model: Any) -> bool:
@@ -106,13 +162,14 @@ def takes_examples(model: Any) -> bool:
     return reader is not None and _takes_examples(reader)
 
 
-def _read(model: Any, reader: Callable[..., FittedModel], examples: Any) -> FittedModel:
+def _read(model: Any, reader: Callable[..., FittedModel], given: Mapping[str, Any]) -> FittedModel:
     """Return what the reader of a class makes of a model, or a description of its predictions if that reader fails."""
     from automl_explain.explainers.model._fitted_model import Opaque
     from automl_explain.explainers.model._predict_function import describe_function
 
     def read_by(reader: Callable[..., FittedModel]) -> FittedModel:
-        return reader(model, examples=examples) if _takes_examples(reader) else reader(model)
+        taken = inspect.signature(reader).parameters
+        return reader(model, **{name: value for name, value in given.items() if name in taken})
 
     anything: Callable[..., FittedModel] = load(_readers[ANYTHING]) if ANYTHING in _readers else describe_function
     if reader in (anything, describe_function):
@@ -150,14 +207,14 @@ def overrides_outputs(model: Any) -> bool:
     return len(packages) > 1
 
 
-def _reader_of(model: Any) -> Callable[..., FittedModel] | None:
+def _reader_of(model: Any, *, of_functions: bool = True) -> Callable[..., FittedModel] | None:
     """Return the reader of the nearest class that has one; that of functions for a callable of no class with a reader."""
     from automl_explain.explainers.model._predict_function import describe_function, is_predict_function
 
     is_function = is_predict_function(model)
     for cls in type(model).__mro__:
         if is_function and cls is object:
-            return describe_function
+            return describe_function if of_functions else None
         for name in _names_of(cls):
             for readers in (_readers, _third_party()):
                 if name in readers and not _has_other_outputs(model, cls):

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Matrix, NetworkInput
 
+TENSORS = ("torch", "tensorflow", "jax", "jaxlib")
+"""Packages whose arrays are tensors."""
 SHOWN = 5
 """Shapes that an error message shows."""
 
@@ -55,6 +57,11 @@ def is_table(data: Any) -> bool:
         return False
     shape = getattr(data, "shape", None)
     return shape is None or len(shape) <= 2
+
+
+def is_tensor(data: Any) -> bool:
+    """Whether examples are a tensor of a framework rather than an array or a frame."""
+    return hasattr(data, "shape") and type(data).__module__.partition(".")[0] in TENSORS
 
 
 def as_examples(data: Any, what: str, like: tuple[NetworkInput, ...] | None = None) -> Examples:

@@ -51,6 +51,7 @@ READERS: dict[str, str] = {
     "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
     "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",
     "torch.Module": f"{_PLACE}.readers.neural._torch:describe",
+    "function of torch.Tensor": f"{_PLACE}.readers.neural._torch:describe_function",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",
     "flaml.BaseEstimator": f"{_PLACE}.readers._flaml:describe_wrapper",

@@ -22,6 +22,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers.methods._fallback import FAST_PATHS
 from automl_explain.explainers.methods._library import OwnValuesEngine
+from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
 from automl_explain.explainers.permutation._permuted_trees import PermutedTrees
 from automl_explain.integrations.readers import _readers
 from tests.oracles import model_game, shapley_values
@@ -112,7 +113,9 @@ def uses(path: type, name: str, monkeypatch: pytest.MonkeyPatch) -> bool:
     return bool(made)
 
 
-PATHS = [path for path in FAST_PATHS if path is not OwnValuesEngine]  # it is used without a background only
+ELSEWHERE = (OwnValuesEngine, RescaleEngine, PathEngine)
+"""Used without a background only, or for more columns than the definition can be computed for; the last two have own tests."""
+PATHS = [path for path in FAST_PATHS if path not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)

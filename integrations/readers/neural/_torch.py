@@ -12,8 +12,10 @@ import torch
 
 from automl_explain.explainers._errors import InvalidInputError, NotFittedError
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.explainers.neural._network import Network, NetworkInput
+from automl_explain.explainers.neural._network import Network, NetworkInput, PairRule
+from automl_explain.explainers.neural._rescale import make_rule
 from automl_explain.integrations.readers.neural._outputs import describe_network, few_examples
 from automl_explain.integrations.readers.neural._torch_calls import LOG_SOFTMAX, ModuleCalls
 
@@ -21,11 +23,13 @@ WORKING_BYTES = 4 * 2**20
 """Memory of the outputs of a module's parts for one batch, so that they stay in a cache."""
 GPU_BYTES = 512 * 2**20
 """The same on a GPU, which is fast with large batches."""
+PAIRS_AT_ONCE = 256
+"""Pairs of rows per run of the graph."""
 MOST_ROWS, FEWEST_ROWS = 1 << 14, 16
 """Bounds on the rows per batch."""
 
 
-def describe(module: Any, examples: Any = None, device: str | None = None) -> FittedModel:
+def describe(module: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
     """Describe a module: examples go in with the type and device of its weights, in evaluation mode.
 
     Raises
@@ -39,20 +43,22 @@ def describe(module: Any, examples: Any = None, device: str | None = None) -> Fi
     if any(torch.nn.parameter.is_lazy(each) for each in weights):
         raise NotFittedError(f"{name} has parameters without values. Call it on training data first, then explain it.")
     own = weights[0].device if weights else torch.device("cpu")
-    wanted = own if device in (None, "auto") else as_device(device)
+    options = network or NetworkOptions()
+    wanted = own if options.device == "auto" else as_device(options.device)
     if wanted != own:
         module = copy.deepcopy(module).to(wanted)  # the caller's module stays where it is
     kinds = {each.dtype for each in weights if each.is_floating_point()}
     dtype = "float64" if torch.float64 in kinds else "float32"
-    return _described(module, few, name, wanted, dtype)
+    return _described(ModuleCalls(module, wanted, name), few, dtype, options)
 
 
-def describe_function(function: Callable[..., Any], examples: Examples, device: str | None = None) -> FittedModel:
+def describe_function(function: Callable[..., Any], examples: Examples, network: NetworkOptions | None) -> FittedModel:
     """Describe a function of tensors, such as one that chooses among the outputs of a module."""
     name = str(getattr(function, "__qualname__", type(function).__name__))
     few = few_examples(examples, name)
-    wanted = as_device("cpu" if device in (None, "auto") else device)
-    return _described(function, few, name, wanted, "float32")
+    options = network or NetworkOptions()
+    device = as_device("cpu" if options.device == "auto" else options.device)
+    return _described(ModuleCalls(function, device, name), few, "float32", options)
 
 
 def as_device(device: Any) -> torch.device:
@@ -73,18 +79,16 @@ def as_device(device: Any) -> torch.device:
     return found
 
 
-def _described(function: Callable[..., Any], few: Examples, name: str, device: torch.device, dtype: str) -> FittedModel:
-    calls = ModuleCalls(function, device, name)
+def _described(calls: ModuleCalls, few: Examples, dtype: str, options: NetworkOptions) -> FittedModel:
     inputs, arrays = _accepted(calls, few, dtype)
-    batch = (GPU_BYTES if device.type == "cuda" else WORKING_BYTES) // 4
+    budget = (GPU_BYTES if calls.device.type == "cuda" else WORKING_BYTES) // 4
     cells = max(calls.sizes(arrays), sum(each.size for each in inputs))
+    size = options.batch_size or max(FEWEST_ROWS, min(MOST_ROWS, budget // cells))
     last = calls.last_link(arrays)
-    network = _network(calls, inputs, max(FEWEST_ROWS, min(MOST_ROWS, batch // cells)))
+    network = _network(calls, inputs, size)
     if last and last != LOG_SOFTMAX:
-        network = replace(
-            network, scores=("log_odds", _network(replace(calls, before_link=True), inputs, network.rows_at_once))
-        )
-    return describe_network(network, few, name, last=last, again=calls.again(arrays))
+        network = replace(network, scores=("log_odds", _network(replace(calls, before_link=True), inputs, size)))
+    return describe_network(network, few, calls.name, last=last, again=calls.again(arrays))
 
 
 def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], rows_at_once: int) -> Network:
@@ -101,7 +105,30 @@ def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], rows_at_once:
         network = replace(network, undifferentiable=undifferentiable)
     else:
         network = replace(network, gradients=calls.gradients)
-    return replace(network, mixer=partial(calls.mixer, network.arrays))
+    return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))
+
+
+def _pair_rule(calls: ModuleCalls, network: Network) -> PairRule:
+    """Return the rescale rule of a network; exporting its graph may take seconds."""
+    n_pairs = min(PAIRS_AT_ONCE, network.rows_at_once)
+    examples = tuple(
+        torch.zeros((n_pairs, *each.shape), dtype=getattr(torch, each.dtype), device=calls.device)
+        for each in network.inputs
+    )
+    if isinstance(calls.function, torch.nn.Module):
+        module: torch.nn.Module = copy.deepcopy(calls.function).eval()  # exporting assigns to parts of a module
+    else:
+        module = _AsModule(calls.function)
+    return make_rule(module, examples, calls.undisturbed, before_link=calls.before_link)
+
+
+class _AsModule(torch.nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self._function(*inputs)
 
 
 def _accepted(calls: ModuleCalls, few: Examples, dtype: str) -> tuple[tuple[NetworkInput, ...], tuple[Any, ...]]:

@@ -13,14 +13,14 @@ from automl_explain.explainers.model._column_transformers import ColumnList
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._registry import NetworkOptions, takes_examples
 from automl_explain.explainers.model._registry import describe as describe_any
-from automl_explain.explainers.model._registry import takes_examples
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._estimators import few_rows, names_of
 from automl_explain.integrations.readers.sklearn._transformers import trace_steps
 
 
-def describe(pipeline: Any, examples: Any = None) -> FittedModel:
+def describe(pipeline: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
     """Describe a fitted Pipeline by its last step, with the map back to the columns before the preprocessing."""
     steps = [step for _, step in pipeline.steps]
     while type(steps[-1]) is Pipeline:
@@ -31,7 +31,7 @@ def describe(pipeline: Any, examples: Any = None) -> FittedModel:
         require_fitted(transformer)
     if transformers and examples is not None:
         examples = _prepared(transformers, examples, type(model).__name__) if takes_examples(model) else None
-    last = describe_any(model, examples)
+    last = describe_any(model, examples, network)
     return _after(transformers, last) if transformers else last
 
 
@@ -83,14 +83,14 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
     )
 
 
-def describe_search(search: Any, examples: Any = None) -> FittedModel:
+def describe_search(search: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
     """Describe a fitted search by its refitted best estimator."""
     require_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise NotFittedError(
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
-    return describe_any(search.best_estimator_, examples)
+    return describe_any(search.best_estimator_, examples, network)
 
 
 def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
