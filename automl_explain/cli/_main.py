@@ -12,12 +12,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from automl_explain import __version__
 from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
+    AutoMLExplainWarning,
     ExplanationNotFoundError,
     FormatVersionError,
     HistoryError,
@@ -51,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # libraries' advice to programmers; what users must know is printed
+            warnings.simplefilter("ignore")  # libraries' advice to programmers
+            warnings.simplefilter("always", AutoMLExplainWarning)  # what users must know
+            warnings.showwarning = _say_warning
             code: int | None = options.act(options)
         sys.stdout.flush()
     except BAD_INPUT as error:
@@ -69,6 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return say_error(f"{type(error).__name__}: {error} (--debug shows where)", 1)
     return code or 0
+
+
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

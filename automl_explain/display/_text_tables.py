@@ -28,6 +28,8 @@ from automl_explain.integrations.history._run import Run, best_trial
 LEARNER_WIDTH = 20
 MOST_MEMBERS = 5
 """Members of an ensemble with a column of their own, most important first."""
+MOST_CLASSES = 20
+"""Classes of which tables are shown, those with the largest values."""
 SHORTEST_NAME = 10
 RUN_COLUMNS = (
     Column(""), Column("run"), Column("learner"), Column("loss", is_number=True), Column("status"),
@@ -154,10 +156,24 @@ def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
     if explanation.classes is None:
         return f"1 shap_values: {shape} array, in {unit}\n{_block(explanation, values, rows, top)}"
     blocks = "\n".join(
-        f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, block, rows, top)}"
-        for j, block in enumerate(values)
+        f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, values[j], rows, top)}"
+        for j in _shown_classes(explanation)
     )
-    return f"1 shap_values: list of {len(values)} arrays {shape}, one for each class, in {unit}\n{blocks}"
+    head = f"1 shap_values: list of {len(values)} arrays {shape}, one for each class, in {unit}"
+    return f"{head}\n{blocks}{_more_classes(explanation)}"
+
+
+def _shown_classes(explanation: Explanation) -> list[int]:
+    """Return the numbers of the classes that are shown: all, or those with the largest values."""
+    n_classes = len(explanation.classes or ())
+    if n_classes <= MOST_CLASSES:
+        return list(range(n_classes))
+    return sorted(ranking(explanation.per_class_values.sum(axis=1))[:MOST_CLASSES].tolist())
+
+
+def _more_classes(explanation: Explanation) -> str:
+    hidden = len(explanation.classes or ()) - MOST_CLASSES
+    return f"\n... and {hidden:,} more classes, with smaller values" if hidden > 0 else ""
 
 
 def _block(explanation: Explanation, values: Values, rows: int, top: int) -> str:
@@ -184,9 +200,9 @@ def _expected_values(explanation: Explanation) -> str:
     head = f"2 expected_values: ({len(values)},) array, the mean output over the background"
     if explanation.classes is None:
         return f"{head}\n  {number_text(values[0])}"
-    rows = tuple((class_text(explanation, j), number_text(value)) for j, value in enumerate(values))
+    rows = tuple((class_text(explanation, j), number_text(values[j])) for j in _shown_classes(explanation))
     columns = (Column("class", width=40), Column("expected value", is_number=True))
-    return f"{head}\n{TextTable(columns, rows).as_text()}"
+    return f"{head}\n{TextTable(columns, rows).as_text()}{_more_classes(explanation)}"
 
 
 def _overall(explanation: Explanation, top: int) -> str:
@@ -211,8 +227,9 @@ def _per_class(explanation: Explanation, top: int) -> str:
     if explanation.local_importance_values is None and explanation.class_values is None:
         return f"{head}: none, {explanation.method} gives no importance per class"
     names, values = explanation.get_ranked_per_class_names(top), explanation.get_ranked_per_class_values(top)
-    blocks = [_class_block(shortened(class_text(explanation, j), 24), names[j], values[j]) for j in range(len(values))]
-    more = _more(explanation, values.shape[1])
+    shown = _shown_classes(explanation)
+    blocks = [_class_block(shortened(class_text(explanation, j), 24), names[j], values[j]) for j in shown]
+    more = _more_classes(explanation) + _more(explanation, values.shape[1])
     what = explanation.traits.importance.format(unit=output_text(explanation))
     return f"{head}: {what} of each class, most important first\n{beside(blocks)}{more}"
 

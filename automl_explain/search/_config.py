@@ -51,8 +51,8 @@ class AutoMLConfig:
         The search engine: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or over a
         custom `objective`; or an engine of an installed package, see `SearchEngine`.
     time_budget : float, default 60
-        Seconds of search. Optuna finishes the running trial when the time is over. The final fit on all rows, or of the
-        ensemble, is not included.
+        Seconds of search. A trial that is running when the time is over is finished. The final fit on all rows, or of the
+        ensemble, is not included; the optuna engine leaves it out, with a warning, if it would end far over the budget.
     max_iter : int, optional
         Maximum number of trials, 2 or more.
     metric : str, default "auto"

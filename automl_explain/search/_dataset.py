@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers._validation import nearest
-from automl_explain.search._target import Task, infer_task, settled
+from automl_explain.search._target import AS_ASKED, MANY_CLASSES, Task, settled
 
 VALIDATION_SHARE = 0.2
 """Share of the rows used for validation."""
@@ -126,16 +126,15 @@ def given_dataset(
             )
         if labels.isna().any():
             raise InvalidInputError(f"{name} has {int(labels.isna().sum()):,} missing values. Leave those rows out.")
-    said = []
-    if task is None:
-        task, why = infer_task(y)
-        said.append(f"task: {task}, {why}")
+    y, settled_task, why = settled(y, task)
+    said = [] if why == AS_ASKED else [f"task: {settled_task}, {why}"]
     target = str(y.name)
     if valid is None:
-        return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
+        return split(X, y, settled_task, said, target=target, cv=cv, random_state=random_state)
     X_valid, y_valid = valid
+    y_valid = settled(y_valid, settled_task)[0]
     said.append(f"validation: {len(y_valid):,} rows that were given")
-    return _checked(Dataset(X, _like(X, X_valid), y, y_valid, task, tuple(said)), target)
+    return _checked(Dataset(X, _like(X, X_valid), y, y_valid, settled_task, tuple(said)), target)
 
 
 def _like(X: Features, X_valid: Features) -> Features:
@@ -276,6 +275,9 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
     else:
         _refuse_unusable_columns(dataset, target)
     labels: Any = dataset.y_train.unique()
+    if dataset.task == "classification" and len(labels) >= MANY_CLASSES:
+        slow = f"{len(labels):,} classes: one trial alone may take longer than a short time budget, and is not stopped"
+        dataset = replace(dataset, said=(*dataset.said, slow))
     if dataset.task == "classification" and len(labels) < 2:
         raise InvalidInputError(f"The target {target!r} has only one class, {labels[0]!r}: there is nothing to learn.")
     if dataset.task == "regression" and not pd.api.types.is_numeric_dtype(dataset.y_train):

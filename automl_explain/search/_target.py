@@ -16,10 +16,14 @@ DECIMAL_COMMA = r"[+-]?(\d+|\d{1,3}([.\s]\d{3})+)(,\d+)?"
 """A number as much of Europe writes it."""
 
 Task = Literal["classification", "regression"]
+AS_ASKED = "as asked for"
+"""The reason for a task that the user gave."""
+MANY_CLASSES = 100
+"""Number of classes from which a trial may take longer than a short time budget."""
 
 
 def settled(y: pd.Series, task: Task | None) -> tuple[pd.Series, Task, str]:
-    """Return the target of a file, its task and the reason for it.
+    """Return the target of a file or table, its task and the reason for it.
 
     A regression on texts with a decimal comma, such as "1.234,5", reads them as numbers.
 
@@ -30,9 +34,9 @@ def settled(y: pd.Series, task: Task | None) -> tuple[pd.Series, Task, str]:
         texts that are nearly all distinct.
     """
     if task == "regression" and (numbers := _decimal_commas(y)) is not None:
-        return numbers, task, "as asked for; numbers with a decimal comma"
+        return numbers, task, f"{AS_ASKED}; numbers with a decimal comma"
     if task is not None:
-        return y, task, "as asked for"
+        return y, task, AS_ASKED
     _ask_about_labels(y)
     return y, *infer_task(y)
 

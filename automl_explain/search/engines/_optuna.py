@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
 from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, metric_loss
 from automl_explain.search.engines._space import first_trials, learners_of, suggest
+from automl_explain.search.engines._time_left import TimeLeft
 
 if TYPE_CHECKING:
     from automl_explain.search._dataset import Dataset
@@ -154,11 +156,15 @@ class TrialLoss:
         """
         self._take_place()
         losses = []
+        started = time.monotonic()
         for train, X_valid, y_valid in self._work.splits():
             fitted = clone(model).fit(*train)
             losses.append(metric_loss(self._work.metric, fitted, X_valid, y_valid))
             self._note(fitted, X_valid)
         self._work.recipes[self._number] = model
+        self._work.seconds[self._number] = time.monotonic() - started
+        if self._work.config.cv is None:
+            self._work.trained[self._number] = fitted
         return float(np.mean(losses))
 
     def capture(self, model: Any, X_valid: Any = None) -> None:
@@ -210,6 +216,11 @@ class _Search:
         """Trial -> unfitted model."""
         self.fitted: dict[int, Any] = {}
         """Trial -> model that the objective fitted itself; only for the best trial so far."""
+        self.trained: dict[int, Any] = {}
+        """Trial -> model that was scored on the validation rows; only for the best trial so far."""
+        self.seconds: dict[int, float] = {}
+        """Trial -> seconds in which its recipe was fitted and scored."""
+        self.time_left = TimeLeft(config.time_budget)
         self._y = _labels(self.data.y_train)
         self._y_valid = None if self.data.y_valid is None else _labels(self.data.y_valid)
 
@@ -227,7 +238,7 @@ class _Search:
         """Run trials until the time budget or the number of trials is reached."""
         config = self.config
         if config.objective is None:
-            for trial in first_trials(self.names):
+            for trial in first_trials(self.names, self.data):
                 study.enqueue_trial(trial)
 
         def objective(trial: optuna.Trial) -> float:
@@ -271,9 +282,10 @@ class _Search:
 
     def _keep_best(self, study: optuna.Study) -> None:
         """Drop the models that can no longer become the final model."""
-        if len(self.fitted) > 1:
-            best = min(self.fitted, key=lambda number: _loss_of(study.trials[number]))
-            self.fitted = {best: self.fitted[best]}
+        for models in (self.fitted, self.trained):
+            best = min(models, key=lambda number: _loss_of(study.trials[number]), default=None)
+            for number in [number for number in models if number != best]:
+                del models[number]
 
     def final_model(self, study: optuna.Study, explainer: TrialExplainer | None) -> Any:
         """Return the final model, and capture it unless it is the model of the best trial."""
@@ -286,6 +298,16 @@ class _Search:
                 "loss_of.capture(model)."
             )
         chosen = self._to_stack(study) if self.config.ensemble else []
+        if len(chosen) > 1 and not self.time_left.affords(
+            "the ensemble", (STACK_FOLDS + 1) * sum(self.seconds[number] for number in chosen)
+        ):
+            chosen = []
+        if (
+            best in self.trained
+            and len(chosen) < 2
+            and not self.time_left.affords("the refit on all rows", self.seconds[best])
+        ):
+            return self.trained[best]
         X, y = self._all_rows()
         if len(chosen) > 1:
             names = [self._learner(study.trials[number]) for number in chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,14 @@ THREADS = -1
 """Threads of a learner on `FEW_ROWS` rows or more: all cores."""
 FEW_ROWS = 10_000
 """With fewer rows, one thread is faster. The models do not depend on the number of threads."""
+
+
+MOST_TREES = 10_000
+"""Maximum number of trees of a boosted classifier, which has one for each class and round."""
+ROUNDS = "n_estimators"
+"""The setting of a boosted learner that is its number of rounds."""
+FEWEST_ROUNDS = 5
+"""Rounds of boosting that any classifier may have."""
 
 
 class LabelledXGBClassifier(XGBClassifier):
@@ -64,6 +72,8 @@ class Learner:
         The settings of the first trial.
     fixed : mapping
         Settings that are not searched.
+    is_boosted : bool
+        Whether a classifier has `n_estimators` trees for each of more than two classes.
     """
 
     classes: Mapping[str, Any]
@@ -71,6 +81,20 @@ class Learner:
     ranges: Mapping[str, tuple[float, float, bool]]
     first: Mapping[str, float]
     fixed: Mapping[str, Any]
+    is_boosted: bool = False
+
+    def shortened(self, data: Dataset) -> Learner:
+        """Return the learner with no more rounds of boosting than the number of classes allows."""
+        n_classes = data.y_train.nunique() if self.is_boosted and data.kind == "multiclass" else 1
+        most = max(FEWEST_ROUNDS, MOST_TREES // n_classes)
+        if not self.is_boosted or most >= self.ranges[ROUNDS][1]:
+            return self
+        low, _, log = self.ranges[ROUNDS]
+        return replace(
+            self,
+            ranges={**self.ranges, ROUNDS: (min(low, most), most, log)},
+            first={**self.first, ROUNDS: min(self.first[ROUNDS], most)},
+        )
 
 
 LEARNERS = {
@@ -87,6 +111,7 @@ LEARNERS = {
         },
         {"n_estimators": 100, "num_leaves": 31, "learning_rate": 0.1, "min_child_samples": 20, "colsample_bytree": 1.0},
         {"n_jobs": THREADS, "verbose": -1, "deterministic": True, "force_col_wise": True},
+        is_boosted=True,
     ),
     "xgboost": Learner(
         {"classification": LabelledXGBClassifier, "regression": XGBRegressor},
@@ -101,6 +126,7 @@ LEARNERS = {
         },
         {"n_estimators": 100, "max_depth": 6, "learning_rate": 0.1, "min_child_weight": 1.0, "colsample_bytree": 1.0},
         {"n_jobs": THREADS, "verbosity": 0, "tree_method": "hist"},
+        is_boosted=True,
     ),
     "rf": Learner(
         {"classification": RandomForestClassifier, "regression": RandomForestRegressor},
@@ -129,7 +155,7 @@ def learners_of(task: Task) -> list[str]:
 def suggest(trial: optuna.Trial, names: list[str], data: Dataset, seed: int) -> tuple[str, Any]:
     """Return the learner that a trial proposes, and an unfitted model with its settings."""
     name = trial.suggest_categorical("learner", names)
-    learner = LEARNERS[name]
+    learner = LEARNERS[name].shortened(data)
     settings: dict[str, float] = {}
     for setting, (low, high, log) in learner.ranges.items():
         if isinstance(low, int) and isinstance(high, int):
@@ -143,9 +169,12 @@ def suggest(trial: optuna.Trial, names: list[str], data: Dataset, seed: int) -> 
     return name, learner.pipeline(data.X_train, model)
 
 
-def first_trials(names: list[str]) -> list[dict[str, Any]]:
+def first_trials(names: list[str], data: Dataset) -> list[dict[str, Any]]:
     """Return the usual settings of each learner, which are tried first."""
     return [
-        {"learner": name, **{f"{name}_{setting}": value for setting, value in LEARNERS[name].first.items()}}
+        {
+            "learner": name,
+            **{f"{name}_{setting}": value for setting, value in LEARNERS[name].shortened(data).first.items()},
+        }
         for name in names
     ]
