@@ -169,7 +169,7 @@ class DenseChain:
         activation = ACTIVATIONS[self.activation]
         return (self._backwards(steps, [activation.slope(layer) for layer in layers[:-1]]),)
 
-    def pair_rule(self) -> DenseRescale:
+    def pair_rule(self, n_pairs: int = 1) -> DenseRescale:
         """Return the rescale rule; see `Network`.
 
         Raises

@@ -12,8 +12,9 @@ A reader supplies:
   devices, threads. An output for a row must not depend on the other rows. Networks with one output return (M, 1).
 - ``gradients(inputs) -> tuple of (K, M, *shape) float64``, one array per input: derivatives of each output by each cell.
   None if the network has none, such as with whole numbers as inputs; `undifferentiable` then says why.
-- ``pair_rule() -> PairRule``: rules for single operations, if the framework can list the operations of the network;
-  otherwise None. It is called when the rescale rule is first needed, and may take seconds. It raises
+- ``pair_rule(n_pairs) -> PairRule``: rules for single operations, if the framework can list the operations of the network;
+  otherwise None. The argument is the number of pairs that are usually passed at once. It is called when the rescale rule is
+  first needed, and may take seconds. It raises
   `UnsupportedModelError` with the operation that has no rule.
 - ``mixer(rows, background, players) -> MixedForward``: forwards of mixed rows without making them in numpy, such as on a
   GPU, or with the first layer computed once per pair. None: rows are mixed in numpy.
@@ -116,7 +117,7 @@ class Network:
     why: str
     gradients: Callable[[Arrays], Gradients] | None = None
     undifferentiable: str = ""
-    pair_rule: Callable[[], PairRule] | None = None
+    pair_rule: Callable[[int], PairRule] | None = None
     mixer: Mixer | None = None
     rows_at_once: int = 4096
     device: str = "cpu"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -45,25 +45,44 @@ SHAPES = _names("view reshape _unsafe_view squeeze unsqueeze flatten clone conti
 """Operations that leave the cells as they are."""
 
 
-def nonlinear(
-    name: str, target: Callable[..., Any], args: Any, kwargs: Any, other: torch.Tensor, output: torch.Tensor
-) -> torch.Tensor:
-    """Return the output of an operation, with the derivative of the rule; `other` and `output` are of the background."""
+class Before(NamedTuple):
+    """An operation in the run of the background: its input, its output, and the places of the maxima of max-pooling."""
+
+    own: torch.Tensor
+    made: torch.Tensor
+    places: torch.Tensor | None
+
+
+def nonlinear(name: str, target: Callable[..., Any], args: Any, kwargs: Any, before: Before) -> torch.Tensor:
+    """Return the output of an operation, with the derivative of the rule."""
     if name == "embedding":
-        return _Embedded.apply(args[1], args[0], other, output)  # type: ignore[no-untyped-call,no-any-return]
+        return _Embedded.apply(args[1], args[0], before)  # type: ignore[no-untyped-call,no-any-return]
     if name in POOLS:
-        return _pooled(POOLS[name], args, kwargs, other, output)
+        with torch.no_grad():
+            made, places = pooled(POOLS[name], args, kwargs)
+        return _Pooled.apply(args[0], made, places, before, POOLS[name])  # type: ignore[no-untyped-call,no-any-return]
     own, rest = args[0], args[1:]
     with torch.no_grad():
-        made, change = target(own, *rest, **kwargs), own - other
-        small = change.abs() <= NEARLY_EQUAL * torch.maximum(own.abs(), other.abs()).clamp_min(1e-3)
-        multiplier = (made - output) / torch.where(small, 1.0, change)
-    if small.any():
+        made, change = target(own, *rest, **kwargs), own - before.own
+        small = change.abs() <= NEARLY_EQUAL * (own.abs() + before.own.abs())
+        is_small = bool(small.any())
+        multiplier = (made - before.made) / (change.masked_fill_(small, 1.0) if is_small else change)
+    if is_small:
         with torch.enable_grad():
-            middle = ((own.detach() + other) / 2.0).requires_grad_()
+            middle = ((own.detach() + before.own) / 2.0).requires_grad_()
             (slope,) = torch.autograd.grad(target(middle, *rest, **kwargs).sum(), middle)
         multiplier = torch.where(small, slope, multiplier)
     return _Multiplied.apply(own, made, multiplier)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def pooled(n_dims: int, args: Any, kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the maxima of windows, and their places in each channel."""
+    pool = getattr(torch.nn.functional, f"max_pool{n_dims}d")
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    options = {**dict(zip(names, args[1:], strict=False)), **kwargs}
+    options["stride"] = options.get("stride") or None
+    made: tuple[torch.Tensor, torch.Tensor] = pool(args[0], **options, return_indices=True)
+    return made
 
 
 class _Multiplied(torch.autograd.Function):
@@ -83,30 +102,15 @@ class _Embedded(torch.autograd.Function):
     """Embedded numbers. The change of a vector is assigned to its number, which may differ by any amount."""
 
     @staticmethod
-    def forward(
-        ctx: Any, numbers: torch.Tensor, weight: torch.Tensor, other: torch.Tensor, output: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(ctx: Any, numbers: torch.Tensor, weight: torch.Tensor, before: Before) -> torch.Tensor:
         made = torch.nn.functional.embedding(numbers.long(), weight)
-        ctx.save_for_backward(made - output, numbers - other)
+        ctx.save_for_backward(made - before.made, _inverse(numbers - before.own))
         return made
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        moved, change = ctx.saved_tensors
-        same = change == 0
-        total = (grads[0] * moved).sum(-1)
-        return torch.where(same, 0.0, total / torch.where(same, 1.0, change)), None, None, None
-
-
-def _pooled(n_dims: int, args: Any, kwargs: Any, other: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-    pool = getattr(torch.nn.functional, f"max_pool{n_dims}d")
-    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    options = {**dict(zip(names, args[1:], strict=False)), **kwargs}
-    options["stride"] = options.get("stride") or None
-    with torch.no_grad():
-        made, at_own = pool(args[0], **options, return_indices=True)
-        _, at_other = pool(other, **options, return_indices=True)
-    return _Pooled.apply(args[0], made, other, output, at_own, at_other, n_dims)  # type: ignore[no-untyped-call,no-any-return]
+        moved, inverse = ctx.saved_tensors
+        return (grads[0] * moved).sum(-1) * inverse, None, None
 
 
 class _Pooled(torch.autograd.Function):
@@ -114,20 +118,23 @@ class _Pooled(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, own: Any, made: Any, other: Any, output: Any, at_own: Any, at_other: Any, n_dims: int
+        ctx: Any, own: torch.Tensor, made: torch.Tensor, places: torch.Tensor, before: Before, n_dims: int
     ) -> torch.Tensor:
-        both = torch.maximum(made, output)
+        both = torch.maximum(made, before.made)
         ctx.n_dims = n_dims
-        ctx.save_for_backward(own - other, both - output, made - both, at_own, at_other)
+        ctx.save_for_backward(_inverse(own - before.own), both - before.made, made - both, places, before.places)
         return torch.clone(made)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        change, gained, lost, at_own, at_other = ctx.saved_tensors
-        first = change.ndim - ctx.n_dims
-        flat = torch.zeros_like(change).flatten(first)
-        for part, places in ((gained, at_own), (lost, at_other)):
+        inverse, gained, lost, mine, theirs = ctx.saved_tensors
+        first = inverse.ndim - ctx.n_dims
+        flat = torch.zeros_like(inverse).flatten(first)
+        for part, places in ((gained, mine), (lost, theirs)):
             flat.scatter_add_(first, places.flatten(first), (grads[0] * part).flatten(first))
-        total = flat.reshape(change.shape)
-        same = change == 0
-        return torch.where(same, 0.0, total / torch.where(same, 1.0, change)), None, None, None, None, None, None
+        return flat.reshape(inverse.shape) * inverse, None, None, None, None
+
+
+def _inverse(change: torch.Tensor) -> torch.Tensor:
+    """Return the reciprocal of changes; 0 for cells that are equal, which have no part in a change of the output."""
+    return change.reciprocal().masked_fill_(change == 0, 0.0)

@@ -24,6 +24,8 @@ from automl_explain.explainers.tables._table import Table
 
 BACKGROUND = 100
 """Background rows by default."""
+PAIRS_AT_ONCE = 256
+"""Most pairs per pass of the rescale rule."""
 INTERVALS, MOST_INTERVALS = 8, 64
 """Intervals of the path at first, and at most."""
 RAW_GAP = 0.05
@@ -88,12 +90,20 @@ class GradientEngine:
             outputs = self._network.outputs(table)
         return check_finite(outputs, self._model)
 
+    def _layout(self, at_once: int) -> tuple[int, int]:
+        """Return the number of background rows per batch of pairs, and the number of rows."""
+        n_parts = -(-len(self._others) // at_once)
+        n_others = -(-len(self._others) // n_parts)
+        return n_others, max(1, at_once // n_others)
+
     def _pairs(self, n_rows: int, at_once: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-        """Yield batches of pairs: the numbers of rows and of background rows."""
-        n_others = len(self._others)
-        for start in range(0, n_rows * n_others, at_once):
-            pairs = np.arange(start, min(start + at_once, n_rows * n_others))
-            yield pairs // n_others, pairs % n_others
+        """Yield batches of pairs: the numbers of rows and of background rows, those of the background in the same order."""
+        n_others, n_mine = self._layout(at_once)
+        for first in range(0, len(self._others), n_others):
+            others = np.arange(first, min(first + n_others, len(self._others)))
+            for start in range(0, n_rows, n_mine):
+                rows = np.arange(start, min(start + n_mine, n_rows))
+                yield np.repeat(rows, len(others)), np.tile(others, len(rows))
 
     def _add(self, total: Values, values: Values, row: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -> None:
         """Add weighted contributions of pairs (K, M, f) to the values of rows (K, n, P)."""
@@ -167,22 +177,24 @@ class RescaleEngine(GradientEngine):
 
     def __init__(self, question: Question, why: str) -> None:
         super().__init__(question, why)
-        assert self._network.pair_rule is not None
-        self._rule: PairRule | None = self._network.pair_rule()
+        self._at_once = min(PAIRS_AT_ONCE, pairs_at_once(self._network, len(self.base_values)))
+        self._rule: PairRule | None = self._made()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the rules, which frameworks cannot pickle; they are made again when they are needed."""
         return {**vars(self), "_rule": None}
 
+    def _made(self) -> PairRule:
+        assert self._network.pair_rule is not None
+        n_others, n_rows = self._layout(self._at_once)
+        return self._network.pair_rule(n_others * n_rows)
+
     def _values(self, mine: Matrix) -> tuple[Values, tuple[str, ...]]:
-        if self._rule is None:
-            assert self._network.pair_rule is not None
-            self._rule = self._network.pair_rule()
+        self._rule = self._rule or self._made()
         total = self._nothing(len(mine))
         what = f"explaining {len(mine)} rows by the rescale rule"
-        at_once = pairs_at_once(self._network, len(total))
         with progress_bar(len(mine) * len(self._others), what, self._question.settings.progress) as advance:
-            for row, other in self._pairs(len(mine), at_once):
+            for row, other in self._pairs(len(mine), self._at_once):
                 arrays = self._network.arrays(mine[row]), self._network.arrays(self._others[other])
                 with model_call(self._model.name, "X"):
                     values = self._network.flat(self._rule.contributions(*arrays))

@@ -23,8 +23,6 @@ WORKING_BYTES = 4 * 2**20
 """Memory of the outputs of a module's parts for one batch, so that they stay in a cache."""
 GPU_BYTES = 512 * 2**20
 """The same on a GPU, which is fast with large batches."""
-PAIRS_AT_ONCE = 256
-"""Pairs of rows per run of the graph."""
 MOST_ROWS, FEWEST_ROWS = 1 << 14, 16
 """Bounds on the rows per batch."""
 
@@ -108,9 +106,8 @@ def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], rows_at_once:
     return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))
 
 
-def _pair_rule(calls: ModuleCalls, network: Network) -> PairRule:
+def _pair_rule(calls: ModuleCalls, network: Network, n_pairs: int) -> PairRule:
     """Return the rescale rule of a network; exporting its graph may take seconds."""
-    n_pairs = min(PAIRS_AT_ONCE, network.rows_at_once)
     examples = tuple(
         torch.zeros((n_pairs, *each.shape), dtype=getattr(torch, each.dtype), device=calls.device)
         for each in network.inputs
