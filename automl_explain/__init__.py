@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from automl_explain.search._experiment import Experiment, ExperimentRun
     from automl_explain.search.engines._base import FinishedSearch, SearchEngine
     from automl_explain.search.engines._optuna import TrialLoss
+    from automl_explain.service._app import create_app
+    from automl_explain.service._settings import ServiceLimits
 
 _MODULES = {
     **_EXPLAINERS,
@@ -49,6 +51,8 @@ _MODULES = {
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations.searches._options",
     **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations.history._run"),
+    "create_app": "automl_explain.service._app",
+    "ServiceLimits": "automl_explain.service._settings",
     "RunHistory": "automl_explain.integrations.history._run_history",
 }
 

@@ -1,0 +1,1 @@
+"""A web service that answers predictions with their explanations. FastAPI is imported when an application is created."""

@@ -1,0 +1,96 @@
+"""What the service needs of a model: its columns, its classes, and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+Cells = Mapping[str, Sequence[Any]]
+"""Columns of rows: column -> a cell for each row; None is a missing cell."""
+
+
+class ColumnFacts(Protocol):
+    """A column of the rows that a bundle scores."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def dtype(self) -> str:
+        """Its type in the table that the model was explained with."""
+
+    @property
+    def categories(self) -> tuple[Any, ...] | None:
+        """The values that are known; None for a column of numbers."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether a cell may be missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of n rows; f features, C classes.
+
+    Parameters
+    ----------
+    predictions : tuple
+        Predicted class of each row, or predicted number.
+    outputs : ndarray, shape (n, C), or (n, 1) for a regression
+        Outputs in the space that is explained.
+    probabilities : ndarray of shape (n, C), or None
+        Probabilities of the classes, if the model has them.
+    values : ndarray of shape (n, f), or (C, n, f) for a classification, or None
+        Local importance values; None if no explanation was asked for.
+    base_values : ndarray, shape (C,) or (1,), or None
+        Expected outputs.
+    """
+
+    predictions: tuple[Any, ...]
+    outputs: Matrix
+    probabilities: Matrix | None = None
+    values: Matrix | None = None
+    base_values: Matrix | None = None
+
+
+class ServedModel(Protocol):
+    """A model as the service sees it."""
+
+    @property
+    def version(self) -> str:
+        """Version of the bundle: changes with every change of the model or its explainer."""
+
+    @property
+    def columns(self) -> Sequence[ColumnFacts]:
+        """Columns of the rows, in the order of the model."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the explained features."""
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """Class labels; None for a regression."""
+
+    @property
+    def output_space(self) -> str:
+        """Unit of the outputs and values."""
+
+    @property
+    def method(self) -> str:
+        """How the values are computed."""
+
+    def problems(self, cells: Cells) -> dict[str, str]:
+        """Return what is wrong with the cells: column -> sentence. The names have been checked."""
+
+    def score(self, cells: Cells, explain: bool) -> Scored:
+        """Return the scores of rows without problems."""
+
+    def warm_up(self) -> None:
+        """Compile or load what the first score needs, and score a row."""
