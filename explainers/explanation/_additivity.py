@@ -45,6 +45,20 @@ def settled(values: Values, outputs: Values) -> Values:
     return np.asarray(values + share[:, :, None] * sizes)
 
 
+def adds_up(explanation: ExplanationValues) -> bool:
+    """Return whether the values of each row add up to its prediction, or it has none."""
+    gaps, predictions, values = (
+        explanation.additivity_gaps,
+        explanation.predictions,
+        explanation.local_importance_values,
+    )
+    if gaps is None or predictions is None or values is None or not gaps.size:
+        return True
+    largest = np.abs(values).max(axis=-1)
+    _, bound = _bounds(predictions, explanation.expected_values, largest.T if largest.ndim == 2 else largest[:, None])
+    return bool((gaps.max(axis=0) <= bound).all())
+
+
 def check_additivity(
     explanation: ExplanationValues | MemberValues, predict_again: Callable[[], npt.NDArray[np.float64]] | None = None
 ) -> None:
@@ -111,15 +125,21 @@ def check_gaps(
     """
     if not gaps.size:
         return
-    spread = np.maximum(np.abs(predictions - expected), largest).max(axis=0)
-    rounding, gap = ROUNDING * size_of(predictions, expected, largest), gaps.max(axis=0)
-    said, bound = message.format(float(gaps.max())), WARN_ABOVE * spread + rounding
+    spread, bound = _bounds(predictions, expected, largest)
+    rounding, gap = bound - WARN_ABOVE * spread, gaps.max(axis=0)
     if (gap <= bound).all():
         return
+    said = message.format(float(gaps.max()))
     why = _unsteady(predictions, predict_again, bound)
     if not (gap <= REFUSE_ABOVE * spread + REFUSE_ROUNDING * rounding).all():
         raise AdditivityError(f"{said}{why}; they are not returned. {ADVICE if why else 'Please report this model.'}")
     warnings.warn(f"{said}{why}.", AdditivityWarning, stacklevel=4)
+
+
+def _bounds(predictions: Values, expected: Values, largest: Values) -> tuple[Values, Values]:
+    """Return the spread of each output (K,), and the gap up to which sums agree with the predictions."""
+    spread = np.maximum(np.abs(predictions - expected), largest).max(axis=0)
+    return spread, WARN_ABOVE * spread + ROUNDING * size_of(predictions, expected, largest)
 
 
 def _unsteady(

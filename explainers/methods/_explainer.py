@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
-from automl_explain.explainers.explanation._additivity import check_additivity, settled
+from automl_explain.explainers.explanation._additivity import adds_up, check_additivity, settled
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._row_sampling import explain_table
@@ -21,7 +22,7 @@ from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
-from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.predictions._predictions import Predictions
 from automl_explain.explainers.tables._table import Table, spelled_as
 
 
@@ -121,6 +122,7 @@ class ShapleyExplainer(RowExplainer):
     def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
         super().__init__(explained, explain_subset)
         self._engine = engine
+        self._predictions = Predictions(explained.model, explained.engineered)
 
     @property
     def method(self) -> str:
@@ -164,7 +166,7 @@ class ShapleyExplainer(RowExplainer):
             If the values do not add up to the predictions.
         """
         rows = self._explained.read(X)
-        predictions = predict_finite(self.model, rows.engineered.data, "X")
+        predictions = self._predictions(rows.engineered)
         attribution = self._attribute(rows.engineered)
         errors = attribution.standard_errors
         values = expand_binary(attribution.values, self.model, centred=True)
@@ -184,7 +186,10 @@ class ShapleyExplainer(RowExplainer):
             coalition_r2=attribution.coalition_r2,
             **self._about(rows),
         )
-        check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
+        if not adds_up(explanation):
+            if not self._predictions.asks_library:
+                explanation = replace(explanation, predictions=self._predictions.of_library(rows.engineered))
+            check_additivity(explanation, lambda: self._predictions.of_library(rows.engineered))
         return explanation.select(self._subset, why="chosen by explain_subset")
 
     def _attribute(self, rows: Table) -> Attribution:
@@ -199,7 +204,7 @@ class ShapleyExplainer(RowExplainer):
             "features": spelled_as(self.features, rows.given),
             "classes": self.classes,
             "output_space": self.model.output_space,
-            "data": rows.given if explained.is_raw_space else rows.engineered,
+            "data": (rows.given if explained.is_raw_space else rows.engineered).alone(),
             "is_raw": explained.is_raw,
             "feature_map": None if explained.is_raw_space else self.model.feature_map,
         }

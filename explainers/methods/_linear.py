@@ -41,7 +41,7 @@ class LinearEngine:
 
     def attribute(self, rows: Table) -> Attribution:
         """Return exact values of engineered rows."""
-        encoded: Any = self._question.model.encoded(rows.data)
+        encoded: Any = self._question.model.read(rows)
         distance = (encoded.toarray() if sparse.issparse(encoded) else encoded) - self._mean
         values = self._structure.coef[:, None, :] * distance[None, :, :]
         return Attribution(pool_players(np.asarray(values), self._question.players, self._question.n_players))

@@ -38,7 +38,7 @@ class TreeEngine:
     def attribute(self, rows: Table) -> Attribution:
         """Return exact values of engineered rows."""
         settings = self._question.settings
-        matrix = self._question.model.encoded(rows.data)
+        matrix = self._question.model.read(rows)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
             values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=advance)
         return Attribution(self._every_player(values, 1))
@@ -46,7 +46,7 @@ class TreeEngine:
     def interactions(self, rows: Table) -> npt.NDArray[np.float64]:
         """Return exact interaction values of engineered rows, (K, n, P, P)."""
         settings = self._question.settings
-        matrix = self._question.model.encoded(rows.data)
+        matrix = self._question.model.read(rows)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
             values = self._solver.interaction_values(matrix, n_jobs=settings.n_jobs, progress=advance)
         return self._every_player(values, 2)

@@ -337,6 +337,13 @@ class FittedModel:
             encoded: Matrix = RowWise(self.encode)(table)
             return encoded
 
+    def read(self, rows: Table, what: str = "the rows") -> Matrix:
+        """Return engineered rows as `structure` reads them; they are encoded once, however many read them."""
+        encoded: Matrix = rows.once(
+            self.encode, lambda: rows.through(lambda data: self.encoded(data, what), by_table=self.by_table)
+        )
+        return encoded
+
     @property
     def input_names(self) -> tuple[str, ...] | None:
         """Column names of the table that the user passes, if the model knows them."""

@@ -55,10 +55,10 @@ def check_finite(outputs: Matrix, model: FittedModel) -> Matrix:
     return outputs
 
 
-def predict_rows(model: FittedModel, table: Table) -> Matrix:
+def predict_rows(model: FittedModel, table: Table, what: str = "the rows") -> Matrix:
     """Return a model's outputs for the rows of a table; see `predict_finite`.
 
     If they depend on the other rows, they are those in the table from which the rows were taken.
     """
-    outputs: Matrix = table.through(lambda data: predict_finite(model, data), by_table=model.by_table)
+    outputs: Matrix = table.through(lambda data: predict_finite(model, data, what), by_table=model.by_table)
     return outputs

@@ -42,6 +42,7 @@ class Table:
     data: Any
     names: tuple[str, ...] | None = None
     origin: tuple[Table, RowNumbers] | None = field(default=None, repr=False)
+    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return int(self.data.shape[0])
@@ -68,8 +69,14 @@ class Table:
         return Table(data, self.names, (whole, numbers))
 
     def alone(self) -> Table:
-        """Return the same rows as a table of their own."""
-        return self if self.origin is None else Table(self.data, self.names)
+        """Return the same rows as a table of their own, which has kept no results of `once`."""
+        return Table(self.data, self.names)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return the result of a function of these rows, which is called once for each key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     @property
     def is_numeric(self) -> bool:

@@ -7,32 +7,61 @@ import numpy.typing as npt
 
 from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints
 from automl_explain.explainers.compiled._jit import run_blocks
-from automl_explain.explainers.trees._routing import add_outputs, as_matrix, find_leaves, read_router, read_rows
+from automl_explain.explainers.trees._routing import (
+    add_outputs,
+    as_matrix,
+    find_behind,
+    find_leaves,
+    read_router,
+    read_rows,
+)
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 ROWS_AT_ONCE = 1024
 """Rows per piece of work for a thread: few enough for the cache."""
 
 
+class TreePredictor:
+    """The outputs of an ensemble, with what is computed once for all tables of rows.
+
+    Outputs are the base plus the leaves, added in float64 in the order of the trees. These are LightGBM's own numbers, bit
+    by bit. Libraries that add in float32, such as XGBoost, differ by their rounding, which is below
+    ``16 * eps(float32)`` times the largest output.
+
+    Parameters
+    ----------
+    trees : Trees
+    """
+
+    def __init__(self, trees: Trees) -> None:
+        self._trees = trees = trees.for_kernels()
+        self._router = router = read_router(trees)
+        self._behind = np.empty(len(trees.left), np.int32)
+        find_behind(router, self._behind)
+        self._largest = int((router.ends - router.roots).max(initial=1))
+
+    def __call__(self, X: npt.ArrayLike, *, n_jobs: int | None = None) -> Floats:
+        """Return the outputs of the rows of `X`, (n, K)."""
+        trees, router = self._trees, self._router
+        matrix = as_matrix(trees, X)
+        outputs = np.empty((len(matrix), trees.n_outputs))
+
+        def add(part: slice) -> int:
+            rows = read_rows(router, matrix[part])
+            sums = np.repeat(np.tile(trees.base, rows.n_blocks), LANES)
+            reached = np.empty(self._largest, np.uint64)
+            add_outputs(router, rows, trees.values, trees.output, trees.n_outputs, reached, self._behind, sums)
+            by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, trees.n_outputs)
+            outputs[part] = by_row[: rows.n_rows]
+            return rows.n_rows
+
+        run_blocks(add, _row_blocks(len(matrix)), n_jobs)
+        return outputs
+
+
 def predict_trees(trees: Trees, X: npt.ArrayLike, *, n_jobs: int | None = None) -> Floats:
-    """Return the outputs of the rows of `X`, (n, K), summed in the order of the trees."""
-    matrix = as_matrix(trees, X)
-    outputs = np.empty((len(matrix), trees.n_outputs))
-    trees = trees.for_kernels()
-    router = read_router(trees)
-    largest = int((router.ends - router.roots).max(initial=1))
-
-    def add(part: slice) -> int:
-        rows = read_rows(router, matrix[part])
-        sums = np.repeat(np.tile(trees.base, rows.n_blocks), LANES)
-        space = np.empty(largest, np.uint64), np.empty(len(trees.left), np.int32)
-        add_outputs(router, rows, trees.values, trees.output, trees.n_outputs, *space, sums)
-        by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, trees.n_outputs)
-        outputs[part] = by_row[: rows.n_rows]
-        return rows.n_rows
-
-    run_blocks(add, _row_blocks(len(matrix)), n_jobs)
-    return outputs
+    """Return the outputs of the rows of `X`, (n, K), as `TreePredictor` does."""
+    return TreePredictor(trees)(X, n_jobs=n_jobs)
 
 
 def predict_leaves(trees: Trees, X: npt.ArrayLike, *, n_jobs: int | None = None) -> Ints:

@@ -147,6 +147,13 @@ def find_leaves(router: Router, x: Floats, leaves: Ints) -> None:
 
 
 @kernel
+def find_behind(router: Router, behind: Ints) -> None:
+    """Write the node after each subtree into `behind` (M,)."""
+    for node in range(len(router.left) - 1, -1, -1):
+        behind[node] = node + 1 if router.left[node] < 0 else behind[router.right[node]]
+
+
+@kernel
 def add_outputs(
     router: Router,
     rows: BlockedRows,
@@ -160,12 +167,9 @@ def add_outputs(
     """Add the leaves that rows reach to `out`, flat (n_blocks, K, LANES), tree by tree.
 
     The rows of a block descend each tree together: each node keeps the mask of the rows that reach it, and a subtree
-    that no row reaches is skipped. Working space: `reached` (nodes of a tree,); `behind` (M,), the node after each
-    subtree.
+    that no row reaches is skipped. `behind` is that of `find_behind`; `reached` (nodes of a tree,) is working space.
     """
     left, right, n_columns = router.left, router.right, values.shape[1]
-    for node in range(len(left) - 1, -1, -1):
-        behind[node] = node + 1 if left[node] < 0 else behind[right[node]]
     for tree in range(len(router.roots)):
         root, end = router.roots[tree], router.ends[tree]
         reached[0] = np.uint64(ALL_ROWS)

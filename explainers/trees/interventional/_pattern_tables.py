@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from automl_explain.explainers.compiled._arrays import (
 )
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.trees._paths import Paths, tree_of
-from automl_explain.explainers.trees._routing import BlockedRows
+from automl_explain.explainers.trees._routing import BlockedRows, find_behind
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._kernels import (
     Companions,
@@ -191,7 +190,8 @@ def build_companions(
     rank, wanted = np.zeros(len(model.left), np.int64), np.zeros(len(model.left), np.int64)
     rank[leaves.nodes], wanted[leaves.nodes] = np.arange(len(leaves.nodes)), 1
     below = np.append(0, np.cumsum(wanted))
-    behind = _behind(paths)
+    behind = np.empty(len(model.left), np.int32)
+    find_behind(paths.router, behind)
     wanted_below = below[behind] > below[:-1]
     everyone = np.packbits(np.arange(64 * n_words) < background.n_rows, bitorder="little").view(np.uint64)
     gain, loss = pair_weights(int(paths.width[leaves.nodes].max(initial=0)))
@@ -218,16 +218,6 @@ def companion_bytes(leaves: Subtrees, paths: Paths, background: BlockedRows) -> 
     """Return the memory that all of `build_companions` takes."""
     trees = np.unique(leaves.trees)
     return int((paths.router.ends - paths.router.roots)[trees].sum()) * background.n_blocks * LANES // 8
-
-
-def _behind(paths: Paths) -> Ints:
-    """Return the node after each subtree."""
-    size = np.ones(len(paths.parent), np.int32)
-    order = np.argsort(paths.depth, kind="stable")
-    bounds = np.searchsorted(paths.depth[order], np.arange(1, int(paths.depth.max(initial=0)) + 2)).tolist()
-    for start, stop in reversed(list(pairwise(bounds))):
-        np.add.at(size, paths.parent[order[start:stop]], size[order[start:stop]])
-    return np.arange(len(size), dtype=np.int32) + size
 
 
 def node_masks(paths: Paths) -> Words:

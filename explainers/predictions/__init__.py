@@ -1,0 +1,1 @@
+"""What readable structures predict, computed without the model's library, and checks that the library agrees."""

@@ -1,0 +1,198 @@
+"""The outputs of a model, computed from its structure alone: no library is asked.
+
+`PREDICTORS` is the table from structure to predictor. A structure with a part that cannot be read has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.model._class_outputs import expand_binary
+from automl_explain.explainers.model._final_estimator import FinalModel
+from automl_explain.explainers.model._fitted_model import (
+    Composite,
+    FittedModel,
+    Linear,
+    Matrix,
+    Mixture,
+    Prepared,
+    RadialBasis,
+)
+from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.trees._predict import TreePredictor
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+StructurePredictor: TypeAlias = Callable[[Table], Matrix]
+"""A function from engineered rows to the outputs of the model in its output space, (n, K)."""
+_Make: TypeAlias = Callable[[FittedModel, Any], StructurePredictor | None]
+
+
+def structure_predictor(model: FittedModel, examples: Any = None) -> StructurePredictor | None:
+    """Return the function that computes a model's outputs from its structure; None if a part of it cannot be read.
+
+    Outputs are sums in float64. They are those of the library bit by bit for LightGBM's raw scores; libraries that add
+    in float32, such as XGBoost, differ by their rounding, up to ``16 * eps(float32)`` times the largest output; others
+    differ by the rounding of float64.
+
+    Parameters
+    ----------
+    model : FittedModel
+    examples : table, optional
+        Engineered rows used to detect the links of members that enter an ensemble in another output space than the one in
+        which they are additive. Without them, such an ensemble has no predictor.
+    """
+    make = PREDICTORS.get(type(model.structure))
+    return None if make is None else make(model, examples)
+
+
+@dataclass(frozen=True, eq=False)
+class _MatrixOutputs:
+    """A structure that reads the encoded rows as numbers."""
+
+    model: FittedModel
+    outputs: Callable[[Any], Matrix]
+    allows_missing: bool = False
+    float32: bool = False
+
+    def __call__(self, rows: Table) -> Matrix:
+        encoded = self.model.read(rows)
+        self._check(encoded)
+        return expand_binary(np.asarray(self.outputs(encoded)), self.model, axis=1)
+
+    def _check(self, encoded: Any) -> None:
+        """Refuse numbers that libraries refuse or treat by a rule of their own."""
+        with np.errstate(over="ignore"):
+            cells = getattr(encoded, "data", encoded) if not isinstance(encoded, np.ndarray) else encoded
+            found = cells.astype(np.float32) if self.float32 else cells
+        if np.isfinite(found).all():
+            return
+        if np.isinf(found).any() or not self.allows_missing:
+            raise InvalidInputError(
+                f"{self.model.name} must be given finite numbers to be predicted from its structure. Got NaN or infinity."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class _LinearSum:
+    coef: Matrix
+    intercept: Matrix
+
+    def __call__(self, matrix: Any) -> Matrix:
+        return np.asarray(matrix @ self.coef.T) + self.intercept
+
+
+@dataclass(frozen=True, eq=False)
+class _KernelSum:
+    structure: RadialBasis
+
+    def __call__(self, matrix: Any) -> Matrix:
+        scale, outputs = np.sqrt(self.structure.gamma), self.structure.intercept
+        for part in self.structure.parts():
+            outputs = outputs + np.exp(-cdist(matrix * scale, part.centres * scale, "sqeuclidean")) @ part.weights
+        return np.asarray(outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class _MixtureOutputs:
+    structure: Mixture
+    members: tuple[StructurePredictor, ...]
+
+    def __call__(self, rows: Table) -> Matrix:
+        parts = [member(rows) @ weights for member, weights in zip(self.members, self.structure.weights, strict=True)]
+        return np.asarray(self.structure.constant + np.sum(parts, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class _CompositeOutputs:
+    """A function of the members' outputs; `final` computes it in place of the library if that is a model, too."""
+
+    structure: Composite
+    members: tuple[StructurePredictor, ...]
+    final: StructurePredictor | None
+
+    def __call__(self, rows: Table) -> Matrix:
+        structure, combine = self.structure, self.structure.combine
+        outputs = np.hstack([member(rows) for member in self.members])
+        passed = rows.through(structure.passed, by_table=structure.by_table) if structure.passthrough else None
+        if self.final is None or not isinstance(combine, FinalModel):
+            return np.asarray(combine(outputs, passed))
+        return self.final(Table(combine.inputs(outputs[:, combine.reads], passed)))
+
+
+@dataclass(frozen=True, eq=False)
+class _PreparedOutputs:
+    structure: Prepared
+    inner: StructurePredictor
+
+    def __call__(self, rows: Table) -> Matrix:
+        return self.inner(self.structure.table(rows))
+
+
+def _trees(model: FittedModel, _examples: Any) -> StructurePredictor | None:
+    trees = model.structure
+    assert isinstance(trees, Trees)
+    return _MatrixOutputs(model, TreePredictor(trees), trees.allows_missing, trees.float32)
+
+
+def _linear(model: FittedModel, _examples: Any) -> StructurePredictor | None:
+    assert isinstance(model.structure, Linear)
+    return _MatrixOutputs(model, _LinearSum(model.structure.coef, model.structure.intercept))
+
+
+def _radial(model: FittedModel, _examples: Any) -> StructurePredictor | None:
+    assert isinstance(model.structure, RadialBasis)
+    return _MatrixOutputs(model, _KernelSum(model.structure))
+
+
+def _mixture(model: FittedModel, examples: Any) -> StructurePredictor | None:
+    assert isinstance(model.structure, Mixture)
+    members = _all_of([structure_predictor(member, examples) for member in model.structure.members])
+    return None if members is None else _MixtureOutputs(model.structure, members)
+
+
+def _composite(model: FittedModel, examples: Any) -> StructurePredictor | None:
+    structure = model.structure
+    assert isinstance(structure, Composite)
+    entering = [member.in_space(space, examples) for member, space in structure.members]
+    members = _all_of([structure_predictor(member, examples) for member in entering])
+    if members is None:
+        return None
+    if not isinstance(structure.combine, FinalModel):
+        return _CompositeOutputs(structure, members, None)
+    inputs = None
+    if examples is not None and structure.combine.space != structure.combine.model.output_space:
+        table = Table(examples)
+        outputs = np.hstack([member(table) for member in members])
+        passed = table.through(structure.passed, by_table=structure.by_table) if structure.passthrough else None
+        inputs = structure.combine.inputs(outputs[:, structure.combine.reads], passed)
+    final = structure_predictor(structure.combine.model.in_space(structure.combine.space, inputs), inputs)
+    return None if final is None else _CompositeOutputs(structure, members, final)
+
+
+def _prepared(model: FittedModel, examples: Any) -> StructurePredictor | None:
+    structure = model.structure
+    assert isinstance(structure, Prepared)
+    inner = structure_predictor(structure.model, None if examples is None else structure.table(Table(examples)).data)
+    return None if inner is None else _PreparedOutputs(structure, inner)
+
+
+def _all_of(predictors: list[StructurePredictor | None]) -> tuple[StructurePredictor, ...] | None:
+    found = tuple(predictor for predictor in predictors if predictor is not None)
+    return found if len(found) == len(predictors) else None
+
+
+PREDICTORS: Mapping[type, _Make] = {
+    Trees: _trees,
+    Linear: _linear,
+    RadialBasis: _radial,
+    Mixture: _mixture,
+    Composite: _composite,
+    Prepared: _prepared,
+}
+"""Structure -> how its outputs are computed. Structures that are not listed are predicted by their library."""
