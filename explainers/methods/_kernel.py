@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,18 +51,23 @@ class Effort:
         Maximum number of outputs of masked rows computed in one call. With many rows, each row gets fewer coalitions.
     at_once : int
         Outputs of all classes computed at a time, between two checks of the time budget.
+    of_row : float
+        Maximum number of outputs of masked rows computed for each row. Default: no maximum of its own.
     """
 
     background: int
     all_up_to: int
     evaluations: int
     at_once: int
+    of_row: float = np.inf
 
 
 PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1 << 16)
 """Black-box models, which predict every masked row."""
 STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
 """Ensembles whose members' outputs for masked rows are computed from their structure."""
+NETWORK_MULTIPLICATIONS = 3e9
+"""Most multiplications of a row for other networks, about a tenth of a second of one thread."""
 DENSE_UP_TO = 12
 """Number of relevant players up to which all coalitions are evaluated with a chain of dense layers."""
 DENSE_MULTIPLICATIONS = 2e11
@@ -83,7 +88,7 @@ class KernelEngine:
     def __init__(self, question: Question) -> None:
         model, settings = question.model, question.settings
         structure = model.structure
-        self._effort = _effort_of(structure)
+        self._structure, self._effort = structure, _effort_of(structure)
         background, share, self.notes = question.fewer_rows(self._effort.background)
         self._game = Game(model, background, question.players, share, settings.n_jobs)
         self.background, self.share = background, share
@@ -155,9 +160,11 @@ class KernelEngine:
         notes = [SOME_EXACT] if len(sampled) < len(parts) else []
         if self._game.unsteady:
             notes.append(UNSTEADY.format(self._game.unsteady))
-        if sampling.tolerance is None and sampling.time_budget is None:
-            return tuple(notes)
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
+        if sampling.tolerance is None and sampling.time_budget is None:
+            if isinstance(self._structure, Network) and error > 0.0:
+                notes.append(f"{fewest} coalitions of each row; the largest standard error is {error:.2g}")
+            return tuple(notes)
         note = f"{fewest} coalitions of each row after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
         if sampling.tolerance is not None and error > sampling.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
@@ -200,7 +207,9 @@ class KernelEngine:
         return max(most, 4 * self._n_players)
 
     def _affordable(self, n_rows: int) -> int:
-        budget = self._settings.sampling.max_evaluations or self._effort.evaluations
+        budget = self._settings.sampling.max_evaluations
+        if budget is None:
+            budget = int(min(self._effort.evaluations, n_rows * self._effort.of_row))
         return budget // (n_rows * self._n_background)
 
     def _all_within(self, n_rows: int, sizes: list[int]) -> list[int]:
@@ -219,6 +228,8 @@ def _effort_of(structure: Structure) -> Effort:
         affordable = int(DENSE_MULTIPLICATIONS / structure.chain.cost)
         evaluations = min(STRUCTURED.evaluations, max(PREDICTED.evaluations, affordable))
         return Effort(PREDICTED.background, DENSE_UP_TO, evaluations, STRUCTURED.at_once)
+    if isinstance(structure, Network):
+        return replace(PREDICTED, all_up_to=DENSE_UP_TO, of_row=NETWORK_MULTIPLICATIONS / structure.cost)
     return PREDICTED if predicts_mixed_rows(structure) else STRUCTURED
 
 

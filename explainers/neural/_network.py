@@ -19,6 +19,7 @@ A reader supplies:
 - ``mixer(rows, background, players) -> MixedForward``: forwards of mixed rows without making them in numpy, such as on a
   GPU, or with the first layer computed once per pair. None: rows are mixed in numpy.
 - ``rows_at_once``: rows per call of `forward` that fit in memory, and best in a cache.
+- ``cost``: multiplications per row, which the default number of coalitions depends on.
 - ``scores``: the output space and the network before the last softmax or sigmoid, if there is one.
 
 The reader puts the `Network` in `FittedModel.structure`, and in `FittedModel.outputs` one function per output space, made
@@ -106,6 +107,8 @@ class Network:
         Makes the function that evaluates mixed rows. None: they are made in numpy.
     rows_at_once : int
         Most rows per call of `forward`.
+    cost : float
+        Multiplications per row, or what takes as long; the default number of coalitions depends on it.
     device : str
         Device on which the outputs are computed.
     scores : tuple of (output space, Network), or None
@@ -120,6 +123,7 @@ class Network:
     pair_rule: Callable[[int], PairRule] | None = None
     mixer: Mixer | None = None
     rows_at_once: int = 4096
+    cost: float = 1e5
     device: str = "cpu"
     scores: tuple[str, Network] | None = None
 

@@ -280,7 +280,7 @@ def _check(node: Node, active: frozenset[str]) -> None:
         return
     if (name in ELEMENTWISE or name in POOLS) and first and sum(depends) == 1:
         return
-    raise UnsupportedModelError(f"the rescale rule has no form for its operation {name}")
+    raise UnsupportedModelError(f"there is no rule for its operation {name}")
 
 
 def _product(grad: torch.Tensor | None, change: torch.Tensor) -> npt.NDArray[np.float64]:

@@ -51,6 +51,11 @@ READERS: dict[str, str] = {
     "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
     "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",
     "torch.Module": f"{_PLACE}.readers.neural._torch:describe",
+    "skorch.NeuralNet": f"{_PLACE}.readers.neural._torch_estimators:describe_skorch",
+    **dict.fromkeys(
+        ("pytorch_tabnet.TabNetClassifier", "pytorch_tabnet.TabNetRegressor"),
+        f"{_PLACE}.readers.neural._torch_estimators:describe_tabnet",
+    ),
     "function of torch.Tensor": f"{_PLACE}.readers.neural._torch:describe_function",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",

@@ -39,7 +39,7 @@ def network_engine(question: Question, method: str = "auto") -> Engine:
     if method == "coalitions":
         return _coalitions(question, "from the outputs of coalitions, as requested")
     if method == "rescale":
-        return _rescale(question, network, "by the rescale rule, as requested")
+        return _requested_rescale(question, network)
     if method == "path":
         return _path(question, network, "from gradients along a path, as requested")
     assert question.background is not None
@@ -68,8 +68,22 @@ def _coalitions(question: Question, why: str) -> Engine:
 
 def _rescale(question: Question, network: Network, why: str) -> Engine:
     if network.pair_rule is None:
-        raise UnsupportedModelError(f"the rescale rule is not available for {network.why}")
+        raise UnsupportedModelError(f"{network.why} does not list its operations")
     return RescaleEngine(question, f"values computed {why}")
+
+
+def _requested_rescale(question: Question, network: Network) -> Engine:
+    try:
+        return _rescale(question, network, "by the rescale rule, as requested")
+    except UnsupportedModelError as error:
+        scores = network.scores if question.model.output_space == "probability" else None
+        before = (
+            "" if scores is None else f"pass output={scores[0]!r} to explain the scores before its last operation, or "
+        )
+        raise UnsupportedModelError(
+            f"The rescale rule is not available for {question.model.name}, since {error}: {before}use method='path' or "
+            "method='coalitions', which allow any operation."
+        ) from error
 
 
 def _path(question: Question, network: Network, why: str) -> Engine:

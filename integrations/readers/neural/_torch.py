@@ -23,6 +23,10 @@ WORKING_BYTES = 4 * 2**20
 """Memory of the outputs of a module's parts for one batch, so that they stay in a cache."""
 GPU_BYTES = 512 * 2**20
 """The same on a GPU, which is fast with large batches."""
+LONG_CALL = 1e9
+"""Multiplications of a call that is worth several threads."""
+CELL_COST = 20
+"""Multiplications that take as long as one cell of an activation."""
 MOST_ROWS, FEWEST_ROWS = 1 << 14, 16
 """Bounds on the rows per batch."""
 
@@ -83,9 +87,12 @@ def _described(calls: ModuleCalls, few: Examples, dtype: str, options: NetworkOp
     cells = max(calls.sizes(arrays), sum(each.size for each in inputs))
     size = options.batch_size or max(FEWEST_ROWS, min(MOST_ROWS, budget // cells))
     last = calls.last_link(arrays)
-    network = _network(calls, inputs, size)
+    cost = calls.multiplications(arrays) + CELL_COST * cells
+    calls = replace(calls, one_thread=cost * size < LONG_CALL)
+    network = replace(_network(calls, inputs, size), cost=cost)
     if last and last != LOG_SOFTMAX:
-        network = replace(network, scores=("log_odds", _network(replace(calls, before_link=True), inputs, size)))
+        scores = replace(_network(replace(calls, before_link=True), inputs, size), cost=cost)
+        network = replace(network, scores=("log_odds", scores))
     return describe_network(network, few, calls.name, last=last, again=calls.again(arrays))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, MixedForward
@@ -76,12 +77,15 @@ class ModuleCalls:
         Name in messages.
     before_link : bool
         Whether the outputs are those before the last softmax or sigmoid.
+    one_thread : bool
+        Whether calls are so short that threads would take longer to meet than to compute, above all on busy machines.
     """
 
     function: Callable[..., Any]
     device: torch.device
     name: str
     before_link: bool = False
+    one_thread: bool = True
 
     def forward(self, arrays: Arrays) -> Matrix:
         """Return the outputs, (M, K) float64."""
@@ -164,6 +168,12 @@ class ModuleCalls:
         found = link.of(one_output(made, len(arrays[0]), self.name))
         return "" if found is None else found[0]
 
+    def multiplications(self, arrays: Arrays) -> float:
+        """Return the multiplications per row in products of matrices and convolutions."""
+        with FlopCounterMode(display=False) as counter:
+            self.forward(arrays)
+        return float(counter.get_total_flops()) / 2.0 / len(arrays[0])
+
     def sizes(self, arrays: Arrays) -> int:
         """Return the number of cells that the parts of a module make for each row, which bounds its memory."""
         if not isinstance(self.function, torch.nn.Module):
@@ -191,6 +201,8 @@ class ModuleCalls:
             stack.enter_context(torch.autocast(self.device.type, enabled=False))
             if isinstance(self.function, torch.nn.Module):
                 stack.enter_context(evaluating(self.function))
+            if self.one_thread and not on_gpu:
+                stack.enter_context(_one_thread())
             if on_gpu:
                 stack.enter_context(_full_precision(cudnn=not backward))
             yield
@@ -211,6 +223,19 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
                 part.training = True
             for part in evaluated:
                 part.training = False
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @contextmanager
