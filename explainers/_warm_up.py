@@ -6,6 +6,7 @@ import numpy as np
 
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
+from automl_explain.explainers.coalitions.sampling._walks import cuts_of, draw_walks
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, ZERO_IS_MISSING
@@ -36,6 +37,7 @@ def warm_up(*, interactions: bool = False) -> None:
     for asked in (
         MixedRows(table, range(2), np.ones((4, players), np.bool_)),
         MixedRows.of_coalitions(table, 2, np.ones((1, players), np.bool_)),
+        MixedRows.of_walks(table, range(2), draw_walks(players, range(2), range(1), cuts_of(players), 0)),
     ):
         game.outputs(rows, asked, n_jobs=1)
 

@@ -147,8 +147,11 @@ class DenseOutputs(Evaluator):
 def _blocks(asked: MixedRows, rows_at_once: int) -> Iterator[_Block]:
     """Yield all mixed rows in blocks of a few pairs, or of a part of the coalitions of one pair."""
     if asked.coalitions is not None:
-        players = np.broadcast_to(np.arange(asked.players.shape[1]), asked.players.shape)
-        yield from _cut(_Block(np.arange(len(players)), players, asked.coalitions), rows_at_once)
+        by_other = asked.coalitions.reshape(-1, *asked.coalitions.shape[-2:])
+        for other, own in enumerate(by_other):
+            pairs = np.arange(other, len(asked.players), len(by_other))
+            players = np.broadcast_to(np.arange(asked.players.shape[1]), (len(pairs), asked.players.shape[1]))
+            yield from _cut(_Block(pairs, players, own), rows_at_once)
         return
     for n_players in np.unique(asked.n_players):
         pairs = np.flatnonzero(asked.n_players == n_players)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values
 from automl_explain.explainers.coalitions._value_functions import evaluator
+from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
+from automl_explain.explainers.coalitions.sampling._walks import Walks, WalkSums
 from automl_explain.explainers.compiled._arrays import LANES, Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
@@ -80,6 +81,18 @@ class Game:
             part = slice(start, start + step)
             values[:, part] = self._evaluator.means(rows, coalitions[part], self._share)
         return np.asarray(values - self.base_values)
+
+    def walk(self, rows: Table, others: range, walks: Walks) -> WalkSums:
+        """Return what walks with some background rows say about the Shapley values of each row."""
+        asked = MixedRows.of_walks(rows, others, walks)
+        outputs = self._evaluator.every_output(self._evaluator.outputs(asked))
+        by_pair = outputs.reshape(len(outputs), len(rows), len(others), -1)
+        return WalkSums.of(walks, by_pair, self._share[others.start : others.stop])
+
+    @property
+    def n_background(self) -> int:
+        """Number of background rows."""
+        return len(self._background)
 
     def n_coalitions(self, rows: Table) -> Matrix:
         """Return the number of coalitions of the relevant players of each row, averaged over the background, (n,).

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.coalitions._masker import Masker
+from automl_explain.explainers.coalitions.sampling._walks import Walks
 from automl_explain.explainers.compiled._arrays import Bools, Floats, Longs
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._simd import count_bits
@@ -30,21 +31,31 @@ class MixedRows:
         The rows of the background that they are mixed with.
     players : ndarray of bool, shape (n * b, P)
         The players that the coalitions of a pair consist of; the other players are irrelevant to the pair.
-    coalitions : ndarray of bool, shape (m, P), or None
-        The coalitions of every pair, in which case `players` has all players. None means all coalitions of each pair's
-        players, in binary order: the i-th of these players is present in coalition s if bit i of s is set.
+    coalitions : ndarray of bool, shape (m, P) or (b, m, P), or None
+        The coalitions of every pair, or of the pairs with each background row, in which case `players` has all players.
+        None means all coalitions of each pair's players, in binary order: the i-th of these players is present in
+        coalition s if bit i of s is set.
+    walks : Walks or None
+        The walks that the coalitions belong to, if they are those of walks.
     """
 
     rows: Table
     others: range
     players: Bools
     coalitions: Bools | None = None
+    walks: Walks | None = None
 
     @staticmethod
     def of_coalitions(rows: Table, n_background: int, coalitions: Bools) -> MixedRows:
         """Return each row mixed with each background row according to each coalition."""
         n_pairs = len(rows) * n_background
         return MixedRows(rows, range(n_background), np.ones((n_pairs, coalitions.shape[1]), np.bool_), coalitions)
+
+    @staticmethod
+    def of_walks(rows: Table, others: range, walks: Walks) -> MixedRows:
+        """Return each row mixed with background rows according to the coalitions of the walks with that background row."""
+        players = np.ones((len(rows) * len(others), walks.n_players), np.bool_)
+        return MixedRows(rows, others, players, walks.coalitions(), walks)
 
     @cached_property
     def n_players(self) -> Longs:
@@ -55,7 +66,7 @@ class MixedRows:
     def first(self) -> Longs:
         """First mixed row of each pair, and the end of the last pair, (n * b + 1,)."""
         if self.coalitions is not None:
-            return np.arange(len(self.players) + 1) * len(self.coalitions)
+            return np.asarray(np.arange(len(self.players) + 1) * self.coalitions.shape[-2])
         return np.append(0, np.cumsum(np.int64(1) << self.n_players))
 
     def __len__(self) -> int:
@@ -67,7 +78,8 @@ class MixedRows:
         row, other = np.divmod(pair, len(self.others))
         coalition = which - self.first[pair]
         if self.coalitions is not None:
-            return row, other + self.others.start, self.coalitions[coalition]
+            present = self.coalitions[coalition] if self.coalitions.ndim == 2 else self.coalitions[other, coalition]
+            return row, other + self.others.start, present
         bits = coalition[:, None] >> self._place[pair]
         return row, other + self.others.start, self.players[pair] & (bits & 1 == 1)
 
@@ -75,8 +87,8 @@ class MixedRows:
         """Return the mixed rows of each pair's empty and grand coalition, as far as they are included."""
         if self.coalitions is None:
             return self.first[:-1], self.first[1:] - 1
-        sizes = self.coalitions.sum(axis=1)
-        none, whole = (np.flatnonzero(sizes == size)[:1] for size in (0, self.coalitions.shape[1]))
+        sizes = self.coalitions.reshape(-1, *self.coalitions.shape[-2:])[0].sum(axis=1)
+        none, whole = (np.flatnonzero(sizes == size)[:1] for size in (0, self.coalitions.shape[-1]))
         return (self.first[:-1, None] + none).ravel(), (self.first[:-1, None] + whole).ravel()
 
     @cached_property

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._agreement import DOUBLE_ROUNDING, agree
-from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
     Players,
@@ -19,6 +18,7 @@ from automl_explain.explainers.coalitions._masked_rows import (
     tables_differ,
 )
 from automl_explain.explainers.coalitions._masker import Masker, differences
+from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
@@ -105,7 +105,8 @@ class Predicted(Evaluator):
         if asked.coalitions is None:
             which, inverse = np.arange(len(asked)), None
         else:
-            differs = players_that_differ(mixer.differences(), columns, asked.players.shape[1])
+            others = slice(asked.others.start, asked.others.stop)
+            differs = players_that_differ(mixer.differences()[:, others], columns, asked.players.shape[1])
             which, inverse = distinct_of_pairs(differs.reshape(len(asked.players), -1), asked.coalitions)
         per_batch = max(1, BYTE_BUDGET // (16 * max(1, len(columns))))
         parts = []
@@ -200,12 +201,16 @@ def distinct_of_pairs(differs: Bools, coalitions: Coalitions) -> tuple[RowNumber
     ----------
     differs : ndarray of bool, shape (pairs, P)
         Players whose cells differ between the two rows of a pair.
-    coalitions : ndarray of bool, shape (m, P)
+    coalitions : ndarray of bool, shape (m, P) or (b, m, P)
+        The coalitions of every pair, or of each background row, which vary fastest among the pairs.
     """
-    firsts, inverses, n_distinct, everything = [], [], 0, np.arange(len(coalitions))
+    n_coalitions = coalitions.shape[-2]
+    by_other = coalitions.reshape(-1, *coalitions.shape[-2:])
+    firsts, inverses, n_distinct, everything = [], [], 0, np.arange(n_coalitions)
     for pair, different in enumerate(differs):
-        first, inverse = (everything, everything) if different.all() else distinct_rows(coalitions & different)
-        firsts.append(first + pair * len(coalitions))
+        own = by_other[pair % len(by_other)]
+        first, inverse = (everything, everything) if different.all() else distinct_rows(own & different)
+        firsts.append(first + pair * n_coalitions)
         inverses.append(inverse + n_distinct)
         n_distinct += len(first)
     return np.concatenate(firsts), np.concatenate(inverses)

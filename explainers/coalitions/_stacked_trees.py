@@ -163,7 +163,7 @@ class FinalTrees:
             pairs = start, min(start + PAIRS_AT_ONCE, len(players))
             for trees, thresholds in self._groups:
                 n_words = thresholds.sets.shape[1]
-                space = np.empty((len(index) << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
+                space = np.empty((index.shape[1] << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
                 _add_outputs(
                     self._leaves, (trees.start, trees.stop), thresholds, self._output, mine, self._theirs,
                     (others.start, len(others)), pairs, players, asked.first, index, read, self._trees.float32, near,
@@ -247,17 +247,20 @@ def _groups(word: Longs) -> list[range]:
 
 
 def _joined(asked: MixedRows, n_players: int) -> Longs:
-    """Return the present players of each coalition as bits, for groups of JOINED players, (groups, m)."""
+    """Return the present players of each coalition as bits, for groups of JOINED players, (b or 1, groups, m).
+
+    The first axis has one entry per background row if each has its own coalitions.
+    """
     if not n_players:
-        return np.zeros((0, 0), np.int64)
+        return np.zeros((1, 0, 0), np.int64)
     if asked.coalitions is None:
         most = int(asked.n_players.max())
         coalition = np.arange(1 << most)
         starts = range(0, max(most, 1), JOINED)
-        return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])
-    known = asked.coalitions[:, :n_players]  # the other players have no column
-    parts = [known[:, start : start + JOINED] for start in range(0, n_players, JOINED)]
-    return np.stack([part @ (1 << np.arange(part.shape[1])) for part in parts])
+        return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])[None]
+    known = asked.coalitions.reshape(-1, *asked.coalitions.shape[-2:])[..., :n_players]  # the others have no column
+    parts = [known[..., start : start + JOINED] for start in range(0, n_players, JOINED)]
+    return np.stack([part @ (1 << np.arange(part.shape[-1])) for part in parts], axis=1)
 
 
 @kernel
@@ -269,15 +272,17 @@ def _add_outputs(
     """Add the outputs of some trees for some pairs to `out`, flat (mixed rows, K).
 
     `mine` (n, P, W) and `theirs` (B, P, W) are the leaves that the splits of present and absent players leave; `others` holds
-    the first background row and their number; `players` (pairs, P) and `first` are those of the mixed rows; `given` (c,
-    mixed rows) holds the members' outputs. Those at most `near` to a threshold are marked in `doubts`, of the same shape.
+    the first background row and their number; `players` (pairs, P) and `first` are those of the mixed rows; `index` is
+    that of `_joined`; `given` (c, mixed rows) holds the members' outputs. Those at most `near` to a threshold are marked in
+    `doubts`, of the same shape.
     Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
     """
     word_0, n_words, everything = leaves.word[trees[0]], thresholds.sets.shape[1], ~np.uint64(0)
     n_outputs = len(out) // given.shape[1]
     for pair in range(pairs[0], pairs[1]):
         row, other = pair // others[1], others[0] + pair % others[1]
-        for group in range(len(index)):
+        subsets = index[pair % others[1] % len(index)]
+        for group in range(len(subsets)):
             for word in range(n_words):
                 joined[group << JOINED, word] = everything
         d = 0
@@ -293,7 +298,7 @@ def _add_outputs(
                         joined[without + size, word] = joined[without, word] & mine[row, player, word_0 + word]
                         joined[without, word] &= theirs[other, player, word_0 + word]
                 d += 1
-        n_groups = max(min(len(index), 1), -(-d // JOINED))
+        n_groups = max(min(len(subsets), 1), -(-d // JOINED))
         # Coalitions may have other players, whose columns are not read.
         last = (1 << (d - (n_groups - 1) * JOINED)) - 1
         for coalition in range(first[pair + 1] - first[pair]):
@@ -301,7 +306,7 @@ def _add_outputs(
             for word in range(n_words):
                 left[word] = everything
             for group in range(n_groups):
-                at = (group << JOINED) + (index[group, coalition] & (last if group == n_groups - 1 else ~0))
+                at = (group << JOINED) + (subsets[group, coalition] & (last if group == n_groups - 1 else ~0))
                 for word in range(n_words):
                     left[word] &= joined[at, word]
             for column in range(len(given)):

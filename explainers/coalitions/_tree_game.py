@@ -17,7 +17,9 @@ from automl_explain.explainers.coalitions._tree_game_kernels import (
     split_masks,
     write_coalitions,
     write_lattices,
+    write_walks,
 )
+from automl_explain.explainers.coalitions.sampling._walks import Walks
 from automl_explain.explainers.compiled._arrays import LANES, Bools, Floats, Words
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.tables._weights import as_weights
@@ -76,7 +78,7 @@ class CoalitionGame:
             Number of threads; by default every core that this process may use.
         """
         out = np.empty(self._trees.n_outputs * len(asked))
-        add = self._lattices(asked, out) if asked.coalitions is None else self._coalitions(asked.coalitions, out)
+        add = self._writer(asked, out)
         matrix = as_matrix(self._trees, rows, "rows")
         mine, others = read_rows(self._paths.router, matrix), asked.others
 
@@ -89,6 +91,21 @@ class CoalitionGame:
         others_in_blocks = range(others.start // LANES, -(-others.stop // LANES))
         run_blocks(run, list(product(range(mine.n_blocks), others_in_blocks)), n_jobs)
         return out.reshape(self._trees.n_outputs, -1)
+
+    def _writer(self, asked: MixedRows, out: Floats) -> Callable[..., None]:
+        """Return the function that writes the outputs of the mixed rows of some pairs."""
+        if asked.walks is not None:
+            return self._walks(asked.walks, out)
+        return self._lattices(asked, out) if asked.coalitions is None else self._coalitions(asked.coalitions, out)
+
+    def _walks(self, walks: Walks, out: Floats) -> Callable[..., None]:
+        """Return a function that writes the outputs of walks for some pairs."""
+        below = np.searchsorted(walks.cuts, np.arange(walks.n_players + 2))
+
+        def add(cubes: Cubes, n: int, pair: int, _: npt.NDArray[np.int64]) -> None:
+            write_walks(cubes, n, self._leaves, pair, walks.place, below, out)
+
+        return add
 
     def _lattices(self, asked: MixedRows, out: Floats) -> Callable[..., None]:
         """Return a function that writes the outputs of all coalitions of some pairs."""

@@ -191,6 +191,70 @@ def write_coalitions(
                     out[k * stride + at + s] = sums[s]
 
 
+@kernel
+def write_walks(
+    cubes: Cubes, n_others: int, leaves: Leaves, pair: int, place: Longs, below: Longs, out: Floats
+) -> None:
+    """Write the outputs of walks for each pair; `pair` is the pair of the first background row.
+
+    `place` (b, k, P) is that of the walks, `below` (P + 2,) the number of cuts below each number of players. The coalitions of
+    a pair are in the order of `Walks.coalitions`, and their outputs begin at ``m * pair`` of `out`, flat (K, mixed rows).
+
+    Players join in order, so that a cube holds the coalitions of one stretch of each half of a walk. A leaf is added where the
+    stretch begins and subtracted where it ends; sums over the cuts give the outputs.
+    """
+    n_outputs, n_columns, n_players = len(leaves.base), leaves.values.shape[1], place.shape[2]
+    stride, n_cuts = len(out) // n_outputs, int(below[n_players])
+    m = 2 + 2 * place.shape[1] * n_cuts
+    for other in range(n_others):
+        at, own = (pair + other) * m, place[(pair + other) % len(place)]
+        for k in range(n_outputs):
+            out[k * stride + at : k * stride + at + m] = 0.0
+        for cube in range(cubes.first[other], cubes.first[other + 1]):
+            leaf = cubes.leaf[cube]
+            for walk in range(place.shape[1]):
+                # Places of the first and the last player that must be present, and of those that must be absent.
+                first_in, last_in, first_out, last_out = n_players, -1, n_players, -1
+                for word in range(cubes.tested.shape[1]):
+                    tested, inside = cubes.tested[cube, word], cubes.present[cube, word]
+                    while tested:
+                        bit = first_bit(tested)
+                        where = int(own[walk, 64 * word + bit])
+                        if (inside >> np.uint64(bit)) & np.uint64(1):
+                            first_in, last_in = min(first_in, where), max(last_in, where)
+                        else:
+                            first_out, last_out = min(first_out, where), max(last_out, where)
+                        tested &= tested - np.uint64(1)
+                forward, backward = at + 2 + 2 * walk * n_cuts, at + 2 + (2 * walk + 1) * n_cuts
+                for c in range(n_columns):
+                    to = (c if n_columns > 1 else leaves.column[leaf]) * stride
+                    v = leaves.values[leaf, c]
+                    if walk == 0 and last_out < 0:
+                        out[to + at] += v
+                    if walk == 0 and last_in < 0:
+                        out[to + at + 1] += v
+                    _add_stretch(out, to + forward, n_cuts, below, last_in + 1, first_out + 1, v)
+                    _add_stretch(out, to + backward, n_cuts, below, last_out + 1, first_in + 1, v)
+        for k in range(n_outputs):
+            out[k * stride + at] += leaves.base[k]
+            out[k * stride + at + 1] += leaves.base[k]
+            for half in range(2 * place.shape[1]):
+                total, start = leaves.base[k], k * stride + at + 2 + half * n_cuts
+                for cut in range(start, start + n_cuts):
+                    total += out[cut]
+                    out[cut] = total
+
+
+@inlined
+def _add_stretch(out: Floats, at: int, n_cuts: int, below: Longs, least: int, most: int, v: float) -> None:
+    """Add a value from the first cut of at least `least` players on, and subtract it from the first of at least `most`."""
+    first, end = below[least], below[most]
+    if first < end:
+        out[at + first] += v
+        if end < n_cuts:
+            out[at + end] -= v
+
+
 @inlined
 def _place_players(cubes: Cubes, other: int, place: Longs) -> int:
     """Count the relevant players of a pair, and write the position of each among them; -1 for the others."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.coalitions._coalition_sampling import Coalitions
 from automl_explain.explainers.coalitions._dense_outputs import DenseOutputs
 from automl_explain.explainers.coalitions._masked_rows import (
     MixedRows,
@@ -26,6 +25,7 @@ from automl_explain.explainers.coalitions._predicted import Evaluator, Means, Ne
 from automl_explain.explainers.coalitions._radial_kernels import group_codes, products_of, working_space
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
+from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.model._feature_map import pool_players
@@ -77,8 +77,13 @@ class _LinearOutputs(Evaluator):
         steps = pool_players(by_column, self._players, asked.players.shape[1])
         base = np.tile(self._base[others], (len(mine), 1)).T
         if asked.coalitions is not None:
-            present = asked.coalitions.T.astype(np.float64)
-            return np.asarray((steps @ present + base[:, :, None]).reshape(len(steps), -1))
+            present = np.swapaxes(asked.coalitions, -1, -2).astype(np.float64)
+            if present.ndim == 3:  # of each background row; one product per pair
+                present = np.tile(present, (len(mine), 1, 1))
+                added = np.stack([(own[:, None] @ present)[:, 0] for own in steps])
+            else:
+                added = steps @ present
+            return np.asarray((added + base[:, :, None]).reshape(len(steps), -1))
         out = np.empty((len(steps), len(asked)))
         add_steps(base, steps, asked.players, asked.first, out)
         return out
@@ -113,12 +118,13 @@ class _RadialOutputs(Evaluator):
         return out
 
     def _add_coalitions(self, part: RadialBasis, mine: Matrix, theirs: Matrix, coalitions: Bools, out: Outputs) -> None:
-        by_row, codes = out.reshape(len(out), len(mine), len(theirs), -1), group_codes(coalitions)
+        by_row = out.reshape(len(out), len(mine), len(theirs), -1)
+        codes = [group_codes(own) for own in coalitions.reshape(-1, *coalitions.shape[-2:])]
 
         def add(row: int) -> int:
-            tables, products = working_space(codes, len(part.centres))
+            tables, products = working_space(codes[0], len(part.centres))
             for other in range(len(theirs)):
-                products_of(mine[row], theirs[other], codes, tables, products)
+                products_of(mine[row], theirs[other], codes[other % len(codes)], tables, products)
                 by_row[:, row, other] += (products @ part.weights).T
             return 1
 

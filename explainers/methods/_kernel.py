@@ -8,9 +8,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers.coalitions._adaptive_sampling import Clock, RowBlock
-from automl_explain.explainers.coalitions._coalition_sampling import Design, coalition_bytes, make_design
 from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look
+from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
+    N_BLOCKS,
+    Design,
+    coalition_bytes,
+    make_design,
+)
+from automl_explain.explainers.coalitions.sampling._control_variate import MOST_FITTED
+from automl_explain.explainers.coalitions.sampling._sampling_rules import (
+    MOST_REGRESSED,
+    design_seconds,
+    fewest_coalitions,
+    walks_suit,
+)
+from automl_explain.explainers.coalitions.sampling._walks import WalkPlan, cuts_of
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
@@ -23,6 +36,8 @@ FIRST_STAGE = 256
 """Coalitions per row in the first stage, if there is a tolerance or a time budget."""
 LAST_STAGE = 1 << 15
 """Maximum number of coalitions per row in the last stage, if the caller sets none."""
+WALK_CELLS = 1 << 25
+"""Most cells of the coalitions of walks that are held in memory at a time."""
 CELLS_AT_ONCE = 1 << 22
 """Cells of pairs of a row and a background row that are held in memory at a time, per class."""
 SOME_EXACT = (
@@ -75,7 +90,9 @@ DENSE_MULTIPLICATIONS = 2e11
 
 
 class KernelEngine:
-    """Exact Shapley values from all coalitions, or estimates with standard errors by regression over sampled pairs.
+    """Exact Shapley values from all coalitions, or estimates with standard errors from a sample of coalitions.
+
+    The table in `explainers/coalitions/sampling/_sampling_rules.py` says what is sampled.
 
     `background` and `share` hold the background rows in use and their weights. There may be fewer rows than in the
     question.
@@ -115,9 +132,13 @@ class KernelEngine:
         total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, self._settings.progress) as advance:
+            going = sampling.time_budget is None or first_look(
+                self._game, parts, self._round(parts[0], range(1)), limits[0], clock, advance
+            )
             for size, limit in zip(sizes, limits, strict=True):
-                if not self._refine(parts, size, limit, limits[-1], clock, advance) or self._good_enough(parts):
+                if not going or self._good_enough(parts):
                     break
+                going = self._refine(parts, size, limit, limits[-1], clock, advance)
         shape = *parts[0].values.shape[::2], len(rows)
         values, errors = np.empty((2, shape[0], shape[2], shape[1]))
         for part in parts:
@@ -139,19 +160,64 @@ class KernelEngine:
                 continue
             before = part.n_coalitions
             everything = part.all_within(limit) and part.all_within(most - before)
-            if before and clock.over(part.seconds_for(part.n_all if everything else size - before)):
+            walks = not everything and (
+                walks_suit(self._n_players, size, self._n_background)
+                or clock.over(part.seconds_for(size) + self._design_seconds(design, size))
+            )
+            if before and clock.over(
+                part.seconds_for(part.n_all if everything else fewest_coalitions(self._n_players))
+            ):
                 return False
             if everything:
                 part.evaluate_all(self._game, self._n_players)
+            elif walks:
+                if not self._walk(part, size, clock):
+                    return False
             else:
                 design = design or make_design(self._n_players, size, self._settings.random_state)
                 part.evaluate(self._game, design)
-            advance((part.n_coalitions - before) * len(part.rows) * self._n_background)
+            advance(max(0, part.n_coalitions - before) * len(part.rows) * self._n_background)
+        return True
+
+    def _design_seconds(self, design: Design | None, size: int) -> float:
+        """Estimate the time for making the design of a stage, unless it is there."""
+        return 0.0 if design else design_seconds(self._n_players, size, MOST_FITTED, 1 + N_BLOCKS)
+
+    def _round(self, part: RowBlock, rounds: range) -> WalkPlan:
+        """Return the plan of complete walks in these rounds."""
+        at_once = self._effort.at_once // (len(self.base_values) * len(part.rows))
+        return WalkPlan(
+            n_players=self._n_players,
+            n_all=self._n_background,
+            n_others=self._n_background,
+            rounds=rounds,
+            extra=0,
+            cuts=cuts_of(self._n_players),
+            at_once=max(1, min(at_once, WALK_CELLS // self._n_players)),
+            random_state=self._settings.random_state,
+        )
+
+    def _walk(self, part: RowBlock, size: int, clock: Clock) -> bool:
+        """Evaluate walks up to `size` coalitions per row; return False if the time budget does not allow all of them."""
+        sampling, of_round = self._settings.sampling, fewest_coalitions(self._n_players)
+        staged = sampling.tolerance is not None or sampling.time_budget is not None
+        n_rounds, rest = divmod(size, of_round)
+        extra = 0 if staged else rest * self._n_background // of_round
+        step = max(2, self._round(part, range(1)).at_once // of_round)
+        while part.n_rounds < n_rounds:
+            stop = min(part.n_rounds + step, n_rounds)
+            while clock.over(part.seconds_for((stop - part.n_rounds) * of_round)):
+                stop -= 1
+            if stop <= part.n_rounds and part.n_rounds:
+                return False
+            plan = self._round(part, range(part.n_rounds, stop))
+            if not part.walk(self._game, replace(plan, extra=extra if stop == n_rounds else 0), clock):
+                return False
         return True
 
     def _good_enough(self, parts: list[RowBlock]) -> bool:
         tolerance = self._settings.sampling.tolerance
-        return tolerance is not None and max(part.error for part in parts) <= tolerance
+        return tolerance is not None and bool(parts[0].n_coalitions) and max(part.error for part in parts) <= tolerance
 
     def _notes_on(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
         """Return notes on exact rows, unsteady predictions, and whether the tolerance was reached."""
@@ -195,8 +261,9 @@ class KernelEngine:
         if sampling.nsamples is None:
             budget = sampling.max_evaluations
             most = LAST_STAGE if budget is None else budget // (n_rows * self._n_background)
-            most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
-        most = max(4 * self._n_players, min(most, 2**self._n_players))
+            if self._n_players <= MOST_REGRESSED:
+                most = min(most, DESIGN_BYTES // coalition_bytes(self._n_players))
+        most = max(fewest_coalitions(self._n_players), min(most, 2**self._n_players))
         first = min(most, max(FIRST_STAGE, 4 * self._n_players))
         doubled = [first * 2**i for i in range(64) if first * 2**i < most]
         return [*doubled, most]
@@ -204,7 +271,7 @@ class KernelEngine:
     def _n_coalitions(self, n_rows: int) -> int:
         """Return the number of sampled coalitions per row if there is only one stage."""
         most = self._settings.sampling.nsamples or min(2 * self._n_players + 2048, self._affordable(n_rows))
-        return max(most, 4 * self._n_players)
+        return max(most, fewest_coalitions(self._n_players))
 
     def _affordable(self, n_rows: int) -> int:
         budget = self._settings.sampling.max_evaluations

@@ -27,7 +27,7 @@ class SamplingOptions:
     Parameters
     ----------
     nsamples : int, optional
-        Coalitions per row; at least 4 f are used for f features. Default: all coalitions of up to 11 features, or of up
+        Coalitions per row; at least 2 f - 2 are used for f features. Default: all coalitions of up to 11 features, or of up
         to 14 if the members of an ensemble can be read; otherwise 2 f + 2048, and fewer if there are many rows.
     max_evaluations : int, optional
         Maximum number of outputs of masked rows computed in one call. Default: 4 million if masked rows are predicted, 100
@@ -37,7 +37,8 @@ class SamplingOptions:
         `max_evaluations` or `time_budget` is reached. A note of the explanation says which. Default: no tolerance.
     time_budget : float, optional
         Maximum time of one call, in seconds. When it ends, the best values so far are returned with their standard errors;
-        every row gets at least a first estimate. With ``include_local=False`` it is the time per batch. Default: no limit.
+        every row gets at least a first estimate, if necessary from a part of the background or for groups of features.
+        With ``include_local=False`` it is the time per batch. Default: no limit.
     background_size : int, optional
         Maximum number of background rows in use. Default: 50, or 100 if the members of an ensemble can be read, or 200 for
         sums of kernels. A note of the explanation says how the rows were chosen.

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automl_explain.explainers.coalitions import _coalition_sampling as _design
-from automl_explain.explainers.coalitions._coalition_sampling import make_design
+from automl_explain.explainers.coalitions.sampling import _coalition_sampling as _design
+from automl_explain.explainers.coalitions.sampling._coalition_sampling import make_design
 from tests.explainers.coalitions.random_games import by_definition, random_game
 
 

@@ -13,6 +13,7 @@ from automl_explain.explainers.coalitions._game import Game
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values, players_that_differ
 from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._value_functions import evaluator
+from automl_explain.explainers.coalitions.sampling._walks import cuts_of, draw_walks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
@@ -90,6 +91,18 @@ def test_given_coalitions_have_the_outputs_of_mixed_rows(described, coalitions):
     share = np.random.default_rng(0).dirichlet(np.ones(N_OTHERS))
     means = np.einsum("knbm,b->nmk", expected.reshape(-1, 3, N_OTHERS, len(coalitions)), share)
     np.testing.assert_allclose(found.means(rows, coalitions, share), means, rtol=1e-6, atol=max(2e-6, family.atol))
+
+
+@pytest.mark.parametrize(("others", "n_rounds", "cuts"), [(range(N_OTHERS), 1, None), (range(3, 7), 3, 2)])
+def test_walks_have_the_outputs_of_mixed_rows(described, others, n_rounds, cuts):
+    model, rows, background, family = described
+    players = engineered_players(model, rows)
+    walks = draw_walks(N_PLAYERS, others, range(n_rounds), cuts_of(N_PLAYERS, cuts), 0)
+    asked = MixedRows.of_walks(rows, others, walks)
+    found = evaluator(model, background, players)
+    outputs = found.every_output(found.outputs(asked))
+    expected = predicted(model, rows, background, asked, players)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-6, atol=max(2e-6, family.atol))
 
 
 def test_values_are_those_by_definition_whatever_is_held_at_once(described, monkeypatch):

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 
 from automl_explain import InvalidInputError, KernelExplainer, SamplingOptions, TabularExplainer
-from automl_explain.explainers.coalitions import _adaptive_sampling
+from automl_explain.explainers.coalitions.sampling import _adaptive_sampling
 from automl_explain.explainers.methods import _kernel
 from tests.hand_clock import HandClock
 

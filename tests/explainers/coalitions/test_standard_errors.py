@@ -5,9 +5,9 @@ import pytest
 from sklearn.svm import SVR
 
 from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
-from automl_explain.explainers.coalitions import _coalition_sampling as _design
-from automl_explain.explainers.coalitions._adaptive_sampling import RowBlock
-from automl_explain.explainers.coalitions._control_variate import ThirdOrderFit
+from automl_explain.explainers.coalitions.sampling import _coalition_sampling as _design
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import RowBlock
+from automl_explain.explainers.coalitions.sampling._control_variate import ThirdOrderFit
 from tests.explainers.coalitions.random_games import by_definition, random_game
 
 N_PLAYERS = 9

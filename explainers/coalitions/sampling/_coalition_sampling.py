@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.coalitions._control_variate import MOST_FITTED, ThirdOrderFit
+from automl_explain.explainers.coalitions.sampling._control_variate import MOST_FITTED, ThirdOrderFit
 from automl_explain.explainers.compiled._arrays import Bools, Floats
 from automl_explain.explainers.compiled._blas import one_thread_per_product
 from automl_explain.explainers.compiled._shapley_weights import pair_weights

@@ -1,0 +1,39 @@
+"""Which coalitions are sampled: walks, or pairs with a regression. This table alone decides."""
+
+from __future__ import annotations
+
+MOST_REGRESSED = 512
+"""Most players for a regression, whose cost grows with their cube; that of walks is proportional to their number."""
+WALKS_BELOW: tuple[tuple[int, float], ...] = ((1, 6.0), (8, 8.0), (16, 10.0), (40, 16.0), (80, 24.0))
+"""Background rows from which on walks are used below this number of coalitions per player.
+
+Walks have a smaller error if there are few coalitions: a player's error comes from its own interactions only, and each
+background row has walks of its own, whose errors average out. With more coalitions, a regression with a control variate has
+a smaller error, since it learns the interactions of up to three players.
+`python -m tests.benchmarks.bench_small_budgets` measures both.
+"""
+OPERATIONS_PER_SECOND = 5e9
+"""A low estimate of the speed of matrix products."""
+
+
+def walks_suit(n_players: int, n_coalitions: int, n_background: int) -> bool:
+    """Return whether walks are used for this number of coalitions; a regression otherwise."""
+    if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
+        return False  # the design has all coalitions
+    below = [coalitions for rows, coalitions in WALKS_BELOW if n_background >= rows][-1]
+    return n_players > MOST_REGRESSED or n_coalitions < below * n_players
+
+
+def fewest_coalitions(n_players: int) -> int:
+    """Return the number of coalitions of one round of walks, the fewest that are sampled."""
+    return max(1, 2 * (n_players - 1))
+
+
+def design_seconds(n_players: int, n_coalitions: int, n_fitted: int, n_solved: int) -> float:
+    """Return an upper estimate of the time for making a design with a control variate fitted to `n_fitted` pairs.
+
+    `n_solved` is the number of systems that are solved.
+    """
+    n_pairs, fitted = n_coalitions / 2, min(n_coalitions / 2, n_fitted)
+    one = 25.0 * n_players**3 + 6.0 * n_pairs * n_players**2 + 4.0 * fitted**2 * n_players
+    return (n_solved * one + 3.0 * fitted**3) / OPERATIONS_PER_SECOND
