@@ -158,7 +158,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         state = self._state
         metric, aggregate = state.metric, state.cv_score_agg_func
         spool = Spool(history.directory / "spool")
-        tap = MetricTap(metric, aggregate, state.log_training_metric, options, spool, task=state.task)
+        one_table = state.eval_method == "holdout"
+        tap = MetricTap(
+            metric, aggregate, state.log_training_metric, options, spool, task=state.task, one_table=one_table
+        )
         started = time.monotonic()
         trials = self._max_iter if self._max_iter < UNBOUNDED else None
         try:
@@ -315,6 +318,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         return CapturedRun(
             trial.number, learner, config, trial.loss, tap.metric_name,
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
+            measure=partial(tap.block_losses, trial) if trial.models else None,
         )  # fmt: skip
 
     def _read_trial(self, trial: Trial) -> FittedModel:

@@ -41,6 +41,8 @@ FOLDER = "automl_explain"
 """Folder of explanations among a run's artifacts."""
 EXPLANATION_TAG = "automl_explain.explanation."
 """Prefix of the tags that describe the explanations of a run."""
+PARTS_TAG = "automl_explain.part_losses"
+"""Tag with the losses of the parts of a run, such as folds."""
 RUN_TAG = "automl_explain.run"
 """Tag with the id of a run in the run history."""
 LONGEST_COMMENT = 2000
@@ -132,6 +134,18 @@ class MlflowStore:
             self.client.log_artifact(run_id, str(path), FOLDER)
             self.client.set_tag(run_id, EXPLANATION_TAG + explanation_id, json.dumps(facts))
         return explanation_id
+
+    def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
+        """Return the losses of the parts of the runs of an MLflow experiment; runs without any are left out."""
+        found: dict[str, tuple[float, ...]] = {}
+        page = None
+        with self.talking():
+            while page is None or page.token:
+                page = self.client.search_runs(
+                    [search], f"tags.`{PARTS_TAG}` != ''", page_token=page.token if page else None
+                )
+                found |= {run.info.run_id: tuple(json.loads(run.data.tags[PARTS_TAG])) for run in page}
+        return found
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
         """Return the descriptions of a run's explanations, oldest first."""

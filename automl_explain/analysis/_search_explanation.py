@@ -23,14 +23,11 @@ from automl_explain.explainers.formatting._names import counted, listed, quoted
 from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run import Run, runs_of
-from automl_explain.integrations.history._run_history import RunHistory
 
 Values = npt.NDArray[np.float64]
 
 SHOWN = 15
 """Features of a table."""
-TOLERANCE = 0.05
-"""Relative loss within which a run is near-best, if the noise of the losses is not known."""
 LEAST_RANGE = 0.05
 """Least difference of the share of a feature between learners that is spoken of."""
 
@@ -41,8 +38,9 @@ class SearchExplanation:
 
     Each run's importance is divided by its sum, so that runs in different output spaces can be compared: a feature's share
     is its part of the total importance. A run is near-best when its loss cannot be told from the lowest: over the
-    folds of a cross-validation, it is at most one standard error of their difference higher. Where the noise of the losses
-    is not known, or with a `tolerance`, it is at most the lowest loss plus `tolerance` times the absolute value of that loss.
+    folds of a cross-validation, it is at most one standard error of their difference higher. On
+    validation rows, the standard error is that of the jackknife over blocks of rows. With a `tolerance`, it is at most the
+    lowest loss plus `tolerance` times the absolute value of that loss. If the noise is not known, only the best run is.
     Over such a set of good models, the range of a feature's importance says more about the
     data than its importance in a single model [1]_.
 
@@ -107,7 +105,8 @@ class SearchExplanation:
         runs : iterable of Run, or object with `runs`
             The runs of one search, or an object that holds them, such as an AutoML object.
         tolerance : float, optional
-            Relative loss within which a run is near-best. Default: the noise of the losses decides, 0.05 if it is not known.
+            Relative loss within which a run is near-best. Default: the noise of the losses decides; only
+            the best run if it is not known.
         top_k : int, default 5
             Features that count as a run's most important.
         progress : bool, optional
@@ -139,7 +138,7 @@ class SearchExplanation:
         shares = np.array([normalised(explanation.global_importance_values) for _, explanation in named])
         columns = next((explanation.data for _, explanation in named if explanation.data is not None), None)
         features, history = named[0][1].feature_labels, found[0].history
-        known = history.part_losses(found[0].search) if isinstance(history, RunHistory) else {}
+        known = history.part_losses(found[0].search)
         parts = tuple(known.get(run.id, ()) for run in found)
         return cls(tuple(found), features, shares, tolerance, top_k, (*left_out, *outside), parts, columns)
 
@@ -153,21 +152,15 @@ class SearchExplanation:
     @cached_property
     def near_best(self) -> npt.NDArray[np.bool_]:
         """Which runs are near-best, (r,)."""
-        near = self._within_noise
-        if near is not None:
-            return near
         lowest = self.losses.min()
-        return np.asarray(self.losses <= lowest + self._tolerance * abs(lowest))
-
-    @property
-    def _tolerance(self) -> float:
-        return TOLERANCE if self.tolerance is None else self.tolerance
+        if self.tolerance is not None:
+            return np.asarray(self.losses <= lowest + self.tolerance * abs(lowest))
+        near = self._within_noise
+        return np.arange(len(self.runs)) == np.argmin(self.losses) if near is None else near
 
     @cached_property
     def _within_noise(self) -> npt.NDArray[np.bool_] | None:
-        if self.tolerance is not None or not self.part_losses:
-            return None
-        return within_noise(self.part_losses, int(np.argmin(self.losses)))
+        return within_noise(self.part_losses, int(np.argmin(self.losses))) if self.part_losses else None
 
     @property
     def best(self) -> Run:
@@ -242,10 +235,15 @@ class SearchExplanation:
         """Return the findings as sentences."""
         good, best = int(self.near_best.sum()), self.best
         runs = counted(len(self.runs), "run")
+        lowest = f"{loss_text(best.loss)} ({best.id}, {best.learner})"
         said = [
-            f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self._near} the lowest, "
-            f"{loss_text(best.loss)} ({best.id}, {best.learner})."
+            f"{good} of {runs} {'are' if good != 1 else 'is'} near-best: a loss within {self._near} the lowest, {lowest}."
         ]
+        if self.tolerance is None and self._within_noise is None:
+            said = [
+                f"The lowest loss of {runs} is {lowest}. The noise of the losses is not known, so no other run is called "
+                "near-best, and the importance is that of this run alone. Pass tolerance= to choose how near counts."
+            ]
         if good > 1:
             said.append(
                 f"Every near-best run has {_listed(self.needed)} among its {self.top_k} most important features."
@@ -268,7 +266,8 @@ class SearchExplanation:
         return {
             "runs": [run.id for run in self.runs],
             "near_best": [run.id for run, good in zip(self.runs, self.near_best, strict=True) if good],
-            "tolerance": None if self._within_noise is not None else self._tolerance,
+            "tolerance": self.tolerance,
+            "noise_known": self._within_noise is not None,
             "top_k": self.top_k,
             "importance": [
                 {"feature": name} | {key: number_or_none(value) for key, value in row.items()} for name, row in table.iterrows()
@@ -308,10 +307,9 @@ class SearchExplanation:
     @property
     def _near(self) -> str:
         """What separates near-best losses from the lowest, in words."""
-        if self._within_noise is not None:
-            return "one standard error, over folds, of"
-        unknown = " (the noise of the losses is not known)" if self.tolerance is None else ""
-        return f"{self._tolerance:.3g} times{unknown}"
+        if self.tolerance is None:
+            return "one standard error, over folds or validation rows, of"
+        return f"{self.tolerance:.3g} times"
 
     def _with_loss(self) -> Values:
         if len(self.runs) < 3:

@@ -20,7 +20,7 @@ from mlflow.entities import Metric, Param
 from automl_explain.explainers._errors import AutoMLExplainWarning, HistoryError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.integrations.mlflow import FOLDER, RUN_TAG, MlflowStore
+from automl_explain.integrations.mlflow import FOLDER, PARTS_TAG, RUN_TAG, MlflowStore
 
 if TYPE_CHECKING:
     from automl_explain.integrations.history._run import Run
@@ -106,6 +106,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "automl_explain.learner", run.learner
     yield "automl_explain.metric", run.metric
     yield "automl_explain.kind", run.kind
+    parts = run.history.part_losses(run.search).get(run.id, ())
+    if parts:
+        yield PARTS_TAG, json.dumps(parts)
 
 
 def _picture(explanation: Explanation) -> bytes:

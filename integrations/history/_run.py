@@ -52,6 +52,9 @@ class ExplanationStore(Protocol):
     def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
         """Store an explanation of a run and return its id."""
 
+    def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
+        """Return the losses of each run's parts, such as folds; runs of which they are not known are left out."""
+
     def explanations(self, run_id: str) -> list[StoredExplanation]:
         """Return the descriptions of a run's explanations, oldest first."""
 

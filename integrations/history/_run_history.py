@@ -3,7 +3,7 @@
 An SQLite file in WAL mode is the index. Each explanation is a file of its own, which is complete before the index refers to
 it. If a process is killed, the history can still be opened; at worst it has an explanation file that the index lacks.
 
-Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`, ``part_losses`` as in
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` and ``names`` as in `_schema.py`, ``part_losses`` as in
 `_part_losses.py`; files ``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would
 misread raises it, and `_open` upgrades older files.
 """
@@ -35,8 +35,8 @@ from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.integrations.history._part_losses import get_part_losses, put_part_losses
 from automl_explain.integrations.history._run import Run, StoredExplanation
+from automl_explain.integrations.history._schema import NAMES, PROTOCOL, create_tables
 
-PROTOCOL = 1
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
 """Environment variable with the default directory."""
 TOP = 5
@@ -45,29 +45,6 @@ OLDEST_FIRST = (
     "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"
 )
 """Ids of all runs, the latest last."""
-NAMES = """
-CREATE TABLE IF NOT EXISTS names (
-    name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
-)
-"""
-"""Names of runs in other systems. The table is created when first needed, since older versions have none."""
-
-SCHEMA = """
-CREATE TABLE searches (
-    id TEXT PRIMARY KEY, engine TEXT NOT NULL, task TEXT NOT NULL, created REAL NOT NULL, facts TEXT NOT NULL
-);
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY, search TEXT NOT NULL REFERENCES searches (id), number INTEGER NOT NULL, learner TEXT NOT NULL,
-    config TEXT NOT NULL, loss REAL, metric TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, why TEXT NOT NULL,
-    sample_size INTEGER, seconds REAL, top TEXT NOT NULL
-);
-CREATE INDEX runs_by_search ON runs (search, number);
-CREATE TABLE explanations (
-    id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), created REAL NOT NULL, comment TEXT NOT NULL,
-    is_raw INTEGER NOT NULL
-);
-CREATE INDEX explanations_by_run ON explanations (run, created);
-"""
 
 
 def default_directory() -> Path:
@@ -199,7 +176,15 @@ class RunHistory:
         with self._open() as connection:
             connection.execute("UPDATE runs SET status = ?, why = ? WHERE id = ?", (status, why, run_id))
 
-    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+    def store(
+        self,
+        run_id: str,
+        explanation: Explanation,
+        *,
+        comment: str = "",
+        seconds: float | None = None,
+        part_losses: Sequence[float] = (),
+    ) -> str:
         """Store an explanation of a run, mark the run as explained, and return the explanation's id.
 
         Raises
@@ -222,6 +207,7 @@ class RunHistory:
                     "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
                     (seconds, _json(shown), run_id),
                 )
+                put_part_losses(connection, [(run_id, part_losses)])
         except OSError as error:
             raise HistoryError(
                 f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
@@ -361,24 +347,13 @@ class RunHistory:
                     f"to {PROTOCOL}. Upgrade automl-explain, or use another directory with --history DIR."
                 )
             if protocol == 0:
-                _create(connection)
+                create_tables(connection)
             with connection:
                 yield connection
         except sqlite3.Error as error:
             raise HistoryError(f"{index}: {error}") from error
         finally:
             connection.close()
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    """Create the tables. If several processes open a new history at once, only one creates them."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.strip().split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {PROTOCOL}")
 
 
 def _json(value: Any) -> str:

@@ -54,6 +54,8 @@ class CapturedRun:
         Tables of this run, if they differ from those of the other runs.
     part_losses : tuple of float
         Losses of its parts, such as folds. Empty: they are not known.
+    measure : callable, optional
+        Returns losses of parts that can be computed from the model; called after the run has been explained.
     name : str
         Name of the run in another system, by which the history finds it.
     """
@@ -72,11 +74,12 @@ class CapturedRun:
     failed: bool = False
     name: str = ""
     part_losses: tuple[float, ...] = ()
+    measure: Callable[[], tuple[float, ...]] | None = None
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
         """Drop the model and record why."""
-        self.read, self.why, self.nbytes, self.tables = None, why, 0, None
+        self.read, self.why, self.nbytes, self.tables, self.measure = None, why, 0, None, None
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from automl_explain.explainers._errors import AutoMLExplainError
-from automl_explain.explainers._fallback import fall_back
+from automl_explain.explainers._fallback import fall_back, logger
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -112,7 +112,20 @@ def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
     if isinstance(explanation, str):
         job.history.set_status(run.id, "skipped", explanation)
     else:
-        job.history.store(run.id, explanation, seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run))
+
+
+def _measured(run: CapturedRun) -> tuple[float, ...]:
+    """Return losses of parts of a run, by which it is compared with others; none if they cannot be computed."""
+    if run.measure is None:
+        return ()
+    try:
+        return run.measure()
+    except Exception as error:
+        # The metric is another library's and may need what a part of the rows lacks, such as a class.
+        logger.warning("the noise of the loss of run %s is not known", run.id, exc_info=error)
+        return ()
 
 
 def _share(position: int) -> float:

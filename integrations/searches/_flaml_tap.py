@@ -15,13 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from flaml.automl.logger import logger
-from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func
+from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func, get_y_pred, metric_loss_score
 
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._row_noise import RowNumbers, block_losses
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 IN_OTHERS = "Search without use_ray."
@@ -70,6 +72,8 @@ class MetricTap:
         Where worker processes write their models.
     task : flaml Task, optional
         What FLAML searches for: it says how a named metric reads predictions.
+    one_table : bool, default False
+        Whether all trials are scored on the same validation rows. Their noise can then be measured if the metric is a name.
     """
 
     def __init__(
@@ -81,11 +85,12 @@ class MetricTap:
         spool: Spool,
         *,
         task: Any = None,
+        one_table: bool = False,
     ) -> None:
         self.metric = metric
         self.user_aggregate = aggregate
         self._log_training_metric = bool(log_training_metric)
-        self._options, self._task = options, task
+        self._options, self._task, self._one_table = options, task, one_table and isinstance(metric, str)
         self._spool, self._process = spool, os.getpid()
         self._reset()
         self.metric_name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
@@ -98,6 +103,7 @@ class MetricTap:
         self.train: Any = None
         self.validation: Any = None
         self._collected: Shared | None = None
+        self._scored: ScoredRows | None = None
 
     @property
     def _in_worker(self) -> bool:
@@ -112,6 +118,7 @@ class MetricTap:
             "_log_training_metric",
             "_options",
             "_task",
+            "_one_table",
             "_spool",
             "_process",
         )
@@ -141,15 +148,22 @@ class MetricTap:
             config, estimator, X_train, y_train, X_val, y_val, weight_val, groups_val,
             self.metric, self._task, labels, self._log_training_metric, weights,
         )  # fmt: skip
-        self._note(estimator, config, loss, X_train, X_val)
+        rows = ScoredRows(X_val, y_val, labels, weight_val, groups_val) if self._one_table else None
+        self._note(estimator, config, loss, X_train, X_val, rows)
         return loss, log
+
+    def block_losses(self, trial: Trial) -> tuple[float, ...]:
+        """Return the losses of a trial's model on blocks of the validation rows; empty if they cannot be computed."""
+        if self._scored is None or len(trial.models) != 1:
+            return ()
+        return self._scored.block_losses(trial.load()[0], self.metric, self._task, trial.loss)
 
     def end_of_folds(self, losses: list[float], logs: list[Any]) -> Any:
         """Aggregate the folds of a cross-validated trial as FLAML or the user does, and keep the trial's loss."""
         result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
         if self._in_worker:
             try:
-                self._spool.write_once(f"loss of {self._token}", lambda: float(result[0]))
+                self._spool.write_once(f"loss of {self._token}", lambda: (float(result[0]), tuple(map(float, losses))))
             except Exception:
                 self._say_unwritten("loss")
         elif self.trials:
@@ -158,14 +172,15 @@ class MetricTap:
         self._wrapper = None
         return result
 
-    def _note(self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any) -> None:
+    def _note(self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any, rows: ScoredRows | None) -> None:
         config = dict(config or {})
         first = wrapper is not self._wrapper
         self._wrapper = wrapper
         if self._in_worker:
             self._token = secrets.token_hex(8) if first else self._token
-            self._write(wrapper, config, float(loss), X_train, X_val)
+            self._write(wrapper, config, float(loss), X_train, X_val, rows)
             return
+        self._scored = rows
         if first:
             self.trials.append(
                 Trial(len(self.trials), class_name(type(wrapper)), config, float(loss), config.get("FLAML_sample_size"))
@@ -183,11 +198,15 @@ class MetricTap:
             trial.nbytes += model_bytes(wrapper.estimator)
             keep_within_memory(self.trials, self._options.memory_limit)
 
-    def _write(self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any) -> None:
+    def _write(
+        self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any, rows: ScoredRows | None
+    ) -> None:
         """Write a model of a worker process, and its tables unless another worker has written them."""
         try:
             key = rows_key(as_table(X_train)) + rows_key(as_table(X_val))
             self._spool.write_once(key, lambda: self._shared(X_train, X_val))
+            if rows is not None:
+                self._spool.write_once("scored rows", lambda: rows)
             note = (self._token, class_name(type(wrapper)), config, loss, time.time_ns())
             if _is_constant(wrapper):
                 self._spool.write_reason(note, CONSTANT)
@@ -217,8 +236,9 @@ class MetricTap:
         trials: dict[str, Trial] = {}
         for file in sorted(files, key=lambda file: file.note[-1]):
             token, learner, config, loss, _ = file.note
-            loss = shared.get(f"loss of {token}", loss)
-            trial = trials.setdefault(token, Trial(len(trials), learner, config, loss, config.get("FLAML_sample_size")))
+            loss, folds = shared.get(f"loss of {token}", (loss, ()))
+            new = Trial(len(trials), learner, config, loss, config.get("FLAML_sample_size"), fold_losses=folds)
+            trial = trials.setdefault(token, new)
             if file.why:
                 trial.release(file.why)
                 trial.failed = file.why != CONSTANT
@@ -227,6 +247,7 @@ class MetricTap:
         self.trials += trials.values()
         seen = [one for one in shared.values() if isinstance(one, Shared)]
         self._collected = max(seen, key=lambda one: one.n_training, default=None)
+        self._scored = shared.get("scored rows", self._scored)
 
     def remove(self) -> None:
         """Remove the files of worker processes."""
@@ -251,6 +272,30 @@ class Shared:
 
     n_training: int
     tables: RunTables
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """The validation rows on which FLAML scores all trials, as it passes them to a metric."""
+
+    X: Any
+    y: Any
+    labels: Any
+    weights: Any
+    groups: Any
+
+    def block_losses(self, model: Any, metric: str, task: Any, loss: float | None) -> tuple[float, ...]:
+        """Return the losses of a model on blocks of these rows; empty if the rows have groups, such as those of a ranking."""
+        if self.groups is not None:
+            return ()
+        truth, weights = np.asarray(self.y), None if self.weights is None else np.asarray(self.weights)
+        predicted = np.asarray(get_y_pred(model, self.X, metric, task))
+
+        def loss_of(rows: RowNumbers) -> float:
+            some = None if weights is None else weights[rows]
+            return float(metric_loss_score(metric, predicted[rows], truth[rows], self.labels, sample_weight=some))
+
+        return block_losses(loss_of, len(truth), loss)
 
 
 def class_name(cls: type) -> str:

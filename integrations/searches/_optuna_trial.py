@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
@@ -13,6 +16,7 @@ from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, last_step, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._row_noise import block_losses
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class TrialCapture:
         self.failed = False
         self.running = False
         self.told = False
+        self.measure: Callable[[], tuple[float, ...]] | None = None
         self._context = context
         self.models: list[Any] = []
         self._rows: list[Table] = []
@@ -70,7 +75,7 @@ class TrialCapture:
         self._released = False
         self._why = "the objective captured no model"
 
-    def capture(self, model: Any, X_valid: Any = None, X_train: Any = None) -> None:
+    def capture(self, model: Any, X_valid: Any = None, X_train: Any = None, *, row_losses: Any = None) -> None:
         """Keep a fitted model, to be explained when the search has ended.
 
         If it is called once per fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
@@ -84,6 +89,9 @@ class TrialCapture:
             The rows explained. Default: the `X_valid` of the explainer.
         X_train : ndarray, DataFrame or csr_matrix, optional
             The background of this model. Default: that of the explainer.
+        row_losses : array-like of shape (n,), optional
+            Loss of each validation row, such as its squared error, the same rows in all trials. `SearchExplanation` tells
+            from them which runs are near-best. Not used if the trial has several models.
 
         Notes
         -----
@@ -94,6 +102,9 @@ class TrialCapture:
             return  # the models captured earlier are gone, so that the rest is not what was scored
         try:
             self._note(model, X_valid, X_train)
+            if row_losses is not None:
+                losses = _row_losses(row_losses)
+                self.measure = lambda: block_losses(lambda rows: float(losses[rows].mean()), len(losses))
         except Exception as error:  # the model's own library may raise anything
             if self._context.options.on_error == "raise":
                 raise
@@ -130,7 +141,7 @@ class TrialCapture:
 
     def release(self, why: str, *, failed: bool = False) -> None:
         """Drop the models and record why."""
-        self.models, self._rows, self._background, self.nbytes = [], [], [], 0
+        self.models, self._rows, self._background, self.nbytes, self.measure = [], [], [], 0, None
         self._why, self.failed, self._released = why, failed, True
 
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
@@ -147,7 +158,20 @@ class TrialCapture:
         background = stack_rows(self._background or [self._context.background])
         tables = RunTables(self._sampled(background, options.background), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables, kind), "", self.nbytes, tables
+        run.measure = self.measure if len(models) == 1 else None
         return run
+
+
+def _row_losses(losses: Any) -> npt.NDArray[np.float64]:
+    try:
+        read = np.asarray(losses, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The 'row_losses' must be numbers. Got {type(losses).__name__}: {error}.") from error
+    if read.ndim != 1 or not np.isfinite(read).all():
+        raise InvalidInputError(
+            f"The 'row_losses' must be one finite number for each validation row. Got an array of shape {read.shape}."
+        )
+    return read
 
 
 def _read(models: list[Any], tables: RunTables, kind: str) -> FittedModel | list[FittedModel]:

@@ -99,15 +99,20 @@ def test_near_best_is_what_the_folds_cannot_tell_from_the_best():
     gaps = parts[2] - parts[0]
     assert gaps.mean() <= gaps.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
     assert taught.near_best.tolist() == [True, False, True, False, False]
-    assert "within one standard error, over folds, of the lowest" in taught.sentences()[0]
+    assert "within one standard error, over folds or validation rows, of the lowest" in taught.sentences()[0]
     assert taught.as_dict()["tolerance"] is None
     assert SearchExplanation.from_runs(runs, tolerance=0.06).near_best.tolist() == [True, True, False, False, True]
 
 
 def test_unknown_noise_is_said():
     taught = SearchExplanation.from_runs(recorded(MANY[:3], [1.0, 1.04, 1.2]))
-    assert taught.near_best.tolist() == [True, True, False]
-    assert "within 0.05 times (the noise of the losses is not known) the lowest" in taught.sentences()[0]
+    assert taught.near_best.tolist() == [True, False, False]
+    first, *others = taught.sentences()
+    assert first.startswith("The lowest loss of 3 runs is 1 (")
+    assert "The noise of the losses is not known, so no other run is called near-best" in first
+    assert not any("near-best" in sentence for sentence in others)
+    found = taught.as_dict()
+    assert (found["noise_known"], found["tolerance"]) == (False, None)
 
 
 def test_folds_of_a_grid_search_are_known(tmp_path):
@@ -143,7 +148,7 @@ def traded(rng, n_runs):
 def test_needed_and_interchangeable_features_are_found():
     rng = np.random.default_rng(0)
     runs = recorded(with_columns(traded(rng, 12), columns_of(rng, alike=True)), [1.0] * 12)
-    taught = SearchExplanation.from_runs(runs, top_k=1)
+    taught = SearchExplanation.from_runs(runs, tolerance=0.05, top_k=1)
     assert taught.needed == ("age",)
     assert taught.interchangeable == (("pay", "town"),)
     said = " ".join(taught.sentences())
@@ -154,18 +159,19 @@ def test_needed_and_interchangeable_features_are_found():
 def test_columns_that_are_independent_are_never_interchangeable():
     rng = np.random.default_rng(0)
     runs = recorded(with_columns(traded(rng, 12), columns_of(rng, alike=False)), [1.0] * 12)
-    assert SearchExplanation.from_runs(runs).interchangeable == ()
+    assert SearchExplanation.from_runs(runs, tolerance=0.05).interchangeable == ()
 
 
 @pytest.mark.parametrize("n_runs", [4, 7])
 def test_few_runs_say_nothing_of_interchangeable_features(n_runs):
     rng = np.random.default_rng(0)
     runs = recorded(with_columns(traded(rng, n_runs), columns_of(rng, alike=True)), [1.0] * n_runs)
-    assert SearchExplanation.from_runs(runs).interchangeable == ()
+    assert SearchExplanation.from_runs(runs, tolerance=0.05).interchangeable == ()
 
 
 def test_unknown_columns_say_nothing_of_interchangeable_features():
-    assert SearchExplanation.from_runs(recorded(traded(np.random.default_rng(0), 12), [1.0] * 12)).interchangeable == ()
+    runs = recorded(traded(np.random.default_rng(0), 12), [1.0] * 12)
+    assert SearchExplanation.from_runs(runs, tolerance=0.05).interchangeable == ()
 
 
 @pytest.mark.parametrize("n_learners", [1, 2])
@@ -218,7 +224,7 @@ def test_columns_that_differ_are_compared_as_raw_ones():
 def test_negative_losses_and_a_loss_of_zero():
     taught = SearchExplanation.from_runs(recorded(MANY[:3], [-0.9, -0.88, -0.5]), tolerance=0.05)
     assert taught.near_best.tolist() == [True, True, False]
-    taught = SearchExplanation.from_runs(recorded(MANY[:3], [0.0, 0.1, 0.0]))
+    taught = SearchExplanation.from_runs(recorded(MANY[:3], [0.0, 0.1, 0.0]), tolerance=0.05)
     assert taught.near_best.tolist() == [True, False, True]
 
 
@@ -233,7 +239,7 @@ def test_a_run_whose_file_is_gone_is_left_out_and_said():
 
 
 def test_features_that_no_run_uses_and_a_single_run():
-    taught = SearchExplanation.from_runs(recorded([[0.0, 0.0, 0.0, 0.0]], [1.0]))
+    taught = SearchExplanation.from_runs(recorded([[0.0, 0.0, 0.0, 0.0]], [1.0]), tolerance=0.05)
     assert taught.needed == ()
     assert np.isnan(taught.agreement)
     assert taught.sentences()[0].startswith("1 of 1 run is near-best")
@@ -273,7 +279,7 @@ def test_report_notebook_and_command_line_show_it(tmp_path, capsys):
     assert 'id="search"' in report
     assert 'href="#search"' in report
     assert "near-best" in report
-    assert "“age”" in SearchExplanation.from_runs(runs)._repr_html_()
+    assert "“age”" in SearchExplanation.from_runs(runs, tolerance=0.05)._repr_html_()
     assert main(["runs", "--insight", "--json", "--tolerance", "0.1"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["search"] == runs[0].search

@@ -52,6 +52,9 @@ def test_what_workers_write_to_files_is_what_this_process_would_have_held(how, m
     ]
     facts = [automl.best_run.history.search(automl.best_run.search)["facts"] for automl in found]
     assert facts[0]["training_rows"] == facts[1]["training_rows"]
+    parts = [automl.best_run.history.part_losses(automl.best_run.search) for automl in found]
+    assert [len(losses) for losses in parts[0].values()] == [3 if how == "cv" else 0] * len(parts[0])
+    assert list(parts[0].values()) == list(parts[1].values())
     for mine, other in zip(here.runs, there.runs, strict=True):
         np.testing.assert_allclose(
             other.explanation.local_importance_values, mine.explanation.local_importance_values, atol=1e-9

@@ -29,6 +29,7 @@ from automl_explain import (  # noqa: E402
     InvalidInputError,
     RunHistory,
     RunNotFoundError,
+    SearchExplanation,
     explain_model,
     retrieve_model_explanation,
     write_report,
@@ -124,7 +125,7 @@ def study(n_trials=3, parameter="alpha (L2)", **settings):
         def objective(trial):
             with explainer.trial(trial) as seen:
                 model = Ridge(alpha=trial.suggest_float(parameter, 0.1, 10)).fit(NUMBERS, TARGET)
-                seen.capture(model)
+                seen.capture(model, row_losses=(model.predict(NUMBERS) - TARGET) ** 2)
                 return -model.score(NUMBERS, TARGET)
 
         study.optimize(objective, n_trials=n_trials, **settings)
@@ -227,6 +228,18 @@ def test_the_child_runs_of_optuna_s_callback_take_the_explanations(tracking, own
         )
     logged = {child.data.tags["automl_explain.run"] for child in every}
     assert logged == {run.id for run in [*explainer.runs, *second.runs]}
+
+
+def test_runs_of_a_tracking_store_are_near_best_as_those_of_the_history(tracking):
+    with mlflow.start_run() as parent:
+        _, explainer = study(4)
+    store = MlflowStore()
+    runs = [store.run(child.info.run_id) for child in children(parent)]
+    here, there = SearchExplanation.from_runs(explainer.runs), SearchExplanation.from_runs(runs)
+    losses = {run.loss: near for run, near in zip(here.runs, here.near_best, strict=True)}
+    assert {run.loss: near for run, near in zip(there.runs, there.near_best, strict=True)} == losses
+    assert there.as_dict()["noise_known"]
+    assert sorted(there.part_losses) == sorted(here.part_losses)
 
 
 def test_without_an_active_run_nothing_is_logged(tracking):

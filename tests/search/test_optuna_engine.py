@@ -30,7 +30,7 @@ from automl_explain import (
 )
 from automl_explain.cli import main
 from automl_explain.search.engines import _optuna
-from automl_explain.search.engines._metrics import METRICS, metric_loss
+from automl_explain.search.engines._metrics import METRICS, loss_of_rows
 from automl_explain.search.engines._preprocessing import Cells
 from automl_explain.search.engines._space import LabelledXGBClassifier
 from tests.search.people_searches import BOUGHT, DATA, PEOPLE, QUICK, no_model, submit
@@ -128,6 +128,10 @@ def test_random_state_log_and_settings_of_the_caller_are_left_alone(caplog, caps
     assert [record.name for record in caplog.records if record.name.startswith("optuna")] == []
     assert all(logging.getLogger(name).filters == [] for name in _optuna.LOGGERS)
     assert capsys.readouterr().out == ""
+
+
+def metric_loss(metric, model, X, y):
+    return loss_of_rows(metric, model, X, y)(np.arange(len(y)))
 
 
 @pytest.mark.parametrize("kind", METRICS)

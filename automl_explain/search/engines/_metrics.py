@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import (
     accuracy_score,
@@ -97,30 +98,35 @@ def check_known(setting: str, names: Sequence[object], known: Sequence[str], kin
             raise InvalidInputError(f"{setting!r} has no {name!r} for a {what}.{hint} There are: {', '.join(known)}.")
 
 
-def metric_loss(metric: str, model: Any, X: Any, y: Any) -> float:
-    """Return the loss that FLAML minimises for a metric: 1 minus a score, or an error.
+def loss_of_rows(metric: str, model: Any, X: Any, y: Any) -> Callable[[npt.NDArray[np.intp]], float]:
+    """Return the loss that FLAML minimises for a metric, 1 minus a score or an error, as a function of row numbers.
 
     Parameters
     ----------
     metric : str
         One of `METRICS`.
     model : object
-        A fitted model.
+        A fitted model. It predicts all rows once.
     X, y : table, array of shape (n,)
         Rows, and their labels or numbers.
     """
     reads = next(what for what, losses in LOSSES.items() if metric in losses)
-    loss = LOSSES[reads][metric]
+    truth, predicted = _truth_and_predicted(reads, metric, model, X, y)
+    return lambda rows: float(LOSSES[reads][metric](truth[rows], predicted[rows]))
+
+
+def _truth_and_predicted(reads: str, metric: str, model: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Return true and predicted values as a metric reads them."""
     if reads == "numbers":
-        return float(loss(y, np.asarray(model.predict(X), dtype=np.float64)))
+        return np.asarray(y), np.asarray(model.predict(X), dtype=np.float64)
     if reads == "labels":
-        return float(loss(_codes(model, y), _codes(model, model.predict(X))))
+        return _codes(model, y), _codes(model, model.predict(X))
     if not hasattr(model, "predict_proba"):
         raise InvalidInputError(
             f"{metric} needs probabilities, which {type(model).__name__} does not predict: try accuracy."
         )
     probabilities = model.predict_proba(X)
-    return float(loss(_codes(model, y), probabilities if reads == "probabilities" else probabilities[:, 1]))
+    return _codes(model, y), probabilities if reads == "probabilities" else probabilities[:, 1]
 
 
 def _codes(model: Any, labels: Any) -> Any:

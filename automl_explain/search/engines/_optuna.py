@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputEr
 from automl_explain.integrations.optuna import TrialCapture, TrialExplainer
 from automl_explain.integrations.searches._captured_run import learner_name
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._row_noise import block_losses
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
-from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, metric_loss
+from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, loss_of_rows
 from automl_explain.search.engines._space import first_trials, learners_of, suggest
 from automl_explain.search.engines._time_left import TimeLeft
 
@@ -159,8 +161,11 @@ class TrialLoss:
         started = time.monotonic()
         for train, X_valid, y_valid in self._work.splits():
             fitted = clone(model).fit(*train)
-            losses.append(metric_loss(self._work.metric, fitted, X_valid, y_valid))
+            loss_of = loss_of_rows(self._work.metric, fitted, X_valid, y_valid)
+            losses.append(loss_of(np.arange(len(y_valid))))
             self._note(fitted, X_valid)
+            if self._seen is not None and self._work.config.cv is None:
+                self._seen.measure = partial(block_losses, loss_of, len(y_valid))
         self._work.recipes[self._number] = model
         self._work.seconds[self._number] = time.monotonic() - started
         if self._work.config.cv is None:

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from automl_explain import FormatVersionError, HistoryError, InvalidInputError, RunHistory
-from automl_explain.integrations.history._run_history import PROTOCOL
+from automl_explain.integrations.history._schema import PROTOCOL
 from tests.integrations.history.stored import explanation, trial
 
 

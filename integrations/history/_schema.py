@@ -1,0 +1,41 @@
+"""The tables of a run history, and the number of their protocol."""
+
+from __future__ import annotations
+
+import sqlite3
+
+PROTOCOL = 1
+NAMES = """
+CREATE TABLE IF NOT EXISTS names (
+    name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)
+)
+"""
+"""Names of runs in other systems. The table is created when first needed, since older versions have none."""
+
+SCHEMA = """
+CREATE TABLE searches (
+    id TEXT PRIMARY KEY, engine TEXT NOT NULL, task TEXT NOT NULL, created REAL NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, search TEXT NOT NULL REFERENCES searches (id), number INTEGER NOT NULL, learner TEXT NOT NULL,
+    config TEXT NOT NULL, loss REAL, metric TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, why TEXT NOT NULL,
+    sample_size INTEGER, seconds REAL, top TEXT NOT NULL
+);
+CREATE INDEX runs_by_search ON runs (search, number);
+CREATE TABLE explanations (
+    id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), created REAL NOT NULL, comment TEXT NOT NULL,
+    is_raw INTEGER NOT NULL
+);
+CREATE INDEX explanations_by_run ON explanations (run, created);
+"""
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables. If several processes open a new history at once, only one creates them."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in SCHEMA.strip().split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {PROTOCOL}")
