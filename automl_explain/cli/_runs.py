@@ -21,7 +21,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         metavar="T",
         help="with --insight, near-best runs have a loss within T times the lowest loss (default: within one standard error "
-        "over folds; 0.05 if there are none)",
+        "of it, by folds or validation rows)",
     )
 
 
