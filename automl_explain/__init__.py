@@ -14,6 +14,7 @@ from automl_explain.integrations.searches._listeners import register_listener
 if TYPE_CHECKING:
     from automl_explain._client import ExplanationClient
     from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
+    from automl_explain._scoring import scoring_explainer
     from automl_explain.analysis._diff import ExplanationDiff
     from automl_explain.analysis._search_explanation import SearchExplanation
     from automl_explain.explainers import *
@@ -39,6 +40,7 @@ _MODULES = {
     **dict.fromkeys(
         ("plot_global_importance", "plot_local", "plot_summary"), "automl_explain.plots._explanation_plots"
     ),
+    "scoring_explainer": "automl_explain._scoring",
     "plot_member_shares": "automl_explain.plots._member_plots",
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain.report._write"),
     "SearchExplanation": "automl_explain.analysis._search_explanation",

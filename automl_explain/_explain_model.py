@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,18 +11,41 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain._class_names import names_of_labels
+from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._notebook import importance_table
 from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import as_table
+from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ExplainerRecipe(Picklable):
+    """What the explainer of an explanation is made of: making it again takes less memory than keeping it.
+
+    Parameters
+    ----------
+    model : FittedModel
+    background : Table
+    options : mapping
+        Options of `TabularExplainer`.
+    """
+
+    model: FittedModel
+    background: Table
+    options: Mapping[str, Any]
+
+    def __call__(self) -> TabularExplainer:
+        """Return the explainer."""
+        return TabularExplainer(self.model, self.background, **self.options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +63,14 @@ class ModelExplanation:
         "trial", "refit" or "ensemble" for a model of a search; otherwise None.
     run_id : str or None
         Id of the run that the model belongs to, if there is one.
+    explainer : callable or None
+        Makes the explainer again, for `scoring_explainer`. None: the explanation was read from a history.
     """
 
     explanation: Explanation
     model_kind: str | None = None
     run_id: str | None = None
+    explainer: ExplainerRecipe | None = None
 
     @property
     def shap_values(self) -> Values | list[Values]:
@@ -234,22 +260,25 @@ def explain_model(
     if classes is None and y_train is not None:
         read = read_columns(background, described.input_names, features, described.n_inputs, "X_train")
         classes = names_of_labels(y_train, described, read)
-    explainer = TabularExplainer(
+    recipe = ExplainerRecipe(
         described,
         background,
-        features=features,
-        classes=classes,
-        output=output,
-        feature_space=feature_space,
-        random_state=random_state,
-        progress=progress,
+        {
+            "features": features,
+            "classes": classes,
+            "output": output,
+            "feature_space": feature_space,
+            "random_state": random_state,
+            "progress": progress,
+        },
     )
+    explainer = recipe()
     shares = explainer.explain_members(rows) if members else None
     explanation = replace(explainer.explain_local(rows), members=shares)
     if run is None:
-        return ModelExplanation(explanation, described.kind)
+        return ModelExplanation(explanation, described.kind, None, recipe)
     run.history.store(run.id, explanation)
-    return ModelExplanation(explanation, described.kind or run.kind, run.id)
+    return ModelExplanation(explanation, described.kind or run.kind, run.id, recipe)
 
 
 def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -> ModelExplanation:

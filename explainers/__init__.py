@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from automl_explain.explainers.model._registry import describe, register
     from automl_explain.explainers.neural._network import Network, NetworkInput
     from automl_explain.explainers.permutation._explainer import PFIExplainer
+    from automl_explain.explainers.scoring._explainer import (
+        DeepScoringExplainer,
+        KernelScoringExplainer,
+        LinearScoringExplainer,
+        ScoringExplainer,
+        TreeScoringExplainer,
+    )
+    from automl_explain.explainers.scoring._saving import inspect_bundle, load, save
     from automl_explain.explainers.surrogate._explainer import MimicExplainer
     from automl_explain.explainers.surrogate._linear_models import LinearExplainableModel, SGDExplainableModel
     from automl_explain.explainers.surrogate._models import (
@@ -76,6 +84,17 @@ _MODULES = {
     "MimicExplainer": f"{_PLACE}.surrogate._explainer",
     "SamplingOptions": f"{_PLACE}.methods._settings",
     "SamplingPolicy": f"{_PLACE}.explanation._row_sampling",
+    **dict.fromkeys(
+        (
+            "DeepScoringExplainer",
+            "KernelScoringExplainer",
+            "LinearScoringExplainer",
+            "ScoringExplainer",
+            "TreeScoringExplainer",
+        ),
+        f"{_PLACE}.scoring._explainer",
+    ),
+    **dict.fromkeys(("inspect_bundle", "load", "save"), f"{_PLACE}.scoring._saving"),
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}.trees._tree_ensemble",
     "describe_rules": f"{_PLACE}.methods._rules",

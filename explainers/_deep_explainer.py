@@ -150,7 +150,7 @@ class DeepExplainer(ShapleyExplainer):
                 "a method for any model; for a function of tensors, pass tensors as the background."
             )
         self._inputs = structure.inputs
-        super().__init__(explained, network_engine(question_of(explained, settings), method), explain_subset)
+        super().__init__(explained, network_engine(question_of(explained, settings), method), explain_subset, settings)
 
     def explain_local(self, X: Any) -> Explanation:
         """Explain each row.

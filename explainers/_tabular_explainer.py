@@ -128,7 +128,7 @@ class TabularExplainer(ShapleyExplainer):
             model_task=model_task,
         )
         self._question = question_of(explained, settings)
-        super().__init__(explained, built(self._question, self._build), explain_subset)
+        super().__init__(explained, built(self._question, self._build), explain_subset, settings)
 
     def explain_members(self, X: Any) -> MemberExplanation:
         """Split the predictions of rows, and the values of features if possible, among the members of an ensemble.

@@ -97,7 +97,7 @@ class TreeExplainer(ShapleyExplainer):
         )
         if explained.background is None or not _is_function_of_trees(explained.model):
             check_structure(explained.model, (Trees, OwnValues), type(self).__name__)
-        super().__init__(explained, build_engine(question_of(explained, settings)), explain_subset)
+        super().__init__(explained, build_engine(question_of(explained, settings)), explain_subset, settings)
 
     def interaction_values(self, X: Any) -> np.ndarray:
         """Return exact Shapley interaction values.

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.cluster import KMeans
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
@@ -88,6 +87,8 @@ def means(model: FittedModel, background: Table, n_rows: int, share: Share | Non
     codes, numeric = background.codes(), _numeric_columns(background)
     points = np.hstack([_coordinates(codes[:, j], numeric[j]) for j in range(background.n_columns)])
     n_groups = min(n_rows, len(np.unique(points, axis=0)))
+    from sklearn.cluster import KMeans  # here, because models stored as data are explained without scikit-learn
+
     group = KMeans(n_groups, random_state=0, n_init=1).fit(points, sample_weight=share).labels_
     weights = np.ones(len(background)) if share is None else share
     present, group = np.unique(group, return_inverse=True)

@@ -114,15 +114,24 @@ class ShapleyExplainer(RowExplainer):
         Computes the values.
     explain_subset : sequence of str or int, or None
         Features to return, by name or position. None: all features.
+    settings : Settings or None
+        The settings of the engine. None: the defaults.
     """
 
     fidelity: Fidelity | None = None
     """Fidelity of the surrogate, if a surrogate is explained in place of the model."""
 
-    def __init__(self, explained: ExplainedModel, engine: Engine, explain_subset: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self,
+        explained: ExplainedModel,
+        engine: Engine,
+        explain_subset: Sequence[Any] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         super().__init__(explained, explain_subset)
         self._engine = engine
         self._predictions = Predictions(explained.model, explained.engineered)
+        self._settings = settings or Settings()
 
     @property
     def method(self) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.pipeline import Pipeline
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._column_transformers import as_transformer
@@ -213,6 +212,10 @@ def behind(transformations: Any, model: Any, table: Table | None) -> Any:
     transformer = as_transformer(transformations, table)
     if is_plain_function(model):
         return lambda rows: model(transformer.transform(rows))
+    from sklearn.pipeline import (
+        Pipeline,
+    )  # here, because models that are stored as data are explained without scikit-learn
+
     return Pipeline([("transformations", transformer), ("model", model)])
 
 

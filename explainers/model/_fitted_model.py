@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._links import LinkFunction, find_link
+from automl_explain.explainers.model._links import LinkFunction, WeightedSum, find_link
 from automl_explain.explainers.model._model_call import RowWise, model_call
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table, as_table
@@ -168,10 +168,7 @@ class Composite:
         names: tuple[str, ...] = (),
     ) -> Composite:
         """Return a weighted sum of members, some of which are not additive in the space in which they enter."""
-        stacked = np.vstack(weights)
-        return Composite(
-            members, lambda columns, rows: np.asarray(columns @ stacked + constant), False, why, names, weights
-        )
+        return Composite(members, WeightedSum(np.vstack(weights), constant), False, why, names, weights)
 
     def member_outputs(self, table: Any) -> Matrix:
         """Return the concatenated outputs of the members for an engineered table, the first argument of `combine`."""

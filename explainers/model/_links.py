@@ -73,6 +73,24 @@ class LinkFunction:
         return self.link not in (normalised_logistic, normalised_exponential)
 
 
+@dataclass(frozen=True, eq=False)
+class WeightedSum:
+    """A weighted sum of the members' outputs, as the `combine` function of a `Composite`.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (sum of K_member, K)
+    constant : ndarray, shape (K,)
+    """
+
+    weights: npt.NDArray[np.float64]
+    constant: npt.NDArray[np.float64]
+
+    def __call__(self, columns: npt.NDArray[np.float64], rows: Any = None) -> npt.NDArray[np.float64]:
+        """Return the outputs, (n, K), of the concatenated outputs of the members."""
+        return np.asarray(columns @ self.weights + self.constant)
+
+
 def find_link(
     source: str, target: str, outputs: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
 ) -> Link | None:
@@ -92,3 +110,20 @@ def find_link(
         if agree(made, wanted, TOLERANCE):
             return link
     return None
+
+
+LINKS: dict[str, Link] = {
+    "identity": np.asarray,
+    "logistic": logistic,
+    "normalised_logistic": normalised_logistic,
+    "normalised_exponential": normalised_exponential,
+    "log_odds": log_odds,
+    "exp": np.exp,
+    "log": np.log,
+}
+"""Name -> link, for files."""
+
+
+def name_of(link: Link) -> str:
+    """Return the name of a link that `find_link` has found."""
+    return next(name for name, known in LINKS.items() if known is link)

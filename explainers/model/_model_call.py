@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, NotFittedError
 
@@ -38,11 +37,11 @@ def model_call(name: str, what: str) -> Iterator[None]:
         yield
     except (AutoMLExplainError, MemoryError):
         raise
-    except SklearnNotFittedError as error:
-        raise NotFittedError(
-            f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
-        ) from error
     except Exception as error:
+        if _says_not_fitted(error):
+            raise NotFittedError(
+                f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
+            ) from error
         told = f"{name} cannot take the values of {what}: "
         if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
             raise InvalidInputError(f"{told}{error}") from error
@@ -50,6 +49,13 @@ def model_call(name: str, what: str) -> Iterator[None]:
             f"{told}{type(error).__name__}: {error}. It gets {what} as a table of the caller's types; pass a function that "
             "converts the table and calls the model if it needs other types."
         ) from error
+
+
+def _says_not_fitted(error: Exception) -> bool:
+    """Whether it is scikit-learn's error, which is looked up by name so that scikit-learn need not be there."""
+    return any(
+        (cls.__module__, cls.__name__) == ("sklearn.exceptions", "NotFittedError") for cls in type(error).__mro__
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ second step does not map columns one to one, the learner is a black box.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel, Mixture, Opaque, OutputSpace, Predict
 from automl_explain.explainers.model._predict_function import as_columns
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise, NotColumnwiseError
 from automl_explain.integrations.readers.sklearn._estimators import two_sided
 
 DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek", "dayofyear", "quarter")
@@ -57,13 +58,51 @@ def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
     return replace(
         described,
         classes=classes,
-        preprocessing=automl.preprocess if feature_map is not None else None,
+        preprocessing=None if feature_map is None else Preprocess(automl, feature_map),
         raw_names=None if feature_map is None else feature_map.raw_names,
         n_raw=None if feature_map is None else len(feature_map.raw_names),
         feature_names=described.feature_names if feature_map is None else engineered_names(transformer),
         feature_map=feature_map,
         kind=kind,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocess(Columnwise):
+    """FLAML's preprocessing for all learners.
+
+    Parameters
+    ----------
+    automl : flaml AutoML
+    feature_map : FeatureMap
+        From the engineered columns to the caller's.
+    """
+
+    automl: Any
+    feature_map: FeatureMap
+
+    def __call__(self, table: Any) -> Any:
+        """Return the engineered table."""
+        return self.automl.preprocess(table)
+
+    def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:
+        """Return the engineered columns: categories as they are known, and numbers with medians for missing cells."""
+        transformer = self.automl.feature_transformer
+        if transformer._datetime_columns:
+            raise NotColumnwiseError("FLAML's parts of dates have no form as data")
+        made = [inputs[j] for j in self.feature_map.parent.tolist()]
+        n_categories = len(transformer._cat_columns)
+        encoder = getattr(transformer, "_ordinal_encoder", None)
+        known = (
+            [None] * n_categories
+            if encoder is None
+            else [[one for one in values if one != "__NAN__"] for values in encoder.categories_]
+        )
+        medians = transformer.transformer.transformers_[0][1].statistics_.tolist() if transformer._num_columns else []
+        return (
+            *(column.then(known=values) for column, values in zip(made, known, strict=False)),
+            *(column.then(("fill", median)) for column, median in zip(made[n_categories:], medians, strict=True)),
+        )
 
 
 def describe_wrapper(wrapper: Any) -> FittedModel:

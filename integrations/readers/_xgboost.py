@@ -25,6 +25,7 @@ from scipy.special import logit, softmax
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, OutputSpace, Predict
+from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted, task_of
@@ -182,7 +183,7 @@ def _describe(
         classes=classes,
         feature_names=real_names(saved.names, "f{}"),
         n_features=saved.n_features,
-        encode=partial(_encode, _Columns(_category_labels(saved), saved.categorical, caller.missing, saved.is_linear)),
+        encode=_Columns(_category_labels(saved), saved.categorical, caller.missing, saved.is_linear),
         name=name,
     )
 
@@ -209,13 +210,26 @@ def _softmax(margin: Any, table: Any) -> Matrix:
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _Columns(Columnwise):
     """How a booster reads a table: labels in the order of their codes, categorical columns, and the missing value."""
 
     labels: Mapping[int, Sequence[Any]]
     categorical: list[int]
     missing: float
     missing_is_zero: bool  # a linear booster skips missing values
+
+    def __call__(self, table: Any) -> Matrix:
+        """Return the matrix that the booster reads."""
+        return _encode(self, table)
+
+    def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:
+        """Return the columns of the matrix, as functions of those before the table."""
+        steps: list[tuple[str, float]] = [] if np.isnan(self.missing) else [("missing_if", self.missing)]
+        steps += [("fill", 0.0)] if self.missing_is_zero else []
+        coded = [("as_category", -1.0)] if not self.missing_is_zero else []
+        return tuple(
+            column.then(*steps, *(coded if number in self.categorical else [])) for number, column in enumerate(inputs)
+        )
 
 
 def _encode(known: _Columns, table: Any) -> Matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,9 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._registry import NetworkOptions, takes_examples
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.explainers.tables._column_functions import Chained
 from automl_explain.integrations.readers._checks import require_fitted
+from automl_explain.integrations.readers.sklearn._column_functions import Transformers
 from automl_explain.integrations.readers.sklearn._estimators import few_rows, names_of
 from automl_explain.integrations.readers.sklearn._transformers import trace_steps
 
@@ -55,12 +56,7 @@ def _seen_through(step: Any) -> Any:
 def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
     """Describe a model with the preprocessing before it."""
     inputs = names_of(transformers[0])
-
-    def transform(table: Any) -> Any:
-        for transformer in transformers:
-            table = transformer.transform(table)
-        return table
-
+    transform = Transformers(tuple(transformers))
     n_inputs, raw_names = inputs["n_features"], inputs["feature_names"]
     parents = (
         "the number of columns that its preprocessing takes is not known"
@@ -73,7 +69,7 @@ def _after(transformers: list[Any], last: FittedModel) -> FittedModel:
     names = raw_names or tuple(f"x{j}" for j in range(n_inputs or 0))
     return replace(
         last,
-        preprocessing=transform if last.preprocessing is None else _chain(transform, last.transform),
+        preprocessing=transform if last.preprocessing is None else Chained(transform, last.preprocessing),
         raw_names=raw_names,
         n_raw=n_inputs,
         feature_names=last.feature_names or made,
@@ -91,10 +87,6 @@ def describe_search(search: Any, examples: Any = None, network: NetworkOptions |
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
     return describe_any(search.best_estimator_, examples, network)
-
-
-def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda table: second(first(table))
 
 
 def _names_out(transformers: list[Any]) -> tuple[str, ...] | None:

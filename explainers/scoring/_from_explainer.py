@@ -1,0 +1,158 @@
+"""From an explainer to a `Scorer`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers.methods._base import Engine
+from automl_explain.explainers.methods._explainer import ShapleyExplainer
+from automl_explain.explainers.methods._kernel import KernelEngine
+from automl_explain.explainers.methods._linear import LinearEngine
+from automl_explain.explainers.methods._tree import TreeEngine
+from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
+from automl_explain.explainers.model._explained_model import ExplainedModel, engineer
+from automl_explain.explainers.model._fitted_model import Composite
+from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.neural._network import Network
+from automl_explain.explainers.scoring._coded_model import CodedModel, coded_model, known_categories
+from automl_explain.explainers.scoring._model_coding import encode_model
+from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows, tries
+from automl_explain.explainers.scoring._scorer import Matrix, Scorer
+from automl_explain.explainers.scoring._stored_trees import distinguishable
+from automl_explain.explainers.tables._column_functions import NotColumnwiseError
+from automl_explain.explainers.tables._table import Table, as_table, conform, stack_rows
+from automl_explain.explainers.tables._weights import as_weights
+from automl_explain.explainers.trees._tree_ensemble import Trees
+
+ENGINES: dict[type, str] = {KernelEngine: "kernel", RescaleEngine: "rescale", PathEngine: "path"}
+"""Engine that the structure does not imply -> its name in `Scorer.engine_name`."""
+
+
+def make_scorer(explainer: Any, kind: str, examples: Any = None) -> Scorer:
+    """Return the data of an explainer.
+
+    Parameters
+    ----------
+    explainer : ShapleyExplainer
+    kind : str
+        Name of the kind of scoring explainer.
+    examples : table or None
+        Rows whose categories are known too.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model, or its preprocessing, has no form as data.
+    """
+    explained: ExplainedModel = explainer._explained
+    try:
+        rows = _example_rows(explained, examples)
+        coded = coded_model(explained.model, rows)
+    except NotColumnwiseError as error:
+        raise UnsupportedModelError(
+            f"{explained.model.name} cannot be stored as data: {error}. Explain it by a surrogate, MimicExplainer, whose scoring "
+            "explainer is data, or keep the model beside the bundle: save(..., model='skops' or 'external')."
+        ) from error
+    background, weights = _background(explainer, coded, rows)
+    players, n_players = explained.players
+    return Scorer(
+        schema=rows.schema,
+        intake=coded.intake,
+        model=coded.model,
+        background=background,
+        weights=weights,
+        players=players,
+        n_players=n_players,
+        engine_name=_engine_name(explainer._engine, explained),
+        settings=explainer._settings,
+        features=explainer.features,
+        classes=explainer.classes,
+        is_raw=explained.is_raw,
+        is_raw_space=explained.is_raw_space,
+        feature_map=explained.model.feature_map,
+        method=explainer.method,
+        reason=explainer.reason,
+        notes=explainer.notes,
+        kind=kind,
+        fidelity=explainer.fidelity,
+        subset=explainer._subset,
+        fingerprint=_fingerprint(coded),
+    )
+
+
+def _engine_name(engine: Engine, explained: ExplainedModel) -> str:
+    if isinstance(explained.model.structure, Composite):
+        return ""
+    if isinstance(explained.model.structure, Network) and isinstance(engine, KernelEngine):
+        return "coalitions" if engine.method == "coalitions" else "kernel"
+    return ENGINES.get(type(engine), "")
+
+
+def _example_rows(explained: ExplainedModel, examples: Any) -> NativeRows:
+    model, table = explained.model, explained.background
+    given = None if examples is None else as_table(examples, "examples").alone()
+    if table is None and given is None:
+        table = _rows_of_numbers(explained)
+    elif table is None:
+        table = given
+    elif given is not None:
+        table = stack_rows([conform(given, table), table.alone()])
+    assert table is not None
+
+    def predict(some: Table) -> Any:
+        return predict_finite(model, engineer(model, some, "the rows").data, "the rows")
+
+    return native_rows(table.alone(), known_categories(model, table.n_columns), tries(predict))
+
+
+def _rows_of_numbers(explained: ExplainedModel) -> Table:
+    """Return a row of zeros with the model's columns, for an explainer that has no background."""
+    model = explained.model
+    structure = model.structure
+    needs = model.preprocessing is not None or (isinstance(structure, Trees) and (structure.category_size > 0).any())
+    if needs or not model.n_inputs:
+        raise InvalidInputError(
+            f"This explainer has no background, so that the columns of {model.name} are not known. Pass examples=X_train."
+        )
+    names = model.input_names or explained.features
+    zeros = np.zeros((1, model.n_inputs))
+    if names is None:
+        return Table(zeros)
+    return as_table(pd.DataFrame(zeros, columns=list(names)))
+
+
+def _background(
+    explainer: ShapleyExplainer, coded: CodedModel, rows: NativeRows
+) -> tuple[Matrix | None, Matrix | None]:
+    """Return the background rows that the engine needs, as the coded model reads them, and their weights."""
+    explained, engine = explainer._explained, explainer._engine
+    if explained.background is None or explained.engineered is None:
+        return None, None
+    if isinstance(engine, KernelEngine):
+        return coded.code(engine.background.alone()), engine.share
+    background, weights = coded.code(explained.engineered.alone()), explained.weights
+    if isinstance(engine, TreeEngine):
+        trees = coded.model.structure
+        assert isinstance(trees, Trees)
+        return distinguishable(trees, background, as_weights(weights, len(background)))
+    if isinstance(engine, LinearEngine):
+        return np.average(background, axis=0, weights=weights)[None], None
+    return background, weights
+
+
+def _fingerprint(coded: CodedModel) -> str:
+    """Return the SHA-256 of a model's data, by which two bundles of the same model can be told."""
+    arrays: dict[str, Any] = {}
+    facts = encode_model(coded.model, "model", arrays)
+    made = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        made.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        made.update(array.tobytes())
+    return made.hexdigest()
