@@ -24,6 +24,7 @@ from automl_explain.explainers.model._fitted_model import (
     Prepared,
     RadialBasis,
 )
+from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._predict import TreePredictor
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -150,6 +151,11 @@ def _radial(model: FittedModel, _examples: Any) -> StructurePredictor | None:
     return _MatrixOutputs(model, _KernelSum(model.structure))
 
 
+def _dense(model: FittedModel, _examples: Any) -> StructurePredictor | None:
+    assert isinstance(model.structure, DenseNetwork)
+    return _MatrixOutputs(model, model.structure.outputs)
+
+
 def _mixture(model: FittedModel, examples: Any) -> StructurePredictor | None:
     assert isinstance(model.structure, Mixture)
     members = _all_of([structure_predictor(member, examples) for member in model.structure.members])
@@ -163,7 +169,7 @@ def _composite(model: FittedModel, examples: Any) -> StructurePredictor | None:
     members = _all_of([structure_predictor(member, examples) for member in entering])
     if members is None:
         return None
-    if not isinstance(structure.combine, FinalModel):
+    if type(structure.combine) is not FinalModel:  # a final model that was stored computes from its structure itself
         return _CompositeOutputs(structure, members, None)
     inputs = None
     if examples is not None and structure.combine.space != structure.combine.model.output_space:
@@ -194,5 +200,6 @@ PREDICTORS: Mapping[type, _Make] = {
     Mixture: _mixture,
     Composite: _composite,
     Prepared: _prepared,
+    DenseNetwork: _dense,
 }
 """Structure -> how its outputs are computed. Structures that are not listed are predicted by their library."""

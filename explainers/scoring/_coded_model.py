@@ -29,7 +29,7 @@ from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.scoring._class_votes import Coupled, Votes
 from automl_explain.explainers.scoring._column_map import ColumnMap
 from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows
-from automl_explain.explainers.scoring._outputs import with_outputs
+from automl_explain.explainers.scoring._outputs import CodedFinal, with_outputs
 from automl_explain.explainers.tables._column_functions import (
     ColumnFunction,
     Columnwise,
@@ -169,7 +169,7 @@ def _final(final: FinalModel, stack: Composite, rows: NativeRows, passed: Callab
     model = with_outputs(
         convert(final.model, read), {space: name for space, name in links.items() if space == final.space}
     )
-    return replace(final, model=model, passed=None if final.passed is None else _same)
+    return CodedFinal(model, final.space, final.reads, None if final.passed is None else _same)
 
 
 def _links(model: FittedModel, rows: NativeRows) -> dict[str, str]:

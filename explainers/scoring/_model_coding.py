@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import (
     Composite,
     FittedModel,
@@ -29,7 +28,7 @@ from automl_explain.explainers.neural._dense_chain import ACTIVATIONS, DenseChai
 from automl_explain.explainers.neural._dense_chain import LINKS as NETWORK_LINKS
 from automl_explain.explainers.scoring._class_votes import Coupled, Votes
 from automl_explain.explainers.scoring._column_map import ColumnMap, decode_map, encode_map
-from automl_explain.explainers.scoring._outputs import linked_spaces, with_outputs
+from automl_explain.explainers.scoring._outputs import CodedFinal, linked_spaces, with_outputs
 from automl_explain.explainers.scoring._stored_trees import check_trees
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -314,11 +313,11 @@ def _write_final(combine: Any, name: str, arrays: Arrays) -> Facts:
     return {"model": model, "space": combine.space, "passed": combine.passed is not None}
 
 
-def _read_final(facts: Facts, name: str, arrays: Arrays) -> FinalModel:
+def _read_final(facts: Facts, name: str, arrays: Arrays) -> CodedFinal:
     model = decode_model(facts["model"], f"{name}.model", arrays)
     reads = arrays[f"{name}.reads"].astype(np.intp)
     require(reads.ndim == 1 and facts["space"] in model.outputs and (not len(reads) or reads.min() >= 0), name)
-    return FinalModel(model, facts["space"], reads, _same if facts["passed"] else None)
+    return CodedFinal(model, facts["space"], reads, _same if facts["passed"] else None)
 
 
 def _write_votes(combine: Any, name: str, arrays: Arrays) -> Facts:
@@ -346,7 +345,7 @@ def _read_coupled(facts: Facts, name: str, arrays: Arrays) -> Coupled:
 COMBINATIONS: dict[type, Coding] = {
     WeightedSum: Coding(_write_sum, _read_sum),
     LinkFunction: Coding(_write_link, _read_link),
-    FinalModel: Coding(_write_final, _read_final),
+    CodedFinal: Coding(_write_final, _read_final),
     Votes: Coding(_write_votes, _read_votes),
     Coupled: Coding(_write_coupled, _read_coupled),
 }

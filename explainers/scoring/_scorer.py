@@ -120,7 +120,7 @@ class Scorer:
         errors = made.standard_errors
         if errors is not None:
             errors = np.abs(expand_binary(errors, self.model, centred=True))
-        return Attribution(values, errors, made.notes)
+        return Attribution(values, errors, made.notes, made.coalition_r2)
 
     def explanation(self, X: Any) -> Explanation:
         """Explain rows; see `ScoringExplainer.explain_local`."""
@@ -147,6 +147,7 @@ class Scorer:
             notes=(*self.notes, *made.notes),
             model_kind=self.model.kind,
             fidelity=self.fidelity,
+            coalition_r2=made.coalition_r2,
         )
         check_additivity(explanation)
         return explanation.select(self.subset, why="chosen by explain_subset")

@@ -116,15 +116,18 @@ def distinguishable(trees: Trees, background: Matrix, weights: Matrix) -> tuple[
     """
     rows = as_matrix(trees, background, "background").copy()
     inner = trees.left >= 0
+    largest = float(np.finfo(np.float32 if trees.float32 else np.float64).max)
     special = (trees.category_size > 0) | ((trees.flags & ZERO_IS_MISSING) > 0)
     for column in range(trees.n_features):
         of_column = inner & (trees.feature == column)
         if not of_column.any():
             rows[:, column] = 0.0
         elif not (special & of_column).any():
-            borders = np.append(np.unique(_reached(trees.threshold[of_column], trees.float32)), np.inf)
+            borders = np.append(np.unique(_reached(trees.threshold[of_column], trees.float32)), largest)
             missing = np.isnan(rows[:, column])
-            rows[:, column] = borders[np.searchsorted(borders, np.where(missing, np.inf, rows[:, column]))]
+            rows[:, column] = borders[
+                np.searchsorted(borders, np.where(missing, largest, np.minimum(rows[:, column], largest)))
+            ]
             rows[missing, column] = np.nan
     keys = np.where(np.isnan(rows), -np.inf, rows)
     _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)

@@ -209,7 +209,7 @@ def _softmax(margin: Any, table: Any) -> Matrix:
 # ---------------------------------------------------------------------------------------------------- tables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Columns(Columnwise):
     """How a booster reads a table: labels in the order of their codes, categorical columns, and the missing value."""
 
