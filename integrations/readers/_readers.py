@@ -56,6 +56,17 @@ READERS: dict[str, str] = {
         ("pytorch_tabnet.TabNetClassifier", "pytorch_tabnet.TabNetRegressor"),
         f"{_PLACE}.readers.neural._torch_estimators:describe_tabnet",
     ),
+    **dict.fromkeys(("keras.Model", "tf_keras.Model"), f"{_PLACE}.readers.neural._keras:describe"),
+    **dict.fromkeys(
+        ("tensorflow.Module", "tensorflow.AutoTrackable", "tensorflow.Function", "tensorflow.ConcreteFunction"),
+        f"{_PLACE}.readers.neural._tensorflow:describe",
+    ),
+    **dict.fromkeys(
+        ("tensorflow.Tensor", "tensorflow.Operation", "tensorflow.BaseSession"),
+        f"{_PLACE}.readers.neural._tensorflow:refuse_graph",
+    ),
+    "function of tensorflow.Tensor": f"{_PLACE}.readers.neural._tensorflow:describe_function",
+    "function of jaxlib.ArrayImpl": f"{_PLACE}.readers.neural._jax:describe_function",
     "function of torch.Tensor": f"{_PLACE}.readers.neural._torch:describe_function",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",

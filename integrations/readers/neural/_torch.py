@@ -51,7 +51,7 @@ def describe(module: Any, examples: Any = None, network: NetworkOptions | None =
         module = copy.deepcopy(module).to(wanted)  # the caller's module stays where it is
     kinds = {each.dtype for each in weights if each.is_floating_point()}
     dtype = "float64" if torch.float64 in kinds else "float32"
-    return _described(ModuleCalls(module, wanted, name), few, dtype, options)
+    return describe_calls(ModuleCalls(module, wanted, name), few, dtype, options)
 
 
 def describe_function(function: Callable[..., Any], examples: Examples, network: NetworkOptions | None) -> FittedModel:
@@ -60,7 +60,7 @@ def describe_function(function: Callable[..., Any], examples: Examples, network:
     few = few_examples(examples, name)
     options = network or NetworkOptions()
     device = as_device("cpu" if options.device == "auto" else options.device)
-    return _described(ModuleCalls(function, device, name), few, "float32", options)
+    return describe_calls(ModuleCalls(function, device, name), few, "float32", options)
 
 
 def as_device(device: Any) -> torch.device:
@@ -81,7 +81,10 @@ def as_device(device: Any) -> torch.device:
     return found
 
 
-def _described(calls: ModuleCalls, few: Examples, dtype: str, options: NetworkOptions) -> FittedModel:
+def describe_calls(
+    calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...], options: NetworkOptions
+) -> FittedModel:
+    """Describe a module by its calls; `dtype` is that of its weights, or the dtypes of its inputs if they are known."""
     inputs, arrays = _accepted(calls, few, dtype)
     budget = (GPU_BYTES if calls.device.type == "cuda" else WORKING_BYTES) // 4
     cells = max(calls.sizes(arrays), sum(each.size for each in inputs))
@@ -135,7 +138,9 @@ class _AsModule(torch.nn.Module):
         return self._function(*inputs)
 
 
-def _accepted(calls: ModuleCalls, few: Examples, dtype: str) -> tuple[tuple[NetworkInput, ...], tuple[Any, ...]]:
+def _accepted(
+    calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...]
+) -> tuple[tuple[NetworkInput, ...], tuple[Any, ...]]:
     """Return the inputs in the types that the module takes: those of its weights, or whole numbers as for embeddings."""
     first: Exception | None = None
     for types in _types(few, dtype):
@@ -155,7 +160,10 @@ def _accepted(calls: ModuleCalls, few: Examples, dtype: str) -> tuple[tuple[Netw
     ) from first
 
 
-def _types(few: Examples, dtype: str) -> Iterator[tuple[str, ...]]:
+def _types(few: Examples, dtype: str | tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(dtype, tuple):
+        yield dtype
+        return
     whole = [bool((array == array.round()).all()) for array in few.arrays]
     given = [array.dtype.kind in "iub" for array in few.arrays]
     yield (dtype,) * len(whole)
