@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm.auto import tqdm
 
 DELAY = 2.0
 """Seconds before a bar appears by default."""
+
+
+class _LateBar:
+    """A bar that is made when it is first shown, since making one takes longer than a small job."""
+
+    def __init__(self, total: int, what: str, delay: float) -> None:
+        self._total, self._what, self._delay = total, what, delay
+        self._start, self._done, self._bar = time.monotonic(), 0, None if delay else self._make()
+
+    def advance(self, units: int) -> None:
+        """Count units of work; show them once the job has taken long enough."""
+        self._done += units
+        if self._bar is not None:
+            self._bar.update(units)
+        elif time.monotonic() - self._start >= self._delay:
+            self._bar = self._make()
+            self._bar.start_t -= time.monotonic() - self._start  # the estimate counts the time before
+            self._bar.update(self._done)
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _make(self) -> Any:
+        return tqdm(total=self._total, desc=self._what, leave=False)
 
 
 @contextmanager
@@ -24,5 +53,11 @@ def progress_bar(total: int, what: str, progress: bool | None = None) -> Iterato
     progress : bool or None
         If True, show the bar from the start; if None, after two seconds; if False, never.
     """
-    with tqdm(total=total, desc=what, leave=False, disable=progress is False, delay=0 if progress else DELAY) as bar:
-        yield bar.update
+    if progress is False:
+        yield lambda units: None
+        return
+    bar = _LateBar(total, what, 0.0 if progress else DELAY)
+    try:
+        yield bar.advance
+    finally:
+        bar.close()

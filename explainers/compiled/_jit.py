@@ -94,8 +94,14 @@ def run_blocks(
     progress : callable, optional
         Called in the calling thread with the number of rows done since the last call.
     """
-    waiting, finished = deque(blocks), deque[int]()
     n_helpers = min(count_threads(n_jobs), len(blocks)) - 1
+    if n_helpers < 1:
+        for block in blocks:
+            done = task(block)
+            if progress is not None:
+                progress(done)
+        return
+    waiting, finished = deque(blocks), deque[int]()
 
     def work(each: Callable[[], object]) -> None:
         try:

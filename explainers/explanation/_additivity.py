@@ -54,6 +54,8 @@ def adds_up(explanation: ExplanationValues) -> bool:
     )
     if gaps is None or predictions is None or values is None or not gaps.size:
         return True
+    if (gaps <= ROUNDING * np.abs(predictions)).all():
+        return True
     largest = np.abs(values).max(axis=-1)
     _, bound = _bounds(predictions, explanation.expected_values, largest.T if largest.ndim == 2 else largest[:, None])
     return bool((gaps.max(axis=0) <= bound).all())

@@ -199,7 +199,7 @@ class ShapleyExplainer(RowExplainer):
             if not self._predictions.asks_library:
                 explanation = replace(explanation, predictions=self._predictions.of_library(rows.engineered))
             check_additivity(explanation, lambda: self._predictions.of_library(rows.engineered))
-        return explanation.select(self._subset, why="chosen by explain_subset")
+        return explanation if self._subset is None else explanation.select(self._subset, why="chosen by explain_subset")
 
     def _attribute(self, rows: Table) -> Attribution:
         """Compute the attribution of engineered rows."""

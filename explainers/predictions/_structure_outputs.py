@@ -68,12 +68,12 @@ class _MatrixOutputs:
 
     def _check(self, encoded: Any) -> None:
         """Refuse numbers that libraries refuse or treat by a rule of their own."""
-        with np.errstate(over="ignore"):
-            cells = getattr(encoded, "data", encoded) if not isinstance(encoded, np.ndarray) else encoded
-            found = cells.astype(np.float32) if self.float32 else cells
-        if np.isfinite(found).all():
+        cells = encoded if isinstance(encoded, np.ndarray) else encoded.data  # the entries of a sparse matrix
+        sizes = np.abs(cells)
+        largest = np.finfo(np.float32).max if self.float32 else np.finfo(np.float64).max
+        if (sizes <= largest).all():
             return
-        if np.isinf(found).any() or not self.allows_missing:
+        if (sizes > largest).any() or not self.allows_missing:
             raise InvalidInputError(
                 f"{self.model.name} must be given finite numbers to be predicted from its structure. Got NaN or infinity."
             )

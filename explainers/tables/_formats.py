@@ -38,15 +38,24 @@ def _has_pandas_form(data: Any) -> bool:
     return hasattr(data, "to_pandas") and not isinstance(data, type)
 
 
+_last_columns: list[tuple[pd.Index | None, tuple[str, ...]]] = [(None, ())]
+"""The column index that was checked last, which frames cut from one another share, and its names."""
+
+
 def _from_series(series: pd.Series, what: str) -> Native:
     return _from_frame(series.to_frame().T.infer_objects(), what)
 
 
 def _from_frame(frame: pd.DataFrame, what: str) -> Native:
-    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
-    return frame, tuple(map(str, frame.columns))
+    columns = frame.columns
+    known, names = _last_columns[0]
+    if known is None or not known.is_(columns):
+        if not columns.is_unique:
+            repeated = columns[columns.duplicated()].unique().tolist()
+            raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
+        names = tuple(map(str, columns))
+        _last_columns[0] = columns, names
+    return frame, names
 
 
 def _from_sparse(matrix: Any, what: str) -> Native:

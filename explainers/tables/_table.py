@@ -262,10 +262,15 @@ def conform(table: Table, like: Table, what: str = "X") -> Table:
         return table
     changed = {
         name: _with_new_values(wanted, table.data[name])
-        for name, wanted in zip(table.data.columns, like.data.dtypes, strict=True)
-        if isinstance(wanted, pd.CategoricalDtype) and not isinstance(table.data[name].dtype, pd.CategoricalDtype)
+        for name, wanted in like.once("categories", lambda: _categories(like.data))
+        if not isinstance(table.data[name].dtype, pd.CategoricalDtype)
     }
     return Table(table.data.astype(changed), table.names) if changed else table
+
+
+def _categories(frame: pd.DataFrame) -> list[tuple[Any, pd.CategoricalDtype]]:
+    """Return the columns of category dtype and their types."""
+    return [(name, dtype) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
 
 
 def _with_common_categories(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:

@@ -48,10 +48,13 @@ class TreePredictor:
 
         def add(part: slice) -> int:
             rows = read_rows(router, matrix[part])
-            sums = np.repeat(np.tile(trees.base, rows.n_blocks), LANES)
+            sums = np.empty((rows.n_blocks, trees.n_outputs, LANES))
+            sums[:] = trees.base[:, None]
             reached = np.empty(self._largest, np.uint64)
-            add_outputs(router, rows, trees.values, trees.output, trees.n_outputs, reached, self._behind, sums)
-            by_row = sums.reshape(rows.n_blocks, -1, LANES).transpose(0, 2, 1).reshape(-1, trees.n_outputs)
+            add_outputs(
+                router, rows, trees.values, trees.output, trees.n_outputs, reached, self._behind, sums.reshape(-1)
+            )
+            by_row = sums.transpose(0, 2, 1).reshape(-1, trees.n_outputs)
             outputs[part] = by_row[: rows.n_rows]
             return rows.n_rows
 

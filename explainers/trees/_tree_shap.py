@@ -47,6 +47,8 @@ KEPT_BYTES = 256 << 20
 """Largest precomputed data on the background that is kept; the limit holds again for interactions."""
 CHUNK_ROWS = 2048
 """Rows that a thread explains at a time: few enough for the cache, enough to read each tree once for many rows."""
+CHUNK_NODES = 100_000
+"""Least number of nodes, over all blocks of rows, that a thread is woken for."""
 CHUNK_BYTES = 16 << 20
 """Upper bound on the memory of their values."""
 
@@ -125,7 +127,9 @@ class PathDependent:
             values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
+        run_blocks(
+            explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, len(self._trees.left)), n_jobs, progress
+        )
         return values
 
     def interaction_values(
@@ -161,7 +165,7 @@ class PathDependent:
             values[:, rows] = by_row.reshape(n_outputs, -1, n_players, n_players)[:, : inside.n_rows]
             return inside.n_rows
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places, len(self._trees.left)), n_jobs, progress)
         share_interactions(values)
         return values
 
@@ -240,7 +244,9 @@ class Interventional:
             values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players), n_jobs, progress)
+        run_blocks(
+            explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, len(self._trees.left)), n_jobs, progress
+        )
         return values
 
     def interaction_values(
@@ -263,7 +269,7 @@ class Interventional:
             values[:, rows] = phi.reshape(-1, n_outputs, n_players, n_players).transpose(1, 0, 2, 3)
             return inside.n_rows
 
-        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places), n_jobs, progress)
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_places, len(self._trees.left)), n_jobs, progress)
         diagonal = np.arange(n_players)
         values[..., diagonal, diagonal] = self.shap_values(matrix, n_jobs=n_jobs)
         share_interactions(values)
@@ -280,9 +286,9 @@ def share_interactions(values: Floats) -> None:
     values[..., diagonal, diagonal] = shap_values - values.sum(axis=-1)
 
 
-def row_chunks(n: int, n_jobs: int | None, places: int) -> list[slice]:
-    """Cut n rows of `places` values into pieces for threads: whole blocks, in bounded memory."""
+def row_chunks(n: int, n_jobs: int | None, places: int, n_nodes: int) -> list[slice]:
+    """Cut n rows of `places` values into pieces for threads: whole blocks, in bounded memory, each worth a thread."""
     most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
-    even = -(-n // count_threads(n_jobs))
+    even = max(-(-n // count_threads(n_jobs)), LANES * CHUNK_NODES // max(1, n_nodes))
     rows = -(-min(most, even) // LANES) * LANES
     return [slice(start, min(start + rows, n)) for start in range(0, n, max(1, rows))]

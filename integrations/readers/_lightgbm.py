@@ -166,14 +166,12 @@ def _predict(booster: Any, table: Any, **options: Any) -> Any:
 def _encode(categories: list[list[Any]], table: Any) -> Matrix:
     """Replace the columns of category dtype, in their order, by codes of the categories seen in training."""
     numbers = category_columns(table)
-    if not numbers:
-        return to_matrix(table)
-    if len(numbers) != len(categories):
+    if numbers and len(numbers) != len(categories):
         raise InvalidInputError(
             f"The model was trained on {len(categories)} columns of category dtype. Got {len(numbers)}: "
             f"{[str(table.columns[number]) for number in numbers]}."
         )
-    return to_matrix(table, dict(zip(numbers, categories, strict=True)))
+    return to_matrix(table, dict(zip(numbers, categories, strict=False)))
 
 
 # ---------------------------------------------------------------------------------------------------- text to Trees

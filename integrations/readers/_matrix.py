@@ -25,7 +25,8 @@ def to_matrix(table: Any, categories: Categories | None = None, *, absent: float
     table : DataFrame, ndarray, sparse matrix or list of lists, shape (n, f)
         Booleans become 0 and 1, missing values of any kind NaN.
     categories : mapping of int to sequence, optional
-        Columns of a DataFrame that are replaced by codes. Unknown categories become NaN.
+        Columns of a DataFrame that are replaced by codes. Unknown categories become NaN. Empty: there are no columns of
+        category dtype.
     absent : float, default 0.0
         Value of the entries that a sparse matrix does not store.
 
@@ -35,7 +36,7 @@ def to_matrix(table: Any, categories: Categories | None = None, *, absent: float
         May share memory with `table`.
     """
     if isinstance(table, pd.DataFrame):
-        return _from_frame(table, categories or {})
+        return _from_frame(table, categories)
     if scipy.sparse.issparse(table):
         return _from_sparse(table, absent)
     matrix = np.asarray(table)
@@ -94,13 +95,13 @@ def real_names(names: Sequence[str] | None, made: str) -> tuple[str, ...] | None
     return tuple(str(name) for name in names)
 
 
-def _from_frame(table: pd.DataFrame, categories: Categories) -> Matrix:
-    if not categories and not category_columns(table):
+def _from_frame(table: pd.DataFrame, categories: Categories | None) -> Matrix:
+    if not (category_columns(table) if categories is None else categories):
         return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
     matrix = np.empty(table.shape)
     for number in range(table.shape[1]):
         column = table.iloc[:, number]
-        if number in categories:
+        if categories and number in categories:
             matrix[:, number] = _codes(column, categories[number])
         else:
             matrix[:, number] = column.to_numpy(dtype=np.float64, na_value=np.nan)
