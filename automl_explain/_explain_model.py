@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain._class_names import names_of_labels
+from automl_explain.explainers._deep_explainer import DeepExplainer
+from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
@@ -19,6 +21,7 @@ from automl_explain.explainers.model._explained_model import FeatureSpace, read_
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.neural._examples import as_examples, is_table, is_tensor
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
@@ -203,9 +206,11 @@ def explain_model(
     Parameters
     ----------
     fitted_model : object
-        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a predict function.
+        A fitted estimator, Pipeline, search, FLAML AutoML, booster, neural network, or a predict function.
     X_train : ndarray, DataFrame or csr_matrix of shape (B, f)
-        The background: rows that provide the values of absent features. Expected values are the mean output over it.
+        The background: rows that provide the values of absent features. Expected values are the mean output over it. For a
+        neural network also arrays or tensors of shape (B, ...), such as images, and a list or mapping of several inputs, as
+        `DeepExplainer` takes them.
     X_test : ndarray, DataFrame or csr_matrix of shape (n, f)
         The rows to explain.
     best_run : Run, str, AutoML or Optuna trial, optional
@@ -255,6 +260,10 @@ def explain_model(
     ((10, 10), 's5')
     """
     run = None if best_run is None else find_run(best_run)
+    if not is_table(X_train) or is_tensor(X_train):
+        options = {"features": features, "output": output, "random_state": random_state, "progress": progress}
+        explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, members, options)
+        return _stored(explanation, run, explanation.model_kind)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
     if classes is None and y_train is not None:
@@ -274,11 +283,39 @@ def explain_model(
     )
     explainer = recipe()
     shares = explainer.explain_members(rows) if members else None
-    explanation = replace(explainer.explain_local(rows), members=shares)
+    return _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
+
+
+def _of_network(
+    network: Any,
+    X_train: Any,
+    X_test: Any,
+    classes: ClassNames | None,
+    y_train: Any,
+    members: bool,
+    options: dict[str, Any],
+) -> Explanation:
+    """Return the explanation of a network whose examples are not a table."""
+    if members:
+        raise UnsupportedModelError(
+            "explain_members expects an ensemble of models over a table. Got examples of a network: leave out members=True."
+        )
+    explainer = DeepExplainer(network, X_train, classes=classes, **options)
+    if classes is None and y_train is not None:
+        background = Table(as_examples(X_train, "X_train").flat())
+        named = names_of_labels(y_train, explainer.model, background)
+        explainer = DeepExplainer(network, X_train, classes=named, **options)
+    return explainer.explain_local(X_test)
+
+
+def _stored(
+    explanation: Explanation, run: Run | None, kind: str | None, recipe: ExplainerRecipe | None = None
+) -> ModelExplanation:
+    """Return an explanation, which is also stored with a run if there is one."""
     if run is None:
-        return ModelExplanation(explanation, described.kind, None, recipe)
+        return ModelExplanation(explanation, kind, None, recipe)
     run.history.store(run.id, explanation)
-    return ModelExplanation(explanation, described.kind or run.kind, run.id, recipe)
+    return ModelExplanation(explanation, kind or run.kind, run.id, recipe)
 
 
 def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -> ModelExplanation:

@@ -29,7 +29,7 @@ with `Network.predict`. A `Network` of a binary model may have one output, that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any, Protocol, TypeAlias
@@ -85,7 +85,7 @@ class NetworkInput:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Network:
     """A neural network; the module's docstring says what its functions take and return.
 
@@ -172,10 +172,8 @@ class Network:
         """Return the outputs as a function of a user's table; `encode` converts it to a float64 matrix."""
         return partial(_predict, self, encode)
 
-    def in_batches(self, rows_at_once: int) -> Network:
-        """Return the same network with another number of rows per call."""
-        scores = None if self.scores is None else (self.scores[0], self.scores[1].in_batches(rows_at_once))
-        return replace(self, rows_at_once=rows_at_once, scores=scores)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.why}, inputs {[each.shape for each in self.inputs]})"
 
 
 def _predict(network: Network, encode: Callable[[Any], Matrix], table: Any) -> Matrix:

@@ -112,7 +112,10 @@ def _from_array(data: Any, what: str) -> Native:
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2:
-        raise InvalidInputError(f"{what} must be a 2-D table, rows by columns. Got {array.ndim} dimensions.")
+        raise InvalidInputError(
+            f"{what} must be a 2-D table, rows by columns. Got {array.ndim} dimensions. DeepExplainer "
+            "explains networks of arrays of other shapes."
+        )
     return array, None
 
 

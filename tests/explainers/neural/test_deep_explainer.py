@@ -16,6 +16,7 @@ from automl_explain import (
     SamplingOptions,
     TabularExplainer,
     UnsupportedModelError,
+    explain_model,
 )
 from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
 from tests.networks import FAMILIES, Net, make
@@ -337,3 +338,19 @@ def test_models_that_are_no_networks():
         DeepExplainer(Ridge().fit(rows, rows[:, 0]), rows)
     with pytest.raises(UnsupportedModelError, match="pass tensors as the background"):
         DeepExplainer(lambda table: table[:, 0], rows)
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, torch.as_tensor], ids=["array", "tensor"])
+def test_explain_model_takes_images_and_names_their_classes(as_given):
+    module, arrays = make("Conv + MaxPool")
+    net = nn.Sequential(module, nn.Softmax(1)).eval()
+    images = arrays[0]
+    labels = np.array(["cat", "dog", "owl"])[np.arange(len(images)) % 3]
+    named = explain_model(net, as_given(images), as_given(images[20:22]), classes=["cat", "dog", "owl"])
+    assert named.classes == ("cat", "dog", "owl")
+    assert named.explanation.shaped_values()[0].shape == (3, 2, 1, 8, 8)
+    assert explain_model(net, images, images[20:22], y_train=labels).classes == ("cat", "dog", "owl")
+    with pytest.raises(UnsupportedModelError, match="leave out members=True"):
+        explain_model(net, images, images, members=True)
+    with pytest.raises(InvalidInputError, match="DeepExplainer explains networks"):
+        TabularExplainer(net, images)
