@@ -40,6 +40,11 @@ class _LateBar:
         return tqdm(total=self._total, desc=self._what, leave=False)
 
 
+def compiling_bar(kernel: str) -> Any:
+    """Return a bar, to be closed, that says that a kernel is compiled and that this happens once."""
+    return tqdm(desc=f"compiling {kernel}, once on this machine", bar_format="{desc} ...", leave=False)
+
+
 @contextmanager
 def progress_bar(total: int, what: str, progress: bool | None = None) -> Iterator[Callable[[int], object]]:
     """Yield a function that advances a bar on stderr.

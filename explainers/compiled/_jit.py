@@ -10,33 +10,15 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numba
-import numba.core.caching
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
-
-caching: Any = numba.core.caching
+from automl_explain.explainers.compiled._kernel_cache import keep_on_disk
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Work = TypeVar("_Work")
 # Kernels allocate nothing and need no reference counts; without them they run and compile faster.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
-
-
-class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no types
-    """A cache of compiled code that ignores entries of older versions of this library.
-
-    The index of a cache names the types of a kernel's arguments. numba loads it before it compares the dates of source
-    files, which fails if one of these types no longer exists under that name.
-    """
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled code for a signature, or None."""
-        try:
-            return super().load_overload(sig, target_context)
-        except (AttributeError, ImportError):
-            self.flush()
-            return None
 
 
 def kernel(function: _F) -> _F:
@@ -45,7 +27,7 @@ def kernel(function: _F) -> _F:
     The function releases the GIL. It must not create arrays; working space is passed in.
     """
     compiled = numba.njit(**_OPTIONS)(function)
-    compiled._cache = _KernelCache(function)
+    keep_on_disk(compiled, function)
     return cast(_F, compiled)
 
 
