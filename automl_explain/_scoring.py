@@ -10,7 +10,9 @@ from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.methods._explainer import ShapleyExplainer
 from automl_explain.explainers.model._explained_model import FeatureSpace
 from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
+from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run_scorers import scorer_of
 
 
 def scoring_explainer(
@@ -20,9 +22,10 @@ def scoring_explainer(
 
     Parameters
     ----------
-    explainer : explainer, ModelExplanation, or fitted model
-        An explainer of Shapley values; the result of `explain_model`; or a fitted model, AutoML object or pipeline, with a
-        `background`.
+    explainer : explainer, ModelExplanation, Run, or fitted model
+        An explainer of Shapley values; the result of `explain_model`; a run of a search, of which the final model and the
+        best trial are kept; or a fitted model or pipeline with a `background`. An AutoML object without one stands for the
+        run of its final model.
     background : ndarray, DataFrame or csr_matrix of shape (B, f), optional
         Rows that provide the values of absent features, for a fitted model.
     examples : ndarray, DataFrame or csr_matrix, optional
@@ -40,7 +43,9 @@ def scoring_explainer(
     UnsupportedModelError
         If the model, or its preprocessing, has no form as data.
     InvalidInputError
-        If a fitted model is given without a background, or a run, which has no model.
+        If a fitted model is given without a background.
+    ExplanationNotFoundError
+        If the history keeps no scoring explainer of a run; the message says why.
 
     Examples
     --------
@@ -52,10 +57,7 @@ def scoring_explainer(
     TreeScoringExplainer(LGBMRegressor, 10 columns, response)
     """
     if isinstance(explainer, Run):
-        raise InvalidInputError(
-            f"Run {explainer.id} keeps explanations, not its model. Pass the fitted model and its training rows: "
-            "scoring_explainer(automl, X_train)."
-        )
+        return scorer_of(explainer)
     if isinstance(explainer, ModelExplanation):
         if explainer.explainer is None:
             raise InvalidInputError(
@@ -63,6 +65,8 @@ def scoring_explainer(
                 "scoring_explainer(model, X_train)."
             )
         return choose_scoring_explainer(explainer.explainer(), examples)
+    if background is None and hasattr(explainer, "final_run"):
+        return scorer_of(find_run(explainer))
     if isinstance(explainer, ShapleyExplainer) or background is None:
         return choose_scoring_explainer(explainer, examples)
     return choose_scoring_explainer(TabularExplainer(explainer, background, feature_space=feature_space), examples)

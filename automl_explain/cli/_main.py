@@ -17,6 +17,7 @@ from typing import Any
 from automl_explain import __version__
 from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
+from automl_explain.cli.scoring import _bundle, _inspect, _score
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
     AutoMLExplainWarning,
@@ -28,7 +29,17 @@ from automl_explain.explainers._errors import (
     RunNotFoundError,
 )
 
-COMMANDS = (_demo.COMMAND, _run.COMMAND, _runs.COMMAND, _show.COMMAND, _report.COMMAND, _diff.COMMAND)
+COMMANDS = (
+    _demo.COMMAND,
+    _run.COMMAND,
+    _runs.COMMAND,
+    _show.COMMAND,
+    _report.COMMAND,
+    _diff.COMMAND,
+    _bundle.COMMAND,
+    _score.COMMAND,
+    *_inspect.COMMANDS,
+)
 """Every command, in the order of ``automl-explain --help``. A new one is a file like these and a name here."""
 
 BAD_INPUT = (

@@ -23,6 +23,7 @@ from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
+from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
 from automl_explain.integrations.searches._listeners import tell_listeners
@@ -54,6 +55,7 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     for run, run_id in zip(runs, ids, strict=True):
         run.id = run_id
     queue = [run for run in in_order(chosen) if run.read is not None]
+    best = next((run for run in queue if run.kind == "trial"), None)
     n_threads = job.options.n_jobs or _n_cores()
     with (
         warnings.catch_warnings(),  # here, not in the threads: warning filters are global to the process
@@ -61,7 +63,11 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
         ThreadPoolExecutor(n_threads) as pool,
     ):
         warnings.simplefilter("ignore")  # warnings about a captured model's input were shown during the search
-        for done in [pool.submit(_explain_one, job, position, run) for position, run in enumerate(queue)]:
+        asked = [
+            pool.submit(_explain_one, job, position, run, keep=run is best or run.kind != "trial")
+            for position, run in enumerate(queue)
+        ]
+        for done in asked:
             done.result()
             advance(1)
     tell_listeners(job.history, ids, job.options)
@@ -83,7 +89,8 @@ def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
     return final + in_order(trials)[: 1 if which == "best" else int(which)]
 
 
-def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
+def _explain_one(job: ExplanationJob, position: int, run: CapturedRun, *, keep: bool) -> None:
+    """Explain a run; keep its scoring explainer if asked for."""
     left = job.deadline - time.monotonic()
     if left <= 0 and position > 0 and run.kind == "trial":
         run.release("the time for explanations had run out")
@@ -114,6 +121,9 @@ def _explain_one(job: ExplanationJob, position: int, run: CapturedRun) -> None:
     else:
         seconds = time.monotonic() - started
         job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run))
+        if keep and job.options.keep_scoring and not isinstance(models, list):
+            assert job.tables is not None
+            keep_scorer(job.history, run.id, _explainer(models, job.tables, job, slow=False))
 
 
 def _measured(run: CapturedRun) -> tuple[float, ...]:

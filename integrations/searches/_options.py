@@ -45,6 +45,9 @@ class ExplainabilityOptions:
         Runs explained at the same time; default: all cores of the process.
     random_state : int, default 0
         Seed of the rows drawn.
+    keep_scoring : bool, default True
+        Keep the scoring explainers of the final model and of the best trial in the history, for `scoring_explainer` and
+        ``automl-explain bundle``.
     progress : bool, optional
         If True, show a progress bar on stderr; if False, none. Default: a bar that appears after two seconds.
 
@@ -64,6 +67,7 @@ class ExplainabilityOptions:
     on_error: Literal["record", "raise"] = "record"
     n_jobs: int | None = None
     random_state: int = 0
+    keep_scoring: bool = True
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +92,8 @@ class ExplainabilityOptions:
         if self.time_budget is not None and not (_is_number(self.time_budget, Real) and self.time_budget >= 0):
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
         check_seed(self.random_state)
+        if not isinstance(self.keep_scoring, bool):
+            raise InvalidInputError(f"The 'keep_scoring' option must be True or False. Got {self.keep_scoring!r}.")
         if self.progress is not None and not isinstance(self.progress, bool):
             raise InvalidInputError(f"The 'progress' option must be True, False or None. Got {self.progress!r}.")
 

@@ -1,0 +1,1 @@
+"""Commands for scoring explainers and their bundles."""

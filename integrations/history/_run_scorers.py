@@ -1,0 +1,88 @@
+"""Scoring explainers that a history keeps of runs, and where they were copied.
+
+Files ``scoring/<run>.zip``, a bundle; ``scoring/<run>.json``, the reason why there is none, or the places of copies.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from automl_explain.explainers._errors import AutoMLExplainError, ExplanationNotFoundError
+from automl_explain.explainers._fallback import logger
+from automl_explain.explainers._files import written_whole
+from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
+from automl_explain.explainers.scoring._saving import load, save
+from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run_history import RunHistory
+
+FOLDER = "scoring"
+
+
+def keep_scorer(history: RunHistory, run_id: str, explainer: Any) -> None:
+    """Keep the scoring explainer of a run's explainer, or the reason why there is none.
+
+    A run without one stays a run with an explanation, so that nothing is raised.
+    """
+    place = history.directory / FOLDER / run_id
+    try:
+        save(
+            choose_scoring_explainer(explainer), place.with_name(f"{run_id}.zip"), exist_ok=True, facts={"run": run_id}
+        )
+    except (AutoMLExplainError, OSError) as error:
+        _note(place, {"why": str(error)})
+    except Exception as error:
+        # The model's own code is called with rows that try it out; the run's explanation is complete without this.
+        logger.warning("run %s has no scoring explainer", run_id, exc_info=error)
+        _note(place, {"why": f"{type(error).__name__}: {error}"})
+
+
+def scorer_of(run: Run) -> ScoringExplainer:
+    """Return the scoring explainer of a run.
+
+    Raises
+    ------
+    ExplanationNotFoundError
+        If the history keeps none; the message says why.
+    """
+    directory = getattr(run.history, "directory", None)
+    place = None if directory is None else Path(directory) / FOLDER / f"{run.id}.zip"
+    if place is not None and place.is_file():
+        return load(place)
+    why = "" if place is None else _noted(place.with_suffix("")).get("why", "")
+    kept = "A search keeps the scoring explainers of its final model and of its best trial"
+    raise ExplanationNotFoundError(
+        f"Run {run.id} has no scoring explainer{f': {why}' if why else ''}. {kept}; for other models "
+        "pass the fitted model and its training rows: scoring_explainer(model, X_train)."
+    )
+
+
+def note_copy(run: Run, path: Path) -> None:
+    """Record where the bundle of a run was copied."""
+    directory = getattr(run.history, "directory", None)
+    if directory is not None:
+        place = Path(directory) / FOLDER / run.id
+        _note(place, {"copies": list(dict.fromkeys([*copies_of(run), str(path.resolve())]))})
+
+
+def copies_of(run: Run) -> list[str]:
+    """Return where the bundle of a run was copied, oldest first."""
+    directory = getattr(run.history, "directory", None)
+    found = {} if directory is None else _noted(Path(directory) / FOLDER / run.id)
+    return list(found.get("copies", []))
+
+
+def _note(place: Path, facts: dict[str, Any]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(place.with_name(f"{place.name}.json")) as stream:
+        stream.write(json.dumps(facts).encode())
+
+
+def _noted(place: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        found = json.loads(place.with_name(f"{place.name}.json").read_bytes())
+        if isinstance(found, dict):
+            return found
+    return {}
