@@ -31,6 +31,8 @@ import automl_explain
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
+from tests.benchmarks.tree_calls import HEADINGS as LATENCY_HEADINGS
+from tests.benchmarks.tree_calls import calls, latencies
 from tests.benchmarks.tree_growth import growth
 
 assert automl_explain.__version__  # registers the readers
@@ -246,7 +248,13 @@ def run(case: Case) -> Result:
     return Result(case, np.median(ours, axis=0) * 1e6, np.median(theirs, axis=0) * 1e6, difference)
 
 
+def public_calls() -> Iterator[Case]:
+    for fields in calls(fitted, X, N_JOBS):
+        yield Case(**fields)
+
+
 FAMILIES = {
+    "calls": public_calls,
     "path": path_dependent,
     "catboost": catboosts_own,
     "interventional": interventional,
@@ -256,7 +264,7 @@ FAMILIES = {
 }
 
 
-def markdown(results: list[Result], curves: list[list[str]]) -> str:
+def markdown(results: list[Result], by_rows: list[list[str]], curves: list[list[str]]) -> str:
     packages = ("lightgbm", "xgboost", "catboost", "scikit-learn", "shap", "numba")
     lines = [
         "# Benchmarks of tree explanations",
@@ -279,6 +287,16 @@ def markdown(results: list[Result], curves: list[list[str]]) -> str:
         "",
         *table(HEADINGS, [result.cells() for result in results]),
         "",
+        "Rows that begin with `explain_local` or `explain_model` are calls of users, timed with everything that they do; all "
+        "others call the engine.",
+        "",
+        "## Latency by rows",
+        "",
+        "`TreeExplainer(model).explain_local(rows)` without a background, for 1 to 10^6 rows of an array, beside the library's "
+        "own `predict` of the same rows. The ratios say how many predictions an explanation costs.",
+        "",
+        *table(LATENCY_HEADINGS, by_rows),
+        "",
         "## How cost grows",
         "",
         "Processor seconds, over both threads, while one quantity doubles and the others stay: 4,000 rows, 100 background "
@@ -296,18 +314,22 @@ def table(headings: list[str], rows: list[list[str]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("families", nargs="*", help=f"some of {', '.join(FAMILIES)}, growth; default: all")
+    parser.add_argument("families", nargs="*", help=f"some of {', '.join(FAMILIES)}, latency, growth; default: all")
+    parser.add_argument(
+        "--most-rows", type=int, default=1_000_000, help="most rows of a call in the table of latencies"
+    )
     parser.add_argument("--markdown", type=Path, help="file that the tables are written to")
     options = parser.parse_args()
     print("{:56} {:>11} {:>13} {:>10} {:>10} {:>8} {:>12}".format(*HEADINGS))
     results: list[Result] = []
+    by_rows: list[list[str]] = []
     curves: list[list[str]] = []
 
     def keep() -> None:
         """Write what is there so far: the whole takes several minutes."""
         if options.markdown:
             options.markdown.parent.mkdir(exist_ok=True)
-            options.markdown.write_text(markdown(results, curves))
+            options.markdown.write_text(markdown(results, by_rows, curves))
 
     for name, family in FAMILIES.items():
         if not options.families or name in options.families:
@@ -315,6 +337,11 @@ def main() -> None:
                 results.append(run(case))
                 print("{:56} {:>11} {:>13} {:>10} {:>10} {:>8} {:>12}".format(*results[-1].cells()), flush=True)
                 keep()
+    if not options.families or "latency" in options.families:
+        for line in latencies(fitted, X, options.most_rows):
+            by_rows.append(line)
+            print(("{:>18}" * len(line)).format(*line), flush=True)
+            keep()
     if not options.families or "growth" in options.families:
         for curve in growth():
             curves.append(curve)
