@@ -42,7 +42,7 @@ class DeepExplainer(ShapleyExplainer):
     ----------
     model : object
         A fitted network, such as a `torch.nn.Module`, or a pipeline or search that ends with one. With tensors as the
-        background, also a function of tensors that returns a tensor.
+        background, also a function of tensors that returns a tensor; with arrays that are not a table, a function of arrays.
     initialization_examples : array, tensor or DataFrame of shape (B, ...), or list or mapping of them
         The background: examples that provide the values of absent players. Networks with several inputs take one array per
         input.

@@ -58,8 +58,8 @@ class RescaleRule:
 
     Parameters
     ----------
-    graph : torch.fx.Graph
-        Operations without changes in place, for `n_pairs` examples.
+    nodes : tuple of Node
+        Operations that the output needs, in order, without changes in place, for `n_pairs` examples.
     constants : mapping of str to tensor
         Parameters and buffers, by the names of their nodes.
     inputs : tuple of str
@@ -77,7 +77,7 @@ class RescaleRule:
         The background rows of the last pass and the values of their run, which the next pass often needs again.
     """
 
-    graph: torch.fx.Graph
+    nodes: tuple[Any, ...]
     constants: Mapping[str, Any]
     inputs: tuple[str, ...]
     output: Node
@@ -138,9 +138,7 @@ class RescaleRule:
         def value(node: Node) -> Any:
             return values[node.name]
 
-        for node in self.graph.nodes:
-            if node.op != "call_function":
-                continue
+        for node in self.nodes:
             args, kwargs = torch.fx.map_arg((node.args, dict(node.kwargs)), value)
             name = operation(node)
             if name == "embedding":
@@ -148,14 +146,15 @@ class RescaleRule:
             if absent is None and name in POOLS:
                 values[node.name], values[f"{node.name} places"] = pooled(POOLS[name], args, kwargs)
                 continue
+            if absent is not None and node.name in self.active and _makes_whole(name, kwargs):
+                values[node.name] = args[0]  # stays differentiable, and is converted where it is looked up
+                continue
             if absent is None or node.name not in self.active or name in LINEAR:
                 values[node.name] = node.target(*args, **kwargs)
                 continue
             other = absent[node.args[1 if name == "embedding" else 0].name]
             before = Before(other, absent[node.name], absent.get(f"{node.name} places"))
             values[node.name] = nonlinear(name, node.target, args, kwargs, before)
-            if node is self.output:
-                break
         return values
 
 
@@ -189,11 +188,12 @@ def make_rule(
     output = _before_link(result) if before_link else result
     active = _active(graph, inputs)
     needed = _needed(output)
-    for node in graph.nodes:
-        if node.op == "call_function" and node.name in active and node.name in needed:
+    nodes = tuple(node for node in graph.nodes if node.op == "call_function" and node.name in needed)
+    for node in nodes:
+        if node.name in active:
             _check(node, active)
     device = examples[0].device
-    return RescaleRule(graph, constants, inputs, output, active, len(examples[0]), device, undisturbed)
+    return RescaleRule(nodes, constants, inputs, output, active, len(examples[0]), device, undisturbed)
 
 
 class _NoBranches(TorchFunctionMode):
@@ -206,6 +206,11 @@ class _NoBranches(TorchFunctionMode):
                 "cannot be listed"
             )
         return func(*args, **(kwargs or {}))
+
+
+def _makes_whole(name: str, kwargs: Any) -> bool:
+    dtype = kwargs.get("dtype")
+    return name == "_to_copy" and dtype is not None and not dtype.is_floating_point
 
 
 def operation(node: Node) -> str:

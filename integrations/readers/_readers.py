@@ -67,6 +67,7 @@ READERS: dict[str, str] = {
     ),
     "function of tensorflow.Tensor": f"{_PLACE}.readers.neural._tensorflow:describe_function",
     "function of jaxlib.ArrayImpl": f"{_PLACE}.readers.neural._jax:describe_function",
+    "function of numpy.ndarray": f"{_PLACE}.readers.neural._array_function:describe",
     "function of torch.Tensor": f"{_PLACE}.readers.neural._torch:describe_function",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",

@@ -14,8 +14,9 @@ from automl_explain.explainers._errors import InvalidInputError, NotFittedError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.explainers.neural._network import Network, NetworkInput, PairRule
+from automl_explain.explainers.neural._network import Arrays, Network, NetworkInput, PairRule
 from automl_explain.explainers.neural._rescale import make_rule
+from automl_explain.integrations.readers.neural._calls import with_gradients
 from automl_explain.integrations.readers.neural._outputs import describe_network, few_examples
 from automl_explain.integrations.readers.neural._torch_calls import LOG_SOFTMAX, ModuleCalls
 
@@ -92,14 +93,14 @@ def describe_calls(
     last = calls.last_link(arrays)
     cost = calls.multiplications(arrays) + CELL_COST * cells
     calls = replace(calls, one_thread=cost * size < LONG_CALL)
-    network = replace(_network(calls, inputs, size), cost=cost)
+    network = replace(_network(calls, inputs, arrays, size), cost=cost)
     if last and last != LOG_SOFTMAX:
-        scores = replace(_network(replace(calls, before_link=True), inputs, size), cost=cost)
+        scores = replace(_network(replace(calls, before_link=True), inputs, arrays, size), cost=cost)
         network = replace(network, scores=("log_odds", scores))
     return describe_network(network, few, calls.name, last=last, again=calls.again(arrays))
 
 
-def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], rows_at_once: int) -> Network:
+def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], arrays: Arrays, rows_at_once: int) -> Network:
     network = Network(
         forward=calls.forward,
         inputs=inputs,
@@ -107,12 +108,7 @@ def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], rows_at_once:
         rows_at_once=rows_at_once,
         device=str(calls.device),
     )
-    whole = [each.name or "the input" for each in inputs if not each.dtype.startswith("float")]
-    if whole:
-        undifferentiable = f"{', '.join(whole)} holds whole numbers, which have no gradient"
-        network = replace(network, undifferentiable=undifferentiable)
-    else:
-        network = replace(network, gradients=calls.gradients)
+    network = with_gradients(network, calls.gradients, arrays)
     return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))
 
 

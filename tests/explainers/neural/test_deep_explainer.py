@@ -1,5 +1,8 @@
 """`DeepExplainer` over families of networks: its values add up, are those of the definition, and say what they are worth."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -354,3 +357,36 @@ def test_explain_model_takes_images_and_names_their_classes(as_given):
         explain_model(net, images, images, members=True)
     with pytest.raises(InvalidInputError, match="DeepExplainer explains networks"):
         TabularExplainer(net, images)
+
+
+def test_functions_of_arrays_are_explained_by_coalitions():
+    module, arrays = make("several inputs")
+    background, rows = ([array[part] for array in arrays] for part in (slice(0, 5), slice(20, 22)))
+    found, wanted = (
+        DeepExplainer(model, background).explain_local(rows).local_importance_values
+        for model in (lambda x, y: outputs(module, [x.astype(np.float32), y.astype(np.float32)]), module)
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    with pytest.raises(UnsupportedModelError, match="a function of arrays has no gradients"):
+        DeepExplainer(lambda x, y: x.sum(1), background, method="path")
+
+
+def test_whole_numbers_that_come_as_floating_point_numbers_have_no_gradients():
+    module = Net(lambda net, x: net.b(net.a(x.long()).flatten(1)), a=nn.Embedding(9, 4), b=nn.Linear(280, 2))
+    rows = np.random.default_rng(0).integers(0, 9, (12, 70)).astype(np.float32)
+    with pytest.raises(UnsupportedModelError, match="to whole numbers, which have no gradient"):
+        DeepExplainer(module, rows, method="path")
+    explanation = DeepExplainer(module, rows[:3], method="rescale").explain_local(rows[3:6])
+    check_sums(explanation, outputs(module, [rows[3:6]]))
+
+
+def test_no_framework_is_imported_for_other_models():
+    code = (
+        "import sys, numpy as np; from automl_explain import DeepExplainer, explain_model; "
+        "from sklearn.linear_model import Ridge; from sklearn.neural_network import MLPRegressor; "
+        "X = np.random.default_rng(0).normal(size=(20, 3)); explain_model(Ridge().fit(X, X[:, 0]), X, X); "
+        "DeepExplainer(MLPRegressor(hidden_layer_sizes=(3,)).fit(X, X[:, 0]), X).explain_local(X); "
+        "print({'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
