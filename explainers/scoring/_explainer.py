@@ -285,7 +285,9 @@ SCORING_RULES: tuple[ScoringRule, ...] = (
         "kernels, and sums and stacks of models, with their members as arrays and the background rows in use",
     ),
     ScoringRule(
-        (object,), KernelScoringExplainer, "a black box has no form as data: use MimicExplainer, or keep the model"
+        (object,),
+        KernelScoringExplainer,
+        "a black box has no form as data: MimicExplainer explains it by a model that has one",
     ),
 )
 """Structure -> scoring explainer. The first row that applies is used."""

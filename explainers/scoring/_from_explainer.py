@@ -56,8 +56,8 @@ def make_scorer(explainer: Any, kind: str, examples: Any = None) -> Scorer:
         coded = coded_model(explained.model, rows)
     except NotColumnwiseError as error:
         raise UnsupportedModelError(
-            f"{explained.model.name} cannot be stored as data: {error}. Explain it by a surrogate, MimicExplainer, whose scoring "
-            "explainer is data, or keep the model beside the bundle: save(..., model='skops' or 'external')."
+            f"{explained.model.name} cannot be stored as data: {error}. MimicExplainer with LGBMExplainableModel explains it by "
+            "trees that imitate it, which can be."
         ) from error
     background, weights = _background(explainer, coded, rows)
     players, n_players = explained.players
