@@ -81,8 +81,8 @@ PREDICTED = Effort(background=50, all_up_to=11, evaluations=4_000_000, at_once=1
 """Black-box models, which predict every masked row."""
 STRUCTURED = Effort(background=100, all_up_to=14, evaluations=100_000_000, at_once=OUTPUTS_AT_ONCE)
 """Ensembles whose members' outputs for masked rows are computed from their structure."""
-NETWORK_MULTIPLICATIONS = 3e9
-"""Most multiplications of a row for other networks, about a tenth of a second of one thread."""
+NETWORK_MULTIPLICATIONS = 2e9
+"""Most multiplications of a row for other networks, about a tenth of a second of one thread for dense layers."""
 DENSE_UP_TO = 12
 """Number of relevant players up to which all coalitions are evaluated with a chain of dense layers."""
 DENSE_MULTIPLICATIONS = 2e11

@@ -170,8 +170,8 @@ class ModuleCalls:
 
     def multiplications(self, arrays: Arrays) -> float:
         """Return the multiplications per row in products of matrices and convolutions."""
-        with FlopCounterMode(display=False) as counter:
-            self.forward(arrays)
+        with self.undisturbed(), torch.enable_grad(), FlopCounterMode(display=False) as counter:
+            self.outputs(self.tensors(arrays))  # without gradients, transformers call one operation that is not counted
         return float(counter.get_total_flops()) / 2.0 / len(arrays[0])
 
     def sizes(self, arrays: Arrays) -> int:
@@ -186,7 +186,8 @@ class ModuleCalls:
 
         handles = [part.register_forward_hook(count) for part in self.function.modules()]
         try:
-            self.forward(arrays)
+            with self.undisturbed(), torch.enable_grad():
+                self.outputs(self.tensors(arrays))
         finally:
             for handle in handles:
                 handle.remove()
