@@ -10,11 +10,33 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from automl_explain.explainers._errors import AutoMLExplainError
+from automl_explain.explainers._errors import AutoMLExplainError, UnsupportedModelError
 
 logger = logging.getLogger("automl_explain")
 
 Found = TypeVar("Found")
+
+FELL_BACK = "%s; explained from predictions instead"
+"""The message that is logged if a fast path fails."""
+
+
+def blamed_on_us(what: str, compute: Callable[[], Found]) -> Found:
+    """Return what is computed from a structure for which predictions are no substitute.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If it fails, which it should not. Errors of this library and lack of memory are raised as they are.
+    """
+    try:
+        return compute()
+    except Exception as error:
+        if isinstance(error, AutoMLExplainError | MemoryError):
+            raise
+        raise UnsupportedModelError(
+            f"{what} failed ({type(error).__name__}: {' '.join(str(error).split())}). This is a fault of automl-explain, not of "
+            "your data; please report this model."
+        ) from error
 
 
 def fall_back(
@@ -50,5 +72,5 @@ def fall_back(
             if isinstance(error, AutoMLExplainError):
                 raise error from None
             raise
-        logger.warning("%s; explained from predictions instead", why, exc_info=error)
+        logger.warning(FELL_BACK, why, exc_info=error)
         return found

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from automl_explain.explainers._fallback import blamed_on_us
 from automl_explain.explainers.explanation._additivity import check_additivity
 from automl_explain.explainers.explanation._explanation import MemberExplanation
-from automl_explain.explainers.methods._base import Attribution, Engine, Question
+from automl_explain.explainers.methods._base import Engine, Question
 from automl_explain.explainers.methods._explainer import (
     ShapleyExplainer,
     check_background,
     check_structure,
     question_of,
 )
-from automl_explain.explainers.methods._fallback import attributed, built
+from automl_explain.explainers.methods._fallback import built
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._linear import LinearEngine
 from automl_explain.explainers.methods._members import share_out
@@ -24,7 +25,6 @@ from automl_explain.explainers.model._explained_model import FeatureSpace, expla
 from automl_explain.explainers.model._fitted_model import Linear
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Table
 
 
 class TabularExplainer(ShapleyExplainer):
@@ -127,8 +127,8 @@ class TabularExplainer(ShapleyExplainer):
             weights=weights,
             model_task=model_task,
         )
-        self._question = question_of(explained, settings)
-        super().__init__(explained, built(self._question, self._build), explain_subset, settings)
+        question = question_of(explained, settings)
+        super().__init__(explained, built(question, self._build), explain_subset, settings, question=question)
 
     def explain_members(self, X: Any) -> MemberExplanation:
         """Split the predictions of rows, and the values of features if possible, among the members of an ensemble.
@@ -161,7 +161,11 @@ class TabularExplainer(ShapleyExplainer):
         """
         rows = self._explained.read(X)
         predictions = predict_finite(self.model, rows.engineered.data, "X")
-        shares = share_out(self._question, self._engine, rows.engineered)
+        question = self._question
+        assert question is not None
+        shares = blamed_on_us(
+            "Splitting the output among the members", lambda: share_out(question, self._engine, rows.engineered)
+        )
         by_class = self._explained.by_class
         explanation = MemberExplanation(
             members=shares.names,
@@ -176,10 +180,6 @@ class TabularExplainer(ShapleyExplainer):
         )
         check_additivity(explanation, lambda: predict_finite(self.model, rows.engineered.data, "X"))
         return explanation.select(self._subset)
-
-    def _attribute(self, rows: Table) -> Attribution:
-        self._engine, attribution = attributed(self._question, self._engine, rows)
-        return attribution
 
     def _build(self, question: Question) -> Engine:
         """Return the engine that computes the values."""
@@ -264,4 +264,5 @@ class LinearExplainer(ShapleyExplainer):
             model_task=model_task,
         )
         check_structure(explained.model, (Linear,), type(self).__name__)
-        super().__init__(explained, LinearEngine(question_of(explained, Settings())), explain_subset)
+        question = question_of(explained, Settings())
+        super().__init__(explained, built(question, LinearEngine, may_refuse=True), explain_subset, question=question)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._fallback import blamed_on_us
 from automl_explain.explainers.explanation._additivity import check_gaps
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure, question_of
+from automl_explain.explainers.methods._fallback import built
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import SamplingOptions, read_settings
 from automl_explain.explainers.methods._tree import TreeEngine
@@ -97,7 +100,10 @@ class TreeExplainer(ShapleyExplainer):
         )
         if explained.background is None or not _is_function_of_trees(explained.model):
             check_structure(explained.model, (Trees, OwnValues), type(self).__name__)
-        super().__init__(explained, build_engine(question_of(explained, settings)), explain_subset, settings)
+        question = question_of(explained, settings)
+        super().__init__(
+            explained, built(question, build_engine, may_refuse=True), explain_subset, settings, question=question
+        )
 
     def interaction_values(self, X: Any) -> np.ndarray:
         """Return exact Shapley interaction values.
@@ -143,11 +149,14 @@ class TreeExplainer(ShapleyExplainer):
             )
         rows = self._explained.read(X).engineered
         predictions = predict_finite(self.model, rows.data, "X")
-        values = expand_binary(self._engine.interactions(rows), self.model, centred=True)
+        engine = self._engine
+        found = blamed_on_us("The computation of interaction values", lambda: engine.interactions(rows))
+        values = expand_binary(found, self.model, centred=True)
         gaps = np.abs(self.expected_values + values.sum(axis=(2, 3)).T - predictions)
         largest = np.abs(values).max(axis=(2, 3), initial=0.0).T
         message = f"The values of the tree explainer miss the prediction by up to {{:.3g}} in {self.model.output_space}"
-        check_gaps(gaps, predictions, self.expected_values, largest, message)
+        again = partial(predict_finite, self.model, rows.data, "X")
+        check_gaps(gaps, predictions, self.expected_values, largest, message, again)
         return np.asarray(self._explained.by_class(values))
 
 

@@ -1,9 +1,12 @@
 """What every test shares: a history of its own, pictures without a screen, and which tests wait to be asked for."""
 
+import logging
 import re
 
 import matplotlib
 import pytest
+
+from automl_explain.explainers._fallback import FELL_BACK
 
 matplotlib.use("Agg")
 
@@ -16,6 +19,33 @@ def own_history(tmp_path_factory, monkeypatch):
     directory = tmp_path_factory.mktemp("history")
     monkeypatch.setenv("AUTOML_EXPLAIN_HISTORY", str(directory))
     return directory
+
+
+class _FallBacks(logging.Handler):
+    """Collects what is logged when a fast path has failed."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.said = []
+
+    def emit(self, record):
+        if record.msg == FELL_BACK:
+            self.said.append(record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def no_fast_path_fails(request):
+    """Fail a test in which a fast path failed: the explanation from predictions would hide it. `falls_back` allows it."""
+    if request.node.get_closest_marker("falls_back"):
+        yield
+        return
+    handler, logger = _FallBacks(), logging.getLogger("automl_explain")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    assert not handler.said, f"a fast path failed: {handler.said}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._row_sampling import explain_table
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
-from automl_explain.explainers.methods._fallback import failures
+from automl_explain.explainers.methods._fallback import attributed, failures
 from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
@@ -116,6 +116,8 @@ class ShapleyExplainer(RowExplainer):
         Features to return, by name or position. None: all features.
     settings : Settings or None
         The settings of the engine. None: the defaults.
+    question : Question, optional
+        The question about the model, which is answered from its predictions if the engine raises. None: the error is raised.
     """
 
     fidelity: Fidelity | None = None
@@ -127,9 +129,11 @@ class ShapleyExplainer(RowExplainer):
         engine: Engine,
         explain_subset: Sequence[Any] | None = None,
         settings: Settings | None = None,
+        *,
+        question: Question | None = None,
     ) -> None:
         super().__init__(explained, explain_subset)
-        self._engine = engine
+        self._engine, self._question = engine, question
         self._predictions = Predictions(explained.model, explained.engineered)
         self._settings = settings or Settings()
 
@@ -203,7 +207,10 @@ class ShapleyExplainer(RowExplainer):
 
     def _attribute(self, rows: Table) -> Attribution:
         """Compute the attribution of engineered rows."""
-        return self._engine.attribute(rows)
+        if self._question is None:
+            return self._engine.attribute(rows)
+        self._engine, attribution = attributed(self._question, self._engine, rows)
+        return attribution
 
     def _about(self, rows: RowsRead) -> dict[str, Any]:
         """Return the fields about the model and its rows that all kinds of explanations share."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from automl_explain.explainers._errors import AutoMLExplainError, UnsupportedModelError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._value_functions import EVALUATORS
@@ -43,11 +44,16 @@ FAST_PATHS = (
 """Every class that reads a model's structure to explain it. If one raises, the model is explained from its predictions."""
 
 
-def built(question: Question, build: Callable[[Question], Engine]) -> Engine:
-    """Return the engine that `build` makes, or one that reads predictions only if that fails."""
+def built(question: Question, build: Callable[[Question], Engine], *, may_refuse: bool = False) -> Engine:
+    """Return the engine that `build` makes, or one that reads predictions only if that fails.
+
+    With `may_refuse`, errors of this library are refusals, which are raised: the caller asked for this engine.
+    """
     if _from_predictions(question.model.structure):
         return build(question)
-    return fall_back("The method for its structure", lambda: build(question), lambda why: _predicted(question, why))
+    raised = (AutoMLExplainError,) if may_refuse else ()
+    what = "The method for its structure"
+    return fall_back(what, lambda: build(question), lambda why: _predicted(question, why), raised=raised)
 
 
 def attributed(question: Question, engine: Engine, rows: Table) -> tuple[Engine, Attribution]:
@@ -84,7 +90,18 @@ def _from_predictions(structure: Structure) -> bool:
 
 
 def _predicted(question: Question, why: str) -> KernelEngine:
-    """Return the engine that explains a model from its predictions, because its structure could not be used."""
+    """Return the engine that explains a model from its predictions, because its structure could not be used.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there is no background, without which predictions explain nothing.
+    """
+    if question.background is None:
+        raise UnsupportedModelError(
+            f"{why}. This is a fault of automl-explain; please report this model. With initialization_examples, it is explained "
+            "from its predictions."
+        )
     opaque = replace(question.model, structure=Opaque(why, failed=True))
     engine = KernelEngine(replace(question, model=opaque))
     engine.notes = (*engine.notes, f"{why}: explained from predictions")

@@ -303,6 +303,11 @@ def _as_classes(labels: npt.NDArray[Any], model: FittedModel, names: tuple[Any, 
     """Return the labels as the model's classes; they may be given as the class names of the caller."""
     assert model.classes is not None
     present = set(labels.tolist())
+    if names is not None and names != model.classes and present <= set(names) & set(model.classes):
+        raise InvalidInputError(
+            f"The 'true_labels' parameter is ambiguous: {sorted(present, key=str)[:5]} are both the model's own classes and "
+            "names of other classes in the 'classes' parameter. Leave out 'classes', which permutation importance does not show."
+        )
     if present <= set(model.classes):
         return labels
     if names is not None and present <= set(names):

@@ -14,6 +14,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.methods._base import Question
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_background, question_of
+from automl_explain.explainers.methods._fallback import built
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
@@ -146,8 +147,9 @@ class MimicExplainer(ShapleyExplainer):
         if imitation.worse_than_constant:
             self._training_notes = (self._worse_than_constant(), *self._training_notes)
             warnings.warn(self._training_notes[0], AutoMLExplainWarning, stacklevel=2)
-        engine = build_engine(_over_columns(question, imitation.model, self._surrogate))
-        super().__init__(replace(explained, model=imitation.model), engine, explain_subset)
+        question, surrogate = replace(question, model=imitation.model), self._surrogate
+        engine = built(question, lambda asked: build_engine(_over_columns(asked, asked.model, surrogate)))
+        super().__init__(replace(explained, model=imitation.model), engine, explain_subset, settings, question=question)
 
     @property
     def surrogate(self) -> ExplainableModel:

@@ -180,6 +180,7 @@ def check_same_columns(table: Table, names: Sequence[str] | None, n_columns: int
         if tuple(names) == table.names:
             return table
         position = {_plain(name): j for j, name in enumerate(table.names)} | {n: j for j, n in enumerate(table.names)}
+        position |= {name: j for j, name in enumerate(_joined_levels(table)) if name not in position}
         order = [position.get(name, position.get(_plain(name))) for name in names]
         missing = [name for name, found in zip(names, order, strict=True) if found is None]
         if missing:
@@ -201,7 +202,15 @@ def spelled_as(names: tuple[str, ...] | None, table: Table) -> tuple[str, ...] |
     own = table.names
     if names is None or own is None or names == own:
         return names
-    return own if tuple(map(_plain, own)) == tuple(map(_plain, names)) else names
+    replaced = tuple(map(_plain, own)) == tuple(map(_plain, names)) or _joined_levels(table) == names
+    return own if replaced else names
+
+
+def _joined_levels(table: Table) -> tuple[str, ...]:
+    """Return the labels of columns of several levels as XGBoost writes them; empty for other tables."""
+    if not table.is_frame or not isinstance(table.data.columns, pd.MultiIndex):
+        return ()
+    return tuple(" ".join(map(str, label)) for label in table.data.columns)
 
 
 def arrange(table: Table, names: Sequence[str] | None) -> Table:

@@ -32,6 +32,7 @@ from automl_explain.integrations.readers._checks import not_fitted, several_targ
 from automl_explain.integrations.readers._matrix import real_names, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, columns
 from automl_explain.integrations.readers._preorder import in_preorder, leaf_sums
+from automl_explain.integrations.readers.sklearn._targets import quantile_names, target_names
 
 Saved: TypeAlias = Mapping[str, Any]
 """A model, a tree, a node or a split in CatBoost's JSON."""
@@ -44,6 +45,8 @@ EXPONENTS = ("Poisson", "Tweedie")
 """Losses for which a CatBoostRegressor predicts the exponential of the raw value."""
 MULTI_LABEL = ("MultiLogloss", "MultiCrossEntropy")
 """Losses of classifiers that predict several labels per row."""
+MULTI_TARGET = ("MultiRMSE", "MultiRMSEWithMissingValues", "MultiQuantile")
+"""Losses of regressions that predict several numbers per row, as raw values."""
 UNREADABLE = {"text": "text", "embedding": "embeddings"}
 """Kinds of columns whose splits CatBoost does not save as JSON."""
 
@@ -55,15 +58,16 @@ def describe(model: Any) -> FittedModel:
     """
     if not model.is_fitted():
         raise not_fitted(model)
-    classes = tuple(np.asarray(model.classes_).tolist())
-    _require_one_target(model, len(classes))
+    targets = _targets(model)
+    classes = targets or tuple(np.asarray(model.classes_).tolist())
+    _require_known_outputs(model, len(classes))
     structure, codes = _read(model)
-    outputs, space = _outputs(model, len(classes))
+    outputs, space = _outputs(model, 0 if _loss(model) in MULTI_TARGET else len(classes))
     readable = isinstance(structure, Trees)
     described = FittedModel(
         outputs=outputs,
         output_space=space,
-        task=task_of(classes),
+        task="multitarget" if targets else task_of(classes),
         structure=structure,
         classes=classes or None,
         feature_names=real_names(model.feature_names_, "{}"),
@@ -111,9 +115,19 @@ def _outputs(model: Any, n_classes: int) -> tuple[dict[OutputSpace, Predict], Ou
     return {"response": response}, "response"
 
 
-def _require_one_target(model: Any, n_classes: int) -> None:
+def _targets(model: Any) -> tuple[str, ...]:
+    """Return one name per output of a model of several targets, labels or quantiles; empty for any other model."""
+    loss, n_outputs = _loss(model), _n_outputs(model)
+    if loss == "MultiQuantile":
+        return quantile_names(
+            model.get_all_params()["loss_function"].partition("alpha=")[2].partition(";")[0].split(",")
+        )
+    return target_names(n_outputs) if loss in MULTI_TARGET + MULTI_LABEL else ()
+
+
+def _require_known_outputs(model: Any, n_classes: int) -> None:
     n_outputs = _n_outputs(model)
-    if _loss(model) in MULTI_LABEL or n_outputs not in (1, n_classes):
+    if n_outputs not in (1, n_classes):
         raise several_targets(type(model).__name__, n_outputs)
 
 

@@ -33,7 +33,7 @@ from automl_explain.integrations.readers._matrix import category_columns, real_n
 from automl_explain.integrations.readers._predictions import both_margins, both_probabilities, columns
 from automl_explain.integrations.readers._preorder import in_preorder
 from automl_explain.integrations.readers._ubjson import loads
-from automl_explain.integrations.readers.sklearn._targets import target_names
+from automl_explain.integrations.readers.sklearn._targets import quantile_names, target_names
 
 
 def _same(base: Matrix) -> Matrix:
@@ -104,13 +104,20 @@ class _Saved:
         self.gradient_booster: Mapping[str, Any] = learner["gradient_booster"]
         self.body: Mapping[str, Any] = self.gradient_booster.get("gbtree", self.gradient_booster)["model"]
         self.is_linear = self.gradient_booster["name"] == "gblinear"
-        self.objective: str = learner["objective"]["name"]
+        self.objective_state: Mapping[str, Any] = learner["objective"]
+        self.objective: str = self.objective_state["name"]
         self.rules = OBJECTIVES.get(self.objective, _Objective())
         self.n_features = int(self.sizes["num_feature"])
         self.n_targets = int(self.sizes.get("num_target", 1))
         self.n_outputs = max(int(self.sizes["num_class"]), self.n_targets, 1)
         self.names: list[str] | None = learner["feature_names"] or None
         self.categorical = [number for number, kind in enumerate(learner["feature_types"]) if kind == "c"]
+
+    @property
+    def quantiles(self) -> list[float]:
+        """The quantiles that are predicted; empty for another objective."""
+        own = self.objective_state.get("quantile_loss_param", {}).get("quantile_alpha", "[]")
+        return [float(quantile) for quantile in json.loads(own)]
 
     @property
     def base(self) -> npt.NDArray[np.float64]:
@@ -167,7 +174,7 @@ def _describe(
 ) -> FittedModel:
     several = saved.n_targets > 1
     if several:
-        classes = target_names(saved.n_outputs)
+        classes = quantile_names(saved.quantiles) or target_names(saved.n_outputs)
     elif classes is None and (saved.rules.classifies or saved.n_outputs > 1):
         classes = tuple(range(max(2, saved.n_outputs)))
     require_classes(name, classes)

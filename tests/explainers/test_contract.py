@@ -46,6 +46,8 @@ from automl_explain import (
     TabularExplainer,
     TreeExplainer,
 )
+from automl_explain.explainers._errors import UnsupportedModelError
+from automl_explain.explainers.methods._explainer import ShapleyExplainer
 from automl_explain.explainers.model._fitted_model import Opaque
 
 NAMES = ["age", "income", "debt", "score", "visits"]
@@ -270,6 +272,7 @@ def test_values_that_the_model_refuses_are_told_of_the_table(name, method):
         ask(name, method, rows)
 
 
+@pytest.mark.falls_back
 @pytest.mark.parametrize("error", [ValueError, TypeError])
 @by_name
 def test_an_error_of_our_own_is_not_blamed_on_the_table(name, error, monkeypatch):
@@ -280,7 +283,14 @@ def test_an_error_of_our_own_is_not_blamed_on_the_table(name, error, monkeypatch
         raise error("a fault within")
 
     monkeypatch.setattr(explainer if place else explainer._engine, place or "attribute", fails)
-    if isinstance(explainer, TabularExplainer) and not isinstance(explainer.model.structure, Opaque):
+    falls_back = isinstance(explainer, ShapleyExplainer) and explainer._question is not None
+    if falls_back and not isinstance(explainer.model.structure, Opaque):
+        if explainer._question.background is None:
+            with pytest.raises(
+                UnsupportedModelError, match=r"a fault within.*fault of automl-explain.*initialization_examples"
+            ):
+                one_explanation(explainer)
+            return
         notes = one_explanation(explainer).notes
         assert any("a fault within" in note and "explained from predictions" in note for note in notes)
         return

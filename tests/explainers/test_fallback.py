@@ -17,8 +17,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVR
 
-from automl_explain import PFIExplainer, TabularExplainer
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain import (
+    LinearExplainableModel,
+    LinearExplainer,
+    MimicExplainer,
+    PFIExplainer,
+    TabularExplainer,
+    TreeExplainer,
+)
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers.methods._fallback import FAST_PATHS
 from automl_explain.explainers.methods._library import OwnValuesEngine
@@ -26,6 +33,8 @@ from automl_explain.explainers.methods.neural._gradients import PathEngine, Resc
 from automl_explain.explainers.permutation._permuted_trees import PermutedTrees
 from automl_explain.integrations.readers import _readers
 from tests.oracles import model_game, shapley_values
+
+pytestmark = pytest.mark.falls_back
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -188,3 +197,51 @@ def test_the_first_of_two_errors_is_raised_if_both_ways_refuse() -> None:
 
     with pytest.raises(InvalidInputError, match="first"):
         fall_back("It", lambda: refuse("first"), lambda why: refuse("second"))
+
+
+def fails(*given: Any, **named: Any) -> Any:
+    raise ZeroDivisionError("a fault within")
+
+
+@pytest.mark.parametrize(
+    ("make", "engine"),
+    [
+        (lambda: TreeExplainer(forest().fit(X, Y), X[:20]), "TreeEngine"),
+        (lambda: LinearExplainer(Ridge().fit(X, Y), X[:20]), "LinearEngine"),
+        (lambda: MimicExplainer(forest().fit(X, Y), X[:20], LinearExplainableModel), "LinearEngine"),
+    ],
+    ids=["tree", "linear", "mimic"],
+)
+@pytest.mark.parametrize("where", ["__init__", "attribute"])
+def test_explainers_of_one_structure_fall_back_too(make, engine, where, monkeypatch):
+    expected = make().explain_local(X[:3])
+    monkeypatch.setattr(f"automl_explain.explainers.methods._{engine[:-6].lower()}.{engine}.{where}", fails)
+    explainer = make()
+    explanation = explainer.explain_local(X[:3])
+    np.testing.assert_allclose(explanation.local_importance_values, expected.local_importance_values, atol=1e-6)
+    assert any("ZeroDivisionError: a fault within" in note for note in explanation.notes)
+
+
+def test_trees_without_a_background_have_no_predictions_to_fall_back_to(monkeypatch):
+    explainer = TreeExplainer(forest().fit(X, Y))
+    monkeypatch.setattr(explainer._engine, "attribute", fails)
+    with pytest.raises(
+        UnsupportedModelError, match="ZeroDivisionError: a fault within.*please report this model. With"
+    ):
+        explainer.explain_local(X[:3])
+
+
+def test_what_predictions_cannot_give_is_a_typed_error(monkeypatch):
+    trees = TreeExplainer(forest().fit(X, Y), X[:20])
+    monkeypatch.setattr(trees._engine, "interactions", fails)
+    with pytest.raises(UnsupportedModelError, match="interaction values failed .ZeroDivisionError: a fault within"):
+        trees.interaction_values(X[:3])
+    members = TabularExplainer(vote().fit(X, Y), X[:20])
+    monkeypatch.setattr("automl_explain.explainers._tabular_explainer.share_out", fails)
+    with pytest.raises(UnsupportedModelError, match="among the members failed .ZeroDivisionError: a fault within"):
+        members.explain_members(X[:3])
+
+
+def test_refusals_of_an_explainer_of_one_structure_are_no_faults():
+    with pytest.raises(UnsupportedModelError, match="explains models of the structure Linear"):
+        LinearExplainer(forest().fit(X, Y), X[:20])

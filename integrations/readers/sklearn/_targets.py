@@ -26,6 +26,11 @@ def target_names(n_targets: int) -> tuple[str, ...]:
     return tuple(f"target {number}" for number in range(n_targets))
 
 
+def quantile_names(quantiles: Sequence[float]) -> tuple[str, ...]:
+    """Return the names of the outputs of a model of several quantiles."""
+    return tuple(f"quantile {float(quantile):.12g}" for quantile in quantiles)
+
+
 def labels_of(model: Any) -> Labels | None:
     """Return the classes of each target of a classifier of several targets or labels; None for any other model."""
     classes: Any = getattr(model, "classes_", None)

@@ -293,3 +293,19 @@ def test_a_scorer_that_asks_about_other_rows_gets_the_model_s_own_answer():
 
     wanted = permutation_importance(model, X, y, scoring=halves, random_state=0).importances
     np.testing.assert_array_equal(PFIExplainer(model, metric=halves).explain_global(X, y).importances, wanted)
+
+
+def test_class_names_that_are_labels_of_other_classes_make_true_labels_ambiguous():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int)
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(
+        InvalidInputError, match=r"ambiguous: \[0, 1\] are both the model's own classes and names of other"
+    ):
+        PFIExplainer(model, metric="accuracy", classes={0: 1, 1: 0}).explain_global(X, true_labels=y)
+    named = PFIExplainer(model, metric="accuracy", classes={0: "no", 1: "yes"})
+    expected = named.explain_global(X, true_labels=y).global_importance_values
+    found = named.explain_global(X, true_labels=np.where(y == 1, "yes", "no")).global_importance_values
+    np.testing.assert_array_equal(found, expected)
+    same = PFIExplainer(model, metric="accuracy", classes=[0, 1]).explain_global(X, true_labels=y)
+    np.testing.assert_array_equal(same.global_importance_values, expected)

@@ -4,12 +4,13 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from automl_explain import explain_model
+from automl_explain import PFIExplainer, explain_model
 
 X = np.random.default_rng(0).normal(size=(80, 3))
 RESPONSE = X @ np.array([2.0, 1.0, -1.0])
@@ -33,6 +34,19 @@ def test_arrow_columns_whose_labels_are_not_strings(name):
     np.testing.assert_allclose(explained.shap_values, expected.shap_values, atol=1e-12)
     assert list(frame.columns) == list(COLUMNS[name])
     assert all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
+
+
+def test_columns_of_several_levels_are_those_that_xgboost_joins():
+    frame = pd.DataFrame(X, columns=COLUMNS["levels"])
+    model = xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(frame, RESPONSE)
+    explained = explain_model(model, frame.iloc[:20], frame.iloc[:4])
+    expected = explain_model(xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, RESPONSE), X[:20], X[:4])
+    np.testing.assert_array_equal(explained.shap_values, expected.shap_values)
+    assert explained.explanation.features == ("('a', 'x')", "('a', 'y')", "('b', 'x')")
+    swapped = explain_model(model, frame.iloc[:20], frame.iloc[:4, [2, 0, 1]])
+    np.testing.assert_array_equal(swapped.shap_values, expected.shap_values)
+    importance = PFIExplainer(model, metric="r2").explain_global(frame, true_labels=RESPONSE)
+    assert importance.global_importance_values[0] > 0
 
 
 THRESHOLDS = {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xgboost
+from catboost import CatBoostClassifier, CatBoostRegressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import BaggingRegressor, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
@@ -114,6 +115,7 @@ def test_targets_of_more_classes_have_an_output_for_each(name):
 
 
 SMALL = {"n_estimators": 4, "max_depth": 3, "n_jobs": 1}
+CAT = {"iterations": 4, "depth": 3, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
 QUANTILES = {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9], "tree_method": "hist"}
 BOOSTERS = {
     "one tree per target": (xgboost.XGBRegressor(**SMALL), RESPONSES),
@@ -126,6 +128,11 @@ BOOSTERS = {
     "quantiles": (xgboost.XGBRegressor(**SMALL, **QUANTILES), RESPONSES[:, 0]),
     "labels": (xgboost.XGBClassifier(**SMALL), LABELS),
     "two labels": (xgboost.XGBClassifier(**SMALL), LABELS[:, :2]),
+    "catboost": (CatBoostRegressor(**CAT, loss_function="MultiRMSE"), RESPONSES),
+    "catboost, deep": (CatBoostRegressor(**CAT, loss_function="MultiRMSE", grow_policy="Lossguide"), RESPONSES),
+    "catboost quantiles": (CatBoostRegressor(**CAT, loss_function="MultiQuantile:alpha=0.1,0.5,0.9"), RESPONSES[:, 0]),
+    "catboost labels": (CatBoostClassifier(**CAT, loss_function="MultiLogloss"), LABELS),
+    "catboost two labels": (CatBoostClassifier(**CAT, loss_function="MultiCrossEntropy"), LABELS[:, :2]),
 }
 
 
@@ -135,7 +142,8 @@ def test_boosters_of_several_targets(name):
     model.fit(X, y)
     output, predict = ("probability", model.predict_proba) if "labels" in name else ("response", model.predict)
     explained = explain_model(model, X[:20], X[:4], output=output)
-    assert explained.classes == NAMES[: 2 if "two" in name else 3]
+    quantiles = tuple(f"quantile {quantile}" for quantile in (0.1, 0.5, 0.9))
+    assert explained.classes == (quantiles if "quantiles" in name else NAMES[: 2 if "two" in name else 3])
     np.testing.assert_allclose(sums(explained), predict(X[:4]), atol=1e-5)
     assert explain_model(model, X[:20], X[:4]).method == "tree"
 

@@ -62,10 +62,6 @@ def _two_targets() -> np.ndarray:
     return np.column_stack([target(), -target()])
 
 
-def _two_labels() -> np.ndarray:
-    return np.column_stack([labels(), 1 - labels()])
-
-
 REFUSED: dict[str, tuple[Any, Any, str]] = {
     "one class": (ensemble.RandomForestClassifier(2), lambda: np.ones(N_ROWS), "one class only"),
     "histograms of one class": (ensemble.HistGradientBoostingClassifier(), lambda: np.ones(N_ROWS), "one class only"),
@@ -79,11 +75,6 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
     "catboost with uncertainty": (
         catboost.CatBoostRegressor(**CATBOOST_SMALL, loss_function="RMSEWithUncertainty"),
         target,
-        "2 targets at once",
-    ),
-    "catboost of two labels": (
-        catboost.CatBoostClassifier(**CATBOOST_SMALL, loss_function="MultiLogloss"),
-        _two_labels,
         "2 targets at once",
     ),
 }
