@@ -169,6 +169,7 @@ def test_many_players_are_explained_by_gradients_and_the_reason_says_so():
     assert TabularExplainer(normed, rows[:5]).method == "path"
 
 
+@pytest.mark.falls_back
 @pytest.mark.parametrize("engine", [RescaleEngine, PathEngine])
 def test_gradients_that_fail_leave_an_explanation_from_predictions(engine, monkeypatch):
     between = nn.ReLU() if engine is RescaleEngine else nn.LayerNorm(4)
