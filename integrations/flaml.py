@@ -319,6 +319,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             trial.number, learner, config, trial.loss, tap.metric_name,
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
             measure=partial(tap.block_losses, trial) if trial.models else None,
+            nbytes=trial.nbytes,
         )  # fmt: skip
 
     def _read_trial(self, trial: Trial) -> FittedModel:

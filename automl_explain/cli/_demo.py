@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 
 from automl_explain.cli._command import Command, seconds
 from automl_explain.cli._searching import add_search_arguments, search, search_settings
@@ -23,8 +24,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _act(options: argparse.Namespace) -> int:
     from sklearn.datasets import load_breast_cancer
 
+    from automl_explain.explainers._warm_up import warm_up
     from automl_explain.search._config import AutoMLConfig
 
+    # The first demo on a machine compiles the kernels; it does so while it searches, which has a budget of time.
+    threading.Thread(target=warm_up, name="automl-explain warm-up", daemon=True).start()
     bunch = load_breast_cancer(as_frame=True)
     labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist()))).rename("diagnosis")
     print("data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles", file=sys.stderr)

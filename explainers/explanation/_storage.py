@@ -1,7 +1,13 @@
 """How an `Explanation` is laid out in a bundle.
 
-Protocol 3, the current one
----------------------------
+Protocol 4, for explanations that share their rows
+--------------------------------------------------
+It is protocol 3 without the arrays and facts of the data. The manifest's `rows` is the digest of the rows, which are in a
+bundle of their own, ``rows-<digest>.zip`` in the same folder, coded in the same way. A run history writes it, whose runs
+explain the same rows; everything else is written in protocol 3.
+
+Protocol 3
+----------
 Each array is stored only where there is one.
 
 - Of the explanation: ``values``, ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``,
@@ -35,8 +41,11 @@ It had neither `explanation_kind` nor `metric`. An explanation with ``importance
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +72,10 @@ from automl_explain.explainers.tables._table_coding import (
 
 KIND = "explanation"
 PROTOCOL = 3
+SHARED_ROWS_PROTOCOL = 4
+"""Protocol of explanations whose rows are in another file."""
+ROWS_KIND = "rows"
+ROWS_PROTOCOL = 1
 
 _ARRAYS = {
     "values": "local_importance_values",
@@ -97,8 +110,52 @@ class StoredFields(NamedTuple):
     members: dict[str, Any] | None
 
 
-def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, members: MemberValues | None) -> None:
-    """Write an explanation, and the contributions of ensemble members if given, to one file."""
+class EncodedRows(NamedTuple):
+    """Rows as they are stored in a file of their own: a digest of their content, and the parts of the bundle."""
+
+    digest: str
+    manifest: dict[str, Any]
+    arrays: dict[str, npt.NDArray[Any]]
+
+
+def encode_rows(table: Table) -> EncodedRows:
+    """Return the parts of the bundle that holds a table alone, and a digest of them."""
+    manifest: dict[str, Any] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    _put_table(table, manifest, arrays)
+    digest = hashlib.blake2b(json.dumps(manifest).encode(), digest_size=16)
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return EncodedRows(digest.hexdigest(), manifest, arrays)
+
+
+def rows_file(folder: Path, digest: str) -> Path:
+    """Return the file of the rows that explanations in a folder share."""
+    return folder / f"rows-{digest}.zip"
+
+
+def save_rows(folder: Path, rows: EncodedRows) -> None:
+    """Write rows to a file of their own, unless it is there."""
+    path = rows_file(folder, rows.digest)
+    if not path.exists():
+        write_bundle(path, ROWS_KIND, ROWS_PROTOCOL, rows.manifest, rows.arrays)
+
+
+def save_values(
+    path: str | os.PathLike[str], explanation: ExplanationValues, members: MemberValues | None, rows: str | None = None
+) -> None:
+    """Write an explanation, and the contributions of ensemble members if given, to one file.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write.
+    explanation : ExplanationValues
+    members : MemberValues or None
+    rows : str, optional
+        Digest of the explanation's rows, which `save_rows` writes to the same folder. Default: they are in this file.
+    """
     arrays = {member: array for member, name in _ARRAYS.items() if (array := getattr(explanation, name)) is not None}
     manifest: dict[str, Any] = {
         "features": explanation.features,
@@ -122,16 +179,18 @@ def save_values(path: str | os.PathLike[str], explanation: ExplanationValues, me
     if explanation.feature_map is not None:
         manifest["raw_names"] = explanation.feature_map.raw_names
         arrays["parent"] = explanation.feature_map.parent
-    if explanation.data is not None:
+    if rows is not None:
+        manifest["rows"] = rows
+    elif explanation.data is not None:
         _put_table(explanation.data, manifest, arrays)
     if members is not None:
         _put_members(members, manifest, arrays)
-    write_bundle(path, KIND, PROTOCOL, manifest, arrays)
+    write_bundle(path, KIND, PROTOCOL if rows is None else SHARED_ROWS_PROTOCOL, manifest, arrays)
 
 
 def load_fields(path: str | os.PathLike[str]) -> StoredFields:
-    """Read the fields of an explanation from one file."""
-    manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    """Read the fields of an explanation from its file, and from the file of its rows if it shares them."""
+    manifest, arrays = read_bundle(path, KIND, SHARED_ROWS_PROTOCOL)
     for protocol in range(manifest["protocol"], PROTOCOL):
         _UPGRADES[protocol](manifest, arrays)
     if manifest.get("mirrored"):
@@ -151,7 +210,7 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
         "coalition_r2": manifest.get("coalition_r2"),
         "input_shapes": _shapes(manifest.get("input_shapes")),
         "fidelity": Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
-        "data": _get_table(manifest, arrays),
+        "data": _shared_rows(path, manifest["rows"]) if "rows" in manifest else _get_table(manifest, arrays),
         "feature_map": FeatureMap(tuple(manifest["raw_names"]), arrays["parent"]) if "parent" in arrays else None,
     }
     return StoredFields(fields, _get_members(fields, manifest["members"], arrays) if "members" in manifest else None)
@@ -159,6 +218,12 @@ def load_fields(path: str | os.PathLike[str]) -> StoredFields:
 
 def _shapes(stored: Any) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
     return None if stored is None else tuple((name, tuple(shape)) for name, shape in stored)
+
+
+def _shared_rows(path: str | os.PathLike[str], digest: str) -> Table | None:
+    if not digest.isalnum():
+        raise InvalidInputError(f"{os.fspath(path)} is not a file that automl-explain wrote: its rows are {digest!r}.")
+    return _get_table(*read_bundle(rows_file(Path(path).parent, digest), ROWS_KIND, ROWS_PROTOCOL))
 
 
 def _upgrade_1(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:

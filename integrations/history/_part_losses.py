@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-TABLE = """
+PART_LOSSES = """
 CREATE TABLE IF NOT EXISTS part_losses (
     run TEXT NOT NULL REFERENCES runs (id), part INTEGER NOT NULL, loss REAL NOT NULL, PRIMARY KEY (run, part)
 )
@@ -17,13 +17,13 @@ def put_part_losses(connection: sqlite3.Connection, runs: Iterable[tuple[str, Se
     """Record the losses of the parts of runs, given by their ids."""
     rows = [(run, part, float(loss)) for run, losses in runs for part, loss in enumerate(losses)]
     if rows:
-        connection.execute(TABLE)
+        connection.execute(PART_LOSSES)
         connection.executemany("INSERT INTO part_losses VALUES (?, ?, ?)", rows)
 
 
 def get_part_losses(connection: sqlite3.Connection, search: str) -> dict[str, tuple[float, ...]]:
     """Return the losses of the parts of a search's runs, by run; runs without parts are left out."""
-    connection.execute(TABLE)
+    connection.execute(PART_LOSSES)
     found: dict[str, tuple[float, ...]] = {}
     rows = connection.execute(
         "SELECT part_losses.run, part_losses.loss FROM part_losses JOIN runs ON runs.id = part_losses.run WHERE runs.search = ? "

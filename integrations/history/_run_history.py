@@ -3,9 +3,10 @@
 An SQLite file in WAL mode is the index. Each explanation is a file of its own, which is complete before the index refers to
 it. If a process is killed, the history can still be opened; at worst it has an explanation file that the index lacks.
 
-Protocol 1: tables ``searches``, ``runs``, ``explanations`` and ``names`` as in `_schema.py`, ``part_losses`` as in
-`_part_losses.py`; files ``explanations/<id>.zip``. The protocol is SQLite's ``user_version``; a change that older code would
-misread raises it, and `_open` upgrades older files.
+Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`, ``part_losses`` as in
+`_part_losses.py`, ``shared_rows`` as in `_shared_rows.py`; files ``explanations/<id>.zip``, and the rows that several of them
+share in ``explanations/rows-<digest>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread
+raises it, and `_index.py` upgrades older files.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import json
 import math
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,24 +27,22 @@ import numpy as np
 
 from automl_explain.explainers._errors import (
     ExplanationNotFoundError,
-    FormatVersionError,
     HistoryError,
     RunNotFoundError,
 )
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.integrations.history._part_losses import get_part_losses, put_part_losses
+from automl_explain.explainers.explanation._storage import EncodedRows, save_values
+from automl_explain.integrations.history._index import Index
+from automl_explain.integrations.history._known_ids import known_id
+from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
 from automl_explain.integrations.history._run import Run, StoredExplanation
-from automl_explain.integrations.history._schema import NAMES, PROTOCOL, create_tables
+from automl_explain.integrations.history._schema import NAMES, SCORERS
+from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
 """Environment variable with the default directory."""
 TOP = 5
 """Most important features kept in the index, for tables of runs."""
-OLDEST_FIRST = (
-    "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"
-)
-"""Ids of all runs, the latest last."""
 
 
 def default_directory() -> Path:
@@ -92,9 +90,10 @@ class RunHistory:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         self.directory = Path(directory) if directory is not None else default_directory()
+        self._index, self._rows_seen = Index(self.directory), RowsSeen()
         try:
-            (self.directory / "explanations").mkdir(parents=True, exist_ok=True)
-            with self._open() as connection:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._index.open() as connection:
                 connection.execute("SELECT 1 FROM runs LIMIT 1")
         except OSError as error:
             raise HistoryError(
@@ -127,7 +126,7 @@ class RunHistory:
             Id of a search that several processes share; the first one records it.
         """
         search = search or new_id()
-        with self._open() as connection:
+        with self._index.open() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?)",
                 (search, engine, task, time.time(), _json(facts)),
@@ -137,7 +136,7 @@ class RunHistory:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Block all other processes and threads from writing to the history and from entering such a block."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
 
@@ -149,7 +148,7 @@ class RunHistory:
         kind ends with ``-2``, and so on.
         """
         rows, names, parts = [], [], []
-        with self._open() as connection:
+        with self._index.open() as connection:
             connection.execute("BEGIN IMMEDIATE")  # no other process may take these ids in the meantime
             known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
             taken = {found for (found,) in known}
@@ -173,7 +172,7 @@ class RunHistory:
 
     def set_status(self, run_id: str, status: str, why: str = "") -> None:
         """Change the status of a run."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             connection.execute("UPDATE runs SET status = ?, why = ? WHERE id = ?", (status, why, run_id))
 
     def store(
@@ -184,21 +183,43 @@ class RunHistory:
         comment: str = "",
         seconds: float | None = None,
         part_losses: Sequence[float] = (),
+        share_rows: bool = False,
     ) -> str:
         """Store an explanation of a run, mark the run as explained, and return the explanation's id.
+
+        Parameters
+        ----------
+        run_id : str
+        explanation : Explanation
+        comment : str
+        seconds : float, optional
+            Time that the explanation took.
+        part_losses : sequence of float
+            Losses of parts of the run, such as blocks of its validation rows.
+        share_rows : bool, default False
+            Store the explained rows in a file of their own, which explanations of equal rows share.
 
         Raises
         ------
         RunNotFoundError
             If the run is not in the history.
         """
-        self.run(run_id)
-        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
         order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
         shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
+        rows: EncodedRows | None = None
+        if share_rows and explanation.data is not None:
+            rows = self._rows_seen.encoded(explanation.data)
+        with self._index.open() as connection:
+            run_id = known_id(connection, run_id, self.directory)
+        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
         try:
-            explanation.save(self._file(explanation_id))
-            with self._open() as connection:
+            save_values(
+                self._file(explanation_id), explanation, explanation.members, None if rows is None else rows.digest
+            )
+            with self._index.open() as connection:
+                connection.execute("BEGIN IMMEDIATE")  # no other process may remove the rows in the meantime
+                if rows is not None:
+                    put_rows(connection, self._folder, explanation_id, rows)
                 connection.execute(
                     "INSERT INTO explanations VALUES (?, ?, ?, ?, ?)",
                     (explanation_id, run_id, time.time(), comment, int(explanation.is_raw)),
@@ -209,17 +230,50 @@ class RunHistory:
                 )
                 put_part_losses(connection, [(run_id, part_losses)])
         except OSError as error:
+            self._file(explanation_id).unlink(missing_ok=True)
             raise HistoryError(
                 f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
             ) from error
         return explanation_id
+
+    def remove_search(self, search: str) -> None:
+        """Remove a search with its runs, explanations and scoring explainers, and rows that no other search needs.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such search.
+        """
+        self.search(search)
+        with self._index.open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            runs = "SELECT id FROM runs WHERE search = ?"
+            found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
+            gone = [self._file(explanation) for (explanation,) in found]
+            gone += drop_rows(connection, self._folder, [explanation for (explanation,) in found])
+            ids = connection.execute(runs, (search,)).fetchall()
+            gone += [self.directory / SCORERS / f"{run}.{end}" for (run,) in ids for end in ("zip", "json")]
+            connection.execute(NAMES)
+            connection.execute(PART_LOSSES)
+            for table in ("explanations", "names", "part_losses"):
+                connection.execute(f"DELETE FROM {table} WHERE run IN ({runs})", (search,))
+            connection.execute("DELETE FROM runs WHERE search = ?", (search,))
+            connection.execute("DELETE FROM searches WHERE id = ?", (search,))
+            for file in gone:
+                file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the index open within the block, for storing many explanations one after the other."""
+        with self._index.kept_open():
+            yield
 
     # ---------------------------------------------------------------- reading
 
     def runs(self, search: str | None = None) -> list[Run]:
         """Return the runs of one search or of all searches, oldest search first, in the order of each search."""
         where = "WHERE runs.search = ?" if search else ""
-        with self._open() as connection:
+        with self._index.open() as connection:
             rows = connection.execute(
                 f"SELECT runs.* FROM runs JOIN searches ON searches.id = runs.search {where} "
                 "ORDER BY searches.created, runs.number",
@@ -235,19 +289,14 @@ class RunHistory:
         RunNotFoundError
             If there is no such run, or more than one; the message names the nearest.
         """
-        with self._open() as connection:
-            row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-            ids = [] if row else [found for (found,) in connection.execute(OLDEST_FIRST)]
-            starting = [found for found in ids if found.startswith(run_id)]
-            if row is None and len(starting) == 1:
-                row = connection.execute("SELECT * FROM runs WHERE id = ?", starting).fetchone()
-        if row is None:
-            raise RunNotFoundError(_unknown_run(run_id, ids, starting, self.directory))
+        with self._index.open() as connection:
+            known = known_id(connection, run_id, self.directory)
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (known,)).fetchone()
         return self._runs([row])[0]
 
     def named(self, name: str) -> list[Run]:
         """Return the runs that were recorded with a name; names need not be unique."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             connection.execute(NAMES)
             rows = connection.execute(
                 "SELECT runs.* FROM runs JOIN names ON names.run = runs.id WHERE names.name = ?", (name,)
@@ -256,7 +305,7 @@ class RunHistory:
 
     def search(self, search: str) -> dict[str, Any]:
         """Return the record of a search: id, engine, task, created, facts."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             row = connection.execute("SELECT * FROM searches WHERE id = ?", (search,)).fetchone()
         if row is None:
             raise RunNotFoundError(f"There is no search {search!r} in {self.directory}.")
@@ -264,17 +313,17 @@ class RunHistory:
 
     def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
         """Return the losses of each run's parts, such as folds; runs of which they are not known are left out."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             return get_part_losses(connection, search)
 
     def searches(self) -> list[str]:
         """Return the ids of all searches, oldest first."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             return [row[0] for row in connection.execute("SELECT id FROM searches ORDER BY created")]
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
         """Return the descriptions of a run's explanations, oldest first."""
-        with self._open() as connection:
+        with self._index.open() as connection:
             rows = connection.execute(
                 "SELECT id, run, created, comment, is_raw FROM explanations WHERE run = ? ORDER BY created, rowid",
                 (run_id,),
@@ -297,7 +346,7 @@ class RunHistory:
             If the explanation's file cannot be read.
         """
         run = self.run(run_id)
-        with self._open() as connection:
+        with self._index.open() as connection:
             row = connection.execute(
                 "SELECT id FROM explanations WHERE run = ? AND id = COALESCE(?, id) ORDER BY created DESC, rowid DESC LIMIT 1",
                 (run.id, explanation_id),
@@ -319,8 +368,12 @@ class RunHistory:
 
     # ---------------------------------------------------------------- private
 
+    @property
+    def _folder(self) -> Path:
+        return self.directory / "explanations"
+
     def _file(self, explanation_id: str) -> Path:
-        return self.directory / "explanations" / f"{explanation_id}.zip"
+        return self._folder / f"{explanation_id}.zip"
 
     def _runs(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
         """Return the runs of complete rows. Their JSON is parsed in one step, which is faster than cell by cell."""
@@ -331,30 +384,6 @@ class RunHistory:
         )
         return [Run(*values) for values in every]
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open a connection for one transaction, which is committed unless the block raises an error."""
-        index = self.directory / "history.sqlite"
-        try:
-            connection = sqlite3.connect(index, timeout=60)
-        except sqlite3.Error as error:
-            raise HistoryError(f"{index}: {error}") from error
-        try:
-            protocol = connection.execute("PRAGMA user_version").fetchone()[0]
-            if protocol > PROTOCOL:
-                raise FormatVersionError(
-                    f"The run history {self.directory} has protocol {protocol}; this version of automl-explain reads up "
-                    f"to {PROTOCOL}. Upgrade automl-explain, or use another directory with --history DIR."
-                )
-            if protocol == 0:
-                create_tables(connection)
-            with connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise HistoryError(f"{index}: {error}") from error
-        finally:
-            connection.close()
-
 
 def _json(value: Any) -> str:
     return json.dumps(value, default=_plain)
@@ -362,13 +391,3 @@ def _json(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else str(value)
-
-
-def _unknown_run(run_id: str, ids: list[str], starting: list[str], directory: Path) -> str:
-    if starting:
-        return f"{len(starting)} runs begin with {run_id!r}: {', '.join(starting[:5])}. Give more characters of its id."
-    if not ids:
-        return f"There is no run {run_id!r}: the history {directory} has no runs yet."
-    guess = nearest(run_id, ids)
-    hint = f" Did you mean {guess!r}?" if guess else f" The latest are {', '.join(ids[-3:])}."
-    return f"There is no run {run_id!r} among the {len(ids)} of {directory}.{hint}"

@@ -17,8 +17,7 @@ from automl_explain.explainers.scoring._explainer import ScoringExplainer, choos
 from automl_explain.explainers.scoring._saving import load, save
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-
-FOLDER = "scoring"
+from automl_explain.integrations.history._schema import SCORERS
 
 
 def keep_scorer(history: RunHistory, run_id: str, explainer: Any) -> None:
@@ -26,7 +25,7 @@ def keep_scorer(history: RunHistory, run_id: str, explainer: Any) -> None:
 
     A run without one stays a run with an explanation, so that nothing is raised.
     """
-    place = history.directory / FOLDER / run_id
+    place = history.directory / SCORERS / run_id
     try:
         save(
             choose_scoring_explainer(explainer), place.with_name(f"{run_id}.zip"), exist_ok=True, facts={"run": run_id}
@@ -48,7 +47,7 @@ def scorer_of(run: Run) -> ScoringExplainer:
         If the history keeps none; the message says why.
     """
     directory = getattr(run.history, "directory", None)
-    place = None if directory is None else Path(directory) / FOLDER / f"{run.id}.zip"
+    place = None if directory is None else Path(directory) / SCORERS / f"{run.id}.zip"
     if place is not None and place.is_file():
         return load(place)
     why = "" if place is None else _noted(place.with_suffix("")).get("why", "")
@@ -63,14 +62,14 @@ def note_copy(run: Run, path: Path) -> None:
     """Record where the bundle of a run was copied."""
     directory = getattr(run.history, "directory", None)
     if directory is not None:
-        place = Path(directory) / FOLDER / run.id
+        place = Path(directory) / SCORERS / run.id
         _note(place, {"copies": list(dict.fromkeys([*copies_of(run), str(path.resolve())]))})
 
 
 def copies_of(run: Run) -> list[str]:
     """Return where the bundle of a run was copied, oldest first."""
     directory = getattr(run.history, "directory", None)
-    found = {} if directory is None else _noted(Path(directory) / FOLDER / run.id)
+    found = {} if directory is None else _noted(Path(directory) / SCORERS / run.id)
     return list(found.get("copies", []))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 PROTOCOL = 1
+SCORERS = "scoring"
+"""Folder of the scoring explainers that are kept of runs."""
 NAMES = """
 CREATE TABLE IF NOT EXISTS names (
     name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)

@@ -16,10 +16,19 @@ import pandas as pd
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedTaskError
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._fitted_model import FittedModel, Mixture, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import (
+    Composite,
+    FittedModel,
+    Linear,
+    Mixture,
+    Opaque,
+    OutputSpace,
+    Predict,
+)
 from automl_explain.explainers.model._predict_function import as_columns
 from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise, NotColumnwiseError
+from automl_explain.integrations.readers._unit_rows import unit_rows
 from automl_explain.integrations.readers.sklearn._estimators import two_sided
 
 DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek", "dayofyear", "quarter")
@@ -27,8 +36,10 @@ DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek
 
 SUPPORTED_TASKS = ("classification", "binary", "multiclass", "regression", "rank")
 
+UNIT_ROWS = "SGDEstimator"
+"""Wrapper that scales each row to unit length."""
 NOT_COLUMNWISE = {
-    "SGDEstimator": "FLAML's sgd learner scales each row to unit length, which mixes the columns",
+    UNIT_ROWS: "FLAML's sgd learner scales each row to unit length, which mixes the columns",
     "KNeighborsEstimator": "nearest neighbours have no structure that could be used",
 }
 """Wrapper whose own preprocessing does not map columns one to one -> reason in words."""
@@ -116,11 +127,12 @@ def describe_wrapper(wrapper: Any) -> FittedModel:
     described = _margins_of_svc(wrapper) or describe_any(inner)
     prepare = wrapper.preprocess
     why = _not_columnwise(wrapper)
+    structure = described.structure if why is None else _scaled(wrapper, described, why) or Opaque(why)
     by_number = getattr(wrapper, "names_by_number", False)
     return replace(
         described,
         outputs={space: _after(prepare, predict) for space, predict in described.outputs.items()},
-        structure=described.structure if why is None else Opaque(why),
+        structure=structure,
         encode=_after(prepare, described.encode),
         name=type(inner).__name__,
         feature_names=None if why or by_number else described.feature_names,
@@ -205,6 +217,17 @@ def _not_columnwise(wrapper: Any) -> str | None:
             known = cls.__module__ == "flaml.automl.model" or getattr(cls, "names_by_number", False)
             return None if known else f"{type(wrapper).__name__} has a preprocessing of its own"
     return None
+
+
+def _scaled(wrapper: Any, described: FittedModel, why: str) -> Composite | None:
+    """Return the structure of a linear model over rows of unit length, or None if the wrapper or the model is another."""
+    cls: Any = next((cls for cls in type(wrapper).__mro__ if "_preprocess" in vars(cls)), None)
+    if cls is None or cls.__name__ != UNIT_ROWS or cls.__module__ != "flaml.automl.model":
+        return None
+    if not isinstance(described.structure, Linear) or wrapper.normalizer.norm != "l2":
+        return None
+    before = super(cls, wrapper)._preprocess  # what the wrapper does before it scales the rows
+    return unit_rows(described.structure, _after(before, described.encode), why, n_classes=described.n_outputs)
 
 
 def _margins_of_svc(wrapper: Any) -> FittedModel | None:

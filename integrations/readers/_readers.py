@@ -26,7 +26,10 @@ READERS: dict[str, str] = {
     "xgboost.Booster": f"{_PLACE}.readers._xgboost:describe_booster",
     "catboost.CatBoost": f"{_PLACE}.readers._catboost:describe",
     # scikit-learn: linear models
-    "sklearn.LinearModel": f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
+    **dict.fromkeys(
+        ("sklearn.LinearModel", "sklearn.BaseSGDRegressor"),
+        f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
+    ),
     "sklearn.LinearClassifierMixin": f"{_PLACE}.readers.sklearn._estimators:describe_linear_classifier",
     # scikit-learn: kernel machines
     "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._support_vectors:describe_svc",

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._fallback import fall_back, logger
@@ -24,18 +25,23 @@ from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_scorers import keep_scorer
+from automl_explain.integrations.planning._plan import Plan, expected_seconds
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
 from automl_explain.integrations.searches._listeners import tell_listeners
 
 SLOW_BACKGROUND = 25
 """Background rows of a slow run: one whose model is not explained from its structure alone."""
-COALITIONS_PER_COLUMN = {True: 8, False: 64}
-"""Whether masked rows are predicted by the model -> coalitions evaluated per row and column of a slow run."""
+FEW_COALITIONS, MANY_COALITIONS = 8, 64
+"""Coalitions evaluated per row and column of a slow run; many for the best run and the final models, if their members'
+structure gives the outputs of masked rows."""
 FEWEST_ROWS = 10
 """A slow run is skipped if fewer rows than this can be explained in its share of the time."""
 PATIENCE = 2.0
 """Seconds that any run explained from its structure may take. If all its rows would take longer, fewer are explained."""
+CERTAIN = 0.25
+"""A slow run is not timed first if its rows are expected to take less than this many seconds, and less than this share of
+the time that it may take."""
 PROBED_ROWS = 16
 """Rows of a run explained from its structure whose explanation is timed."""
 QUICK = 0.1
@@ -57,19 +63,28 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     queue = [run for run in in_order(chosen) if run.read is not None]
     best = next((run for run in queue if run.kind == "trial"), None)
     n_threads = job.options.n_jobs or _n_cores()
+    plan = Plan(queue, job.deadline, n_threads)
     with (
         warnings.catch_warnings(),  # here, not in the threads: warning filters are global to the process
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
+        job.history.kept_open(),
+        threadpool_limits(1 if n_threads > 1 else None),  # each run has a thread: those of BLAS and OpenMP would wait
         ThreadPoolExecutor(n_threads) as pool,
     ):
         warnings.simplefilter("ignore")  # warnings about a captured model's input were shown during the search
-        asked = [
-            pool.submit(_explain_one, job, position, run, keep=run is best or run.kind != "trial")
-            for position, run in enumerate(queue)
-        ]
-        for done in asked:
-            done.result()
-            advance(1)
+        keeps = [run is best or run.kind != "trial" for run in queue]
+        asked = [pool.submit(_explain_one, job, plan, run, keep=keep) for run, keep in zip(queue, keeps, strict=True)]
+        waiting = list(zip(asked, queue, strict=True))
+        try:
+            for done, _ in waiting:
+                done.result()
+                advance(1)
+        except BaseException:
+            left = [run for done, run in waiting if done.cancel()]
+            pool.shutdown()  # the runs in work are kept
+            for run in left:
+                _skip(job, run, "explaining the runs was interrupted")
+            raise
     tell_listeners(job.history, ids, job.options)
 
 
@@ -89,25 +104,24 @@ def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
     return final + in_order(trials)[: 1 if which == "best" else int(which)]
 
 
-def _explain_one(job: ExplanationJob, position: int, run: CapturedRun, *, keep: bool) -> None:
+def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: bool) -> None:
     """Explain a run; keep its scoring explainer if asked for."""
-    left = job.deadline - time.monotonic()
-    if left <= 0 and position > 0 and run.kind == "trial":
-        run.release("the time for explanations had run out")
-        job.history.set_status(run.id, "skipped", run.why)
+    seconds, must = plan.start(run), plan.must(run)
+    if not seconds and not must:
+        _skip(job, run, plan.why_skipped())
         return
     started = time.monotonic()
     try:
         assert run.read is not None
-        must = position == 0 or run.kind != "trial"
         if run.tables is not None:
             job = replace(job, tables=run.tables)
         models = run.read()
-        seconds = max(left, 1.0) * _share(position)
         if isinstance(models, list):
             explanation = _explain_folds(models, job, seconds, must=must)
         else:
-            explanation = explain_within(models, job, seconds, must=must, members=run.kind != "trial")
+            explanation = explain_within(
+                models, job, seconds, must=must, members=run.kind != "trial", expected=plan.expected(run)
+            )
     except Exception as error:
         # An error of a third-party model is recorded as this run's reason; the other runs are still explained.
         known = isinstance(error, AutoMLExplainError)
@@ -118,12 +132,15 @@ def _explain_one(job: ExplanationJob, position: int, run: CapturedRun, *, keep: 
         return
     if isinstance(explanation, str):
         job.history.set_status(run.id, "skipped", explanation)
-    else:
-        seconds = time.monotonic() - started
-        job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run))
-        if keep and job.options.keep_scoring and not isinstance(models, list):
-            assert job.tables is not None
-            keep_scorer(job.history, run.id, _explainer(models, job.tables, job, slow=False))
+        return
+    seconds = time.monotonic() - started
+    job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run), share_rows=True)
+    assert job.tables is not None
+    whole, is_sampled = len(job.tables.rows) / explanation.num_examples, explanation.standard_errors is not None
+    least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
+    plan.finish(run, time.monotonic() - started, whole, least)
+    if keep and job.options.keep_scoring and not isinstance(models, list):
+        keep_scorer(job.history, run.id, _explainer(models, job.tables, job, slow=False, must=False))
 
 
 def _measured(run: CapturedRun) -> tuple[float, ...]:
@@ -138,9 +155,9 @@ def _measured(run: CapturedRun) -> tuple[float, ...]:
         return ()
 
 
-def _share(position: int) -> float:
-    """Share of the remaining time that one slow run may take; the first run is the best one and may take more."""
-    return 0.4 if position == 0 else 0.2
+def _skip(job: ExplanationJob, run: CapturedRun, why: str) -> None:
+    run.release(why)
+    job.history.set_status(run.id, "skipped", why)
 
 
 def _explain_folds(models: list[FittedModel], job: ExplanationJob, seconds: float, *, must: bool) -> Explanation | str:
@@ -162,6 +179,7 @@ def explain_within(
     must: bool = False,
     n_rows: int | None = None,
     members: bool = False,
+    expected: float = math.inf,
 ) -> Explanation | str:
     """Explain a model in about this time: all rows if that is fast enough, otherwise as many as the time allows.
 
@@ -176,6 +194,8 @@ def explain_within(
         Explain this many rows, regardless of the time.
     members : bool
         Include the member contributions of an ensemble.
+    expected : float
+        Seconds that other models of its kind took for all rows, if it cannot be explained from its structure alone.
 
     Returns
     -------
@@ -186,12 +206,21 @@ def explain_within(
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
     slow = _is_slow(model, options.output)
-    explainer = _explainer(model, job.tables, job, slow)
-    if n_rows is None:
+    explainer = _explainer(model, job.tables, job, slow=slow, must=must)
+    if not slow:
+        seconds = max(seconds, PATIENCE)
+        expected = expected_seconds(explainer.model.structure, len(rows), len(job.tables.background))
+    certain = expected <= (min(CERTAIN, CERTAIN * seconds) if slow else seconds)
+    if n_rows is None and certain:
+        n_rows = len(rows)
+    elif n_rows is None:
         per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
-        affordable = int(min((seconds if slow else max(seconds, PATIENCE)) / per_row, len(rows)))
+        affordable = int(min(seconds / per_row, len(rows)))
         if affordable < min(FEWEST_ROWS, len(rows)) and not must:
-            return f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s"
+            return (
+                f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s, and its "
+                f"share was {seconds:.2g} s. Set a larger ExplainabilityOptions(time_budget=...)"
+            )
         n_rows = max(affordable, FEWEST_ROWS)
     rows = rows.sample(n_rows, options.random_state)
     explanation = explainer.explain_local(rows)
@@ -222,11 +251,13 @@ def _is_slow(model: FittedModel, output: str) -> bool:
     return not structured or output not in ("auto", model.output_space)
 
 
-def _explainer(model: FittedModel, tables: RunTables, job: ExplanationJob, slow: bool) -> TabularExplainer:
+def _explainer(
+    model: FittedModel, tables: RunTables, job: ExplanationJob, *, slow: bool, must: bool
+) -> TabularExplainer:
     options, sampling = job.options, None
     if slow:
-        n_coalitions = tables.rows.n_columns * COALITIONS_PER_COLUMN[predicts_mixed_rows(model.structure)]
-        sampling = SamplingOptions(nsamples=n_coalitions, background_size=SLOW_BACKGROUND)
+        per_column = MANY_COALITIONS if must and not predicts_mixed_rows(model.structure) else FEW_COALITIONS
+        sampling = SamplingOptions(nsamples=tables.rows.n_columns * per_column, background_size=SLOW_BACKGROUND)
     return TabularExplainer(
         model,
         tables.background,

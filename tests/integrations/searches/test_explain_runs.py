@@ -1,5 +1,7 @@
 """How many rows of a run are explained when its time is short."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -41,6 +43,13 @@ def seconds_per_row(monkeypatch):
     return set_to
 
 
+@pytest.fixture
+def unknown_cost(monkeypatch):
+    """Let no model's counts say how long it takes, so that rows are timed first."""
+    monkeypatch.setattr(_explain_runs, "expected_seconds", lambda *_: math.inf)
+
+
+@pytest.mark.usefixtures("unknown_cost")
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row, monkeypatch):
     monkeypatch.setattr(_explain_runs, "PATIENCE", 0.5)
@@ -51,15 +60,30 @@ def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row
     assert f"{explanation.num_examples} of 300 validation rows" in explanation.notes[-1]
 
 
+@pytest.mark.usefixtures("unknown_cost")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_run_is_skipped_where_even_few_rows_take_too_long(name, job, seconds_per_row, monkeypatch):
     monkeypatch.setattr(_explain_runs, "PATIENCE", 0.01)
     model = describe(MODELS[name].fit(X, Y))
     seconds_per_row(0.01)
-    assert "too slow for its share of the time: 10 rows would take 0.1 s" in explain_within(model, job, 0.01)
+    why = explain_within(model, job, 0.01)
+    assert "too slow for its share of the time: 10 rows would take 0.1 s, and its share was 0.01 s" in why
     assert explain_within(model, job, 0.01, must=True).num_examples == FEWEST_ROWS
 
 
+def test_no_row_is_timed_if_counts_say_that_all_are_fast(job, monkeypatch):
+    calls, explain = [], TabularExplainer.explain_local
+    monkeypatch.setattr(TabularExplainer, "explain_local", lambda self, rows: calls.append(1) or explain(self, rows))
+    assert explain_within(describe(MODELS["trees"].fit(X, Y)), job, 0.001).num_examples == 300
+    assert len(calls) == 1
+    model = describe(MODELS["predictions"].fit(X, Y))
+    explain_within(model, job, 60.0, expected=0.2)
+    assert len(calls) == 2
+    explain_within(model, job, 60.0)
+    assert len(calls) > 3  # nothing is known of such models yet
+
+
+@pytest.mark.usefixtures("unknown_cost")
 def test_all_rows_of_trees_are_explained_where_that_is_fast(job, seconds_per_row):
     model = describe(MODELS["trees"].fit(X, Y))
     seconds_per_row(1e-3)

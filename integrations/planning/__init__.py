@@ -1,0 +1,1 @@
+"""The plan of explaining the runs of a search: what each costs, and which time it may take."""
