@@ -19,13 +19,16 @@ the explained row. (Counting patterns: arXiv:2511.09376.)
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import factorial
 
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import Floats, Longs, Patterns
+from automl_explain.explainers.compiled._jit import kernel
 
 
+@lru_cache(maxsize=64)
 def integrals(d: int, order: int) -> Floats:
     """Return u(p, q) for p, q = 0, ..., d, the finite part of ``int_0^1 t^(p - order) (1-t)^q dt``."""
     u = np.zeros((d + 1, d + 1))
@@ -53,26 +56,44 @@ def pattern_sums(patterns: Patterns, weights: Floats, d: int, order: int) -> lis
     order : {1, 2}
         1 for values, 2 for interactions.
     """
-    n, size = len(patterns), 1 << d
-    cells = patterns * np.int64(n) + np.arange(n)[:, None]
-    spread = np.broadcast_to(weights, cells.shape)
-    # Leaves come last while superset sums are formed: additions of whole vectors.
-    counts = np.bincount(cells.ravel(), weights=spread.ravel(), minlength=size * n).reshape(size, n)
-    bits = _count_bits(size)
-    u, sums = integrals(d, order), [np.zeros((size, n)) for _ in range(order + 1)]
-    for p in range(d + 1):
-        ranked = np.where((bits == d - p)[:, None], counts, 0.0)
-        for i in range(d):
-            halves = ranked.reshape(-1, 2, 1 << i, n)
-            halves[:, 0] += halves[:, 1]
-        for s in range(order + 1):
-            sums[s] += u[p, np.maximum(bits - s, 0)][:, None] * ranked
-    return [np.ascontiguousarray(part.T) for part in sums]
+    sums = np.zeros((order + 1, len(patterns), 1 << d))
+    _sum_patterns(patterns, weights, _count_bits(d), integrals(d, order), d, np.empty(1 << d), np.empty(1 << d), sums)
+    return list(sums)
 
 
-def _count_bits(size: int) -> Longs:
-    """Return the number of bits of 0, ..., size - 1."""
+@kernel
+def _sum_patterns(
+    patterns: Patterns, weights: Floats, bits: Longs, u: Floats, d: int, counts: Floats, supersets: Floats, sums: Floats
+) -> None:
+    """Add the sums of all leaves to `sums` (order + 1, leaves, 2^d); `counts` and `supersets` (2^d,) are working space.
+
+    Patterns with the same number of bits have the same p, so that their superset sums are formed together.
+    """
+    for leaf in range(len(patterns)):
+        counts[:] = 0.0
+        for row in range(len(weights)):
+            counts[patterns[leaf, row]] += weights[row]
+        for p in range(d + 1):
+            found = False
+            for m in range(len(counts)):
+                supersets[m] = counts[m] if bits[m] == d - p else 0.0
+                found |= supersets[m] != 0.0
+            if not found:
+                continue
+            for i in range(d):
+                half = 1 << i
+                for start in range(0, len(supersets), 2 * half):
+                    for m in range(start, start + half):
+                        supersets[m] += supersets[m + half]
+            for s in range(len(sums)):
+                for m in range(len(supersets)):
+                    sums[s, leaf, m] += u[p, max(bits[m] - s, 0)] * supersets[m]
+
+
+@lru_cache(maxsize=32)
+def _count_bits(d: int) -> Longs:
+    """Return the number of bits of 0, ..., 2^d - 1."""
     bits = np.zeros(1, np.int64)
-    while len(bits) < size:
+    for _ in range(d):
         bits = np.concatenate([bits, bits + 1])
     return bits
