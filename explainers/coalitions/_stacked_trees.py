@@ -259,8 +259,9 @@ def _joined(asked: MixedRows, n_players: int) -> Longs:
         starts = range(0, max(most, 1), JOINED)
         return np.stack([(coalition >> start) & ((1 << JOINED) - 1) for start in starts])[None]
     known = asked.coalitions.reshape(-1, *asked.coalitions.shape[-2:])[..., :n_players]  # the others have no column
-    parts = [known[..., start : start + JOINED] for start in range(0, n_players, JOINED)]
-    return np.stack([part @ (1 << np.arange(part.shape[-1])) for part in parts], axis=1)
+    groups = np.zeros((*known.shape[:2], -(-n_players // JOINED), JOINED), np.bool_)
+    groups.reshape(*known.shape[:2], -1)[..., :n_players] = known
+    return np.packbits(groups, axis=-1, bitorder="little")[..., 0].transpose(0, 2, 1).astype(np.int64)
 
 
 @kernel

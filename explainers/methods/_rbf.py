@@ -15,15 +15,20 @@ integral.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock
+from automl_explain.explainers.coalitions.sampling._walks import added_up
 from automl_explain.explainers.compiled._arrays import Floats
-from automl_explain.explainers.compiled._jit import kernel, run_blocks
+from automl_explain.explainers.compiled._jit import count_threads, kernel, run_blocks
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._fitted_model import RadialBasis
 from automl_explain.explainers.model._predict import predict_finite
-from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.tables._weights import as_weights
 
 BACKGROUND = 200
@@ -57,30 +62,72 @@ class RadialEngine:
         self._share = as_weights(share, len(background))
 
     def attribute(self, rows: Table) -> Attribution:
-        """Return exact values of engineered rows."""
-        question, structure = self._question, self._structure
+        """Return exact values of engineered rows, or those over the background rows that a time budget allows."""
+        question = self._question
         matrix = question.model.encoded(rows.data)
+        with progress_bar(len(matrix), "explaining rows", question.settings.progress) as advance:
+            if question.settings.sampling.time_budget is None:
+                every = np.arange(len(self._background))
+                return Attribution(self._values(matrix, every, self._share, advance).transpose(1, 0, 2))
+            return self._within_budget(rows, matrix, advance)
+
+    def _within_budget(self, rows: Table, matrix: Floats, advance: Callable[[int], object]) -> Attribution:
+        """Return means over as many background rows as the time budget allows, in a random order, at least two."""
+        settings, n_all = self._question.settings, len(self._background)
+        clock, fewest = Clock(settings.sampling.time_budget), n_all
+        order = np.random.default_rng(settings.random_state).permutation(n_all)
+        outputs = predict_finite(self._question.model, rows.data)[:, -len(self.base_values) :] - self.base_values
+        n_players = self._question.n_players or matrix.shape[1]
+        values, errors = np.zeros((2, len(matrix), len(self.base_values), n_players))
+        step = ROWS_AT_ONCE * count_threads(settings.n_jobs)
+        for start in range(0, len(matrix), step):
+            some = slice(start, start + step)
+            own, share = clock.part(min(1.0, step / (len(matrix) - start))), 0.0
+            sums, squares = np.zeros((2, *values[some].shape))
+            for n_seen, other in enumerate(order, start=1):
+                found = self._values(matrix[some], order[n_seen - 1 : n_seen], np.ones(1), lambda _: None)
+                weight = self._share[other]
+                share, sums, squares = share + weight, sums + weight * found, squares + weight * found**2
+                if n_seen > 1 and own.over(own.seconds / n_seen):
+                    break
+            mean = sums / share
+            spread = np.maximum(squares / share - mean**2, 0.0) / max(n_seen - 1, 1)
+            variance, fewest = (1.0 - n_seen / n_all) * spread, min(fewest, n_seen)
+            values[some], errors[some] = added_up(mean, variance, outputs[some]), np.sqrt(variance)
+            advance(len(mean))
+        if fewest == n_all:
+            return Attribution(values.transpose(1, 0, 2))
+        largest = f"the largest standard error is {errors.max():.2g}"
+        note = f"{fewest} of {n_all} background rows after {clock.seconds:.1f} s; {largest}"
+        return Attribution(values.transpose(1, 0, 2), errors.transpose(1, 0, 2), (note,))
+
+    def _values(self, matrix: Floats, others: RowNumbers, share: Floats, advance: Callable[[int], object]) -> Floats:
+        """Return the values of rows over some background rows, (n, K, P)."""
+        question, background = self._question, self._background[others]
         players = np.arange(matrix.shape[1]) if question.players is None else question.players
         n_players = question.n_players or matrix.shape[1]
-        nodes, weights = np.polynomial.legendre.leggauss(-(-n_players // 2))
-        values = np.zeros((len(matrix), structure.weights.shape[1], n_players))
+        nodes, weights = _quadrature(n_players)
+        values = np.zeros((len(matrix), self._structure.weights.shape[1], n_players))
         row_parts = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(matrix), ROWS_AT_ONCE)]
-        with progress_bar(
-            len(matrix) * len(structure.centres), "explaining rows", question.settings.progress
-        ) as advance:
-            for part in structure.parts():
-                theirs = np.exp(-part.distances(self._background, players, n_players))
+        n_parts = len(list(self._structure.parts()))
+        for number, part in enumerate(self._structure.parts()):
+            theirs = np.exp(-part.distances(background, players, n_players))
 
-                def explain(some: slice, part: RadialBasis = part, theirs: Floats = theirs) -> int:
-                    mine = np.exp(-part.distances(matrix[some], players, n_players))
-                    space = np.empty((1 + n_players, len(part.centres)))
-                    _add_values(
-                        mine, theirs, self._share, part.weights, (nodes + 1.0) / 2.0, weights / 2.0, space, values[some]
-                    )
-                    return len(mine) * len(part.centres)
+            def explain(some: slice, part: RadialBasis = part, theirs: Floats = theirs) -> int:
+                mine = np.exp(-part.distances(matrix[some], players, n_players))
+                space = np.empty((1 + n_players, len(part.centres)))
+                _add_values(mine, theirs, share, part.weights, nodes, weights, space, values[some])
+                return len(mine)
 
-                run_blocks(explain, row_parts, question.settings.n_jobs, advance)
-        return Attribution(values.transpose(1, 0, 2))
+            run_blocks(explain, row_parts, question.settings.n_jobs, advance if number == n_parts - 1 else None)
+        return values
+
+
+@lru_cache(maxsize=4)
+def _quadrature(n_players: int) -> tuple[Floats, Floats]:
+    """Return nodes in [0, 1] and weights that integrate polynomials of degree P - 1 exactly."""
+    nodes, weights = np.polynomial.legendre.leggauss(-(-n_players // 2))
+    return (nodes + 1.0) / 2.0, weights / 2.0
 
 
 @kernel

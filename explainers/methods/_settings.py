@@ -22,7 +22,8 @@ class SamplingOptions:
 
     The options apply to models whose values are computed from coalitions: black-box models, and ensembles that are not
     weighted sums of their members. They have no effect on trees, linear models and weighted sums of these, which are
-    explained exactly over the whole background. Sums of kernels use only the options of the background.
+    explained exactly over the whole background. Sums of kernels use only the options of the background and `time_budget`,
+    for which part of the background is left out.
 
     Parameters
     ----------

@@ -156,13 +156,19 @@ class RowBlock:
             return np.asarray((estimate @ known).transpose(0, 2, 1) + share * self._full)
 
         self.values = attribution(design.estimate, design.share)
+        self.errors = np.zeros_like(self.values)
         if design.exact:
-            self.errors = np.zeros_like(self.values)
             return
-        left_out = np.stack([attribution(estimate, share) for estimate, share in design.blocks])
-        n_blocks = len(left_out)
-        spread = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
-        self.errors = design.inflation * spread
+        least = np.inf
+        for other in (design, *design.others):
+            left_out = np.stack([attribution(estimate, share) for estimate, share in other.blocks])
+            n_blocks = len(left_out)
+            spread = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+            errors = other.inflation * spread
+            total = (errors**2).sum(axis=-1, keepdims=True)
+            better, least = total < least, np.minimum(total, least)
+            self.values = np.where(better, attribution(other.estimate, other.share), self.values)
+            self.errors = np.where(better, errors, self.errors)
 
 
 def first_look(

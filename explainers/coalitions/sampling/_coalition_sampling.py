@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from math import comb
@@ -20,6 +21,10 @@ Coalitions = npt.NDArray[np.bool_]
 
 KEPT_BYTES = 64 * 2**20
 """Largest design that is kept for the next explanation with the same number of players."""
+MOST_COMPARED = 800
+"""Most pairs for which several control variates are compared."""
+ROUGHER = (0.3, 3.0)
+"""Their assumptions on interactions of higher order, beside `LEFT_OVER`."""
 N_BLOCKS = 8
 """Groups of coalition pairs of the delete-a-group jackknife."""
 
@@ -42,6 +47,9 @@ class Design:
     inflation : float
         Factor by which their spread is multiplied: the fit has one unknown less than there are players, and so its
         residuals over n pairs vary less than the errors do.
+    others : tuple of Design
+        The same coalitions with other estimates, for games with more interactions of higher orders. For each row and
+        output, the estimate with the smallest standard errors is used.
     """
 
     coalitions: Coalitions
@@ -49,6 +57,7 @@ class Design:
     share: Floats
     blocks: tuple[tuple[Floats, Floats], ...] = ()
     inflation: float = 1.0
+    others: tuple[Design, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -74,8 +83,8 @@ def make_design(n_players: int, n_coalitions: int, random_state: int) -> Design:
 
 
 def coalition_bytes(n_players: int) -> int:
-    """Return the approximate memory of a coalition in a design: in its map and in those with a block left out."""
-    return 8 * n_players * (1 + N_BLOCKS)
+    """Return the approximate memory of a coalition in a design: in its maps and in those with a block left out."""
+    return 8 * n_players * (1 + N_BLOCKS) * 2
 
 
 @lru_cache(maxsize=4)
@@ -121,12 +130,27 @@ def _sampled_design(n_players: int, n_coalitions: int, random_state: int) -> Des
     block = np.full(len(half), -1)
     block[is_sampled] = np.random.default_rng(random_state).permutation(int(is_sampled.sum())) % N_BLOCKS
     with one_thread_per_product():
-        fit = ThirdOrderFit(half) if 2 * n_players <= MOST_FITTED else None
-        estimate, share_full = _solve(half, weight, fit)
-        blocks = tuple(_solve(half, _without(weight, half, block, number), fit) for number in range(N_BLOCKS))
-    return Design(
-        np.vstack([half, ~half]), estimate, share_full, blocks, np.sqrt(len(half) / (len(half) - n_players + 1))
-    )
+        kept = [weight, *(_without(weight, half, block, number) for number in range(N_BLOCKS))]
+        regressions = [(*_regression(half, each), each == 0.0) for each in kept]
+        coalitions, inflation = np.vstack([half, ~half]), np.sqrt(len(half) / (len(half) - n_players + 1))
+        designs = []
+        for fit in _fits(half):
+            (estimate, share_full), *blocks = (_adjusted(*regression, fit) for regression in regressions)
+            designs.append(Design(coalitions, estimate, share_full, tuple(blocks), inflation))
+    return replace(designs[0], others=tuple(designs[1:]))
+
+
+def _fits(half: Coalitions) -> Iterator[ThirdOrderFit | None]:
+    """Yield control variates, the one for most games first; None is none.
+
+    They differ in how much of a game is taken to be interactions of more than three players. Small samples have several,
+    since the fits are small and the game is little known; large ones have one, and none beside it.
+    """
+    if 2 * half.shape[1] <= MOST_FITTED:
+        yield ThirdOrderFit(half)
+        if len(half) <= MOST_COMPARED:
+            yield from (ThirdOrderFit(half, left_over) for left_over in ROUGHER)
+    yield None
 
 
 def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], number: int) -> Floats:
@@ -138,8 +162,8 @@ def _without(weight: Floats, half: Coalitions, block: npt.NDArray[np.intp], numb
     return np.asarray(kept * scale[size])
 
 
-def _solve(half: Coalitions, weight: Floats, fit: ThirdOrderFit | None) -> tuple[Floats, Floats]:
-    """Return `Design.estimate` and `Design.share` from weighted pairs, with the third-order fit as control variate.
+def _regression(half: Coalitions, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the map from the odd part of a game, and from its value for the grand coalition, to Shapley values.
 
     This is weighted least squares under the constraint that the values sum to that of the grand coalition, which is
     linear in v. Players are coded as +1 and -1, so that only the odd part of the game enters.
@@ -150,9 +174,15 @@ def _solve(half: Coalitions, weight: Floats, fit: ThirdOrderFit | None) -> tuple
     free = 2.0 * gram_inverse @ weighted.T
     ones = gram_inverse.sum(axis=1)
     ones /= ones.sum()
-    odd, grand = free - np.outer(ones, free.sum(axis=0)), 2.0 * ones
-    if fit is not None:  # the fit needs more pairs than there are players
-        odd, grand = fit.adjusted(odd, grand, weight == 0.0)
+    return free - np.outer(ones, free.sum(axis=0)), 2.0 * ones
+
+
+def _adjusted(odd: Floats, grand: Floats, left_out: Bools, fit: ThirdOrderFit | None) -> tuple[Floats, Floats]:
+    """Return `Design.estimate` and `Design.share` of a regression with the third-order fit as its control variate."""
+    if fit is None:
+        odd, grand = odd.copy(), grand.copy()
+    else:
+        odd, grand = fit.adjusted(odd, grand, left_out)
     # With many players, rounding errors would make the sums miss the value of the grand coalition.
     odd -= odd.mean(axis=0)
     grand += (2.0 - grand.sum()) / len(grand)

@@ -23,7 +23,7 @@ MOST_FITTED = 1536
 CHUNK = 4096
 """Coalitions compared with the fitted ones at a time."""
 LEFT_OVER = 0.03
-"""Variance of interactions of higher order, as a share of the prior variance of all triples."""
+"""Variance of interactions of higher order in most games; see `ThirdOrderFit`."""
 
 
 class ThirdOrderFit:
@@ -33,16 +33,18 @@ class ThirdOrderFit:
     ----------
     half : ndarray of bool, shape (n, P)
         One coalition of each pair.
+    left_over : float
+        Variance of interactions of higher order, as a share of the prior variance of all triples.
     """
 
-    def __init__(self, half: Bools) -> None:
+    def __init__(self, half: Bools, left_over: float = LEFT_OVER) -> None:
         n, self._n_players = half.shape
         kept = np.arange(n) if n <= MOST_FITTED else np.linspace(0, n - 1, MOST_FITTED).astype(np.intp)
         self._kept = np.append(kept, n)
         self._signs = np.vstack([2.0 * half - 1.0, np.ones(self._n_players)])
         self._fitted = self._signs[self._kept]
         n_triples = self._n_players * (self._n_players - 1) * (self._n_players - 2) / 6.0
-        noise = np.full(len(self._fitted), LEFT_OVER * n_triples + 1e-6)
+        noise = np.full(len(self._fitted), left_over * n_triples + 1e-6)
         noise[-1] = 1e-6  # the value of the grand coalition is exact, not sampled
         factor, _ = lapack.dpotrf(_covariance(self._fitted, self._fitted) + np.diag(noise), lower=1)
         lower = np.tril(lapack.dpotri(factor, lower=1)[0])

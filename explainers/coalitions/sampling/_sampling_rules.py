@@ -4,13 +4,22 @@ from __future__ import annotations
 
 MOST_REGRESSED = 512
 """Most players for a regression, whose cost grows with their cube; that of walks is proportional to their number."""
-WALKS_BELOW: tuple[tuple[int, float], ...] = ((1, 6.0), (8, 8.0), (16, 10.0), (40, 16.0), (80, 24.0))
-"""Background rows from which on walks are used below this number of coalitions per player.
+WALKS_BELOW: tuple[tuple[int, int, float], ...] = (
+    (1, 1, 5.0),
+    (1, 8, 4.0),
+    (17, 1, 6.0),
+    (17, 8, 8.0),
+    (17, 16, 10.0),
+    (17, 40, 16.0),
+    (17, 80, 24.0),
+)
+"""From this many players and background rows on, walks are used below this number of coalitions per player; the last row
+that applies counts.
 
 Walks have a smaller error if there are few coalitions: a player's error comes from its own interactions only, and each
 background row has walks of its own, whose errors average out. With more coalitions, a regression with a control variate has
-a smaller error, since it learns the interactions of up to three players.
-`python -m tests.benchmarks.bench_small_budgets` measures both.
+a smaller error, since it learns the interactions of up to three players, the sooner the fewer players there are.
+`python -m tests.benchmarks.bench_small_budgets` compares their errors with those of other libraries.
 """
 OPERATIONS_PER_SECOND = 5e9
 """A low estimate of the speed of matrix products."""
@@ -20,7 +29,7 @@ def walks_suit(n_players: int, n_coalitions: int, n_background: int) -> bool:
     """Return whether walks are used for this number of coalitions; a regression otherwise."""
     if n_players <= 24 and 2**n_players - 2 <= n_coalitions:
         return False  # the design has all coalitions
-    below = [coalitions for rows, coalitions in WALKS_BELOW if n_background >= rows][-1]
+    below = [each for players, rows, each in WALKS_BELOW if n_players >= players and n_background >= rows][-1]
     return n_players > MOST_REGRESSED or n_coalitions < below * n_players
 
 

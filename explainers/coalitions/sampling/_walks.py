@@ -248,10 +248,7 @@ class WalkSums:
         """
         values = self.values / self.share
         variance = self._variance(values, n_all, n_shared)
-        gap = self.whole / self.share - base_values[:, None] - values.sum(axis=-1)
-        total = variance.sum(axis=-1, keepdims=True)
-        part = np.divide(variance, total, out=np.full_like(variance, 1.0 / variance.shape[-1]), where=total > 0.0)
-        return values + part * gap[..., None], np.sqrt(variance)
+        return added_up(values, variance, self.whole / self.share - base_values[:, None]), np.sqrt(variance)
 
     def _variance(self, values: Values, n_all: int, n_shared: float) -> Values:
         """Return the variances of the values.
@@ -276,3 +273,10 @@ class WalkSums:
         bound = level * (drift + drift.mean(axis=-1, keepdims=True)) / 2.0
         variance = (self.n_free * within + PRIOR_FREE * bound) / (self.n_free + PRIOR_FREE)
         return np.asarray(variance + (1.0 - self.n_others / n_all) * spread)
+
+
+def added_up(values: Values, variance: Values, total: Values) -> Values:
+    """Return values (..., P) that add up to `total` (...): what is missing is shared out in proportion to their variances."""
+    sums = variance.sum(axis=-1, keepdims=True)
+    part = np.divide(variance, sums, out=np.full_like(variance, 1.0 / variance.shape[-1]), where=sums > 0.0)
+    return np.asarray(values + part * (total - values.sum(axis=-1))[..., None])

@@ -89,7 +89,8 @@ def test_a_block_is_left_out_as_if_it_had_not_been_drawn(seed):
         kept = design.coalitions[:half][~out]
         size = kept.sum(axis=1)
         mass = (N_PLAYERS - 1) / (size * (N_PLAYERS - size))
-        again, share_again = _design._solve(kept, mass / np.bincount(size)[size], ThirdOrderFit(kept))
+        regression = _design._regression(kept, mass / np.bincount(size)[size])
+        again, share_again = _design._adjusted(*regression, np.zeros(len(kept), bool), ThirdOrderFit(kept))
         np.testing.assert_allclose(estimate[:, np.tile(~out, 2)], again, atol=1e-7)
         np.testing.assert_allclose(share, share_again, atol=1e-7)
 

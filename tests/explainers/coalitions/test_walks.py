@@ -8,6 +8,7 @@ from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions.sampling import _adaptive_sampling
 from automl_explain.explainers.coalitions.sampling._sampling_rules import WALKS_BELOW, fewest_coalitions, walks_suit
 from automl_explain.explainers.coalitions.sampling._walks import WalkPlan, WalkSums, cuts_of, draw_walks
+from automl_explain.explainers.methods._rbf import RadialEngine
 from tests.explainers.coalitions.random_games import by_definition, random_game
 from tests.hand_clock import HandClock
 
@@ -107,9 +108,10 @@ def test_errors_cover_the_values_of_a_machine(times, n_background):
 
 
 def test_the_table_says_when_walks_are_used():
-    for n_background, below in WALKS_BELOW:
-        assert walks_suit(30, int(30 * below) - 1, n_background)
-        assert not walks_suit(30, int(30 * below), n_background)
+    for n_players, n_background, below in WALKS_BELOW:
+        n_players = max(n_players, 12)
+        assert walks_suit(n_players, int(n_players * below) - 1, n_background)
+        assert not walks_suit(n_players, int(n_players * below), n_background)
     assert walks_suit(1000, 10**6, 1)
     assert not walks_suit(4, 14, 50), "all coalitions"
 
@@ -151,6 +153,28 @@ def test_a_time_budget_holds_however_slow_the_model_is(monkeypatch, seconds, n_b
     exact = (X[20:23] - X[:n_background].mean(axis=0)) * weights
     gaps = explanation.local_importance_values[:, 3:] - exact[:, 3:]
     assert np.sqrt(np.mean(gaps**2)) < 1.1 * np.sqrt(np.mean(explanation.standard_errors[:, 3:] ** 2)) + 1e-9
+
+
+def test_sums_of_kernels_use_the_background_rows_that_a_time_budget_allows(monkeypatch):
+    rng, clock = np.random.default_rng(0), HandClock()
+    X = rng.normal(size=(90, 12))
+    machine = SVR(gamma=0.1).fit(X, X[:, 0] * X[:, 1] + np.sin(X[:, 2]))
+    exact = TabularExplainer(machine, X[:40], progress=False).explain_local(X[50:80])
+    explainers = [
+        TabularExplainer(machine, X[:40], sampling=SamplingOptions(time_budget=seconds), progress=False)
+        for seconds in (30.0, 1e6)
+    ]
+    monkeypatch.setattr(_adaptive_sampling, "time", clock)
+    values = RadialEngine._values
+    monkeypatch.setattr(RadialEngine, "_values", lambda *given: clock.move(1.0) or values(*given))
+    some, every = (explainer.explain_local(X[50:80]) for explainer in explainers)
+    np.testing.assert_allclose(every.local_importance_values, exact.local_importance_values, atol=1e-12)
+    assert every.standard_errors is None
+    assert "of 40 background rows" in some.notes[-1]
+    assert some.additivity_error < 1e-12
+    gaps = some.local_importance_values - exact.local_importance_values
+    assert np.mean(np.abs(gaps) <= 1.96 * some.standard_errors) > 0.8
+    assert np.sqrt(np.mean(some.standard_errors**2)) < 3.0 * np.sqrt(np.mean(gaps**2))
 
 
 @pytest.mark.parametrize("n_columns", [600, pytest.param(3000, marks=pytest.mark.slow)])
