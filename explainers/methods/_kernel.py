@@ -9,7 +9,7 @@ import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
-from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look, forecast
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
     N_BLOCKS,
     Design,
@@ -36,6 +36,8 @@ FIRST_STAGE = 256
 """Coalitions per row in the first stage, if there is a tolerance or a time budget."""
 LAST_STAGE = 1 << 15
 """Maximum number of coalitions per row in the last stage, if the caller sets none."""
+MEASURED = 1
+"""Block of rows whose time tells that of the others; the first may wait for compilation."""
 WALK_CELLS = 1 << 25
 """Most cells of the coalitions of walks that are held in memory at a time."""
 CELLS_AT_ONCE = 1 << 22
@@ -124,7 +126,7 @@ class KernelEngine:
         coalitions is reached. A note then gives the number of coalitions and the largest standard error.
         """
         sampling = self._settings.sampling
-        clock = Clock(sampling.time_budget)
+        clock, self._forecast = Clock(sampling.time_budget), ""
         sizes = self._stages(len(rows))
         limits = self._all_within(len(rows), sizes)
         parts = self._blocks(rows, sizes, limits)
@@ -155,10 +157,10 @@ class KernelEngine:
         the coalitions evaluated before. Otherwise those of a design of `size` coalitions are evaluated.
         """
         design: Design | None = None
-        for part in parts:
+        for number, part in enumerate(parts):
             if part.exact:
                 continue
-            before = part.n_coalitions
+            before, started = part.n_coalitions, clock.seconds
             everything = part.all_within(limit) and part.all_within(most - before)
             walks = not everything and (
                 walks_suit(self._n_players, size, self._n_background)
@@ -177,7 +179,15 @@ class KernelEngine:
                 design = design or make_design(self._n_players, size, self._settings.random_state)
                 part.evaluate(self._game, design)
             advance(max(0, part.n_coalitions - before) * len(part.rows) * self._n_background)
+            if number == MEASURED and not self._staged:
+                n_left = sum(len(other.rows) for other in parts[number + 1 :])
+                self._forecast = forecast(part, n_left, (clock.seconds - started) * n_left / len(part.rows))
         return True
+
+    @property
+    def _staged(self) -> bool:
+        """Whether coalitions are evaluated in stages, until a tolerance or a time budget is reached."""
+        return self._settings.sampling.tolerance is not None or self._settings.sampling.time_budget is not None
 
     def _design_seconds(self, design: Design | None, size: int) -> float:
         """Estimate the time for making the design of a stage, unless it is there."""
@@ -199,10 +209,9 @@ class KernelEngine:
 
     def _walk(self, part: RowBlock, size: int, clock: Clock) -> bool:
         """Evaluate walks up to `size` coalitions per row; return False if the time budget does not allow all of them."""
-        sampling, of_round = self._settings.sampling, fewest_coalitions(self._n_players)
-        staged = sampling.tolerance is not None or sampling.time_budget is not None
+        of_round = fewest_coalitions(self._n_players)
         n_rounds, rest = divmod(size, of_round)
-        extra = 0 if staged else rest * self._n_background // of_round
+        extra = 0 if self._staged else rest * self._n_background // of_round
         step = max(2, self._round(part, range(1)).at_once // of_round)
         while part.n_rounds < n_rounds:
             stop = min(part.n_rounds + step, n_rounds)
@@ -227,7 +236,9 @@ class KernelEngine:
         if self._game.unsteady:
             notes.append(UNSTEADY.format(self._game.unsteady))
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
-        if sampling.tolerance is None and sampling.time_budget is None:
+        if not self._staged:
+            if self._forecast:
+                notes.append(self._forecast)
             if isinstance(self._structure, Network) and error > 0.0:
                 notes.append(f"{fewest} coalitions of each row; the largest standard error is {error:.2g}")
             return tuple(notes)
@@ -256,7 +267,7 @@ class KernelEngine:
         """Return the number of sampled coalitions per row in each stage."""
         sampling = self._settings.sampling
         most = self._n_coalitions(n_rows)
-        if sampling.tolerance is None and sampling.time_budget is None:
+        if not self._staged:
             return [most]
         if sampling.nsamples is None:
             budget = sampling.max_evaluations

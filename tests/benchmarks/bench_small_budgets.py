@@ -2,9 +2,9 @@
 
 From 2 p + 2 evaluations up, for models with p columns of which nothing but predictions is known: boosted trees and multilayer
 perceptrons with 20 background rows, and TF-IDF with a logistic regression on texts of p distinct words, where absent words
-are removed. Two rows or four texts, several seeds, ten times as many for texts, whose evaluations are fast, the same numbers of evaluations for all explainers, same process, interleaved. An
-evaluation is the value of a coalition. Errors are root mean squares relative to the values: against exact values for trees,
-otherwise against the mean of very many permutations.
+are removed. Two rows or four texts; several seeds, ten times as many for texts, whose evaluations are fast; the same numbers
+of evaluations for all explainers, same process, interleaved. An evaluation is the value of a coalition. Errors are root mean
+squares relative to the values: against exact values for trees, otherwise against the mean of very many permutations.
 """
 
 import argparse

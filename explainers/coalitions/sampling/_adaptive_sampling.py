@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,10 @@ from automl_explain.explainers.coalitions.sampling._walks import WalkPlan, WalkS
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.tables._table import Table
 
+logger = logging.getLogger("automl_explain")
+
+LONG = 20.0
+"""Seconds from which on a computation is announced, with what would make it shorter."""
 SHARE = 0.8
 """Share of the time left that is planned for; the rest is for what is estimated too low."""
 PROBE = 0.01
@@ -169,6 +174,25 @@ class RowBlock:
             better, least = total < least, np.minimum(total, least)
             self.values = np.where(better, attribution(other.estimate, other.share), self.values)
             self.errors = np.where(better, errors, self.errors)
+
+
+def forecast(part: RowBlock, n_rows: int, seconds: float) -> str:
+    """Return what is said, and logged, if the rows that are left take long, after one block; empty if they do not."""
+    if seconds < LONG:
+        return ""
+    said = (
+        f"{n_rows} more rows are expected to take {seconds:.0f} s. SamplingOptions(time_budget={LONG:.0f}) ends sooner"
+    )
+    if part.exact:
+        said += ", with sampled values and their standard errors instead of exact ones"
+    else:
+        error = part.error
+        said += (
+            f", with standard errors of up to about {error * np.sqrt(seconds / LONG):.2g} instead of {error:.2g}; "
+            f"tolerance={2.0 * error:.2g} takes about {seconds / 4.0:.0f} s"
+        )
+    logger.warning("%s", said)
+    return said
 
 
 def first_look(

@@ -194,3 +194,28 @@ def test_progress_is_counted_to_its_end(model, monkeypatch):
         KernelExplainer(model, background, sampling=SamplingOptions(nsamples=300), progress=True).explain_local(rows)
         total, done = bars[-1]
         assert total * 0.98 <= done <= total
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [({"nsamples": 200}, "tolerance="), ({}, None), ({"nsamples": 2**14}, "exact")]
+)
+def test_a_long_computation_is_announced_with_what_would_make_it_shorter(monkeypatch, caplog, options, said):
+    clock, n_columns = HandClock(), 10 if said == "exact" else 14
+    monkeypatch.setattr(_adaptive_sampling, "time", clock)
+    monkeypatch.setattr(_kernel, "CELLS_AT_ONCE", 1)
+    seconds = 2e-3 if said else 1e-9
+
+    def predict(rows):
+        clock.move(seconds * len(rows))
+        return np.tanh(rows).prod(axis=1) + rows[:, 0]
+
+    rows = X[:, :n_columns]
+    explainer = KernelExplainer(predict, rows[:20], sampling=SamplingOptions(**options), progress=False)
+    with caplog.at_level("WARNING", logger="automl_explain"):
+        explanation = explainer.explain_local(rows[-12:])
+    if said is None:
+        assert not caplog.records
+    else:
+        assert caplog.records[0].message in explanation.notes
+        assert "10 more rows are expected to take" in explanation.notes[-1]
+        assert said in explanation.notes[-1]
