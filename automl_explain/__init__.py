@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from automl_explain._scoring import scoring_explainer
     from automl_explain.analysis._diff import ExplanationDiff
     from automl_explain.analysis._search_explanation import SearchExplanation
+    from automl_explain.deployment._export import export_service
+    from automl_explain.deployment._mlflow_model import log_scoring_explainer
+    from automl_explain.deployment._score_file import ScoreFile
     from automl_explain.explainers import *
     from automl_explain.integrations.history._run import Run, StoredExplanation
     from automl_explain.integrations.history._run_history import RunHistory
@@ -53,6 +56,9 @@ _MODULES = {
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations.searches._options",
     **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations.history._run"),
+    "ScoreFile": "automl_explain.deployment._score_file",
+    "export_service": "automl_explain.deployment._export",
+    "log_scoring_explainer": "automl_explain.deployment._mlflow_model",
     "create_app": "automl_explain.service._app",
     "ServiceLimits": "automl_explain.service._settings",
     "RunHistory": "automl_explain.integrations.history._run_history",

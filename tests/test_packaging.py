@@ -30,12 +30,13 @@ def tracked_sources():
 
 
 def tracked_data():
-    """Place in the distribution of every template, style sheet and script."""
+    """Place in the distribution of every template, style sheet and script; templates need not be HTML."""
     for folder, place in TOP.items():
         for path in (ROOT / folder).rglob("*"):
             inner = path.relative_to(ROOT / folder)
             linked = any((ROOT / folder / parent).is_symlink() for parent in inner.parents)
-            if not linked and path.suffix in {".html", ".css", ".js"}:
+            is_data = path.suffix in {".html", ".css", ".js"} or path.parent.name == "templates"
+            if not linked and is_data and path.is_file():
                 yield f"{place}/{inner.as_posix()}"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from automl_explain import __version__
 from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
-from automl_explain.cli.scoring import _bundle, _inspect, _score
+from automl_explain.cli.scoring import _bundle, _export_service, _inspect, _score, _serve
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
     AutoMLExplainWarning,
@@ -39,6 +39,8 @@ COMMANDS = (
     _bundle.COMMAND,
     _score.COMMAND,
     *_inspect.COMMANDS,
+    _serve.COMMAND,
+    _export_service.COMMAND,
 )
 """Every command, in the order of ``automl-explain --help``. A new one is a file like these and a name here."""
 

@@ -9,29 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.scoring._schema import Column
+
 Matrix = npt.NDArray[np.float64]
 Cells = Mapping[str, Sequence[Any]]
 """Columns of rows: column -> a cell for each row; None is a missing cell."""
-
-
-class ColumnFacts(Protocol):
-    """A column of the rows that a bundle scores."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def dtype(self) -> str:
-        """Its type in the table that the model was explained with."""
-
-    @property
-    def categories(self) -> tuple[Any, ...] | None:
-        """The values that are known; None for a column of numbers."""
-
-    @property
-    def missing(self) -> bool:
-        """Whether a cell may be missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +49,7 @@ class ServedModel(Protocol):
         """Version of the bundle: changes with every change of the model or its explainer."""
 
     @property
-    def columns(self) -> Sequence[ColumnFacts]:
+    def columns(self) -> Sequence[Column]:
         """Columns of the rows, in the order of the model."""
 
     @property

@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._numbers import python_value
-from automl_explain.service._bundle import Cells, ColumnFacts, Matrix, Scored
+from automl_explain.explainers.model._links import LINKS
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._outputs import linked_spaces
+from automl_explain.explainers.scoring._schema import CellError, Column
+from automl_explain.service._bundle import Cells, Matrix, Scored
 
 EVERY = "rows"
 """Stands for the columns where a refusal names none."""
-
-
-class ScoringSchema(Protocol):
-    """The columns of a scoring explainer, and the reading of rows by them."""
-
-    @property
-    def columns(self) -> tuple[ColumnFacts, ...]:
-        """Columns in the order of the model."""
-
-    def read(self, rows: Any) -> Matrix:
-        """Return rows as numbers; an `InvalidInputError` whose `problems` lists columns if they cannot be read."""
-
-
-class Scorer(Protocol):
-    """What the service uses of a scoring explainer."""
-
-    schema: ScoringSchema
-    features: tuple[str, ...] | None
-    classes: tuple[Any, ...] | None
-    output_space: str
-    method: str
-    fingerprint: str
-
-    def explain_local(self, X: Any) -> Explanation:
-        """Explain rows."""
-
-    def predict(self, X: Any) -> Matrix:
-        """Return outputs in `output_space`."""
-
-    def predict_proba(self, X: Any) -> Matrix:
-        """Return probabilities; an `InvalidInputError` if there are none."""
-
-    def warm_up(self) -> None:
-        """Prepare what the first rows would wait for."""
 
 
 class BundleModel:
@@ -55,46 +24,54 @@ class BundleModel:
 
     Parameters
     ----------
-    scorer : scoring explainer
+    scorer : ScoringExplainer
+
+    Raises
+    ------
+    InvalidInputError
+        If the model predicts several targets.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: ScoringExplainer) -> None:
+        if scorer.model.task == "multitarget":
+            raise InvalidInputError("The service answers one prediction for each row. Got a model of several targets.")
+        self.scorer = scorer
         self.version = scorer.fingerprint[:12]
-        self.columns = scorer.schema.columns
+        self.columns: tuple[Column, ...] = scorer.schema.columns
         self.classes = None if scorer.classes is None else tuple(map(python_value, scorer.classes))
         self.output_space, self.method = scorer.output_space, scorer.method
 
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of the explained features."""
-        return self._scorer.features or tuple(column.name for column in self.columns)
+        return self.scorer.explain_local(self.example()).feature_labels
 
     def problems(self, cells: Cells) -> dict[str, str]:
         """Return what is wrong with the cells: column -> sentence."""
         try:
-            self._scorer.schema.read(cells)
+            self.scorer.schema.read(cells)
+        except CellError as error:
+            return error.problems
         except InvalidInputError as error:
-            return dict(getattr(error, "problems", None) or {EVERY: str(error)})
+            return {EVERY: str(error)}
         return {}
 
     def score(self, cells: Cells, explain: bool) -> Scored:
         """Return the scores of rows."""
         values = base = None
         if explain:
-            explanation = self._scorer.explain_local(cells)
+            explanation = self.scorer.explain_local(cells)
             values, base = explanation.local_importance_values, explanation.expected_values
-            outputs = explanation.predictions
-            assert outputs is not None
+            outputs = np.asarray(explanation.predictions)
         else:
-            outputs = self._scorer.predict(cells)
-        outputs = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
+            outputs = self.scorer.predict(cells)
+            outputs = outputs.reshape(len(outputs), -1)
         return Scored(self._labels(outputs), outputs, self._probabilities(cells, outputs), values, base)
 
     def warm_up(self) -> None:
         """Prepare what the first rows would wait for, and score a row."""
-        self._scorer.warm_up()
-        self.score({column.name: [_example(column)] for column in self.columns}, True)
+        self.scorer.warm_up()
+        self.score(self.example(), True)
 
     def _labels(self, outputs: Matrix) -> tuple[Any, ...]:
         if self.classes is None:
@@ -102,20 +79,19 @@ class BundleModel:
         return tuple(self.classes[c] for c in outputs.argmax(axis=1).tolist())
 
     def _probabilities(self, cells: Cells, outputs: Matrix) -> Matrix | None:
-        if self.classes is None or self.output_space == "probability":
-            return None if self.classes is None else outputs
-        return self._scorer.predict_proba(cells) if self._has_probabilities else None
+        if self.classes is None or "probability" not in self.scorer.model.outputs:
+            return None
+        if self.output_space == "probability":
+            return outputs
+        link = linked_spaces(self.scorer.model).get("probability")
+        return self.scorer.predict_proba(cells) if link is None else np.asarray(LINKS[link](outputs))
 
-    @cached_property
-    def _has_probabilities(self) -> bool:
-        try:
-            self._scorer.predict_proba({column.name: [_example(column)] for column in self.columns})
-        except InvalidInputError:
-            return False
-        return True
+    def example(self) -> dict[str, list[Any]]:
+        """Return a row that the model takes."""
+        return {column.name: [_cell(column)] for column in self.columns}
 
 
-def _example(column: ColumnFacts) -> Any:
-    if column.categories:
-        return column.categories[0]
-    return 0.0 if column.categories is None else None
+def _cell(column: Column) -> Any:
+    if column.categories is None:
+        return 0.0
+    return column.categories[0] if column.categories else None

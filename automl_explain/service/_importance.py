@@ -24,8 +24,7 @@ class RollingImportance:
     def __init__(self, model: ServedModel, half_life: int) -> None:
         self._model, self._half_life = model, half_life
         self._lock = threading.Lock()
-        self._sums = np.zeros((1 if model.classes is None else len(model.classes), len(model.features)))
-        self._base = np.zeros(len(self._sums))
+        self._sums, self._base = np.zeros((1, 1)), np.zeros(1)  # of the shapes of the first values
         self._weight, self.rows = 0.0, 0
 
     def add(self, values: Matrix, base_values: Matrix) -> None:

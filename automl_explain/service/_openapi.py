@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from automl_explain.explainers.formatting._html import render
-from automl_explain.service._bundle import ColumnFacts, ServedModel
+from automl_explain.explainers.scoring._schema import Column
+from automl_explain.service._bundle import ServedModel
 from automl_explain.service._service import Service
 from automl_explain.service.protocols._open_inference import DATATYPES, OUTPUTS
 
@@ -135,7 +136,7 @@ def _parameters(path: str, models: list[tuple[str, ServedModel]]) -> list[dict[s
 # --------------------------------------------------------------------- bodies
 
 
-def _cell(column: ColumnFacts) -> dict[str, Any]:
+def _cell(column: Column) -> dict[str, Any]:
     if column.categories is None:
         return {"type": ["number", "null"] if column.missing else "number"}
     return {"enum": [*column.categories, *([None] if column.missing else [])]}

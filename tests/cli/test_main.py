@@ -34,7 +34,7 @@ def test_the_help_lists_every_command(capsys):
         main(["--help"])
     text = capsys.readouterr().out
     for command in _main.COMMANDS:
-        assert re.search(rf"^ +{command.name} +{re.escape(command.summary)}$", text, flags=re.MULTILINE)
+        assert re.search(rf"^ +{command.name}\s+{re.escape(command.summary)}$", text, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", _main.COMMANDS, ids=lambda command: command.name)

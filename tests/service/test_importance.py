@@ -19,7 +19,7 @@ def test_few_rows_give_their_plain_means(make):
     for part in parts:
         scored = model.score(part.astype(object).where(part.notna(), None).to_dict("list"), True)
         rolling.add(scored.values, scored.base_values)
-    whole = model._scorer.explain_local(table(40).to_dict("list"))
+    whole = model.scorer.explain_local(table(40).to_dict("list"))
     found = rolling.explanation()
     np.testing.assert_allclose(found.global_importance_values, whole.global_importance_values, rtol=1e-6)
     assert found.get_ranked_global_names() == whole.get_ranked_global_names()
@@ -43,10 +43,10 @@ def test_the_service_s_importance_is_compared_with_that_of_training(tmp_path):
         path = tmp_path / "now.explanation"
         path.write_bytes(client.get("/importance").body)
         gauges = [line for line in client.get("/metrics").body.decode().splitlines() if "_importance{" in line]
-    now, training = Explanation.load(path), model._scorer.explainer.explain_local(table(200))
+    now, training = Explanation.load(path), model.scorer.explain_local(table(200))
     assert now.local_importance_values is None
     diff = ExplanationDiff.between(training, now)
     assert diff.exceeds(min_correlation=0.99, max_change=1e-6) == []
     assert len(gauges) == 4
-    drifted = ExplanationDiff.between(training, model._scorer.explainer.explain_local(table(200).assign(age=0.0)))
+    drifted = ExplanationDiff.between(training, model.scorer.explain_local(table(200).assign(age=0.0)))
     assert drifted.exceeds(max_change=0.1)

@@ -32,7 +32,7 @@ def local(explained):
 
 @pytest.fixture
 def expected(models, rows):
-    return {name: model._scorer.explain_local(cells(rows)) for name, model in models.items()}
+    return {name: model.scorer.explain_local(cells(rows)) for name, model in models.items()}
 
 
 # ------------------------------------------------------------------------------------------------------- the protocols

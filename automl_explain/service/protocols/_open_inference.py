@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.service._bundle import ColumnFacts, Scored, ServedModel
+from automl_explain.explainers.scoring._schema import Column
+from automl_explain.service._bundle import Scored, ServedModel
 from automl_explain.service._problems import RequestError, wrong_columns
 from automl_explain.service.protocols._protocol import Answered, Asked, Protocol, as_object, by_row, plain
 from automl_explain.service.protocols._tables import TableReader
@@ -136,7 +137,7 @@ def _datatype(array: Any) -> str:
     return {"f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}.get(array.dtype.kind, "BYTES")
 
 
-def _input_type(column: ColumnFacts) -> str:
+def _input_type(column: Column) -> str:
     if column.categories is None:
         return "FP64"
     kinds = {type(value) for value in column.categories}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +15,7 @@ Columns = dict[str, list[Any]]
 SPLIT = {"columns", "data", "index"}
 """Keys of a table as pandas' ``to_dict(orient="split")`` writes it."""
 
+LARGEST = sys.float_info.max
 COMPARED, LONGEST_NAME = 20, 100
 """Unknown columns, and characters of their names, that are compared with missing columns: comparing takes time."""
 
@@ -175,7 +176,7 @@ class TableReader:
         for name, cells in columns.items():
             if any(isinstance(cell, list | dict) for cell in cells):
                 wrong[name] = "must hold numbers, text, booleans or null; got a list or an object"
-            elif math.inf in cells or -math.inf in cells:
+            elif any(isinstance(cell, float | int) and not -LARGEST <= cell <= LARGEST for cell in cells):
                 wrong[name] = "holds a number that is too large"
         wrong = wrong or self.model.problems(columns)
         if wrong:
