@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
+from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, over_engineered_columns, raw_map
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
 from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name
@@ -319,13 +318,20 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             trial.number, learner, config, trial.loss, tap.metric_name,
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
             measure=partial(tap.block_losses, trial) if trial.models else None,
-            nbytes=trial.nbytes,
+            nbytes=trial.nbytes, deployed=partial(self._deployed, partial(self._describe_trial, trial)),
         )  # fmt: skip
 
+    def _deployed(self, read: Callable[[], FittedModel]) -> tuple[FittedModel, Any]:
+        """Return a model over the caller's columns, and the caller's training rows."""
+        return read(), _features(*self._given[:3])
+
     def _read_trial(self, trial: Trial) -> FittedModel:
+        return over_engineered_columns(self._describe_trial(trial))
+
+    def _describe_trial(self, trial: Trial) -> FittedModel:
         members = [describe(model) for model in trial.load()]
         described = members[0] if len(members) == 1 else mean_of(members)
-        return over_engineered_columns(in_search(described, self, kind="trial"))
+        return in_search(described, self, kind="trial")
 
     def _final_model(self, tap: MetricTap) -> CapturedRun | None:
         model = self.model
@@ -342,10 +348,13 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
         config = {} if is_stack else self.best_config
 
-        def read() -> FittedModel:
-            return over_engineered_columns(in_search(describe(model), self, kind=kind))
+        def describe_final() -> FittedModel:
+            return in_search(describe(model), self, kind=kind)
 
-        return CapturedRun(len(tap.trials), learner, config, None, tap.metric_name, kind=kind, read=read)
+        return CapturedRun(
+            len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
+            read=lambda: over_engineered_columns(describe_final()), deployed=partial(self._deployed, describe_final),
+        )  # fmt: skip
 
     def _facts(
         self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float
@@ -365,11 +374,6 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     def _dropped_columns(self) -> list[str]:
         feature_map = raw_map(self.feature_transformer, self.raw_columns_)
         return [] if feature_map is None else list(feature_map.dropped)
-
-
-def over_engineered_columns(model: FittedModel) -> FittedModel:
-    """Return the description of a model for tables that FLAML has already preprocessed."""
-    return replace(model, preprocessing=None)
 
 
 def _fetched(table: Any) -> Any:

@@ -6,6 +6,7 @@ Files ``scoring/<run>.zip``, a bundle; ``scoring/<run>.json``, the reason why th
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history._schema import SCORERS
 
 
-def keep_scorer(history: RunHistory, run_id: str, explainer: Any) -> None:
-    """Keep the scoring explainer of a run's explainer, or the reason why there is none.
+def keep_scorer(history: RunHistory, run_id: str, explainer: Callable[[], Any]) -> None:
+    """Keep the scoring explainer of the explainer that a function makes, or the reason why there is none.
 
     A run without one stays a run with an explanation, so that nothing is raised.
     """
     place = history.directory / SCORERS / run_id
     try:
         save(
-            choose_scoring_explainer(explainer), place.with_name(f"{run_id}.zip"), exist_ok=True, facts={"run": run_id}
+            choose_scoring_explainer(explainer()),
+            place.with_name(f"{run_id}.zip"),
+            exist_ok=True,
+            facts={"run": run_id},
         )
     except (AutoMLExplainError, OSError) as error:
         _note(place, {"why": str(error)})

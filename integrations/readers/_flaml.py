@@ -78,6 +78,11 @@ def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
     )
 
 
+def over_engineered_columns(model: FittedModel) -> FittedModel:
+    """Return the description of a model for tables that FLAML has already preprocessed."""
+    return replace(model, preprocessing=None)
+
+
 @dataclass(frozen=True, eq=False)
 class Preprocess(Columnwise):
     """FLAML's preprocessing for all learners.

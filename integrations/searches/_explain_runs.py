@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,7 +25,7 @@ from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.neural._network import Network
-from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.planning._plan import Plan, expected_seconds
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
@@ -140,7 +142,25 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
     least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
     plan.finish(run, time.monotonic() - started, whole, least)
     if keep and job.options.keep_scoring and not isinstance(models, list):
-        keep_scorer(job.history, run.id, _explainer(models, job.tables, job, slow=False, must=False))
+        keep_scorer(job.history, run.id, partial(_over_given_columns, models, job, run))
+
+
+def _over_given_columns(model: FittedModel, job: ExplanationJob, run: CapturedRun) -> TabularExplainer:
+    """Return the explainer of a run over the caller's columns, which are those that rows have at inference time."""
+    assert job.tables is not None
+    background: Any = job.tables.background
+    if run.deployed is not None:
+        model, given = run.deployed()
+        background = as_table(given, "X_train").sample(job.options.background, job.options.random_state)
+    return TabularExplainer(
+        model,
+        background,
+        features=job.features,
+        output=job.options.output,
+        feature_space="raw",
+        random_state=job.options.random_state,
+        progress=False,
+    )
 
 
 def _measured(run: CapturedRun) -> tuple[float, ...]:

@@ -28,16 +28,6 @@ def test_a_run_of_a_search_becomes_a_bundle_that_knows_its_run(bundled):
     assert scoring_explainer(run).fingerprint == load(place).fingerprint
 
 
-def test_its_values_are_those_of_the_explanation_of_the_run(bundled):
-    place, run = bundled
-    explanation = run.explanation
-    rows = explanation.data.data[:5]
-    scorer = load(place)
-    if explanation.is_raw:
-        found = scorer.explain_local(rows).local_importance_values
-        assert abs(found - explanation.local_importance_values[..., :5, :]).max() < 1e-9
-
-
 def test_the_best_trial_is_kept_too_and_others_say_why_not(searched, fails, tmp_path):
     _, history, _ = searched
     runs = RunHistory(history).runs()
