@@ -160,7 +160,7 @@ def tabular():
         background, rows = X[:50], X[500 : 500 + N_ROWS]
         for name, between in ACTIVATIONS.items():
             module = trained(between, X, y)
-            exact = own(module, background, "coalitions")(rows)
+            exact = own(module, background, "coalitions", sampling=SamplingOptions(nsamples=2**p))(rows)
             deep = shap.DeepExplainer(module, torch.as_tensor(background))
             gradients = shap.GradientExplainer(module, torch.as_tensor(background))
             few = own(module, background, "coalitions", sampling=SamplingOptions(nsamples=4 * p))
