@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from automl_explain.cli._command import Command, newest_search, open_history, print_json
-from automl_explain.explainers._errors import InvalidInputError
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,10 +18,7 @@ def _act(options: argparse.Namespace) -> None:
     history = open_history(options)
     search = options.search or newest_search(history)
     history.search(search)
-    try:
-        write_report(options.out, history.runs(search))
-    except OSError as error:
-        raise InvalidInputError(f"{options.out} cannot be written: {error}. Name another file with --out.") from error
+    write_report(options.out, history.runs(search))
     if options.json:
         print_json({"search": search, "report": str(options.out)})
     else:

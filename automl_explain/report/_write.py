@@ -169,4 +169,5 @@ def _write_whole(target: Path, content: bytes) -> None:
         with written_whole(target) as stream:
             stream.write(content)
     except OSError as error:
-        raise HistoryError(f"The file {target} cannot be written: {error}. Name another place.") from error
+        why = error.strerror or error  # not the name of the temporary file
+        raise HistoryError(f"The file {target} cannot be written: {why}. Name another place.") from error

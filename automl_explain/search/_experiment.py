@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run import Run, Runs, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.search._config import AutoMLConfig
 from automl_explain.search.engines._base import FinishedSearch
@@ -46,7 +46,7 @@ class ExperimentRun:
     @property
     def runs(self) -> list[Run]:
         """Every trial and the final model; empty if ``model_explainability=False``."""
-        return self.found.runs
+        return Runs(self.found.runs)
 
     @property
     def final_run(self) -> Run | None:
@@ -56,7 +56,7 @@ class ExperimentRun:
     def __repr__(self) -> str:
         best = self.found.best_run
         found = f"{len(self.runs)} runs, best {best.id}" if best else f"model {type(self.found.model).__name__}"
-        return f"ExperimentRun({self.experiment!r}, {found})"
+        return "\n".join([*final_unexplained(self.runs), f"ExperimentRun({self.experiment!r}, {found})"])
 
 
 class Experiment:

@@ -35,7 +35,7 @@ from automl_explain.explainers.explanation._storage import EncodedRows, save_val
 from automl_explain.integrations.history._index import Index
 from automl_explain.integrations.history._known_ids import known_id
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
-from automl_explain.integrations.history._run import Run, StoredExplanation
+from automl_explain.integrations.history._run import Run, Runs, StoredExplanation
 from automl_explain.integrations.history._schema import NAMES, SCORERS
 from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 
@@ -271,7 +271,10 @@ class RunHistory:
     # ---------------------------------------------------------------- reading
 
     def runs(self, search: str | None = None) -> list[Run]:
-        """Return the runs of one search or of all searches, oldest search first, in the order of each search."""
+        """Return the runs of one search or of all searches, oldest search first, in the order of each search.
+
+        The text of the list says first which final models were not explained.
+        """
         where = "WHERE runs.search = ?" if search else ""
         with self._index.open() as connection:
             rows = connection.execute(
@@ -279,7 +282,7 @@ class RunHistory:
                 "ORDER BY searches.created, runs.number",
                 (search,) if search else (),
             ).fetchall()
-        return self._runs(rows)
+        return Runs(self._runs(rows))
 
     def run(self, run_id: str) -> Run:
         """Return one run by its id, or by the first characters of it if they are unique.

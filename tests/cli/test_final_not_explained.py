@@ -7,10 +7,11 @@ import pytest
 from automl_explain import RunHistory, write_report
 from automl_explain.cli import main
 from automl_explain.cli._searching import FINAL_NOT_EXPLAINED
-from automl_explain.integrations.history._run import Runs
 from automl_explain.integrations.searches import _explain_runs
 from automl_explain.report._facts import tell
 from automl_explain.report._findings import first_look
+from automl_explain.search._experiment import ExperimentRun
+from automl_explain.search.engines._base import FinishedSearch
 from tests.cli.searches import QUICK
 
 
@@ -45,7 +46,10 @@ def test_run_runs_show_and_the_report_say_so_first(broken, capsys, csv, tmp_path
     assert main(["show", runs[0].id]) == 0
     assert capsys.readouterr().out.startswith(said(final))
     assert first_look(tell(runs))[0] == f"{said(final)}."
-    assert repr(Runs(runs)).startswith(said(final))
+    assert repr(runs).startswith(said(final))
+    found = ExperimentRun("own", None, FinishedSearch(None, list(runs)))
+    assert repr(found).startswith(said(final))
+    assert repr(found.runs).startswith(said(final))
     page = write_report(tmp_path / "page.html", runs).read_text()
     assert page.index(said(final)) < page.index("The best of")
 
@@ -62,7 +66,7 @@ def test_an_explained_final_model_is_not_mentioned(capsys, csv, tmp_path):
         == 0
     )
     assert json.loads(capsys.readouterr().out)["final_explained"] is True
-    assert repr(Runs(RunHistory().runs())).startswith("[Run(")
+    assert repr(RunHistory().runs()).startswith("[Run(")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
