@@ -178,7 +178,7 @@ class DenseChain:
             If the outputs are a softmax.
         """
         if LINKS[self.link].slope is None:
-            raise UnsupportedModelError(f"The rescale rule has no rule for {self.link}, which mixes the outputs.")
+            raise UnsupportedModelError(f"there is no rule for its {self.link}")
         return DenseRescale(self)
 
     def _layers(self, table: Matrix) -> list[Matrix]:

@@ -83,6 +83,7 @@ def as_examples(data: Any, what: str, like: tuple[NetworkInput, ...] | None = No
     """
     names: tuple[str, ...] = ()
     if isinstance(data, Mapping):
+        data = data if like is None else _in_order(data, like, what)
         names = tuple(map(str, data))
         parts = list(data.values())
     else:
@@ -124,6 +125,14 @@ def unflat(values: npt.NDArray[np.float64], inputs: tuple[NetworkInput, ...]) ->
         parts.append(values[..., start : start + size].reshape(*values.shape[:-1], *each.shape))
         start += size
     return tuple(parts)
+
+
+def _in_order(data: Mapping[Any, Any], like: tuple[NetworkInput, ...], what: str) -> Mapping[Any, Any]:
+    """Return a mapping in the order of the expected inputs."""
+    wanted, given = [each.name for each in like], {str(name): part for name, part in data.items()}
+    if set(given) != set(wanted):
+        raise InvalidInputError(f"{what} must have the inputs {wanted}, as the background has. Got {list(given)}.")
+    return {name: given[name] for name in wanted}
 
 
 def _is_several(data: Any) -> bool:

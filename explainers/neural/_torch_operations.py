@@ -25,7 +25,8 @@ ELEMENTWISE = _names(
 LINEAR = _names(
     """
     linear addmm mm bmm matmul mv dot baddbmm conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d
-    conv_transpose3d add sub rsub neg mul div sum mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
+    conv_transpose3d add sub subtract rsub neg negative mul multiply div divide true_divide
+    sum mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
     adaptive_avg_pool2d adaptive_avg_pool3d _native_batch_norm_legit_no_training view reshape _unsafe_view permute transpose t
     numpy_T expand squeeze unsqueeze slice select narrow index_select cat stack flatten unflatten split split_with_sizes chunk
     unbind pad constant_pad_nd clone contiguous alias _to_copy flip roll repeat cumsum tile movedim pixel_shuffle
@@ -33,9 +34,9 @@ LINEAR = _names(
     """
 )
 """Operations that are affine in one of their arguments, if the others do not depend on the inputs."""
-SEVERAL = _names("add sub rsub cat stack")
+SEVERAL = _names("add sub subtract rsub cat stack")
 """Linear operations that are affine in all of their arguments together."""
-NUMERATOR_ONLY = _names("div")
+NUMERATOR_ONLY = _names("div divide true_divide")
 """Linear operations that are affine in their first argument only."""
 POOLS: Mapping[str, int] = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
 """Max-pooling -> number of dimensions."""

@@ -130,6 +130,22 @@ def test_inputs_have_the_names_of_the_model():
         [part[8:10] for part in in_order]
     )
     np.testing.assert_allclose(listed.local_importance_values, by_name.local_importance_values, atol=1e-6)
+    assert listed.features == by_name.features
+    explained_by_name = DeepExplainer(model, [part[:8] for part in in_order], **options).explain_local(
+        part_of(other_way, slice(8, 10))
+    )
+    np.testing.assert_allclose(explained_by_name.local_importance_values, by_name.local_importance_values, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the rescale rule reads the operations of PyTorch")
+@pytest.mark.parametrize(("name", "output"), [("Conv and MaxPool", "auto"), ("MLP with batch statistics", "log_odds")])
+def test_the_rescale_rule_on_pytorch(name, output):
+    model, examples = made(name)
+    explainer = DeepExplainer(model, examples[:8], method="rescale", output=output)
+    explanation = explainer.explain_local(examples[8:12])
+    rows = examples[8:12]
+    known = outputs_of(model, rows) if output == "auto" else describe(model, examples).outputs["log_odds"](rows)
+    np.testing.assert_allclose(total(explanation), known, atol=1e-5 * np.ptp(known))
 
 
 def test_players_are_time_steps():
@@ -179,11 +195,13 @@ def test_weights_and_state_stay_as_they_were():
 
 
 def test_a_model_that_trains_on_is_explained_as_it_is():
-    model = flat(layers.Activation("relu"), n_inputs=4)
+    model = flat(layers.Activation("relu"), n_inputs=4, last=layers.Dense(3, activation="softmax"))
     described = describe(model, real(4))
-    described.predict(real(4))
-    model.layers[-1].set_weights([2 * part for part in model.layers[-1].get_weights()])
+    before = described.outputs["log_odds"](real(4))
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([2 * kernel, bias])
     np.testing.assert_allclose(described.predict(real(4)), outputs_of(model, real(4)), atol=1e-5)
+    np.testing.assert_allclose(described.outputs["log_odds"](real(4)), 2 * before, atol=1e-5)
 
 
 def test_a_keras_model_of_an_optuna_trial_is_explained_like_any_run(tmp_path):

@@ -79,8 +79,8 @@ class ScoresCall:
         made = self.before(ordered if len(ordered) > 1 else ordered[0], training=False)
         if type(self.last).__name__ != "Dense":
             return made
-        made = made @ self.last.kernel
-        return made + self.last.bias if self.last.use_bias else made
+        made = made @ _value(self.last.kernel)
+        return made + _value(self.last.bias) if self.last.use_bias else made
 
 
 def describe(model: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
@@ -101,7 +101,8 @@ def describe(model: Any, examples: Any = None, network: NetworkOptions | None = 
     backend = library.backend.backend()
     if backend not in BACKENDS:
         return describe_function(model.predict_on_batch, few.flat(), name)
-    call, dtypes = _inputs_of(model, few, name)
+    call, dtypes, names = _inputs_of(model, few, name)
+    few = Examples(few.arrays, names)
     why = f"a Keras network on {backend}"
     return BACKENDS[backend](model, call, NetworkDraft(name, why, dtypes), few, network)
 
@@ -171,16 +172,22 @@ def _network(model: Any, call: KerasCall, draft: NetworkDraft, made: Callable[..
     )
 
 
+def _value(variable: Any) -> Any:
+    """Return the value of a variable as a tensor of the backend: an attribute in Keras 3, a method in tf_keras."""
+    value = variable.value
+    return value() if callable(value) else value
+
+
 def _base(model: Any) -> type:
     """Return the class `Model` of the Keras library that a model belongs to."""
     return next(cls for cls in type(model).__mro__ if cls.__name__ == "Model" and "keras" in cls.__module__)
 
 
-def _inputs_of(model: Any, few: Examples, name: str) -> tuple[KerasCall, tuple[str, ...] | None]:
-    """Return how a model is called with these examples, and the dtype of each of them if the model tells."""
+def _inputs_of(model: Any, few: Examples, name: str) -> tuple[KerasCall, tuple[str, ...] | None, tuple[str, ...]]:
+    """Return how a model is called with these examples, the dtype of each if the model tells, and their names."""
     inputs, given = getattr(model, "inputs", None), names_given(few)
     if not inputs:
-        return KerasCall(model, given, tuple(range(len(few.arrays)))), None
+        return KerasCall(model, given, tuple(range(len(few.arrays)))), None, few.names
     sequential = any(cls.__name__ == "Sequential" for cls in type(model).__mro__)
     structure = inputs[0] if sequential else model.input
     keys = tuple(structure) if isinstance(structure, Mapping) else ()
@@ -201,7 +208,8 @@ def _inputs_of(model: Any, few: Examples, name: str) -> tuple[KerasCall, tuple[s
             )
     dtypes = [str(getattr(part.dtype, "name", part.dtype)) for part in parts]
     call = KerasCall(model, keys, places, isinstance(structure, list | tuple))
-    return call, tuple(dtypes[places.index(place)] for place in range(len(parts)))
+    several = tuple(map(str, names)) if len(parts) > 1 else ()
+    return call, tuple(dtypes[places.index(place)] for place in range(len(parts))), given or several
 
 
 def _last_of(model: Any, places: tuple[int, ...]) -> tuple[str, ScoresCall | None]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.explainers.neural._network import Network
-from automl_explain.integrations.readers.neural._calls import with_gradients
 from automl_explain.integrations.readers.neural._torch import as_device, describe_calls
 from automl_explain.integrations.readers.neural._torch_calls import ModuleCalls
 
@@ -48,17 +44,4 @@ def describe_module(
             f"Keras puts this model on {own}. Got the 'device' parameter {options.device!r}: leave it out, or choose the device "
             "with keras.device when the model is made."
         )
-    found = describe_calls(ModuleCalls(KerasModule(model, call), own, name), few, dtypes or "float32", options)
-    network = found.structure
-    assert isinstance(network, Network)
-    arrays = tuple(array.astype(each.dtype) for array, each in zip(few.arrays, network.inputs, strict=True))
-    return replace(found, structure=_checked(network, arrays))
-
-
-def _checked(network: Network, arrays: tuple[np.ndarray[Any, Any], ...]) -> Network:
-    """Return the network without gradients if it converts an input to whole numbers, as embeddings of Keras do."""
-    if network.gradients is None:
-        return network
-    checked = with_gradients(replace(network, gradients=None), network.gradients, arrays)
-    scores = network.scores
-    return replace(checked, scores=None if scores is None else (scores[0], _checked(scores[1], arrays)))
+    return describe_calls(ModuleCalls(KerasModule(model, call), own, name), few, dtypes or "float32", options)

@@ -391,3 +391,38 @@ def test_no_framework_is_imported_for_other_models():
     )
     found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+class Converted(nn.Module):
+    """Operations under their other names, and one whose result is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(3, 2)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        centred = torch.divide(torch.subtract(rows.to(torch.float32), 1.0), 2.0)
+        centred.exp().sum()
+        return self.last(torch.multiply(torch.relu(centred), 3.0))
+
+
+def test_the_rescale_rule_leaves_out_operations_that_the_output_does_not_need():
+    torch.manual_seed(0)
+    network, rows = Converted(), torch.randn(12, 3)
+    explanation = DeepExplainer(network, rows[:8], method="rescale").explain_local(rows[8:])
+    total = (explanation.local_importance_values.sum(axis=2) + explanation.expected_values[:, None]).T
+    np.testing.assert_allclose(total, network(rows[8:]).detach().numpy(), atol=1e-6)
+
+
+def test_inputs_are_taken_by_name_whatever_their_order():
+    class Two(nn.Module):
+        def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            return left[:, :1] + torch.tanh(right[:, :1] * left[:, 1:])
+
+    left, right = torch.linspace(-1, 1, 20).reshape(10, 2), torch.linspace(2, 0, 20).reshape(10, 2)
+    explainer = DeepExplainer(Two(), {"left": left[:8], "right": right[:8]})
+    in_order = explainer.explain_local({"left": left[8:], "right": right[8:]})
+    swapped = explainer.explain_local({"right": right[8:], "left": left[8:]})
+    np.testing.assert_array_equal(swapped.local_importance_values, in_order.local_importance_values)
+    with pytest.raises(InvalidInputError, match="must have the inputs"):
+        explainer.explain_local({"left": left[8:], "other": right[8:]})
