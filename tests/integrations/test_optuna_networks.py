@@ -31,7 +31,7 @@ def study():
             captured.capture(module, X[40:])
         return trial.number
 
-    with TrialExplainer(X[:20], features=NAMES) as explainer:
+    with TrialExplainer(X[:20], features=NAMES, explainability_options={"time_budget": 300}) as explainer:
         study.optimize(objective, n_trials=2)
     return study, explainer
 
