@@ -1,13 +1,14 @@
 """Predictions of explained rows, from the structure of a model once its library has been found to agree with it.
 
 The library is asked for all background rows when an explainer is made, and for a sample of the explained rows later. Values
-are computed in another way than the predictions, so that their sum checks both. If the library disagrees with the
-structure, it alone predicts from then on.
+are computed in another way than the predictions, so that their sum checks both. If the library disagrees a little with the
+structure, it alone predicts from then on; if it disagrees more, the model is refused.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._agreement import ROUNDING, agree, size_of
 from automl_explain.explainers._errors import AdditivityError, InvalidInputError
@@ -69,6 +70,8 @@ class Predictions:
 
         Raises
         ------
+        AdditivityError
+            If the library predicts them otherwise than the structure, as after fitting the model again.
         InvalidInputError
             If the model cannot predict the rows, or an output is not finite.
         """
@@ -105,9 +108,13 @@ class Predictions:
         """Compare some of the rows with the library."""
         n_rows = CHECK_EVERY if not self._n_compared else REPEATED_ROWS + len(rows) // CHECK_EVERY
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).astype(np.intp))
-        known = self.of_library(rows if len(chosen) == len(rows) else rows.take(chosen))
+        compared = rows if len(chosen) == len(rows) else rows.take(chosen)
+        known = self.of_library(compared)
         self._n_compared, self._n_unchecked = self._n_compared + len(chosen), 0
-        return agree(outputs[chosen], known, SHARE)
+        if agree(outputs[chosen], known, SHARE):
+            return True
+        _refuse(self._model, compared, outputs[chosen], known, "of the rows to explain that were compared", chosen)
+        return False
 
     def _compare_background(self, background: Table, own: StructurePredictor) -> None:
         """Compare all background rows, in blocks of bounded memory."""
@@ -124,23 +131,26 @@ class Predictions:
         self._n_compared = len(background)
         if not agree(np.concatenate(made), np.concatenate(known), SHARE):
             self._own = None
-            _refuse(self._model, background, np.concatenate(made), np.concatenate(known))
+            numbers = np.arange(len(background))
+            _refuse(self._model, background, np.concatenate(made), np.concatenate(known), "background rows", numbers)
 
 
-def _refuse(model: FittedModel, background: Table, outputs: Matrix, known: Matrix) -> None:
-    """Raise an error if the library's outputs are far from those of the structure."""
+def _refuse(
+    model: FittedModel, rows: Table, outputs: Matrix, known: Matrix, what: str, numbers: npt.NDArray[np.intp]
+) -> None:
+    """Raise an error if the library's outputs are far from those of the structure; rows have these numbers for the user."""
     spread = np.ptp(known, axis=0)
     bound = REFUSE_ABOVE * spread + REFUSE_ROUNDING * ROUNDING * size_of(outputs, known)
     gaps = np.abs(outputs - known)
     wrong = np.flatnonzero((gaps > bound).any(axis=1))
     if not len(wrong):
         return
-    again = predict_rows(model, background)
+    again = predict_rows(model, rows)
     changes = np.abs(again - known).max()
-    named = ", ".join(map(str, wrong[:5])) + ("" if len(wrong) <= 5 else ", ...")
+    named = ", ".join(map(str, numbers[wrong[:5]])) + ("" if len(wrong) <= 5 else ", ...")
     said = (
         f"The outputs computed from the structure of {model.name} miss the predictions of its library by up to "
-        f"{gaps.max():.3g} in {model.output_space}, in {len(wrong)} of {len(background)} background rows ({named})"
+        f"{gaps.max():.3g} in {model.output_space}, in {len(wrong)} of {len(rows)} {what} ({named})"
     )
     if changes > bound.min():
         raise AdditivityError(

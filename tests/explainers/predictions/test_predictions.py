@@ -144,13 +144,21 @@ def test_without_a_background_the_first_rows_are_compared():
     assert sum(asked) < 12
 
 
-def test_a_library_that_changes_later_predicts_from_then_on():
+def test_a_library_that_changes_a_little_predicts_from_then_on():
     library, rows = Library(), X[:, :2]
     predict = Predictions(library.model, Table(rows))
-    library.shift = lambda table: 1.0
+    library.shift = lambda table: 1e-3
     for _ in range(2):
-        np.testing.assert_allclose(predict(Table(rows)), rows.sum(axis=1, keepdims=True) + 1.0)
+        np.testing.assert_allclose(predict(Table(rows)), rows.sum(axis=1, keepdims=True) + 1e-3)
     assert predict.asks_library
+
+
+def test_a_library_that_changes_more_is_refused_with_its_rows():
+    library, rows = Library(), X[:, :2]
+    predict = Predictions(library.model, Table(rows))
+    library.shift = lambda table: np.where(np.asarray(table)[:, :1] == rows[-1, 0], 1.0, 0.0)
+    with pytest.raises(AdditivityError, match=r"up to 1 in response, in 1 of 17 of the rows .* compared \(299\)"):
+        predict(Table(rows))
 
 
 def test_values_of_a_model_that_was_fitted_again_are_refused():
@@ -158,7 +166,7 @@ def test_values_of_a_model_that_was_fitted_again_are_refused():
     explainer = TabularExplainer(model, X)
     explainer.explain_local(X[:3])
     model.fit(X, -SCORE)
-    with pytest.raises(AdditivityError, match="miss the prediction"):
+    with pytest.raises(AdditivityError, match="fitting it again, make the explainer again"):
         explainer.explain_local(X)
 
 
