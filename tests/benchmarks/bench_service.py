@@ -2,7 +2,7 @@
 
 LightGBM, 200 trees of 31 leaves, 14 columns, background of 100 rows; one process of ``automl-explain serve`` on loopback, one
 row a request, with explanation and reasons. Times run from the moment at which a request was due to its whole answer. The
-processor time is that of the service's process, and does not depend on what else the machine does.
+processor time is that of the service's process. What else runs on the machine adds to times on the clock: see the load.
 """
 
 import argparse
@@ -107,7 +107,7 @@ def protocols(bundle, given):
     found = {
         "`/score`": score["local_importance_values"],
         "KServe v1": np.transpose([one["local_importance_values"] for one in kserve["explanations"]], (1, 0, 2)),
-        "Open Inference v2": [one["data"] for one in infer if one["name"] == "local_importance"][0],
+        "Open Inference v2": next(one["data"] for one in infer if one["name"] == "local_importance"),
         "MLflow": [[[flow[f"local_importance.{label}.{n}"] for n in ROW]] for label in score["classes"]],
     }
     lines = ["| protocol | largest difference |", "| --- | --- |"]
@@ -126,7 +126,8 @@ def main():
     given = parser.parse_args()
     parts = [
         "# Benchmarks of the scoring service",
-        f"Made by `python -m tests.benchmarks.bench_service --seconds {given.seconds} --requests {given.requests}`: "
+        f"Made by `python -m tests.benchmarks.bench_service --seconds {given.seconds} --requests {given.requests} "
+        f"--rate {given.rate}`: "
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, Python {platform.python_version()}.",
         " ".join(__doc__.split("\n\n", 1)[1].split()),
     ]
