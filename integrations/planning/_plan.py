@@ -16,7 +16,7 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 FIRST_SHARE, NEXT_SHARE = 0.4, 0.2
 """Share of the remaining time that the first run may take, and any other of which nothing is known yet."""
 SECONDS_PER_LEAF_AND_ROW = 4e-8
-"""Seconds per leaf of a model, and row explained or background row: an upper bound of what was measured."""
+"""Seconds per leaf of a model, and row explained or background row; a rough figure, corrected by what runs take."""
 
 
 class Queued(Protocol):
