@@ -69,15 +69,21 @@ class CellError(ColumnMismatchError):
 
     Parameters
     ----------
-    problems : dict
+    message : str
+    problems : dict, optional
         Column -> what is wrong with its cells.
     """
 
-    def __init__(self, problems: dict[str, str]) -> None:
-        self.problems = problems
+    def __init__(self, message: str, problems: Mapping[str, str] | None = None) -> None:
+        self.problems = dict(problems or {})
+        super().__init__(message)
+
+    @classmethod
+    def of(cls, problems: Mapping[str, str]) -> CellError:
+        """Return the error that names the columns and what is wrong with their cells."""
         said = "; ".join(f"column {name!r}: {why}" for name, why in list(problems.items())[:SHOWN])
         more = f"; and {len(problems) - SHOWN} more columns" if len(problems) > SHOWN else ""
-        super().__init__(f"The rows hold cells that the model cannot take. {said}{more}.")
+        return cls(f"The rows hold cells that the model cannot take. {said}{more}.", problems)
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,7 @@ class Schema:
             except (InvalidInputError, OverflowError) as error:
                 problems[column.name] = str(error)
         if problems:
-            raise CellError(problems)
+            raise CellError.of(problems)
         return self._finished(np.column_stack(made))
 
     def _finished(self, matrix: Matrix) -> Matrix:
@@ -198,7 +204,7 @@ class Schema:
             missing = np.atleast_1d(np.isnan(matrix).any(axis=0))
             wrong = [c.name for c, empty in zip(self.columns, list(missing), strict=True) if empty and not c.missing]
             if wrong:
-                raise CellError(dict.fromkeys(wrong, "a cell is missing, and the model has no rule for it"))
+                raise CellError.of(dict.fromkeys(wrong, "a cell is missing, and the model has no rule for it"))
         return matrix
 
     def _check_width(self, n_columns: int) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, MixedForward
@@ -61,6 +63,27 @@ def _over_last_axis(kind: str, made: torch.Tensor) -> bool:
         return kind == SIGMOID
     total = made.detach().exp() if kind == LOG_SOFTMAX else made.detach()
     return bool(torch.allclose(total.sum(dim=1), torch.ones((), dtype=made.dtype, device=made.device), atol=1e-4))
+
+
+class _FlopCounter(TorchDispatchMode):
+    """Counts the operations of this thread. PyTorch's `FlopCounterMode` hooks the modules of all threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        count = flop_registry.get(func._overloadpacket)
+        if count is None and func is not torch.ops.prim.device.default:
+            with self:
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+        made = func(*args, **kwargs)
+        if count is not None:
+            self.total += float(count(*args, **kwargs, out_val=made))
+        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +193,9 @@ class ModuleCalls:
 
     def multiplications(self, arrays: Arrays) -> float:
         """Return the multiplications per row in products of matrices and convolutions."""
-        with self.undisturbed(), torch.enable_grad(), FlopCounterMode(display=False) as counter:
+        with self.undisturbed(), torch.enable_grad(), _FlopCounter() as counter:
             self.outputs(self.tensors(arrays))  # without gradients, transformers call one operation that is not counted
-        return float(counter.get_total_flops()) / 2.0 / len(arrays[0])
+        return counter.total / 2.0 / len(arrays[0])
 
     def sizes(self, arrays: Arrays) -> int:
         """Return the number of cells that the parts of a module make for each row, which bounds its memory."""
@@ -209,21 +232,46 @@ class ModuleCalls:
             yield
 
 
+@dataclass
+class _Modes:
+    """Modes that the parts of a module had, and how many calls run in evaluation mode."""
+
+    training: list[torch.nn.Module]
+    evaluated: list[torch.nn.Module]
+    n_calls: int = 0
+
+
+_modes: dict[int, _Modes] = {}
+"""The modules that are being called, by id; several threads may call one module."""
+_modes_lock = Lock()
+
+
 @contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """Keep dropout and batch statistics off, then give each part of the module its own mode back."""
-    training = [part for part in module.modules() if part.training]
-    if training:
-        evaluated = [part for part in module.modules() if not part.training]
-        module.eval()
+    """Keep dropout and batch statistics off, then give each part of the module its own mode back.
+
+    If several threads call a module, the last one gives the modes back.
+    """
+    with _modes_lock:
+        modes = _modes.get(id(module))
+        if modes is None:
+            parts = list(module.modules())
+            modes = _Modes([part for part in parts if part.training], [part for part in parts if not part.training])
+            _modes[id(module)] = modes
+            if modes.training:
+                module.eval()
+        modes.n_calls += 1
     try:
         yield
     finally:
-        if training:
-            for part in training:
-                part.training = True
-            for part in evaluated:
-                part.training = False
+        with _modes_lock:
+            modes.n_calls -= 1
+            if not modes.n_calls:
+                del _modes[id(module)]
+                for part in modes.training:
+                    part.training = True
+                for part in modes.evaluated:
+                    part.training = False
 
 
 @contextmanager

@@ -88,6 +88,7 @@ def test_a_value_that_a_template_lacks_is_an_error():
 def test_every_variable_of_a_style_sheet_is_defined(path):
     style = path.read_text(encoding="utf-8")
     frame = {"report.css": "automl_explain/report/templates/report.html",
+             "docs.css": "automl_explain/service/templates/docs.html",
              "notebook.css": "explainers/formatting/templates/notebook/frame.html"}[path.name]  # fmt: skip
     defined = style + (ROOT / frame).read_text(encoding="utf-8")
     for name in set(re.findall(r"var\((--[a-z]+)\)", style)):
