@@ -65,11 +65,11 @@ def _over_last_axis(kind: str, made: torch.Tensor) -> bool:
     return bool(torch.allclose(total.sum(dim=1), torch.ones((), dtype=made.dtype, device=made.device), atol=1e-4))
 
 
-class _FlopCounter(TorchDispatchMode):
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
     """Counts the operations of this thread. PyTorch's `FlopCounterMode` hooks the modules of all threads."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0.0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -193,7 +193,8 @@ class ModuleCalls:
 
     def multiplications(self, arrays: Arrays) -> float:
         """Return the multiplications per row in products of matrices and convolutions."""
-        with self.undisturbed(), torch.enable_grad(), _FlopCounter() as counter:
+        counter = _FlopCounter()
+        with self.undisturbed(), torch.enable_grad(), counter:
             self.outputs(self.tensors(arrays))  # without gradients, transformers call one operation that is not counted
         return counter.total / 2.0 / len(arrays[0])
 
