@@ -20,6 +20,7 @@ import pandas as pd
 from lightgbm import LGBMClassifier
 
 from automl_explain import load, save, scoring_explainer
+from tests.service.attack import attack
 from tests.service.load import memory_of, message, processor_seconds, send_at_rate, served
 
 ROW = {f"c{i}": round(0.1 * i, 1) for i in range(14)}
@@ -114,7 +115,24 @@ def protocols(bundle, given):
     return lines + [f"| {n} | {np.abs(np.reshape(v, exact.shape) - exact).max():.1g} |" for n, v in found.items()]
 
 
-SECTIONS = {"Latency": latency, "Memory": memory, "A crash under load": crash, "Protocols": protocols}
+def malformed(bundle, given):
+    """Requests that schemathesis draws to be malformed, for each check of each route."""
+    with served(bundle, port=free_port()) as (_, client):
+        found = attack(client, given.malformed)
+    return [
+        "| answers | requests |",
+        "| --- | --- |",
+        *(f"| {status}xx | {n} |" for status, n in sorted(found.items())),
+    ]
+
+
+SECTIONS = {
+    "Latency": latency,
+    "Memory": memory,
+    "A crash under load": crash,
+    "Protocols": protocols,
+    "Malformed requests": malformed,
+}
 
 
 def main():
@@ -122,12 +140,13 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, help="of each load")
     parser.add_argument("--requests", type=int, default=100_000, help="for the memory")
     parser.add_argument("--rate", type=int, default=300, help="requests a second for the memory")
+    parser.add_argument("--malformed", type=int, default=900, help="malformed requests for each check of each route")
     parser.add_argument("--write", type=Path, help="file that takes the page")
     given = parser.parse_args()
     parts = [
         "# Benchmarks of the scoring service",
         f"Made by `python -m tests.benchmarks.bench_service --seconds {given.seconds} --requests {given.requests} "
-        f"--rate {given.rate}`: "
+        f"--rate {given.rate} --malformed {given.malformed}`: "
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, Python {platform.python_version()}.",
         " ".join(__doc__.split("\n\n", 1)[1].split()),
     ]
