@@ -36,12 +36,13 @@ def scoring_explainer(
     Returns
     -------
     TreeScoringExplainer, LinearScoringExplainer, DeepScoringExplainer or KernelScoringExplainer
-        The one for the structure, as the table `SCORING_RULES` says.
+        The one for the structure, as the table `SCORING_RULES` says. Of a model that has no form as data, it calls the
+        fitted model, and is saved with ``save(scorer, directory, model="external")``.
 
     Raises
     ------
     UnsupportedModelError
-        If the model, or its preprocessing, has no form as data.
+        If the columns have no form as data, such as dates.
     InvalidInputError
         If a fitted model is given without a background.
     ExplanationNotFoundError

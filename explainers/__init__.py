@@ -52,6 +52,7 @@ _MODULES = {
             "AutoMLExplainError",
             "AutoMLExplainWarning",
             "ColumnMismatchError",
+            "ExternalModelError",
             "ExplanationNotFoundError",
             "FormatVersionError",
             "HistoryError",

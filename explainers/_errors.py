@@ -4,7 +4,8 @@
 
     AutoMLExplainError
     ├── InvalidInputError (ValueError)          a table, parameter or option that cannot be used
-    │   └── ColumnMismatchError                 columns that differ from those the model was trained on
+    │   ├── ColumnMismatchError                 columns that differ from those the model was trained on
+    │   └── ExternalModelError                  the model that a bundle needs is not passed, or is another one
     ├── UnsupportedModelError (TypeError)       a kind of model that cannot be explained
     ├── UnsupportedTaskError (ValueError)       a task that cannot be explained, such as forecasting
     ├── NotFittedError (ValueError)             a model that is not fitted
@@ -50,6 +51,10 @@ class InvalidInputError(AutoMLExplainError, ValueError):
 
 class ColumnMismatchError(InvalidInputError):
     """Columns that differ from those the model was trained on."""
+
+
+class ExternalModelError(InvalidInputError):
+    """A bundle without its model, to which no model or another one was passed. The message says what to pass."""
 
 
 class UnsupportedModelError(AutoMLExplainError, TypeError):

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from automl_explain.explainers._errors import MissingExtraError
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
 from automl_explain.service._bundle import ServedModel
+from automl_explain.service._bundle_model import BundleModel
 from automl_explain.service._openapi import DESCRIPTION, operation
 from automl_explain.service._problems import RequestError
 from automl_explain.service._routes import docs, json_answer, scoring_route, status_routes
@@ -40,7 +42,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def create_app(
-    bundles: ServedModel | Mapping[str, ServedModel],
+    bundles: ServedModel | ScoringExplainer | Mapping[str, ServedModel | ScoringExplainer],
     *,
     token: str | None = None,
     limits: ServiceLimits | None = None,
@@ -49,8 +51,9 @@ def create_app(
 
     Parameters
     ----------
-    bundles : bundle or mapping
-        What is served; several by name. The first one answers routes that name no model, such as ``/score``.
+    bundles : scoring explainer, ServedModel or mapping
+        What is served, such as what `load` returns; several by name. The first one answers routes
+        that name no model, such as ``/score``.
     token : str, optional
         Token that requests must bring as ``Authorization: Bearer`` or ``X-API-Key``. Default: none is needed.
     limits : ServiceLimits, optional
@@ -69,7 +72,8 @@ def create_app(
     InvalidInputError
         If there is no bundle, or a limit or name cannot be used.
     """
-    models = bundles if isinstance(bundles, Mapping) else {"model": bundles}
+    given = bundles if isinstance(bundles, Mapping) else {"model": bundles}
+    models = {name: BundleModel(one) if isinstance(one, ScoringExplainer) else one for name, one in given.items()}
     service = Service(models, limits or ServiceLimits())
 
     @asynccontextmanager

@@ -292,6 +292,8 @@ class FittedModel:
         Role of the model in a search. None: it is not from a search.
     name : str
         Name of the model in messages, such as ``"LGBMClassifier"``.
+    class_path : str
+        Module and name of the described object's class, or of a function, as text; empty if it is not known.
     """
 
     outputs: Mapping[OutputSpace, Predict]
@@ -311,6 +313,7 @@ class FittedModel:
     by_table: bool = False
     kind: str | None = None
     name: str = "model"
+    class_path: str = ""
 
     def __post_init__(self) -> None:
         checked = {space: f if isinstance(f, RowWise) else RowWise(f) for space, f in self.outputs.items()}

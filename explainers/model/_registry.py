@@ -122,7 +122,9 @@ def describe(model: Any, examples: Any = None, network: NetworkOptions | None = 
             f"Cannot explain an object of type {type(model).__module__}.{type(model).__qualname__}: it has no predict or "
             "predict_proba method and is not callable. Pass a fitted model, or a function that returns predictions."
         )
-    return _read(model, reader, {"examples": examples, "network": network})
+    found = _read(model, reader, {"examples": examples, "network": network})
+    named = model if hasattr(model, "__qualname__") else type(model)
+    return replace(found, class_path=f"{getattr(named, '__module__', '')}.{named.__qualname__}")
 
 
 def is_plain_function(model: Any) -> bool:

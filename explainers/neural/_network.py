@@ -21,6 +21,8 @@ A reader supplies:
 - ``rows_at_once``: rows per call of `forward` that fit in memory, and best in a cache.
 - ``cost``: multiplications per row, which the default number of coalitions depends on.
 - ``scores``: the output space and the network before the last softmax or sigmoid, if there is one.
+- ``state() -> pairs of a name and an array``: the weights, by which another network can be told from this one. None: the
+  framework does not list them.
 
 The reader puts the `Network` in `FittedModel.structure`, and in `FittedModel.outputs` one function per output space, made
 with `Network.predict`. A `Network` of a binary model may have one output, that of the second class.
@@ -28,7 +30,7 @@ with `Network.predict`. A `Network` of a binary model may have one output, that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -113,6 +115,8 @@ class Network:
         Device on which the outputs are computed.
     scores : tuple of (output space, Network), or None
         The network before the last softmax or sigmoid, and the space of its outputs.
+    state : callable or None
+        Names and arrays of the weights. None: they are not known.
     """
 
     forward: Callable[[Arrays], Matrix]
@@ -126,6 +130,7 @@ class Network:
     cost: float = 1e5
     device: str = "cpu"
     scores: tuple[str, Network] | None = None
+    state: Callable[[], Iterable[tuple[str, npt.NDArray[Any]]]] | None = None
 
     @property
     def n_columns(self) -> int:

@@ -28,7 +28,9 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
 class ScoringExplainer(Picklable):
-    """Base class of the scoring explainers: an explainer as data, which explains and predicts rows without the model.
+    """Base class of the scoring explainers: an explainer as data, which explains and predicts rows.
+
+    The model is data too, and its library is not imported, unless it has no form as data; then the fitted model is called.
 
     The values are those of the explainer. The predictions are computed from the structure of the model in float64; a library
     that computes in float32, such as XGBoost, differs from them by its rounding.
@@ -44,7 +46,7 @@ class ScoringExplainer(Picklable):
     Raises
     ------
     UnsupportedModelError
-        If the model, or its preprocessing, has no form as data; the message says what to do.
+        If the columns have no form as data, such as dates; the message says what to do.
     InvalidInputError
         If `explainer` is not one of those explainers.
     """
@@ -173,8 +175,7 @@ class ScoringExplainer(Picklable):
     def warm_up(self) -> None:
         """Prepare everything that the first rows would wait for: tables of values are made, kernels are compiled or loaded."""
         scorer = self._scorer
-        n_columns = scorer.intake.n_outputs
-        rows = np.zeros((1, n_columns)) if scorer.background is None else scorer.background[:1]
+        rows = scorer.some_row
         with np.errstate(all="ignore"):
             for matrix in (rows, np.repeat(rows, 2, axis=0)):
                 scorer.outputs(matrix)
@@ -226,7 +227,10 @@ class LinearScoringExplainer(ScoringExplainer):
 
 
 class KernelScoringExplainer(ScoringExplainer):
-    """Scoring explainer of any explainer whose model has a form as data, such as stacks, votes and kernel machines.
+    """Scoring explainer of any model: of stacks, votes and kernel machines as data, of black boxes with the fitted model.
+
+    A black box, and preprocessing that mixes columns, have no form as data: `save` with ``model="external"`` stores
+    everything else, and the fitted model is passed to `load`.
 
     Parameters are those of `ScoringExplainer`.
 
@@ -245,7 +249,7 @@ class KernelScoringExplainer(ScoringExplainer):
 
 
 class DeepScoringExplainer(ScoringExplainer):
-    """Scoring explainer of neural networks that are chains of dense layers.
+    """Scoring explainer of neural networks: chains of dense layers as data, any other network with the fitted model.
 
     Parameters are those of `ScoringExplainer`.
 
@@ -287,7 +291,7 @@ SCORING_RULES: tuple[ScoringRule, ...] = (
     ScoringRule(
         (object,),
         KernelScoringExplainer,
-        "a black box has no form as data: MimicExplainer explains it by a model that has one",
+        "a black box, which has no form as data: the fitted model is passed to load",
     ),
 )
 """Structure -> scoring explainer. The first row that applies is used."""

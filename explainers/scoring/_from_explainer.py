@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from automl_explain.explainers.methods._linear import LinearEngine
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
 from automl_explain.explainers.model._explained_model import ExplainedModel, engineer
-from automl_explain.explainers.model._fitted_model import Composite
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.scoring._coded_model import CodedModel, coded_model, known_categories
@@ -25,6 +26,7 @@ from automl_explain.explainers.scoring._model_coding import encode_model
 from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows, tries
 from automl_explain.explainers.scoring._scorer import Matrix, Scorer
 from automl_explain.explainers.scoring._stored_trees import distinguishable
+from automl_explain.explainers.scoring.external._from_model import external_scorer
 from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import Table, as_table, conform, stack_rows
 from automl_explain.explainers.tables._weights import as_weights
@@ -45,44 +47,64 @@ def make_scorer(explainer: Any, kind: str, examples: Any = None) -> Scorer:
     examples : table or None
         Rows whose categories are known too.
 
+    A model or preprocessing that has no form as data becomes an `ExternalScorer`, which calls it.
+
     Raises
     ------
     UnsupportedModelError
-        If the model, or its preprocessing, has no form as data.
+        If the columns have no form as data.
     """
     explained: ExplainedModel = explainer._explained
     try:
         rows = _example_rows(explained, examples)
+    except NotColumnwiseError as error:
+        raise _no_data(explained.model, str(error)) from error
+    try:
         coded = coded_model(explained.model, rows)
     except NotColumnwiseError as error:
-        raise UnsupportedModelError(
-            f"{explained.model.name} cannot be stored as data: {error}. MimicExplainer with LGBMExplainableModel explains it by "
-            "trees that imitate it, which can be."
-        ) from error
+        try:
+            return external_scorer(explainer, rows, str(error), _facts(explainer, kind))
+        except NotColumnwiseError as inner:
+            raise _no_data(explained.model, f"{error}; and {inner}") from inner
     background, weights = _background(explainer, coded, rows)
-    players, n_players = explained.players
     return Scorer(
         schema=rows.schema,
         intake=coded.intake,
         model=coded.model,
         background=background,
         weights=weights,
-        players=players,
-        n_players=n_players,
-        engine_name=_engine_name(explainer._engine, explained),
-        settings=explainer._settings,
-        features=explainer.features,
-        classes=explainer.classes,
-        is_raw=explained.is_raw,
-        is_raw_space=explained.is_raw_space,
-        feature_map=explained.model.feature_map,
-        method=explainer.method,
-        reason=explainer.reason,
-        notes=explainer.notes,
-        kind=kind,
-        fidelity=explainer.fidelity,
-        subset=explainer._subset,
         fingerprint=_fingerprint(coded),
+        **_facts(explainer, kind),
+    )
+
+
+def _facts(explainer: ShapleyExplainer, kind: str) -> dict[str, Any]:
+    """Return the fields of a `Scorer` that say what the explainer is."""
+    explained = explainer._explained
+    players, n_players = explained.players
+    return {
+        "players": players,
+        "n_players": n_players,
+        "engine_name": _engine_name(explainer._engine, explained),
+        "settings": explainer._settings,
+        "features": explainer.features,
+        "classes": explainer.classes,
+        "is_raw": explained.is_raw,
+        "is_raw_space": explained.is_raw_space,
+        "feature_map": explained.model.feature_map,
+        "method": explainer.method,
+        "reason": explainer.reason,
+        "notes": explainer.notes,
+        "kind": kind,
+        "fidelity": explainer.fidelity,
+        "subset": explainer._subset,
+    }
+
+
+def _no_data(model: FittedModel, why: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"{model.name} cannot be stored as data: {why}. MimicExplainer with LGBMExplainableModel explains it by "
+        "trees that imitate it, which can be."
     )
 
 
@@ -108,7 +130,11 @@ def _example_rows(explained: ExplainedModel, examples: Any) -> NativeRows:
     def predict(some: Table) -> Any:
         return predict_finite(model, engineer(model, some, "the rows").data, "the rows")
 
-    return native_rows(table.alone(), known_categories(model, table.n_columns), tries(predict))
+    one_by_one = model.preprocessing is not None or not isinstance(model.structure, Network)
+    known: dict[int, tuple[Any, ...]] = {}
+    with suppress(NotColumnwiseError):  # such preprocessing is called; its categories are those in the rows
+        known = known_categories(model, table.n_columns)
+    return native_rows(table.alone(), known, tries(predict), one_by_one=one_by_one)
 
 
 def _rows_of_numbers(explained: ExplainedModel) -> Table:

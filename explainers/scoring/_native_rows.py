@@ -176,7 +176,13 @@ def _missing(table: Table, column: int) -> Any:
     return np.nan
 
 
-def native_rows(table: Table, known: dict[int, tuple[Any, ...]], works: Callable[[Table], bool] | None) -> NativeRows:
+def native_rows(
+    table: Table,
+    known: dict[int, tuple[Any, ...]],
+    works: Callable[[Table], bool] | None,
+    *,
+    one_by_one: bool = True,
+) -> NativeRows:
     """Return example rows with the schema of their columns.
 
     Parameters
@@ -187,6 +193,8 @@ def native_rows(table: Table, known: dict[int, tuple[Any, ...]], works: Callable
         Position of a column -> categories that the model knows.
     works : callable or None
         Whether the model takes a table. None: missing cells may be anywhere.
+    one_by_one : bool
+        Whether columns are tried one by one if cells may not be missing in all of them, which takes a call for each.
 
     Raises
     ------
@@ -206,7 +214,7 @@ def native_rows(table: Table, known: dict[int, tuple[Any, ...]], works: Callable
     everywhere = {j: [_missing(table, j)] for j in range(table.n_columns)}
     if works(rows.with_cells(everywhere, 1)):
         return rows
-    allowed = [works(rows.with_cells({j: cells}, 1)) for j, cells in everywhere.items()]
+    allowed = [one_by_one and works(rows.with_cells({j: cells}, 1)) for j, cells in everywhere.items()]
     columns = [replace(column, missing=ok) for column, ok in zip(columns, allowed, strict=True)]
     return NativeRows(table, Schema(tuple(columns), table.names is not None))
 

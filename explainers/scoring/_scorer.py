@@ -85,7 +85,7 @@ class Scorer:
     @cached_property
     def engine(self) -> Engine:
         """The engine that computes the values, made from the stored data."""
-        background = None if self.background is None else Table(self.background)
+        background = None if self.background is None else self.stored(self.background)
         settings = replace(self.settings, progress=False)
         question = Question(self.model, background, self.players, self.n_players, settings, self.weights)
         if self.engine_name == "kernel":
@@ -99,13 +99,35 @@ class Scorer:
         """Mean output over the background, (C,), or (1,) for regression."""
         return expand_binary(self.engine.base_values, self.model)
 
+    @property
+    def input_shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
+        """Name and shape of each input of a network whose rows are no table; None for tables."""
+        return None
+
+    @property
+    def some_row(self) -> Matrix:
+        """A row that `read` may have returned, (1, f)."""
+        return np.zeros((1, self.intake.n_outputs)) if self.background is None else self.background[:1]
+
+    def code(self, X: Any) -> Matrix:
+        """Return the caller's rows as numbers; see `Schema.read`."""
+        return self.schema.read(X)
+
     def read(self, X: Any) -> Matrix:
         """Return rows as `model` reads them; see `Schema.read`."""
-        return self.intake(self.schema.read(X))
+        return self.intake(self.code(X))
+
+    def stored(self, matrix: Matrix) -> Table:
+        """Return background rows as a table of `model`."""
+        return Table(matrix)
+
+    def table(self, matrix: Matrix) -> Table:
+        """Return read rows as a table of `model`."""
+        return Table(matrix)
 
     def outputs(self, matrix: Matrix, space: str | None = None) -> Matrix:
         """Return the outputs of read rows, (n, C), in the space of the values or another one."""
-        found: Matrix = self.model.outputs[space or self.model.output_space](matrix)  # type: ignore[index]
+        found: Matrix = self.model.outputs[space or self.model.output_space](self.table(matrix).data)  # type: ignore[index]
         if not np.isfinite(found).all():
             raise InvalidInputError(
                 f"{self.model.name} predicted NaN or infinity in {space or self.model.output_space} for a row; Shapley values "
@@ -115,7 +137,7 @@ class Scorer:
 
     def attribution(self, matrix: Matrix) -> Attribution:
         """Return the values of read rows for each class, (C, n, P)."""
-        made = self.engine.attribute(Table(matrix))
+        made = self.engine.attribute(self.table(matrix))
         values = expand_binary(made.values, self.model, centred=True)
         errors = made.standard_errors
         if errors is not None:
@@ -124,13 +146,17 @@ class Scorer:
 
     def explanation(self, X: Any) -> Explanation:
         """Explain rows; see `ScoringExplainer.explain_local`."""
-        coded = self.schema.read(X)
+        coded = self.code(X)
         matrix = self.intake(coded)
         predictions, made = self.outputs(matrix), self.attribution(matrix)
         values, errors = made.values, made.standard_errors
         if isinstance(self.model.structure, Mixture | Composite):
             values = settled(values, predictions - self.expected_values)
         of_regression = self.model.classes is None
+        grouped = self.is_raw_space and self.n_players not in (None, coded.shape[1])
+        data = (
+            Table(coded, self.schema.names) if self.is_raw_space else Table(self.table(matrix).codes(), self.features)
+        )
         explanation = Explanation(
             local_importance_values=values[0] if of_regression else values,
             expected_values=self.expected_values,
@@ -139,7 +165,7 @@ class Scorer:
             output_space=self.model.output_space,
             method=self.method,
             reason=self.reason,
-            data=Table(coded, self.schema.names) if self.is_raw_space else Table(matrix, self.features),
+            data=None if grouped else data,
             predictions=predictions,
             is_raw=self.is_raw,
             feature_map=None if self.is_raw_space else self.feature_map,
@@ -148,6 +174,7 @@ class Scorer:
             model_kind=self.model.kind,
             fidelity=self.fidelity,
             coalition_r2=made.coalition_r2,
+            input_shapes=None if grouped else self.input_shapes,
         )
         check_additivity(explanation)
         return explanation.select(self.subset, why="chosen by explain_subset")

@@ -10,13 +10,17 @@ from sklearn.preprocessing import StandardScaler
 
 from automl_explain import (
     DeepExplainer,
+    ExternalModelError,
     InvalidInputError,
     NotFittedError,
     SamplingOptions,
     TabularExplainer,
     describe,
     explain_model,
+    load,
     retrieve_model_explanation,
+    save,
+    scoring_explainer,
 )
 from automl_explain.explainers.neural._network import Network
 from automl_explain.integrations.optuna import TrialExplainer
@@ -53,6 +57,24 @@ def test_values_add_up_to_the_outputs_of_keras(name, method):
     known = columns(outputs_of(model, rows), explanation)
     np.testing.assert_allclose(total(explanation), known, atol=1e-5 * np.ptp(known))
     assert f"Keras network on {BACKEND}" in explanation.reason or BACKEND == "torch"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # get_weights of Keras on PyTorch
+@pytest.mark.parametrize("name", ["Conv and MaxPool", "embedding and numbers"])
+def test_a_bundle_takes_the_model_and_refuses_one_with_another_weight(name, tmp_path):
+    model, examples = made(name)
+    background, rows = part_of(examples, slice(8)), part_of(examples, slice(8, 10))
+    explainer = DeepExplainer(model, background, sampling=FEW)
+    place = save(scoring_explainer(explainer), tmp_path / "bundle", model="external")
+    again = keras.models.clone_model(model)
+    again.set_weights(model.get_weights())
+    found, wanted = load(place, model=again).explain_local(rows), explainer.explain_local(rows)
+    np.testing.assert_allclose(found.local_importance_values, wanted.local_importance_values, rtol=0, atol=1e-12)
+    assert found.input_shapes == wanted.input_shapes
+    first, *others = model.get_weights()
+    again.set_weights([first + 1e-4, *others])
+    with pytest.raises(ExternalModelError, match="its weights differ"):
+        load(place, model=again)
 
 
 def test_values_are_shapley_values_in_probability_and_log_odds():

@@ -30,6 +30,7 @@ def _inspect(options: argparse.Namespace) -> None:
         "classes": "none, a regression" if classes is None else ", ".join(map(str, classes)),
         "fingerprint": found["fingerprint"],
         "size": f"{found['bytes']:,} bytes in {found['files']} files, format {found['format']}",
+        **({} if found["external"] is None else {"needs": _needs(found["external"])}),
         "signed": "yes" if found["signed"] else "no",
         "versions": ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
         **{f"{key}": value for key, value in found["facts"].items()},
@@ -46,12 +47,34 @@ def _row(column: dict[str, Any]) -> tuple[str, ...]:
     return column["name"], column["dtype"], "yes" if column["missing"] else "no", shown
 
 
-def _verify(options: argparse.Namespace) -> None:
-    from automl_explain.explainers.scoring._saving import inspect_bundle, load
+def _needs(class_path: str) -> str:
+    return f"the fitted model, {class_path or 'of a class that is not known'}, passed to load(..., model=fitted)"
 
+
+def _verify(options: argparse.Namespace) -> None:
+    from automl_explain.explainers.scoring._saving import check_bundle, inspect_bundle, load
+
+    found = inspect_bundle(options.bundle)
+    if found["external"] is not None:
+        check_bundle(options.bundle)
+        if options.json:
+            print_json(
+                {
+                    "whole": True,
+                    "signed": found["signed"],
+                    "fingerprint": found["fingerprint"],
+                    "external": found["external"],
+                }
+            )
+        else:
+            signed = "signed" if found["signed"] else "not signed"
+            print(
+                f"{options.bundle}: whole, {signed}; no row was explained, since it needs {_needs(found['external'])}"
+            )
+        return
     scorer = load(options.bundle)
     scorer.warm_up()
-    signed = inspect_bundle(options.bundle)["signed"]
+    signed = found["signed"]
     if options.json:
         print_json({"whole": True, "signed": signed, "fingerprint": scorer.fingerprint})
     else:
@@ -71,7 +94,7 @@ COMMANDS = (
         name="verify",
         summary="check that a bundle is whole",
         description="Check the hash of each file, the signature if AUTOML_EXPLAIN_BUNDLE_KEY is set, and that the bundle "
-        "explains a row.",
+        "explains a row. A bundle without its model explains none.",
         examples=("verify my_directory",),
         add_arguments=_add_arguments,
         act=_verify,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
@@ -58,6 +59,8 @@ class NetworkCalls:
         Function after the last layer.
     scores : Calls or None
         The network before that function.
+    state : callable or None
+        As in `Network`.
     """
 
     calls: Calls
@@ -67,6 +70,7 @@ class NetworkCalls:
     cells: int = 0
     last: str = ""
     scores: Calls | None = None
+    state: Callable[[], Iterable[tuple[str, npt.NDArray[Any]]]] | None = None
 
 
 def describe_calls(network: NetworkCalls, few: Examples, options: NetworkOptions | None) -> FittedModel:
@@ -83,7 +87,7 @@ def describe_calls(network: NetworkCalls, few: Examples, options: NetworkOptions
     size = chosen or max(FEWEST_ROWS, min(MOST_ROWS, WORKING_CELLS // cells))
 
     def made(calls: Calls) -> Network:
-        found = Network(forward=calls.forward, inputs=inputs, why=network.why, rows_at_once=size)
+        found = Network(forward=calls.forward, inputs=inputs, why=network.why, rows_at_once=size, state=network.state)
         return with_gradients(found, calls.gradients, arrays)
 
     found = made(network.calls)

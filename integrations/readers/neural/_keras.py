@@ -7,7 +7,7 @@ batch. Models are called instead, traced once by their backend.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -168,8 +168,21 @@ BACKENDS: dict[str, Callable[..., FittedModel]] = {
 def _network(model: Any, call: KerasCall, draft: NetworkDraft, made: Callable[..., Any]) -> NetworkCalls:
     last, scores = _last_of(model, call.places)
     return NetworkCalls(
-        made(call), draft.name, draft.why, draft.dtypes, _cells(model), last, None if scores is None else made(scores)
+        made(call),
+        draft.name,
+        draft.why,
+        draft.dtypes,
+        _cells(model),
+        last,
+        None if scores is None else made(scores),
+        partial(_state, model),
     )
+
+
+def _state(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the number and the values of each weight; names depend on how many models were made before."""
+    for number, values in enumerate(model.get_weights()):
+        yield str(number), values
 
 
 def _value(variable: Any) -> Any:

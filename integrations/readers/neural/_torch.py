@@ -107,6 +107,7 @@ def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], arrays: Array
         why=f"a torch network on {calls.device}",
         rows_at_once=rows_at_once,
         device=str(calls.device),
+        state=calls.state,
     )
     network = with_gradients(network, calls.gradients, arrays)
     return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))

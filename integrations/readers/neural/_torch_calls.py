@@ -110,6 +110,14 @@ class ModuleCalls:
     before_link: bool = False
     one_thread: bool = True
 
+    def state(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Yield the number, type and bytes of each weight; none of a function. NumPy does not have all types of torch."""
+        if isinstance(self.function, torch.nn.Module):
+            for number, weight in enumerate(self.function.state_dict().values()):
+                if isinstance(weight, torch.Tensor):
+                    cells = weight.detach().cpu().contiguous().reshape(-1)
+                    yield f"{number} {weight.dtype} {tuple(weight.shape)}", cells.view(torch.uint8).numpy()
+
     def forward(self, arrays: Arrays) -> Matrix:
         """Return the outputs, (M, K) float64."""
         with self.undisturbed(), torch.no_grad():

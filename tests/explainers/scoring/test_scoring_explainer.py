@@ -133,15 +133,18 @@ class Doubled(TransformerMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("step", [PCA(3), Normalizer(), FunctionTransformer(np.abs), Doubled()])
-def test_what_has_no_form_as_data_is_refused_with_the_reason(step):
+def test_what_has_no_form_as_data_is_not_saved_as_data_and_the_reason_is_said(step, tmp_path):
     model = make_pipeline(step, LogisticRegression()).fit(X, Y)
-    with pytest.raises(UnsupportedModelError, match=type(step).__name__):
-        scoring_explainer(TabularExplainer(model, X[:30]))
+    scorer = scoring_explainer(TabularExplainer(model, X[:30]))
+    with pytest.raises(UnsupportedModelError, match=f"{type(step).__name__}.*model='external'"):
+        save(scorer, tmp_path / "bundle")
 
 
-def test_a_black_box_is_refused_with_what_to_do():
-    with pytest.raises(UnsupportedModelError, match="MimicExplainer"):
-        scoring_explainer(TabularExplainer(lambda rows: rows[:, 0], X[:30]))
+def test_a_black_box_is_not_saved_as_data_and_what_to_do_is_said(tmp_path):
+    scorer = scoring_explainer(TabularExplainer(lambda rows: rows[:, 0], X[:30]))
+    with pytest.raises(UnsupportedModelError, match="model='external'.*MimicExplainer"):
+        save(scorer, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_background_of_trees_keeps_no_cell_of_a_row():
