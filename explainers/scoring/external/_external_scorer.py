@@ -20,7 +20,7 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
-from automl_explain.explainers.neural._examples import Examples, as_examples, is_table, is_tensor
+from automl_explain.explainers.neural._examples import Examples, as_examples, is_table, is_tensor, unflat
 from automl_explain.explainers.neural._network import Network, NetworkInput
 from automl_explain.explainers.scoring._scorer import Scorer
 from automl_explain.explainers.scoring.external._native_format import NativeFormat
@@ -180,12 +180,9 @@ def _described(passed: Any, external: External, rows: Table) -> FittedModel:
     if external.inputs is None:
         return describe(passed, rows.data)
     names = tuple(each.name for each in external.inputs)
-    arrays, start = [], 0
-    for each in external.inputs:
-        cells = external.examples[:, start : start + each.size]
-        arrays.append(cells.reshape(len(cells), *each.shape).astype(each.dtype))
-        start += each.size
-    return describe(passed, Examples(tuple(arrays), names if any(names) else ()))
+    parts = unflat(external.examples, external.inputs)
+    arrays = tuple(part.astype(each.dtype) for part, each in zip(parts, external.inputs, strict=True))
+    return describe(passed, Examples(arrays, names if any(names) else ()))
 
 
 def _has_cells(X: Any) -> bool:
