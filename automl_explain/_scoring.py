@@ -65,7 +65,7 @@ def scoring_explainer(
                 "This explanation was read from a file, without its model. Pass the fitted model and its training rows: "
                 "scoring_explainer(model, X_train)."
             )
-        return choose_scoring_explainer(explainer.explainer(), examples)
+        return choose_scoring_explainer(explainer.explainer(), examples).with_importance(explainer.explanation)
     if background is None and hasattr(explainer, "final_run"):
         return scorer_of(find_run(explainer))
     if isinstance(explainer, ShapleyExplainer) or background is None:

@@ -16,7 +16,7 @@ LIMIT_EXCEEDED = 3
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("before", metavar="A", help="id of a run, or a file written by Explanation.save")
+    parser.add_argument("before", metavar="A", help="id of a run, a file written by Explanation.save, or a bundle")
     parser.add_argument("after", metavar="B", help="the same, to compare with A")
     parser.add_argument("--top", type=at_least(1), default=15, metavar="K", help="number of features (default: 15)")
     parser.add_argument(
@@ -42,7 +42,11 @@ def _act(options: argparse.Namespace) -> int:
 
 
 def _explanation(name: str, options: argparse.Namespace) -> Explanation:
-    """Load an explanation from a file, or else from the run of that id."""
+    """Load an explanation from a file or bundle, or else from the run of that id."""
+    if Path(name).is_dir() or name.endswith(".zip"):
+        from automl_explain.explainers.scoring._saving import bundled_importance
+
+        return bundled_importance(name)
     if Path(name).is_file():
         from automl_explain.explainers.explanation._explanation import Explanation
 
@@ -52,10 +56,14 @@ def _explanation(name: str, options: argparse.Namespace) -> Explanation:
 
 COMMAND = Command(
     name="diff",
-    summary="compare two runs or explanation files",
+    summary="compare two runs, explanation files or bundles",
     description="Show what changed between two explanations: ranks, shares of the importance and their correlation. "
+    "A bundle stands for the importance in training that it keeps; GET /importance of its service is that in production. "
     "With --min-correlation or --max-change it is a gate for CI: exit code 3 when a limit is exceeded.",
-    examples=("diff before.explanation after.explanation --max-change 0.1",),
+    examples=(
+        "diff before.explanation after.explanation --max-change 0.1",
+        "diff my_directory now.explanation --max-change 0.1",
+    ),
     add_arguments=_add_arguments,
     act=_act,
 )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.scoring._schema import Column
 
 Matrix = npt.NDArray[np.float64]
@@ -67,6 +68,14 @@ class ServedModel(Protocol):
     @property
     def method(self) -> str:
         """How the values are computed."""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the features are the caller's columns."""
+
+    @property
+    def importance(self) -> Explanation | None:
+        """Global importance in training; None if the bundle keeps none."""
 
     def problems(self, cells: Cells) -> dict[str, str]:
         """Return what is wrong with the cells: column -> sentence. The names have been checked."""

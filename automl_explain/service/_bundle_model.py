@@ -40,6 +40,7 @@ class BundleModel:
         self.columns: tuple[Column, ...] = scorer.schema.columns
         self.classes = None if scorer.classes is None else tuple(map(python_value, scorer.classes))
         self.output_space, self.method = scorer.output_space, scorer.method
+        self.is_raw, self.importance = scorer.is_raw, scorer.importance
 
     @cached_property
     def features(self) -> tuple[str, ...]:

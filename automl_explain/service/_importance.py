@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 
+from automl_explain.analysis._diff import ExplanationDiff
 from automl_explain.explainers._errors import ExplanationNotFoundError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.service._bundle import Matrix, ServedModel
@@ -51,6 +52,12 @@ class RollingImportance:
         order = np.argsort(-overall, kind="stable")[:count]
         return [(self._model.features[j], float(overall[j])) for j in order]
 
+    def moved(self) -> float | None:
+        """Return the share of the importance that moved to other features since training; None if it is not known."""
+        if self._model.importance is None or not self.rows:
+            return None
+        return ExplanationDiff.between(self._model.importance, self.explanation()).moved
+
     def explanation(self) -> Explanation:
         """Return the importance as an explanation with global values only, which ``automl-explain diff`` compares.
 
@@ -70,7 +77,7 @@ class RollingImportance:
             model.output_space,
             model.method,
             f"rolling means over {self.rows:,} rows that a service has explained; the half-life is {self._half_life:,} rows",
-            is_raw=True,
+            is_raw=model.is_raw,
             global_values=means.mean(axis=0),
             class_values=None if model.classes is None else means,
         )

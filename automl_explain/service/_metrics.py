@@ -73,6 +73,16 @@ class _Importances:
             for feature, value in rolling.top(MOST_FEATURES):
                 family.add_metric([name, feature], value)
         yield family
+        drift = GaugeMetricFamily(
+            "automl_explain_importance_moved",
+            "Share of the importance, from 0 to 1, that moved to other features since training.",
+            labels=["model"],
+        )
+        for name, rolling in self._importances.items():
+            moved = rolling.moved()
+            if moved is not None:
+                drift.add_metric([name], moved)
+        yield drift
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         return []

@@ -139,12 +139,24 @@ def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_
     assert kept is not None
     mean = totals / len(table)
     return replace(
-        kept,
+        without_rows(kept),
+        global_values=mean if kept.classes is None else mean.mean(axis=0),
+        class_values=None if kept.classes is None else mean,
+    )
+
+
+def without_rows(explanation: Explanation) -> Explanation:
+    """Return the global values of an explanation, without those of its rows, their data and predictions."""
+    by_class = explanation.local_importance_values is not None and explanation.is_classification
+    return replace(
+        explanation,
         local_importance_values=None,
         data=None,
         predictions=None,
         left_out=None,
         standard_errors=None,
-        global_values=mean if kept.classes is None else mean.mean(axis=0),
-        class_values=None if kept.classes is None else mean,
+        local_fidelity=None,
+        intercepts=None,
+        global_values=explanation.global_importance_values,
+        class_values=explanation.per_class_values if by_class else explanation.class_values,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.explanation._row_sampling import without_rows
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure
 from automl_explain.explainers.model._fitted_model import (
     Composite,
@@ -64,13 +65,36 @@ class ScoringExplainer(Picklable):
         if self.structures != (object,):
             check_structure(explainer.model, self.structures, type(self).__name__)
         self._scorer = make_scorer(explainer, self.kind, examples)
+        self._importance: Explanation | None = None
 
     @classmethod
-    def _of(cls, scorer: Scorer) -> ScoringExplainer:
+    def _of(cls, scorer: Scorer, importance: Explanation | None = None) -> ScoringExplainer:
         """Return the scoring explainer of loaded data."""
         made: ScoringExplainer = object.__new__(KINDS[scorer.kind].explainer)
-        made._scorer = scorer
+        made._scorer, made._importance = scorer, importance
         return made
+
+    def with_importance(self, explanation: Explanation | None) -> ScoringExplainer:
+        """Return the same scoring explainer with the global importance of an explanation, such as that of training rows.
+
+        Parameters
+        ----------
+        explanation : Explanation or None
+            Its global importance is kept; its rows are not.
+
+        Returns
+        -------
+        ScoringExplainer
+        """
+        return self._of(self._scorer, None if explanation is None else without_rows(explanation))
+
+    @property
+    def importance(self) -> Explanation | None:
+        """Global importance in training, without rows, which `ExplanationDiff` compares with that in production.
+
+        It comes from a run, from the result of `explain_model`, or from `with_importance`; None if there is none.
+        """
+        return self._importance
 
     @property
     def model(self) -> FittedModel:
@@ -86,6 +110,11 @@ class ScoringExplainer(Picklable):
     def features(self) -> tuple[str, ...] | None:
         """Names of the explained features; None if they have no names."""
         return self._scorer.features
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the features are the caller's columns, as opposed to columns that a preprocessing made."""
+        return self._scorer.is_raw
 
     @property
     def classes(self) -> tuple[Any, ...] | None:

@@ -9,12 +9,19 @@ from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import ExternalModelError, InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._errors import (
+    ExplanationNotFoundError,
+    ExternalModelError,
+    InvalidInputError,
+    UnsupportedModelError,
+)
+from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings
 from automl_explain.explainers.model._feature_map import FeatureMap
@@ -30,6 +37,8 @@ from automl_explain.explainers.tables._cell_coding import decode_cell, encode_ce
 
 PACKAGES = ("automl-explain", "numpy", "pandas", "scipy", "numba", "scikit-learn", "lightgbm", "xgboost")
 """Packages whose versions a manifest records."""
+IMPORTANCE = "importance.explanation"
+"""File of the global importance in training."""
 BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
 """What a manifest of another form leads to."""
 
@@ -139,8 +148,26 @@ def save(
         "explainer": explainer,
     }
     path = Path(directory)
-    write_bundle(path, manifest, arrays, {}, exist_ok)
+    write_bundle(path, manifest, arrays, _importance_file(scoring_explainer), exist_ok)
     return path
+
+
+def _importance_file(scoring_explainer: ScoringExplainer) -> dict[str, bytes]:
+    if scoring_explainer.importance is None:
+        return {}
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / IMPORTANCE
+        scoring_explainer.importance.save(place)
+        return {IMPORTANCE: place.read_bytes()}
+
+
+def _importance_of(files: Mapping[str, bytes]) -> Explanation | None:
+    if IMPORTANCE not in files:
+        return None
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / IMPORTANCE
+        place.write_bytes(files[IMPORTANCE])
+        return Explanation.load(place)
 
 
 def _check_model(scorer: Scorer, model: Any) -> None:
@@ -189,9 +216,9 @@ def load(directory: str | os.PathLike[str], *, model: Any = None, max_bytes: int
         If a newer version of automl-explain wrote it.
     """
     path = Path(directory)
-    manifest, arrays, _ = read_bundle(path, max_bytes=max_bytes)
+    manifest, arrays, files = read_bundle(path, max_bytes=max_bytes)
     try:
-        return ScoringExplainer._of(_scorer(manifest, arrays, model, path))
+        return ScoringExplainer._of(_scorer(manifest, arrays, model, path), _importance_of(files))
     except InvalidInputError:
         raise
     except BROKEN as error:
@@ -228,6 +255,23 @@ def inspect_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
         "files": len(sizes),
         "signed": signed,
     }
+
+
+def bundled_importance(directory: str | os.PathLike[str]) -> Explanation:
+    """Return the global importance in training that a bundle keeps; errors as in `load`. No model is needed.
+
+    Raises
+    ------
+    ExplanationNotFoundError
+        If the bundle keeps none.
+    """
+    found = _importance_of(read_bundle(Path(directory))[2])
+    if found is None:
+        raise ExplanationNotFoundError(
+            f"The bundle {directory} keeps no importance of training. Save one made from a run or from the result of "
+            "explain_model, or save(scoring_explainer(explainer).with_importance(explainer.explain_global(X_train)), directory)."
+        )
+    return found
 
 
 def check_bundle(directory: str | os.PathLike[str]) -> None:

@@ -53,7 +53,7 @@ def scorer_of(run: Run) -> ScoringExplainer:
     directory = getattr(run.history, "directory", None)
     place = None if directory is None else Path(directory) / SCORERS / f"{run.id}.zip"
     if place is not None and place.is_file():
-        return load(place)
+        return load(place).with_importance(run.explanation)
     why = "" if place is None else _noted(place.with_suffix("")).get("why", "")
     kept = "A search keeps the scoring explainers of its final model and of its best trial"
     raise ExplanationNotFoundError(

@@ -26,6 +26,8 @@ def test_a_run_of_a_search_becomes_a_bundle_that_knows_its_run(bundled):
     assert inspect_bundle(place)["facts"]["run"] == run.id
     assert copies_of(run) == [str(place.resolve())]
     assert scoring_explainer(run).fingerprint == load(place).fingerprint
+    kept = load(place).importance
+    assert kept.get_feature_importance_dict() == run.explanation.get_feature_importance_dict()
 
 
 def test_the_best_trial_is_kept_too_and_others_say_why_not(searched, fails, tmp_path):
