@@ -1,0 +1,149 @@
+"""The page: one HTML file with its data, its style sheet and its script, which loads nothing.
+
+The script is made of the modules in ``static/``, joined in the order in which they import each other. They may use named
+imports and exports only, and no two may define the same name; `join_modules` checks the first, a test the second. A content
+security policy allows the scripts of the page by their hashes, and no other script, no plugin and no request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from automl_explain.explainers._errors import MissingExtraError
+from automl_explain.explainers.formatting._html import render
+
+PACKAGE = "automl_explain.dashboard"
+ENTRY = "main.js"
+"""The module that starts the page."""
+IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from\s*\"\./([\w.]+)\";[ \t]*\n", re.MULTILINE)
+EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:const|let|function|class)\b)", re.MULTILINE)
+POLICY = (
+    "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; connect-src {connect}; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""Styles are allowed inline, since Bokeh makes its style sheets while it draws. They cannot run anything."""
+
+
+def join_modules(modules: dict[str, str], entry: str) -> str:
+    """Return ES modules as one, without imports and exports, each after those that it imports.
+
+    Parameters
+    ----------
+    modules : dict
+        File name -> source.
+    entry : str
+        The module that imports, directly or not, all others that are wanted.
+
+    Raises
+    ------
+    ValueError
+        If a module is missing, modules import each other, or one has an import or export of another form.
+    """
+    order: list[str] = []
+    being_read: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        if name in being_read or name not in modules:
+            what = "import each other" if name in being_read else "do not exist"
+            raise ValueError(f"Modules that {what}: {' -> '.join([*being_read, name])}")
+        being_read.append(name)
+        for imported in IMPORT.findall(modules[name]):
+            visit(imported)
+        being_read.pop()
+        order.append(name)
+
+    visit(entry)
+    return "".join(_plain(name, modules[name]) for name in order)
+
+
+def _plain(name: str, source: str) -> str:
+    body = EXPORT.sub("", IMPORT.sub("", source))
+    left = re.search(r"^\s*(import\b|export\b).*", body, re.MULTILINE)
+    if left:
+        raise ValueError(f"{name}: write named imports and exports of declarations only, not {left.group(0).strip()!r}")
+    return f"// {name}\n{body.rstrip()}\n"
+
+
+@cache
+def page_script() -> str:
+    """Return the script of the page."""
+    folder = files(PACKAGE) / "static"
+    return join_modules(
+        {one.name: one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".js")}, ENTRY
+    )
+
+
+@cache
+def bokeh_script() -> str:
+    """Return BokehJS as the bokeh package ships it.
+
+    Raises
+    ------
+    MissingExtraError
+        If bokeh is not installed.
+    """
+    try:
+        folder = files("bokeh") / "server" / "static" / "js"
+        return (folder / "bokeh.min.js").read_text("utf-8").partition("//# sourceMappingURL=")[0]
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise MissingExtraError("The dashboard needs bokeh: pip install 'automl-explain[dashboard]'") from error
+
+
+def page_html(payload: dict[str, Any], packed: bytes, *, connect: str = "'none'") -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    payload : dict
+        JSON of the payload.
+    packed : bytes
+        Its arrays.
+    connect : str, default "'none'"
+        Where the page may send requests, as the content security policy writes it.
+    """
+    bokeh, script = _closed(bokeh_script()), _closed(page_script())
+    return render(
+        "page.html",
+        PACKAGE,
+        title=payload["title"],
+        policy=POLICY.format(scripts=f"{_hash(bokeh)} {_hash(script)}", connect=connect),
+        bokeh=_markup(bokeh),
+        script=_markup(script),
+        payload=_markup(json_for_html(payload)),
+        packed=_markup(base64.b64encode(packed).decode()),
+    )
+
+
+def json_for_html(value: Any) -> str:
+    """Return JSON that can stand in a script element: no character ends the element or begins a comment.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, which JSON cannot hold.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _closed(script: str) -> str:
+    """Return a script whose text cannot end the element it stands in."""
+    return re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE).replace("<!--", "<\\!--")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup  # with Jinja2, imported when the first page is rendered
+
+    return Markup(text)

@@ -1,0 +1,86 @@
+"""Pages in a real browser: Debian's chromium, driven by playwright. The network is blocked, and the console must stay empty."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+INSTALL = "pip install playwright, and apt-get install chromium, or name a browser in AUTOML_EXPLAIN_CHROMIUM"
+REQUIRED = os.environ.get("AUTOML_EXPLAIN_BROWSER") == "required"
+
+
+def chromium_path():
+    """The browser, or None."""
+    names = (os.environ.get("AUTOML_EXPLAIN_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless browser; the tests that need it are skipped without one, and fail where .ci/run requires it."""
+    path = chromium_path()
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        path = None
+    if path is None:
+        if REQUIRED:
+            pytest.fail(f"There is no browser: {INSTALL}")
+        pytest.skip(f"needs a browser: {INSTALL}")
+    with sync_playwright() as playwright:
+        # Without a sandbox, since containers run as root; without WebGL, as on many machines of companies.
+        started = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-3d-apis"]
+        )
+        yield started
+        started.close()
+
+
+class Visits:
+    """Opens pages in contexts of their own, and remembers what they wrote to the console and what they asked for."""
+
+    def __init__(self, browser):
+        self._browser, self._contexts = browser, []
+        self.console, self.requests = [], []
+        self.expected = ()
+        """Texts that console messages of the test may contain."""
+
+    def __call__(self, target, *, allow="file:", **options):
+        """Open a file or an address; requests that do not begin with `allow` are blocked.
+
+        Options are those of a playwright context, such as ``color_scheme="dark"`` and ``viewport``.
+        """
+        context = self._browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        self._contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+
+        def route(one):
+            address = one.request.url
+            if address.startswith((allow, "data:", "blob:")):
+                one.continue_()
+            else:
+                self.requests.append(address)
+                one.abort()
+
+        context.route("**/*", route)
+        page.goto(Path(target).as_uri() if isinstance(target, Path) else target)
+        return page
+
+    def close(self):
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens a page; afterwards the console must be empty, and nothing may have been asked of the network."""
+    visits = Visits(browser)
+    yield visits
+    visits.close()
+    unexpected = [said for said in visits.console if not any(known in said for known in visits.expected)]
+    assert not unexpected, unexpected
+    assert not visits.requests, visits.requests
