@@ -60,7 +60,7 @@ class ArrayBlock:
         values = np.ascontiguousarray(numbers, dtype=np.float64).ravel()
         name, stored, scale = ("f4", values.astype("<f4"), 1) if single else _smallest(values)
         place = {"column": name, "at": self._size, "n": len(values)} | ({"scale": scale} if scale != 1 else {})
-        shuffled = stored.view(np.uint8).reshape(len(values), -1).T.tobytes()
+        shuffled = stored.view(np.uint8).reshape(len(values), stored.itemsize).T.tobytes()
         self._parts.append(shuffled)
         self._size += len(shuffled)
         return place

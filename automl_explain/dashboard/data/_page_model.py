@@ -59,10 +59,11 @@ class PageModel:
     @cached_property
     def explained(self) -> ExplainedModel:
         """The model in the output space and over the columns that are explained, with its background."""
-        return explained_model(self.model, self.background, **self._options)
+        return explained_model(self.model, self.background, **self.options)
 
     @property
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """Options of the explainer: names of the columns, output space and feature space."""
         return {
             "features": None if self.background.names is not None else [column.name for column in self.columns],
             "output": self.explanation.output_space,
@@ -70,8 +71,9 @@ class PageModel:
         }
 
     @cached_property
-    def _explainer(self) -> TabularExplainer:
-        return TabularExplainer(self.model, self.background, progress=False, **self._options)
+    def explainer(self) -> TabularExplainer:
+        """The explainer of edited rows."""
+        return TabularExplainer(self.model, self.background, progress=False, **self.options)
 
     def table(self, rows: Sequence[Sequence[float | None]]) -> Table:
         """Return rows that the page sent as a table.
@@ -106,7 +108,7 @@ class PageModel:
 
     def explain(self, table: Table) -> Explanation:
         """Return the explanation of rows over the page's columns; errors are those of `TabularExplainer.explain_local`."""
-        found = self._explainer.explain_local(table)
+        found = self.explainer.explain_local(table)
         return found if self.feature_map is None else found.get_raw_explanation(self.feature_map)
 
 
