@@ -20,7 +20,6 @@ SHOWN = {
     "05_optuna_and_what_a_search_teaches.py": ["best trial", "near-best", "rank correlation", "in_top"],
     "06_configuration.py": ["validation: 3 folds of the 200 rows", "best: ", "ensemble: {'size'", "in the south: 3"],
 }
-SLOW = {"04_run_in_a_new_process.py"}
 
 
 def test_examples_are_numbered_and_each_is_run_here():
@@ -32,10 +31,8 @@ def test_examples_are_numbered_and_each_is_run_here():
         assert f"Run: python examples/{path.name}" in rest
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=[pytest.mark.slow] if path.name in SLOW else [], id=path.name) for path in EXAMPLES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_it_runs_and_shows_what_it_promises(path, tmp_path, record_property):
     environment = os.environ | {"MPLBACKEND": "Agg"}
     started = time.monotonic()

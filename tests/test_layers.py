@@ -1,6 +1,7 @@
 """Imports keep to the table of rooms in ARCHITECTURE.md, and no two modules import each other."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ def test_rooms_may_import_only_rooms_above_them_in_the_table():
 @pytest.mark.parametrize("folder", ["explainers", "integrations", "automl_explain", "tests", "examples"])
 def test_nobody_imports_a_folder_by_its_own_name(folder):
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if not re.search(r"^\s*(from|import)\b.*(?<!\.)\b(explainers|integrations)\b", text, re.MULTILINE):
+            continue  # no line to look at more closely
+        for node in ast.walk(ast.parse(text)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
             assert not {name.partition(".")[0] for name in names} & {"explainers", "integrations"}, path

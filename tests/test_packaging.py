@@ -83,6 +83,7 @@ def test_every_dependency_says_what_it_is_for():
     assert all("#" in line for line in lines.splitlines())
 
 
+@pytest.mark.slow
 def test_the_distributions_hold_every_module_and_nothing_else(tmp_path):
     distributions = build_distributions(tmp_path)
     with zipfile.ZipFile(distributions[".whl"]) as wheel:

@@ -20,7 +20,7 @@ def awkward(n_rows=120, categories=True):
     return X, pd.Series(np.where(X["a[b]"] + X["mean area"] > 0, "yes", "no"), name="y")
 
 
-@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("ensemble", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("engine", ["flaml", "optuna"])
 @pytest.mark.parametrize("learner", ["lgbm", "xgboost", "xgb_limitdepth", "rf"])
 def test_any_column_name_is_searched_and_explained(engine, learner, ensemble):

@@ -56,12 +56,15 @@ FOLDS, STACK = {"cv": 3}, {"ensemble": True}
     [
         *((name, {}) for name in DATA),
         *(
-            ("binary", FOLDS),
-            ("binary", STACK),
-            ("multiclass", STACK),
-            ("regression", FOLDS | STACK),
-            ("numbers", FOLDS),
+            pytest.param(name, how, marks=pytest.mark.slow)
+            for name, how in (
+                ("binary", FOLDS),
+                ("multiclass", STACK),
+                ("regression", FOLDS | STACK),
+                ("numbers", FOLDS),
+            )
         ),
+        ("binary", STACK),
     ],
     ids=str,
 )
@@ -94,7 +97,14 @@ def test_every_trial_and_the_final_model_are_explained_as_they_predict(name, how
         assert best_run.explanation.fold_importances.shape[0] == 3
 
 
-@pytest.mark.parametrize(("name", "how"), [("binary", {}), ("regression", FOLDS), ("multiclass", STACK)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("binary", {}),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (("regression", FOLDS), ("multiclass", STACK))),
+    ],
+    ids=str,
+)
 def test_the_search_is_the_same_with_explanations_and_without(name, how, monkeypatch):
     studies, create = [], optuna.create_study
     monkeypatch.setattr(_optuna.optuna, "create_study", lambda **kw: studies.append(create(**kw)) or studies[-1])
@@ -218,7 +228,7 @@ def test_the_time_budget_ends_the_search(monkeypatch):
     assert run.get_output()[1].predict(PEOPLE[:3]).shape == (3,)
 
 
-@pytest.mark.parametrize("form", ["toml", "json"])
+@pytest.mark.parametrize("form", ["toml", pytest.param("json", marks=pytest.mark.slow)])
 def test_a_file_and_the_command_line(form, tmp_path, capsys):
     PEOPLE.assign(bought=BOUGHT).to_csv(tmp_path / "people.csv", index=False)
     settings = {"data": "people.csv", "target": "bought", "engine": "optuna", "max_iter": 3, "cv": 2, "history": "kept"}

@@ -19,7 +19,7 @@ def search(engine, y, rows=X, **settings):
     return Experiment("sparse").submit(AutoMLConfig(X=rows, y=y, engine=engine, **{**asked, **settings}))
 
 
-@pytest.mark.parametrize("how", [{}, {"cv": 2}, {"ensemble": True}], ids=str)
+@pytest.mark.parametrize("how", [{}, {"cv": 2}, pytest.param({"ensemble": True}, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize("task", ["binary", "regression"])
 @pytest.mark.parametrize("engine", ["flaml", "optuna"])
 def test_every_run_of_sparse_rows_is_explained(engine, task, how):
