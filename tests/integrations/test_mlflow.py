@@ -117,16 +117,28 @@ def children(run):
     return list(mlflow.MlflowClient().search_runs([run.info.experiment_id], query))
 
 
-def study(n_trials=3, parameter="alpha (L2)", **settings):
+def ridge(alpha):
+    return Ridge(alpha=alpha).fit(NUMBERS, TARGET)
+
+
+def network(_):
+    torch = pytest.importorskip("torch")
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        layers = torch.nn.Linear(NUMBERS.shape[1], 4), torch.nn.Tanh(), torch.nn.Linear(4, 2), torch.nn.Softmax(1)
+        return torch.nn.Sequential(*layers).double()
+
+
+def study(n_trials=3, parameter="alpha (L2)", fitted=ridge, **settings):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name=settings.pop("name", None), sampler=optuna.samplers.RandomSampler(seed=0))
     with TrialExplainer(NUMBERS, NUMBERS[:9]) as explainer:
 
         def objective(trial):
             with explainer.trial(trial) as seen:
-                model = Ridge(alpha=trial.suggest_float(parameter, 0.1, 10)).fit(NUMBERS, TARGET)
-                seen.capture(model, row_losses=(model.predict(NUMBERS) - TARGET) ** 2)
-                return -model.score(NUMBERS, TARGET)
+                alpha = trial.suggest_float(parameter, 0.1, 10)
+                seen.capture(fitted(alpha), row_losses=(ridge(alpha).predict(NUMBERS) - TARGET) ** 2)
+                return -ridge(alpha).score(NUMBERS, TARGET)
 
         study.optimize(objective, n_trials=n_trials, **settings)
     return study, explainer
@@ -196,6 +208,17 @@ def test_a_search_under_an_active_run_logs_each_run_as_a_child(tracking, tmp_pat
     with open(path, encoding="utf-8") as page:
         text = page.read()
     assert all(run.id in text for run in explainer.runs)
+
+
+def test_networks_are_logged_like_any_model(tracking):
+    with mlflow.start_run() as parent:
+        _, explainer = study(2, fitted=network)
+    found = {child.data.tags["automl_explain.run"]: retrieve_model_explanation(child) for child in children(parent)}
+    assert set(found) == {run.id for run in explainer.runs}
+    for run in explainer.runs:
+        assert (run.learner, found[run.id].method) == ("Sequential", "coalitions")
+        values = run.explanation.local_importance_values
+        np.testing.assert_array_equal(np.array(found[run.id].shap_values), values)
 
 
 @pytest.mark.filterwarnings("ignore:.*MLflowCallback:FutureWarning", "ignore::optuna.exceptions.ExperimentalWarning")
