@@ -1,0 +1,38 @@
+// What the views read: the payload of data.js, with what is computed of it once.
+
+// Adds to the data: `cached(name, make)`, `rowName(row)`, `isClassification`, `n` (rows shown), `hasCells` (the features' cells are known).
+export function prepareData(data) {
+  const made = new Map();
+  const { labels, positions } = data.rows;
+  const features = data.features.map((feature, index) => ({ ...feature, index }));
+  return {
+    ...data,
+    features,
+    n: data.rows.shown,
+    isClassification: data.task === "classification",
+    hasCells: features.some(({ values }) => values),
+    rowName: (row) => (labels ? labels[row] : String(positions ? positions[row] : row)),
+    cached(name, make) {
+      if (!made.has(name)) made.set(name, make());
+      return made.get(name);
+    },
+  };
+}
+
+// The place of a class among the outputs of an explanation: some, such as permutation importance, have one for all classes.
+export function outputPlace(explanation, classIndex) {
+  return Math.min(classIndex, explanation.importance.mean_abs.length - 1);
+}
+
+// Features from the most important to the least. `output` null: by the mean over the classes.
+export function rankedFeatures(explanation, output) {
+  const size = importanceOf(explanation, output);
+  return size.map((_, j) => j).sort((a, b) => size[b] - size[a]);
+}
+
+// The importance of each feature for a class, or its mean over the classes for null.
+export function importanceOf(explanation, output) {
+  const blocks = explanation.importance.mean_abs;
+  if (output !== null) return blocks[output];
+  return blocks[0].map((_, j) => blocks.reduce((sum, block) => sum + block[j], 0) / blocks.length);
+}

@@ -1,0 +1,13 @@
+// The views of the page, in the order of their tabs. A view is
+//   { id, title, group: "global" | "performance" | "search" | "local", needs, absent, draw }
+// `needs(data)` returns a sentence if the view cannot be shown, else null; `absent(data)` whether its tab is left out. `draw(container,
+// context)` fills the container and may return a function that is called before it is cleared. `context` is { data, state, transport,
+// charts, explanation, output, classIndex, cohort, mask, memory, announce, openView, memoryOf }: `explanation` is the chosen one,
+// `output` the chosen class's place in it, `mask` which rows are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
+
+import { DATA_VIEW } from "./view_data.js";
+import { DEPENDENCE_VIEW } from "./view_dependence.js";
+import { IMPORTANCE_VIEW } from "./view_importance.js";
+import { SUMMARY_VIEW } from "./view_summary.js";
+
+export const VIEWS = [DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW];
