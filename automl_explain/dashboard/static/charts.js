@@ -22,7 +22,7 @@ import { numbersTable } from "./tables.js";
 // The charts of one page.
 export function createCharts(state) {
   const open = new Set();
-  Bokeh.set_log_level("warn");
+  Bokeh.logger.set_level("warn");
   return {
     palette: () => paletteOf(state.current.theme),
     chart(container, spec) {

@@ -27,3 +27,9 @@ export function createTransport(maker) {
     explain: (rows, topic) => ask("explain", rows, topic),
   };
 }
+
+// The maker of a page without a model: every question is answered by the reason.
+export function noModel(reason) {
+  const refuse = () => Promise.reject(new Error(reason));
+  return { kind: "none", predict: refuse, explain: refuse, ready: Promise.resolve({ available: false, sentence: reason }) };
+}
