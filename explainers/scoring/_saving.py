@@ -21,11 +21,12 @@ from automl_explain.explainers._errors import (
     InvalidInputError,
     UnsupportedModelError,
 )
+from automl_explain.explainers.bundles._archive import MOST_BYTES
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.scoring._bundle import MOST_BYTES, open_manifest, read_bundle, write_bundle
+from automl_explain.explainers.scoring._bundle import open_manifest, read_bundle, write_bundle
 from automl_explain.explainers.scoring._column_map import decode_map, encode_map
 from automl_explain.explainers.scoring._explainer import KINDS, ScoringExplainer
 from automl_explain.explainers.scoring._model_coding import Arrays, decode_model, encode_model, floats, require

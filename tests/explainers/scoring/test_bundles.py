@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from automl_explain import FormatVersionError, InvalidInputError, inspect_bundle, load, save, scoring_explainer
+from automl_explain.explainers.bundles._manifest import KEY_VARIABLE
 from automl_explain.explainers.scoring import _bundle
-from automl_explain.explainers.scoring._bundle import KEY_VARIABLE
 from tests.explainers.scoring.conftest import CASES, FRAME
 
 BUNDLES = Path(__file__).parent / "bundles"
