@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from automl_explain.display._class_view import check_top_k, explanation_of
+from automl_explain.display._class_view import any_explanation_of, check_top_k
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run, StoredExplanation
 from automl_explain.integrations.history._run_history import RunHistory
@@ -82,7 +83,7 @@ class ExplanationClient:
 
         Parameters
         ----------
-        explanation : Explanation, ModelExplanation or Run
+        explanation : Explanation, TextExplanation, ModelExplanation or Run
         top_k : int, optional
             Keep only this many features, the most important; `Explanation.left_out` is the sum of the others, and a note
             says so.
@@ -102,7 +103,7 @@ class ExplanationClient:
             If the explanation cannot be written.
         """
         _check_text("comment", comment)
-        kept = _most_important(explanation_of(explanation), top_k)
+        kept = _most_important(any_explanation_of(explanation), top_k)
         stored = self.run.history.store(self.run.id, kept, comment=comment or "")
         return next(one for one in self.list_model_explanations() if one.id == stored)
 
@@ -113,7 +114,7 @@ class ExplanationClient:
         comment: str | None = None,
         *,
         raw: bool | None = None,
-    ) -> Explanation:
+    ) -> Any:
         """Return an explanation of the run, by default the most recent.
 
         Parameters
@@ -130,7 +131,8 @@ class ExplanationClient:
 
         Returns
         -------
-        Explanation
+        Explanation or TextExplanation
+            As it was uploaded.
 
         Raises
         ------
@@ -154,7 +156,9 @@ class ExplanationClient:
         if not found:
             raise ExplanationNotFoundError(self._not_found(every, explanation_id, comment, raw))
         explanation = self.run.history.explanation(self.run.id, found[-1].id)
-        return _most_important(explanation.get_raw_explanation() if raw else explanation, top_k)
+        if raw and isinstance(explanation, Explanation):
+            explanation = explanation.get_raw_explanation()
+        return _most_important(explanation, top_k)
 
     def list_model_explanations(self, comment: str | None = None) -> list[StoredExplanation]:
         """Return the stored explanations of the run, oldest first.
@@ -209,9 +213,17 @@ def _listed(every: Sequence[StoredExplanation]) -> str:
     return f"There are{more}: {'; '.join(map(str, every[-MOST_LISTED:]))}."
 
 
-def _most_important(explanation: Explanation, top_k: int | None) -> Explanation:
+def _most_important(explanation: AnyExplanation, top_k: int | None) -> AnyExplanation:
     """Return the explanation of its most important features, in the order of the columns."""
-    if top_k is None or check_top_k(top_k) >= explanation.num_features:
+    if top_k is None:
+        return explanation
+    check_top_k(top_k)
+    if not isinstance(explanation, Explanation):
+        raise InvalidInputError(
+            f"The 'top_k' parameter selects columns of tables. Got {type(explanation).__name__}, whose examples each have "
+            "parts of their own: leave it out, and use get_ranked_global_names(top_k) for the ranking."
+        )
+    if top_k >= explanation.num_features:
         return explanation
     kept = sorted(ranking(explanation.global_importance_values)[:top_k].tolist())
     names = explanation.features

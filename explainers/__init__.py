@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         ExplainableModel,
         LGBMExplainableModel,
     )
+    from automl_explain.explainers.text._explanation import TextExplanation
+    from automl_explain.explainers.text._text_values import TextValues
     from automl_explain.explainers.trees._tree_ensemble import Trees
 
 _PLACE = "automl_explain.explainers"
@@ -96,6 +98,8 @@ _MODULES = {
         f"{_PLACE}.scoring._explainer",
     ),
     **dict.fromkeys(("inspect_bundle", "load", "save"), f"{_PLACE}.scoring._saving"),
+    "TextExplanation": f"{_PLACE}.text._explanation",
+    "TextValues": f"{_PLACE}.text._text_values",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}.trees._tree_ensemble",
     "describe_rules": f"{_PLACE}.methods._rules",

@@ -26,6 +26,7 @@ from automl_explain.explainers._errors import (
     RunNotFoundError,
 )
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._run import Run, StoredExplanation
 
 try:
@@ -112,7 +113,9 @@ class MlflowStore:
             history=self,
         )
 
-    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+    def store(
+        self, run_id: str, explanation: AnyExplanation, *, comment: str = "", seconds: float | None = None
+    ) -> str:
         """Upload an explanation to an MLflow run and return its id.
 
         Raises
@@ -160,7 +163,7 @@ class MlflowStore:
                 found.append(stored)
         return sorted(found, key=lambda one: (one.created, one.id))
 
-    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Any:
         """Download an explanation of a run, by default the most recent.
 
         Raises

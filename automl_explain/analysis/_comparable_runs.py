@@ -18,7 +18,7 @@ def read_explanations(
     with progress_bar(len(runs), "reading explanations", progress) as advance:
         for run in runs:
             try:
-                read.append((run, run.explanation))
+                read.append((run, run.explanation.overall()))
             except AutoMLExplainError as error:
                 left_out.append((run.id, str(error)))
             advance(1)

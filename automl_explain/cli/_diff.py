@@ -47,11 +47,11 @@ def _explanation(name: str, options: argparse.Namespace) -> Explanation:
         from automl_explain.explainers.scoring._saving import bundled_importance
 
         return bundled_importance(name)
-    if Path(name).is_file():
-        from automl_explain.explainers.explanation._explanation import Explanation
+    from automl_explain.explainers.explanation._explanation import Explanation
 
-        return Explanation.load(name)
-    return open_history(options).run(name).explanation
+    found = Explanation.load(name) if Path(name).is_file() else open_history(options).run(name).explanation
+    overall: Explanation = found.overall()
+    return overall
 
 
 COMMAND = Command(

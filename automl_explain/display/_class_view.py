@@ -15,6 +15,7 @@ from automl_explain.explainers.explanation._explanation import Explanation, Memb
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, one_line, shortened, unit_text
 from automl_explain.explainers.formatting._numbers import cell_text, python_value
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table
 
 Values = npt.NDArray[np.float64]
@@ -73,7 +74,7 @@ class ClassView:
 
 
 def explanation_of(source: Any) -> Explanation:
-    """Return the Explanation of an Explanation, a ModelExplanation or a Run.
+    """Return the Explanation of an explanation, a ModelExplanation or a Run; of texts or images, their global ranking.
 
     Raises
     ------
@@ -82,13 +83,33 @@ def explanation_of(source: Any) -> Explanation:
     ExplanationNotFoundError
         If it is a run without an explanation.
     """
-    found = source if isinstance(source, Explanation) else getattr(source, "explanation", None)
-    if not isinstance(found, Explanation):
+    overall: Explanation = any_explanation_of(source).overall()
+    return overall
+
+
+def any_explanation_of(source: Any) -> AnyExplanation:
+    """Return an explanation, also of texts or images, or that of a ModelExplanation or a Run.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none of these.
+    ExplanationNotFoundError
+        If it is a run without an explanation.
+    """
+    found: Any = source if is_explanation(source) else getattr(source, "explanation", None)
+    if not is_explanation(found):
         raise InvalidInputError(
             "Expected a ModelExplanation, an Explanation or an explained Run. "
             f"Got {type(source).__module__}.{type(source).__qualname__}; make an explanation with explain_model."
         )
-    return found
+    stored: AnyExplanation = found
+    return stored
+
+
+def is_explanation(source: Any) -> bool:
+    """Return whether an object is an explanation, of a table or of anything else that can be stored."""
+    return hasattr(source, "overall") and hasattr(source, "examples_html")
 
 
 def members_of(source: Any) -> MemberExplanation:

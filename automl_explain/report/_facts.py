@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_explain.display._class_view import explanation_of
+from automl_explain.display._class_view import any_explanation_of, is_explanation
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._run import Run, best_trial, runs_of
 from automl_explain.integrations.history._run_history import RunHistory
 
@@ -24,7 +25,8 @@ class Model:
     ----------
     run : Run or None
         None for a model that is not of a search.
-    explanation : Explanation
+    full : AnyExplanation
+        Its explanation, of a table, of texts or of images.
     name : str
         Its name in headings.
     role : str
@@ -32,9 +34,15 @@ class Model:
     """
 
     run: Run | None
-    explanation: Explanation
+    full: AnyExplanation
     name: str
     role: str
+
+    @property
+    def explanation(self) -> Explanation:
+        """The explanation of a table, or the ranking over all texts or images."""
+        overall: Explanation = self.full.overall()
+        return overall
 
     @property
     def in_text(self) -> str:
@@ -104,8 +112,8 @@ def tell_of(source: Any) -> Story:
     InvalidInputError
         If there are no runs, or they belong to several searches, or this is no explanation.
     """
-    if isinstance(source, Run | Explanation) or isinstance(getattr(source, "explanation", None), Explanation):
-        explanation = explanation_of(source)
+    if isinstance(source, Run) or is_explanation(source) or is_explanation(getattr(source, "explanation", None)):
+        explanation = any_explanation_of(source)
         run = source if isinstance(source, Run) else None
         return Story({}, (), None, (Model(run, explanation, "The model", "the model that was explained"),))
     return tell(source)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from automl_explain.display._class_view import output_text
 from automl_explain.display._unexplained import Unexplained, unexplained
-from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._numbers import NONE, loss_text
-from automl_explain.report._facts import Story
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
+from automl_explain.report._facts import Model, Story
 from automl_explain.report._findings import first_look
 from automl_explain.report._members import MembersView, view_members
 from automl_explain.report._method import FactBlock, view_method
@@ -19,6 +20,9 @@ from automl_explain.report._models import ModelView, view_model
 from automl_explain.report._rows import RowsView, view_rows
 from automl_explain.report._runs import RunsView, view_runs
 from automl_explain.report._search import SearchView, view_search
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MOST_STEPS = 10
 """Contributions shown of a single row, unless fewer are asked for."""
@@ -49,6 +53,8 @@ class ReportPage:
     models : tuple of ModelView
     members : MembersView or None
     rows : RowsView or None
+    examples : Markup or None
+        Single texts or images with their values, as HTML in which everything is escaped.
     search : SearchView or None
     runs : RunsView or None
     groups : list of Unexplained
@@ -65,6 +71,7 @@ class ReportPage:
     models: tuple[ModelView, ...]
     members: MembersView | None
     rows: RowsView | None
+    examples: Markup | None
     search: SearchView | None
     runs: RunsView | None
     groups: list[Unexplained]
@@ -76,7 +83,11 @@ class ReportPage:
         """Id and name of each section, in the order of the page."""
         models = [(f"model-{view.place}", view.model.name) for view in self.models]
         yield from models[:1]
-        optional = (("members", "Members", self.members), ("rows", "Single rows", self.rows))
+        optional = (
+            ("members", "Members", self.members),
+            ("rows", "Single rows", self.rows),
+            ("examples", "Single examples", self.examples),
+        )
         yield from ((place, name) for place, name, view in optional if view is not None)
         yield from models[1:]
         if self.search is not None:
@@ -105,11 +116,12 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
         or (f"Explanations of search {story.search['id']}" if story.is_search else "Explanation of a model"),
         story=story,
         origin=_origin(story) if story.is_search else (),
-        cards=_cards(story) if story.is_search else _model_cards(story.models[0].explanation),
+        cards=_cards(story) if story.is_search else _model_cards(story.models[0]),
         findings=first_look(story),
         models=tuple(view_model(model, place, top_k) for place, model in enumerate(story.models)),
         members=None if first is None else view_members(first, top_k),
         rows=None if first is None else view_rows(first, rows, min(top_k, MOST_STEPS)),
+        examples=None if first is None else _examples(first.full),
         search=view_search(story) if story.is_search else None,
         runs=view_runs(story) if story.is_search else None,
         groups=unexplained(story.runs),
@@ -118,15 +130,22 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
     )
 
 
+def _examples(explanation: AnyExplanation) -> Markup | None:
+    """Return single examples as HTML, which the explanation's own templates have escaped; None for a table."""
+    from markupsafe import Markup
+
+    return Markup(explanation.examples_html()) or None
+
+
 def page_html(page: ReportPage) -> str:
     """Return the page as HTML."""
     return render("report.html", __package__ or "", page=page, story=page.story)
 
 
-def _model_cards(explanation: Explanation) -> tuple[Card, ...]:
-    error = explanation.additivity_error
+def _model_cards(model: Model) -> tuple[Card, ...]:
+    explanation, error = model.explanation, model.full.additivity_error
     return (
-        Card("rows", f"{explanation.num_examples:,}"),
+        Card("rows" if model.full is explanation else "examples", f"{model.full.num_examples:,}"),
         Card("features", f"{explanation.num_features:,}"),
         *((Card("classes", f"{len(explanation.classes):,}"),) if explanation.classes is not None else ()),
         Card("method", explanation.method),

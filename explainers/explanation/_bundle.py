@@ -60,6 +60,21 @@ def write_bundle(
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
 
 
+def bundle_kind(path: str | os.PathLike[str]) -> str:
+    """Return the kind of a bundle, without reading its arrays.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not a bundle.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("manifest.json"))["kind"])
+    except (zipfile.BadZipFile, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InvalidInputError(f"{os.fspath(path)} is not a file that automl-explain wrote: {error}.") from error
+
+
 def read_bundle(
     path: str | os.PathLike[str], kind: str, protocol: int
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

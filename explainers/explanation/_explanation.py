@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._bundle import bundle_kind
 from automl_explain.explainers.explanation._convert import as_frame, as_shap
 from automl_explain.explainers.explanation._global_importance import (
     GlobalImportance,
@@ -21,9 +22,10 @@ from automl_explain.explainers.explanation._global_importance import (
 from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._notebook import importance_table, members_table
 from automl_explain.explainers.explanation._selection import find_features, find_rows
-from automl_explain.explainers.explanation._storage import load_fields, save_values
+from automl_explain.explainers.explanation._storage import KIND, load_fields, save_values
 from automl_explain.explainers.explanation._values import ExplanationValues, in_input_shapes, local_values
 from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.stored._registry import class_of_kind
 
 if TYPE_CHECKING:
     import shap
@@ -269,10 +271,7 @@ class Explanation(ExplanationValues):
         return as_frame(self)
 
     def to_shap(self) -> shap.Explanation:
-        """Return a `shap.Explanation` with values (n, f) or (n, f, C), for shap's plots.
-
-        Base values are the expected ones, plus `left_out` where features were left out, so that the sums equal the outputs.
-        """
+        """Return a `shap.Explanation` with values (n, f) or (n, f, C); its base values include `left_out`."""
         return as_shap(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -280,8 +279,8 @@ class Explanation(ExplanationValues):
         save_values(path, self, self.members)
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> Explanation:
-        """Read an explanation that `save` wrote.
+    def load(path: str | os.PathLike[str]) -> Any:
+        """Read an explanation that `save` wrote; one of texts or images is returned as its own class.
 
         Raises
         ------
@@ -290,6 +289,8 @@ class Explanation(ExplanationValues):
         FormatVersionError
             If a newer version of automl-explain wrote it.
         """
+        if (kind := bundle_kind(path)) != KIND:
+            return class_of_kind(kind, path).load(path)
         fields, shares = load_fields(path)
         return Explanation(**fields, members=None if shares is None else MemberExplanation(**shares))
 

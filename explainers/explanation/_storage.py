@@ -159,7 +159,7 @@ def save_values(
     arrays = {member: array for member, name in _ARRAYS.items() if (array := getattr(explanation, name)) is not None}
     manifest: dict[str, Any] = {
         "features": explanation.features,
-        "classes": None if explanation.classes is None else [_coded(label) for label in explanation.classes],
+        "classes": None if explanation.classes is None else [coded_label(label) for label in explanation.classes],
         "explanation_kind": explanation.kind,
         "metric": explanation.metric,
         "output_space": explanation.output_space,
@@ -271,7 +271,7 @@ def _get_members(
     }
 
 
-def _coded(label: Any) -> Any:
+def coded_label(label: Any) -> Any:
     """Return a class label as JSON: numbers of NumPy as those of Python, labels that cannot be stored as text."""
     if isinstance(label, np.generic) and label.dtype.kind in "biufSU":
         label = label.item()

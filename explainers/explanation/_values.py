@@ -174,6 +174,14 @@ class ExplanationValues:
             zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
         )
 
+    def overall(self) -> Self:
+        """Return the global ranking as an explanation: of a table, the explanation itself."""
+        return self
+
+    def examples_html(self, most: int = 6) -> str:
+        """Return nothing: reports show the rows of a table by tables and plots of their own."""
+        return ""
+
     # ------------------------------------------------------------------ local
 
     def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:

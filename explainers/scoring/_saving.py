@@ -168,7 +168,8 @@ def _importance_of(files: Mapping[str, bytes]) -> Explanation | None:
     with TemporaryDirectory() as folder:
         place = Path(folder) / IMPORTANCE
         place.write_bytes(files[IMPORTANCE])
-        return Explanation.load(place)
+        found: Explanation = Explanation.load(place)
+    return found
 
 
 def _check_model(scorer: Scorer, model: Any) -> None:

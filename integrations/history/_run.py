@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from automl_explain.explainers._errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from automl_explain.explainers.explanation._explanation import Explanation
+    from automl_explain.explainers.stored._any_explanation import AnyExplanation
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class ExplanationStore(Protocol):
     def run(self, run_id: str) -> Run:
         """Return a run by its id."""
 
-    def store(self, run_id: str, explanation: Explanation, *, comment: str = "", seconds: float | None = None) -> str:
+    def store(
+        self, run_id: str, explanation: AnyExplanation, *, comment: str = "", seconds: float | None = None
+    ) -> str:
         """Store an explanation of a run and return its id."""
 
     def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
@@ -58,7 +60,7 @@ class ExplanationStore(Protocol):
     def explanations(self, run_id: str) -> list[StoredExplanation]:
         """Return the descriptions of a run's explanations, oldest first."""
 
-    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Any:
         """Return an explanation of a run, by default the most recent."""
 
 
@@ -115,8 +117,8 @@ class Run:
     history: ExplanationStore = field(repr=False, compare=False)
 
     @property
-    def explanation(self) -> Explanation:
-        """The run's most recent explanation.
+    def explanation(self) -> Any:
+        """The run's most recent explanation: an `Explanation`, a `TextExplanation` or another kind that can be stored.
 
         Raises
         ------

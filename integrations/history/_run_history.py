@@ -32,6 +32,7 @@ from automl_explain.explainers._errors import (
 )
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._storage import EncodedRows, save_values
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._index import Index
 from automl_explain.integrations.history._known_ids import known_id
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
@@ -178,7 +179,7 @@ class RunHistory:
     def store(
         self,
         run_id: str,
-        explanation: Explanation,
+        explanation: AnyExplanation,
         *,
         comment: str = "",
         seconds: float | None = None,
@@ -190,7 +191,7 @@ class RunHistory:
         Parameters
         ----------
         run_id : str
-        explanation : Explanation
+        explanation : Explanation, TextExplanation or another kind that can be stored
         comment : str
         seconds : float, optional
             Time that the explanation took.
@@ -207,15 +208,16 @@ class RunHistory:
         order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
         shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
         rows: EncodedRows | None = None
-        if share_rows and explanation.data is not None:
+        if share_rows and isinstance(explanation, Explanation) and explanation.data is not None:
             rows = self._rows_seen.encoded(explanation.data)
         with self._index.open() as connection:
             run_id = known_id(connection, run_id, self.directory)
         explanation_id = f"{run_id}-{secrets.token_hex(3)}"
         try:
-            save_values(
-                self._file(explanation_id), explanation, explanation.members, None if rows is None else rows.digest
-            )
+            if rows is not None and isinstance(explanation, Explanation):
+                save_values(self._file(explanation_id), explanation, explanation.members, rows.digest)
+            else:
+                explanation.save(self._file(explanation_id))
             with self._index.open() as connection:
                 connection.execute("BEGIN IMMEDIATE")  # no other process may remove the rows in the meantime
                 if rows is not None:
@@ -336,8 +338,8 @@ class RunHistory:
             for id_, run, created, comment, is_raw in rows
         ]
 
-    def explanation(self, run_id: str, explanation_id: str | None = None) -> Explanation:
-        """Return an explanation of a run, by default the most recent.
+    def explanation(self, run_id: str, explanation_id: str | None = None) -> Any:
+        """Return an explanation of a run, by default the most recent, as the class that was stored.
 
         Raises
         ------

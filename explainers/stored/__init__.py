@@ -1,0 +1,1 @@
+"""What every explanation that can be stored offers, and which kinds there are."""

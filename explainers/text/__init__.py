@@ -1,0 +1,1 @@
+"""Explanations of texts: `TextExplanation`, how texts are cut into words and sentences, and how they are shown."""

@@ -1,0 +1,109 @@
+"""How a `TextExplanation` is laid out in a bundle.
+
+Protocol 1
+----------
+Arrays, over the players of all texts one after the other: ``values`` and, if a text has any, ``errors``, both (K, players);
+``errors`` is NaN in texts without. ``spans`` (places, 2) and ``places`` (players,), the number of places of each player.
+``sentences`` (sentences, 2). ``base`` (n, K), and ``outputs`` (n, K), NaN for a text whose outputs are not known.
+
+The manifest's `documents` has the text, its words, its notes and the number of its sentences. The other fields are those of
+the explanation, with class labels coded as cells (`explainers/tables/_cell_coding.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._storage import coded_label
+from automl_explain.explainers.tables._cell_coding import decode_cell
+from automl_explain.explainers.text._text_values import ExplainedTexts, TextValues
+
+KIND = "text explanation"
+PROTOCOL = 1
+
+_FACTS = ("output_space", "method", "reason", "level", "notes", "kind", "model_kind")
+"""Fields that JSON has as they are; the bundle's own `kind` is another, so that they are in a mapping of their own."""
+
+
+def save_texts(path: str | os.PathLike[str], explanation: ExplainedTexts) -> None:
+    """Write an explanation of texts to one file."""
+    documents, classes, n_outputs = explanation.documents, explanation.classes, explanation.num_outputs
+    manifest = {
+        "about": {name: getattr(explanation, name) for name in _FACTS},
+        "classes": None if classes is None else [coded_label(label) for label in classes],
+        "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
+        "documents": [
+            {"text": one.text, "words": one.words, "notes": one.notes, "sentences": len(one.sentences)}
+            for one in documents
+        ],
+    }
+    spans = [span for one in documents for player in one.spans for span in player]
+    sentences = [span for one in documents for span in one.sentences]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "values": _joined([one.values for one in documents], n_outputs),
+        "spans": np.array(spans, np.int64).reshape(-1, 2),
+        "places": np.array([len(player) for one in documents for player in one.spans], np.int64),
+        "sentences": np.array(sentences, np.int64).reshape(-1, 2),
+        "base": np.array([one.base_values for one in documents], float).reshape(-1, n_outputs),
+        "outputs": np.array([_or_nan(one.outputs, one.base_values) for one in documents]).reshape(-1, n_outputs),
+    }
+    if any(one.standard_errors is not None for one in documents):
+        arrays["errors"] = _joined([_or_nan(one.standard_errors, one.values) for one in documents], n_outputs)
+    write_bundle(path, KIND, PROTOCOL, manifest, arrays)
+
+
+def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the fields of a `TextExplanation` from its file."""
+    manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    stored = manifest["documents"]
+    players = np.cumsum([0, *(len(one["words"]) for one in stored)])
+    places = np.cumsum([0, *arrays["places"].tolist()])
+    sentences = np.cumsum([0, *(one["sentences"] for one in stored)])
+    documents = []
+    for row, one in enumerate(stored):
+        first, last = players[row], players[row + 1]
+        documents.append(
+            TextValues(
+                text=one["text"],
+                words=tuple(one["words"]),
+                spans=tuple(_pairs(arrays["spans"][places[j] : places[j + 1]]) for j in range(first, last)),
+                sentences=_pairs(arrays["sentences"][sentences[row] : sentences[row + 1]]),
+                values=arrays["values"][:, first:last],
+                base_values=arrays["base"][row],
+                outputs=_or_none(arrays["outputs"][row]),
+                standard_errors=_or_none(arrays["errors"][:, first:last]) if "errors" in arrays else None,
+                notes=tuple(one["notes"]),
+            )
+        )
+    about = manifest["about"]
+    return {
+        **about,
+        "documents": tuple(documents),
+        "classes": None if manifest["classes"] is None else tuple(map(decode_cell, manifest["classes"])),
+        "notes": tuple(about["notes"]),
+        "fidelity": None if manifest["fidelity"] is None else Fidelity(**manifest["fidelity"]),
+    }
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], n_outputs: int) -> npt.NDArray[np.float64]:
+    return np.concatenate([np.empty((n_outputs, 0)), *parts], axis=1)
+
+
+def _or_nan(array: npt.NDArray[Any] | None, like: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.full(like.shape, np.nan) if array is None else np.asarray(array, float)
+
+
+def _or_none(array: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    return None if array.size and np.isnan(array).all() else array
+
+
+def _pairs(spans: npt.NDArray[Any]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in spans)
