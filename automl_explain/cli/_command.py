@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from automl_explain.cli._terminal import say
 from automl_explain.explainers._errors import RunNotFoundError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Command(NamedTuple):
         parser = commands.add_parser(
             self.name,
             help=self.summary,
-            description=textwrap.fill(self.description, 79),
+            description=textwrap.fill(self.description, 79, break_on_hyphens=False),
             epilog="\n".join(["examples:" if len(lines) > 1 else "example:", *lines]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -101,13 +101,21 @@ def share(text: str) -> float:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document on one line."""
-    print(json.dumps(document))
+    """Print one JSON document on one line; numbers that JSON lacks, NaN and infinities, are null."""
+    print(json.dumps(_in_json(document), allow_nan=False))
+
+
+def _in_json(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _in_json(each) for name, each in part.items()}
+    if isinstance(part, list | tuple):
+        return [_in_json(each) for each in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
 
 
 def say_error(error: object, code: int) -> int:
     """Print an error as one line on stderr, whatever it holds, and return the code."""
-    print("automl-explain:", " ".join(str(error).split()), file=sys.stderr)
+    say(f"automl-explain: {error}")
     return code
 
 

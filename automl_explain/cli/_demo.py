@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 
 from automl_explain.cli._command import Command, seconds
 from automl_explain.cli._searching import add_search_arguments, search, search_settings
+from automl_explain.cli._terminal import say
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def _act(options: argparse.Namespace) -> int:
     threading.Thread(target=warm_up, name="automl-explain warm-up", daemon=True).start()
     bunch = load_breast_cancer(as_frame=True)
     labels = bunch.target.map(dict(enumerate(bunch.target_names.tolist()))).rename("diagnosis")
-    print("data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles", file=sys.stderr)
+    say("data: 569 tumours x 30 measurements, the breast cancer data that scikit-learn bundles")
     return search(AutoMLConfig(X=bunch.data, y=labels, task="classification", **search_settings(options)), options)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from automl_explain import __version__
 from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
+from automl_explain.cli._terminal import printed, say
 from automl_explain.cli.scoring import _bundle, _export_service, _inspect, _score, _serve
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with printed(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries' advice to programmers
             warnings.simplefilter("always", AutoMLExplainWarning)  # what users must know
             warnings.showwarning = _say_warning
@@ -96,7 +97,7 @@ def _say_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    say(f"warning: {message}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_explain.cli._command import at_least, print_json
+from automl_explain.cli._terminal import say
 
 if TYPE_CHECKING:
     from automl_explain.search._config import AutoMLConfig
@@ -47,7 +47,7 @@ def search(config: AutoMLConfig, options: argparse.Namespace) -> int:
     from automl_explain.search._job import run_search
 
     for line in config.said:
-        print(line, file=sys.stderr)
+        say(line)
     result = run_search(config, Path(options.out))
     if options.json:
         print_json(result.as_dict())

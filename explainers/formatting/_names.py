@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+"""Characters that change the direction of a text, or break its line."""
 UNITS = {"probability": "probability", "log_odds": "log-odds", "response": "response"}
 """Output space -> the word for it in labels."""
 
@@ -14,9 +17,25 @@ def unit_text(unit: str) -> str:
     return UNITS.get(unit, unit)
 
 
+def printable(text: str) -> str:
+    """Return a text whose control characters are shown by their codes, but for line breaks and tabs.
+
+    These are the characters that move the cursor of a terminal, or change the direction of what follows.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"\\u{ord(each):04x}" if _controls(each) else each for each in text)
+
+
+def _controls(letter: str) -> bool:
+    if letter.isprintable() or letter in "\n\t":
+        return False
+    return letter in DIRECTIONS or unicodedata.category(letter) in ("Cc", "Cs")
+
+
 def one_line(value: Any) -> str:
-    """Return a value's text without line breaks and tabs."""
-    return " ".join(str(value).split()) or "(empty)"
+    """Return a value's text without line breaks, tabs and control characters."""
+    return printable(" ".join(str(value).split())) or "(empty)"
 
 
 def shortened(text: Any, width: int, *, keep_end: bool = True) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
+from automl_explain.explainers.tables._sparse import check_indices
 
 Native: TypeAlias = tuple[Any, tuple[str, ...] | None]
 """An ndarray, DataFrame or csr matrix / array, and its column names, if it has any."""
@@ -59,6 +60,7 @@ def _from_frame(frame: pd.DataFrame, what: str) -> Native:
 
 
 def _from_sparse(matrix: Any, what: str) -> Native:
+    check_indices(matrix, what)
     rows = (matrix.reshape((1, -1)) if matrix.ndim == 1 else matrix).tocsr()
     if not rows.has_canonical_format:  # a cell stored in several parts is their sum
         rows = rows.copy()
