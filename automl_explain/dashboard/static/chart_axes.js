@@ -40,6 +40,12 @@ function textsOf(axis) {
   return tickTexts;
 }
 
+// Pixels that the names of an axis take.
+export function namesWidth(axis) {
+  if (axis.kind !== "names") return 60;
+  return 30 + 7 * Math.min(axis.width ?? 28, Math.max(0, ...axis.names.slice(0, 200).map((name) => name.length)));
+}
+
 // At most `most` places of names, evenly spread, so that their texts do not overlap.
 function namePlaces(count, most) {
   const step = Math.max(1, Math.ceil(count / most));
@@ -62,7 +68,7 @@ export function scaleOf(models, axis) {
 }
 
 // The axis model, with its ticks, texts and colours.
-export function axisModel(models, axis, palette, { isX, room }) {
+export function axisModel(models, axis, palette, { isX, room }) { // room: pixels along the axis
   const [axisName, , tickerName] = KINDS[axis.kind ?? "linear"];
   const byName = axis.kind === "names";
   const turned = isX && byName && axis.names.length * 58 > room;
@@ -74,7 +80,7 @@ export function axisModel(models, axis, palette, { isX, room }) {
   const texts = textsOf(turned ? { ...axis, width: Math.min(axis.width ?? 18, 18) } : axis);
   formatter.doFormat = (ticks) => texts(ticks); // CustomJSTickFormatter would need eval, which the page's policy forbids
   return new models[axisName]({
-    ticker, formatter, axis_label: axis.label ? shortened(axis.label, Math.max(24, Math.floor(room / 7))) : null,
+    ticker, formatter, axis_label: axis.label ? shortened(axis.label, Math.max(12, Math.floor(room / 7.2))) : null,
     axis_label_text_font: FONT, axis_label_text_font_size: "13px", axis_label_text_font_style: "normal",
     axis_label_text_color: palette.soft, axis_label_standoff: 8,
     major_label_text_font: FONT, major_label_text_font_size: "12px",

@@ -11,7 +11,7 @@
 
 /* global Bokeh */
 
-import { axisModel, CHART_FONT, gridModel, rangeOf, scaleOf } from "./chart_axes.js";
+import { axisModel, CHART_FONT, gridModel, namesWidth, rangeOf, scaleOf } from "./chart_axes.js";
 import { growExtents, MARK_NAMES, markRenderer } from "./chart_marks.js";
 import { followPointer } from "./chart_pointer.js";
 import { element } from "./dom.js";
@@ -94,8 +94,8 @@ function plotModel(chart) {
     height: spec.height ?? 360, sizing_mode: "stretch_width", min_border_right: 12, min_border_top: 6, toolbar_location: null,
     background_fill_color: null, border_fill_color: null, outline_line_color: null, output_backend: "canvas",
   });
-  const xAxis = axisModel(Models, spec.x, palette, { isX: true, room });
-  const yAxis = axisModel(Models, spec.y, palette, { isX: false, room: spec.height ?? 360 });
+  const xAxis = axisModel(Models, spec.x, palette, { isX: true, room: room - namesWidth(spec.y) });
+  const yAxis = axisModel(Models, spec.y, palette, { isX: false, room: (spec.height ?? 360) - 60 });
   plot.add_layout(xAxis, "below");
   plot.add_layout(yAxis, "left");
   plot.add_layout(gridModel(Models, spec.x, xAxis, palette, 0), "center");

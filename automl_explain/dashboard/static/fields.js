@@ -48,7 +48,7 @@ function truthFields(data) {
     const predicted = predictedClasses(data);
     const correct = data.cached("correct", () => Float64Array.from(truth, (code, row) => (Number.isNaN(code) ? NaN : Number(code === predicted[row]))));
     const ofTruth = data.cached("probability of truth", () => probability && Float64Array.from(truth, (code, row) => probability[code]?.[row] ?? NaN));
-    return [...fields, { ...classField(data, "correct", "prediction is", correct), levels: ["wrong", "correct"] },
+    return [...fields, { ...classField(data, "correct", "correctness", correct), levels: ["wrong", "correct"] },
       numberField("certainty", "probability of the true class", ofTruth)];
   }
   const fields = [numberField("truth", "true value", truth)];

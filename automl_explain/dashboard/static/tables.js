@@ -77,7 +77,7 @@ function bodyRow(view, i) {
   const cells = table.columns.map((column, k) => {
     const value = column.get(i);
     const numeric = typeof value === "number" && !column.text;
-    const text = column.text ? column.text(value, i) : numeric ? numberText(value) : shortened(value ?? "missing", 60);
+    const text = column.text ? column.text(value, i) : numeric ? numberText(value) : value === "" ? "" : shortened(value ?? "missing", 60);
     const isNumber = view.heads[k].classList.contains("axd-number");
     const cell = element(k === 0 && !isNumber ? "th" : "td", { class: isNumber ? "axd-number" : null, text });
     if (cell.tagName === "TH") cell.scope = "row";

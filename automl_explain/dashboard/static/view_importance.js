@@ -16,8 +16,9 @@ function drawImportance(container, context) {
   const { data, explanation } = context;
   const byClass = explanation.importance.mean_abs.length > 1;
   const area = element("div");
-  const { settings, set } = viewSettings(context, { top: Math.min(15, data.features.length), mode: byClass ? "stacked" : "class", sort: "importance" },
-    () => fillImportance(area, context, settings));
+  const { settings, set } = viewSettings(context, {
+    top: Math.min(15, data.features.length), mode: explanation.importance.mean_abs.length > 2 ? "stacked" : "class", sort: "importance",
+  }, () => fillImportance(area, context, settings));
   container.append(element("div", { class: "axd-controls" },
     sliderControl("Features shown", { min: 1, max: Math.min(data.features.length, 100), value: settings.top }, set("top")),
     byClass ? segmentedControl("Classes", [["stacked", "All, stacked"], ["class", "The chosen class"]], settings.mode, set("mode")) : null,

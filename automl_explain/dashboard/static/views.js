@@ -5,9 +5,14 @@
 // charts, explanation, output, classIndex, cohort, mask, memory, announce, openView, memoryOf }: `explanation` is the chosen one,
 // `output` the chosen class's place in it, `mask` which rows are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
 
+import { COHORTS_VIEW } from "./view_cohorts.js";
 import { DATA_VIEW } from "./view_data.js";
 import { DEPENDENCE_VIEW } from "./view_dependence.js";
 import { IMPORTANCE_VIEW } from "./view_importance.js";
+import { PERFORMANCE_VIEW } from "./view_performance.js";
+import { SEARCH_VIEW } from "./view_search.js";
 import { SUMMARY_VIEW } from "./view_summary.js";
 
-export const VIEWS = [DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW];
+export const VIEWS = [
+  DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW, PERFORMANCE_VIEW, COHORTS_VIEW, SEARCH_VIEW,
+];
