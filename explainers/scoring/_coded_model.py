@@ -123,7 +123,7 @@ def convert(model: FittedModel, rows: NativeRows) -> FittedModel:
     if model.by_table:
         raise NotColumnwiseError(f"{model.name} codes text by the other rows of the table")
     if isinstance(structure, LEAVES):
-        encode: Callable[[Any], Any] = coded_model(model, rows).intake
+        encode: Callable[[Any], Any] = coded_model(replace(model, preprocessing=None), rows).intake
         return with_outputs(replace(bare, structure=_as_data(structure), encode=encode), {})
     if isinstance(structure, Mixture):
         members = tuple(convert(member, rows) for member in structure.members)
@@ -133,8 +133,9 @@ def convert(model: FittedModel, rows: NativeRows) -> FittedModel:
         return with_outputs(replace(bare, structure=Prepared(replace(inner.model, preprocessing=inner.intake))), {})
     if isinstance(structure, Composite):
         return with_outputs(replace(bare, structure=_composite(structure, rows)), {})
-    why = f": {structure.why}" if isinstance(structure, Opaque) else ""
-    raise NotColumnwiseError(f"{model.name} has the structure {type(structure).__name__}{why}")
+    if isinstance(structure, Opaque):
+        raise NotColumnwiseError(f"{model.name} is a black box: {structure.why}")
+    raise NotColumnwiseError(f"{model.name} has the structure {type(structure).__name__}")
 
 
 def _composite(structure: Composite, rows: NativeRows) -> Composite:

@@ -92,6 +92,15 @@ CASES = {
         TabularExplainer(LGBMClassifier(**TREES).fit(X, Y3), X[:20], output="probability"),
         X,
     ),
+    "probability of a pipeline": lambda: (
+        TabularExplainer(
+            make_pipeline(preparation(), LogisticRegression()).fit(FRAME, Y),
+            FRAME[:20],
+            feature_space="raw",
+            output="probability",
+        ),
+        FRAME,
+    ),
     "stack": lambda: (TabularExplainer(stack().fit(X, Y), X[:40]), X),
     "stack under trees": lambda: (
         TabularExplainer(stack(LGBMClassifier(**TREES), passthrough=True).fit(X, Y), X[:20]),

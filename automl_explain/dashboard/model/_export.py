@@ -1,0 +1,143 @@
+"""The model of a page: what the page needs to predict and explain edited rows, or why it cannot."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.dashboard.data._arrays import ArrayBlock
+from automl_explain.dashboard.data._columns import column_cells
+from automl_explain.dashboard.data._page_model import PageModel
+from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
+from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
+from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.model._fitted_model import Opaque
+from automl_explain.explainers.scoring._from_explainer import make_scorer
+from automl_explain.explainers.scoring._scorer import Scorer
+from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer
+from automl_explain.explainers.surrogate._explainer import MimicExplainer
+from automl_explain.explainers.surrogate._models import LGBMExplainableModel
+from automl_explain.explainers.tables._table import Table
+
+BACKGROUND_ROWS = 100
+"""Most background rows in a page."""
+TRAINING_ROWS = 5000
+"""Most rows on which a surrogate is trained."""
+LEAST_FIDELITY = 0.8
+"""Least R2 of a surrogate that is shown."""
+CHECKED_ROWS = 200
+"""Most rows by which a page compares a surrogate with Python."""
+MOST_BYTES = 40_000_000
+"""Largest model in a page, in bytes of its arrays; a page stores about a sixth of them."""
+WAY_OUT = "Open the dashboard with serve(), or in a notebook, where Python answers."
+"""What to do about a model that is not in the page."""
+
+
+def export_model(page: PageModel, block: ArrayBlock) -> dict[str, Any]:
+    """Return the entry `model` of a payload.
+
+    Parameters
+    ----------
+    page : PageModel
+    block : ArrayBlock
+        Takes the arrays of the model.
+
+    Returns
+    -------
+    dict
+        `kind` is "scorer" for the model itself, "surrogate" for trees that imitate it, or "none". `reason`: a sentence on why
+        there is no scorer, or None. `notes`: sentences on what differs from the explanation that is shown. `data`: what
+        `encode_scorer` returns, unless the kind is "none". A surrogate has `fidelity`, and in `check` its predictions for
+        some rows.
+    """
+    n_all = len(page.background)
+    few = replace(page, background=_sample(page.background, BACKGROUND_ROWS))
+    try:
+        scorer = make_scorer(few.explainer, "kernel", page.like.data)
+    except AutoMLExplainError as error:
+        return _surrogate(page, block, str(error))
+    if isinstance(scorer, ExternalScorer):
+        return _surrogate(page, block, _why(scorer))
+    size = size_of(scorer)
+    if size > MOST_BYTES:
+        return _surrogate(page, block, f"its {size / 1e6:.0f} MB are too many for a page")
+    return _entry(scorer, page, block, n_all)
+
+
+def _why(scorer: ExternalScorer) -> str:
+    structure = scorer.model.structure
+    return structure.why if isinstance(structure, Opaque) else scorer.external.why
+
+
+def _entry(scorer: Scorer, page: PageModel, block: ArrayBlock, n_all: int) -> dict[str, Any]:
+    """Return the entry of a scorer whose background was drawn from `n_all` rows."""
+    backing = _backing(scorer)
+    n_rows = min(n_all, BACKGROUND_ROWS)
+    notes = [f"Edited rows are explained over {n_rows} of the {n_all} background rows."] if n_rows < n_all else []
+    data = encode_scorer(scorer, backing, page.columns, block)
+    return {"kind": "scorer", "reason": None, "notes": notes, "data": data}
+
+
+def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
+    """Return the entry of a surrogate if it imitates the model well enough."""
+    cannot = f"The model cannot run in the page: {why.rstrip('.')}."
+    rows = page.like if len(page.like) > len(page.background) else page.background
+    some = _sample(rows, TRAINING_ROWS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AutoMLExplainWarning)  # of a poor imitation: the page says it itself
+            explainer = MimicExplainer(page.model, some, LGBMExplainableModel, progress=False, **page.options)
+        if not explainer.fidelity.r2 >= LEAST_FIDELITY:
+            return _none(f"{cannot} A surrogate imitates it too poorly: {explainer.fidelity}.")
+        scorer = make_scorer(explainer, "kernel", page.like.data)
+    except AutoMLExplainError as error:
+        return _none(f"{cannot} A surrogate cannot answer for it either: {str(error).rstrip('.')}.")
+    first = page.like.take(np.arange(min(len(page.like), CHECKED_ROWS)))
+    matrix = scorer.read(first.data)
+    return {
+        **_entry(scorer, page, block, len(some)),
+        "kind": "surrogate",
+        "reason": f"{cannot} Trees that imitate its predictions answer for it: {explainer.fidelity}.",
+        "fidelity": _facts(explainer.fidelity),
+        "check": {
+            "rows": block.add(_page_numbers(page, first)),
+            "output": [block.add(o) for o in scorer.outputs(matrix).T],
+        },
+    }
+
+
+def _page_numbers(page: PageModel, rows: Table) -> npt.NDArray[np.float64]:
+    """Return rows as the page has them, (n, f)."""
+    return np.column_stack([column.to_numbers(column_cells(rows, j)) for j, column in enumerate(page.columns)])
+
+
+def _facts(fidelity: Fidelity) -> dict[str, Any]:
+    names = ("r2", "agreement", "n_rows", "held_out")
+    return {name: getattr(fidelity, name) for name in names}
+
+
+def _none(why: str) -> dict[str, Any]:
+    return {"kind": "none", "reason": f"{why} {WAY_OUT}", "notes": []}
+
+
+def _sample(rows: Table, most: int) -> Table:
+    """Return at most `most` rows, the same at each call."""
+    return rows if len(rows) <= most else rows.sample(most, 0)
+
+
+def _backing(scorer: Scorer) -> Backing:
+    """Return the background rows of a scorer for a page. Of many, a systematic sample by their weights is taken."""
+    background, weights = scorer.background, scorer.weights
+    assert background is not None  # the explainers of a page have a background
+    n_rows = len(background)
+    share = np.full(n_rows, 1.0 / n_rows) if weights is None else np.asarray(weights / weights.sum())
+    if n_rows <= BACKGROUND_ROWS:
+        return Backing(background, share)
+    points = (np.arange(BACKGROUND_ROWS) + 0.5) / BACKGROUND_ROWS
+    drawn = np.minimum(np.searchsorted(np.cumsum(share), points), n_rows - 1)
+    chosen, counts = np.unique(drawn, return_counts=True)
+    return Backing(background[chosen], counts / BACKGROUND_ROWS)

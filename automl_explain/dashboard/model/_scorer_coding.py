@@ -1,0 +1,145 @@
+"""A scorer as JSON and packed arrays.
+
+The facts and arrays are those of a bundle (`explainers/scoring/_model_coding.py`). Trees are stored shorter: their nodes are
+in preorder, so that it suffices to say which of them are leaves; splits are stored for inner nodes, values for leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.dashboard.data._arrays import ArrayBlock
+from automl_explain.dashboard.data._columns import PageColumn
+from automl_explain.explainers._errors import UnsupportedModelError
+from automl_explain.explainers.scoring._column_map import encode_map
+from automl_explain.explainers.scoring._model_coding import encode_model
+from automl_explain.explainers.scoring._schema import Column
+from automl_explain.explainers.scoring._scorer import Scorer
+from automl_explain.explainers.trees._split_flags import MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING
+
+Arrays = dict[str, npt.NDArray[Any]]
+Numbers = npt.NDArray[np.float64]
+
+OF_SPLITS = ("feature", "threshold", "flags", "category_start", "category_size")
+"""Arrays of trees that are stored for inner nodes only."""
+NUMERIC, NUMERIC_NAN_LEFT, GENERAL = 0, 1, 2
+"""Kinds of splits, as in `explainers/trees/_routing.py`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backing:
+    """The background rows of a page.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (B, f)
+        Rows as the scorer's model reads them.
+    weights : ndarray of shape (B,)
+        Their weights, adding up to 1.
+    """
+
+    rows: Numbers
+    weights: Numbers
+
+
+def encode_scorer(scorer: Scorer, backing: Backing, columns: Sequence[PageColumn], block: ArrayBlock) -> dict[str, Any]:
+    """Return a scorer as JSON.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    backing : Backing
+    columns : sequence of PageColumn
+        The columns of the page, which are those of the scorer's schema.
+    block : ArrayBlock
+        Takes the arrays.
+
+    Returns
+    -------
+    dict
+        `columns`: for each column its name, whether a cell may be `missing`, and the number that the scorer reads for each of
+        the page's `levels` (None: not known), or for the numbers `known`. `intake`, `model`: facts as in bundles. `arrays`:
+        name -> place in the block; among them the `background` rows and their `weights`. `players`, `n_players`: the player of
+        each column that the model reads, or None. `owner`: the page's column of each player.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If a column that is explained was made from several columns of the page.
+    """
+    arrays: Arrays = {"background": backing.rows, "weights": backing.weights}
+    intake = encode_map(scorer.intake, "intake", arrays)
+    model = encode_model(scorer.model, "model", arrays)
+    for name in [name.removesuffix(".left") for name in arrays if name.endswith(".left")]:
+        _shorten(name, arrays)
+    pairs = zip(scorer.schema.columns, columns, strict=True)
+    return {
+        "columns": [_column(column, shown) for column, shown in pairs],
+        "intake": intake,
+        "model": model,
+        "arrays": {name: block.add(array) for name, array in arrays.items()},
+        "players": None if scorer.players is None else scorer.players.tolist(),
+        "n_players": scorer.n_players,
+        "owner": _owner(scorer),
+        "n_background": len(backing.rows),
+    }
+
+
+def size_of(scorer: Scorer) -> int:
+    """Return the number of bytes of a model's arrays."""
+    arrays: Arrays = {}
+    encode_model(scorer.model, "model", arrays)
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _column(column: Column, shown: PageColumn) -> dict[str, Any]:
+    levels, known = None, None
+    if shown.levels is not None:
+        levels = [_number(column, level) for level in shown.levels]
+    elif column.categories is not None:
+        known = [float(value) for value in column.categories]  # numbers that the model takes as categories
+    return {"name": shown.name, "missing": column.missing, "levels": levels, "known": known}
+
+
+def _number(column: Column, level: Any) -> float | None:
+    """Return what the scorer reads for a level; None if the model does not know it."""
+    value = level.item() if isinstance(level, np.generic) else level
+    if column.categories is not None:
+        return column.codes.get(value)
+    return float(value)
+
+
+def _owner(scorer: Scorer) -> list[int]:
+    """Return the column of the page that each player belongs to."""
+    n_columns = len(scorer.schema.columns)
+    n_players = scorer.n_players or scorer.intake.n_outputs
+    if scorer.is_raw_space or (scorer.feature_map is None and n_players == n_columns):
+        return list(range(n_players))
+    if scorer.feature_map is None:
+        raise UnsupportedModelError(f"{scorer.model.name} reads columns that were made from several columns each")
+    parent: list[int] = scorer.feature_map.parent.tolist()
+    return parent
+
+
+def _shorten(name: str, arrays: Arrays) -> None:
+    """Replace the arrays of some trees by those that the page reads."""
+    trees = {key.removeprefix(f"{name}."): arrays.pop(key) for key in list(arrays) if key.startswith(f"{name}.")}
+    leaf = trees["left"] < 0
+    flags, threshold = trees["flags"], trees["threshold"]
+    nan_left = np.where(flags & NAN_IS_ZERO, threshold >= 0.0, (flags & MISSING_LEFT) > 0)
+    general = (trees["category_size"] > 0) | ((flags & ZERO_IS_MISSING) > 0)
+    kind = np.where(general, GENERAL, np.where(nan_left, NUMERIC_NAN_LEFT, NUMERIC)).astype(np.uint8)
+    arrays |= {f"{name}.{key}": trees[key][~leaf] for key in OF_SPLITS} | {
+        f"{name}.leaf": leaf,
+        f"{name}.kind": kind[~leaf],
+        f"{name}.categories": trees["categories"],
+        f"{name}.values": trees["values"][leaf],
+        f"{name}.roots": trees["roots"],
+        f"{name}.output": trees["output"] + 1,
+        f"{name}.base": trees["base"],
+    }

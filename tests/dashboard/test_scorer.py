@@ -1,0 +1,214 @@
+"""The model in the page, run in a real browser: predictions and Shapley values are those of Python for every family of models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from catboost import CatBoostClassifier
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC, SVR
+
+from automl_explain.explainers.tables._table import as_table
+from tests.dashboard.scorer_page import ScorerPage, page_model
+
+RANDOM = np.random.default_rng(0)
+N = 240
+NUMBERS = pd.DataFrame(RANDOM.normal(size=(N, 5)), columns=["age", "income", "debt", "score", "visits"])
+NUMBERS["visits"] = NUMBERS["visits"].round()
+MIXED = NUMBERS.assign(
+    town=RANDOM.choice(["Bern", "Oslo", "O'Neill's <i>"], N),
+    size=pd.Categorical(RANDOM.choice(["S", "M", "L"], N), categories=["S", "M", "L"], ordered=True),
+    member=RANDOM.random(N) < 0.5,
+)
+MIXED.loc[::7, "income"] = np.nan
+HOLES = MIXED.copy()
+HOLES.loc[::11, "town"] = None
+CODED = HOLES.assign(town=HOLES["town"].astype("category"), member=HOLES["member"].astype(int))
+PLAIN = MIXED.assign(town=MIXED["town"].astype("category"), member=MIXED["member"].astype(int))
+SCORE = 2 * NUMBERS["age"] + NUMBERS["debt"] * NUMBERS["score"] + (MIXED["size"] == "S") + 0.3 * RANDOM.normal(size=N)
+TWO = np.where(SCORE > 0, "stays", "leaves")
+BITS = (SCORE > 0).astype(int)
+THREE = np.digitize(SCORE, [-1.0, 1.0])
+TREES = {"n_estimators": 15, "num_leaves": 7, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
+FOREST = {"n_estimators": 6, "random_state": 0}
+BOOSTED = {"n_estimators": 12, "max_depth": 3, "n_jobs": 1}
+
+
+def prepared(model):
+    """A pipeline that imputes, scales and encodes."""
+    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    return make_pipeline(
+        make_column_transformer(
+            (numbers, ["age", "income"]),
+            (MinMaxScaler(clip=True), ["debt"]),
+            (OneHotEncoder(handle_unknown="ignore"), ["town"]),
+            (OrdinalEncoder(categories=[["S", "M", "L"]]), ["size"]),
+            remainder="passthrough",
+        ),
+        model,
+    )
+
+
+CASES = {
+    "lightgbm categories": (LGBMClassifier(**TREES), CODED, TWO, {}),
+    "lightgbm zero as missing": (LGBMRegressor(**TREES, zero_as_missing=True), PLAIN, SCORE, {}),
+    "lightgbm without missing": (LGBMClassifier(**TREES, use_missing=False), NUMBERS, THREE, {}),
+    "lightgbm probability": (LGBMClassifier(**TREES), NUMBERS, TWO, {"output": "probability"}),
+    "xgboost": (xgboost.XGBClassifier(**BOOSTED), NUMBERS.astype(np.float64), THREE, {}),
+    "xgboost categories": (xgboost.XGBRegressor(**BOOSTED, enable_categorical=True), CODED, SCORE, {}),
+    "catboost": (CatBoostClassifier(iterations=12, depth=3, verbose=False, allow_writing_files=False), NUMBERS, TWO, {}),
+    "forest": (RandomForestRegressor(**FOREST), NUMBERS, SCORE, {}),
+    "extra trees": (ExtraTreesClassifier(**FOREST), NUMBERS.to_numpy(), THREE, {}),
+    "histogram boosting categories": (
+        HistGradientBoostingClassifier(max_iter=8, min_samples_leaf=5, categorical_features="from_dtype"), CODED, TWO, {},
+    ),
+    "logistic": (LogisticRegression(), NUMBERS, THREE, {}),
+    "svr": (SVR(), NUMBERS, SCORE, {}),
+    "svc": (SVC(), NUMBERS, THREE, {}),
+    "perceptron": (MLPClassifier((8,), max_iter=200, tol=0.1, random_state=0), NUMBERS, TWO, {}),
+    "pipeline of trees": (prepared(LGBMClassifier(**TREES)), HOLES, TWO, {}),
+    "pipeline over its own columns": (prepared(LogisticRegression()), HOLES, TWO, {"feature_space": "engineered"}),
+    "pipeline probability": (prepared(LogisticRegression()), HOLES, TWO, {"output": "probability"}),
+    "vote": (VotingRegressor([("a", LGBMRegressor(**TREES)), ("b", Ridge()), ("c", SVR())]), NUMBERS, SCORE, {}),
+    "vote of pipelines": (
+        VotingClassifier([("a", prepared(ExtraTreesClassifier(**FOREST))), ("b", prepared(LogisticRegression()))], voting="soft"),
+        HOLES, TWO, {},
+    ),
+    "stack": (
+        StackingRegressor([("a", LGBMRegressor(**TREES)), ("b", Ridge())], Ridge(), cv=3, passthrough=True),
+        NUMBERS, SCORE, {},
+    ),
+    "stack under trees": (
+        StackingClassifier(
+            [("a", LGBMClassifier(**TREES)), ("b", ExtraTreesClassifier(**FOREST))], LGBMClassifier(**TREES), cv=3
+        ),
+        NUMBERS, THREE, {},
+    ),
+}  # fmt: skip
+"""Name -> model, rows, target, and what is explained."""
+
+ROUNDING = {"xgboost": 5e-7, "xgboost categories": 5e-7}
+"""Relative difference from a library that adds in float32; 1e-12 for all others."""
+SINGLE = {"perceptron": 1e-6}
+"""Relative difference of values that Python computes in float32; 1e-9 for all others."""
+
+
+def edited(X, n_rows=8):
+    """The first rows with cells of other rows, zeros, tiny and far numbers, and missing cells where the table has some."""
+    table = pd.DataFrame(X).head(n_rows).copy()
+    random = np.random.default_rng(1)
+    for row in range(n_rows):
+        for column in random.choice(table.shape[1], 3, replace=False):
+            source = pd.DataFrame(X).iloc[:, column]
+            cell = source.iloc[random.integers(len(source))]
+            if pd.api.types.is_float_dtype(source.dtype):
+                cell = random.choice([cell, 0.0, 1e-40, 1e6, -3.25])
+            if source.isna().any() and random.random() < 0.4:
+                cell = source[source.isna()].iloc[0]
+            table.iloc[row, column] = cell
+    return table if isinstance(X, pd.DataFrame) else table.to_numpy()
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    page = browser.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    page.close()
+    assert not said, said
+
+
+def own_outputs(model, rows):
+    """What the library itself predicts."""
+    return model.predict_proba(rows) if hasattr(model, "predict_proba") else np.asarray(model.predict(rows))[:, None]
+
+
+def check(name, tab):
+    model, X, y, options = CASES[name]
+    fitted = model.fit(X, BITS if "xgboost" in name and y is TWO else y)
+    page = page_model(fitted, X[:30], X, **options)
+    shown = ScorerPage(tab, page)
+    assert shown.entry["kind"] == "scorer", shown.entry["reason"]
+    rows = edited(X)
+    outputs, probabilities = shown.predict(rows)
+    wanted = page.predict(as_table(rows))
+    rounding = ROUNDING.get(name, 1e-12)
+    assert np.allclose(outputs, wanted.output, rtol=0, atol=rounding * np.abs(wanted.output).max())
+    if wanted.probability is not None:
+        assert np.allclose(probabilities, wanted.probability, rtol=0, atol=rounding)
+    if name != "svc":
+        own = own_outputs(fitted, rows)
+        assert np.allclose(
+            outputs if probabilities is None else probabilities, own, rtol=0, atol=rounding * np.abs(own).max()
+        )
+    values, errors, expected, note = shown.explain(rows)
+    explanation = page.explain(as_table(rows))
+    local = explanation.local_importance_values
+    assert errors is None
+    assert note is None
+    size = max(np.abs(local).max(), 1e-3)
+    assert np.allclose(values, local if local.ndim == 3 else local[None], rtol=0, atol=SINGLE.get(name, 1e-9) * size)
+    assert np.allclose(
+        expected, explanation.expected_values, rtol=0, atol=SINGLE.get(name, 1e-9) * np.abs(wanted.output).max()
+    )
+
+
+def test_trees_with_categories_and_missing_cells_equal_python(tab):
+    check("lightgbm categories", tab)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CASES if name != "lightgbm categories"])
+def test_every_family_equals_python(name, tab):
+    check(name, tab)
+
+
+@pytest.mark.slow
+def test_probabilities_of_many_features_are_sampled_with_standard_errors(tab):
+    X = pd.DataFrame(RANDOM.normal(size=(300, 14)), columns=[f"x{j}" for j in range(14)])
+    model = LGBMClassifier(**TREES).fit(X, X.to_numpy() @ np.linspace(-1, 1, 14) + X["x0"] * X["x5"] > 0)
+    page = page_model(model, X[:40], X, output="probability")
+    shown = ScorerPage(tab, page)
+    values, errors, expected, note = shown.explain(X[:3])
+    outputs, _ = shown.predict(X[:3])
+    assert "sampled" in note
+    assert np.allclose(values.sum(axis=2).T + expected, outputs, rtol=0, atol=1e-9)
+    exact = page.explain(as_table(X[:3])).local_importance_values
+    assert np.all(np.abs(values - exact) <= 6 * errors + 1e-9)
+    assert 0 < errors.max() < 0.05
+
+
+@pytest.mark.slow
+def test_values_over_many_background_rows_are_those_of_a_sample(tab):
+    model = RandomForestRegressor(**FOREST).fit(NUMBERS, SCORE)
+    page = page_model(model, NUMBERS, NUMBERS)
+    shown = ScorerPage(tab, page)
+    assert shown.entry["notes"] == ["Edited rows are explained over 100 of the 240 background rows."]
+    values, _, expected, _ = shown.explain(NUMBERS[:4])
+    outputs, _ = shown.predict(NUMBERS[:4])
+    assert np.allclose(values.sum(axis=2).T + expected, outputs, rtol=0, atol=1e-9)
+
+
+def test_a_cell_that_the_model_cannot_take_is_a_sentence(tab):
+    model = prepared(Ridge()).fit(MIXED, SCORE)
+    shown = ScorerPage(tab, page_model(model, MIXED[:20], MIXED))
+    refused = tab.evaluate("row => scorer.predict([row]).then(() => null, (error) => error.message)", [None] * 8)
+    assert refused.startswith('A value of "age" is needed') or "missing" in refused, refused
+    assert shown.predict(MIXED[:2])[0].shape == (2, 1)
