@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from automl_explain._scoring import scoring_explainer
     from automl_explain.analysis._diff import ExplanationDiff
     from automl_explain.analysis._search_explanation import SearchExplanation
+    from automl_explain.dashboard._dashboard import ExplanationDashboard
     from automl_explain.deployment._export import export_service
     from automl_explain.deployment._mlflow_model import log_scoring_explainer
     from automl_explain.deployment._score_file import ScoreFile
@@ -58,6 +59,7 @@ _MODULES = {
     "ExplanationClient": "automl_explain._client",
     "ExplainabilityOptions": "automl_explain.integrations.searches._options",
     **dict.fromkeys(("Run", "StoredExplanation"), "automl_explain.integrations.history._run"),
+    "ExplanationDashboard": "automl_explain.dashboard._dashboard",
     "ScoreFile": "automl_explain.deployment._score_file",
     "export_service": "automl_explain.deployment._export",
     "log_scoring_explainer": "automl_explain.deployment._mlflow_model",

@@ -8,8 +8,10 @@ security policy allows the scripts of the page by their hashes, and no other scr
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
+import math
 import re
 from functools import cache
 from importlib.resources import files
@@ -43,7 +45,8 @@ def join_modules(modules: dict[str, str], entry: str) -> str:
     Raises
     ------
     ValueError
-        If a module is missing, modules import each other, or one has an import or export of another form.
+        If a module is missing, modules import each other, one has an import or export of another form, or text that would
+        end the script element.
     """
     order: list[str] = []
     being_read: list[str] = []
@@ -61,6 +64,9 @@ def join_modules(modules: dict[str, str], entry: str) -> str:
         order.append(name)
 
     visit(entry)
+    for name in order:
+        if re.search(r"</script|<!--", modules[name], re.IGNORECASE):
+            raise ValueError(f"{name} holds text that ends or hides a script element; write it in parts.")
     return "".join(_plain(name, modules[name]) for name in order)
 
 
@@ -73,12 +79,18 @@ def _plain(name: str, source: str) -> str:
 
 
 @cache
-def page_script() -> str:
-    """Return the script of the page."""
+def joined_script(entry: str = ENTRY) -> str:
+    """Return the script of the page, or that of another module with all that it imports."""
     folder = files(PACKAGE) / "static"
     return join_modules(
-        {one.name: one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".js")}, ENTRY
+        {one.name: one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".js")}, entry
     )
+
+
+@cache
+def style_sheet() -> str:
+    """Return the style sheet of the page."""
+    return (files(PACKAGE) / "static" / "dashboard.css").read_text("utf-8")
 
 
 @cache
@@ -97,6 +109,12 @@ def bokeh_script() -> str:
         raise MissingExtraError("The dashboard needs bokeh: pip install 'automl-explain[dashboard]'") from error
 
 
+@cache
+def packed_bokeh() -> bytes:
+    """Return BokehJS as a gzip stream."""
+    return gzip.compress(bokeh_script().encode(), mtime=0)
+
+
 def page_html(payload: dict[str, Any], packed: bytes, *, connect: str = "'none'") -> str:
     """Return the page.
 
@@ -109,34 +127,32 @@ def page_html(payload: dict[str, Any], packed: bytes, *, connect: str = "'none'"
     connect : str, default "'none'"
         Where the page may send requests, as the content security policy writes it.
     """
-    bokeh, script = _closed(bokeh_script()), _closed(page_script())
+    script = joined_script()
     return render(
         "page.html",
         PACKAGE,
         title=payload["title"],
-        policy=POLICY.format(scripts=f"{_hash(bokeh)} {_hash(script)}", connect=connect),
-        bokeh=_markup(bokeh),
+        policy=POLICY.format(scripts=f"{_hash(bokeh_script())} {_hash(script)}", connect=connect),
         script=_markup(script),
         payload=_markup(json_for_html(payload)),
         packed=_markup(base64.b64encode(packed).decode()),
+        bokeh=_markup(base64.b64encode(packed_bokeh()).decode()),
     )
 
 
 def json_for_html(value: Any) -> str:
-    """Return JSON that can stand in a script element: no character ends the element or begins a comment.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite, which JSON cannot hold.
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    """Return JSON that can stand in a script element: no character ends the element or begins a comment."""
+    text = json.dumps(json_ready(value), allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _closed(script: str) -> str:
-    """Return a script whose text cannot end the element it stands in."""
-    return re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE).replace("<!--", "<\\!--")
+def json_ready(value: Any) -> Any:
+    """Return a value in which null stands for numbers that JSON does not have, such as NaN."""
+    if isinstance(value, dict):
+        return {key: json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _hash(script: str) -> str:

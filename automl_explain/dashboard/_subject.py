@@ -1,19 +1,23 @@
-"""From what a user passes to what a page is about."""
+"""From what a user passes to what a page shows, and to the model that answers it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain._explain_model import ModelExplanation
-from automl_explain.dashboard.data._columns import PageColumn, column_cells, read_column
-from automl_explain.dashboard.data._page_model import PageModel, without_preprocessing
+from automl_explain.dashboard._page_columns import Shown, as_before_preprocessing, choose_columns, describe_columns
+from automl_explain.dashboard._searches import members_json, run_explanations, search_json
+from automl_explain.dashboard._sources import Source, find_source
+from automl_explain.dashboard.data._columns import PageColumn
+from automl_explain.dashboard.data._metrics import classification_metrics, regression_metrics
+from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel, without_preprocessing
 from automl_explain.dashboard.data._payload import ShownExplanation, Subject
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._agreement import agree
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.model._fitted_model import FittedModel
@@ -21,10 +25,21 @@ from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table, check_same_columns
 
 MOST_BACKGROUND = 100
-"""Background rows of a page whose user passed none."""
+"""Rows drawn from the rows explained as a background, if there is none."""
+CHECKED_ROWS = 200
+"""Rows whose predictions are compared with those that were explained."""
+TOLERANCE = 1e-4
+"""Largest difference between these predictions, as a share of their spread."""
 NO_MODEL = "What-if, ICE and edited rows need the fitted model: ExplanationDashboard(explanation, model, X_test)."
-NO_ROWS = "The values of the columns are not known. Pass the rows explained: ExplanationDashboard(explanation, model, X_test)."
-NO_TRUTH = "Performance needs the true labels of the rows: pass true_labels=."
+NO_ROWS = (
+    "The cells of the rows are not known. Pass the rows explained: ExplanationDashboard(explanation, model, X_test)."
+)
+NO_TRUTH = "Performance needs the true labels of the rows: true_labels=."
+NO_VALUES = "The explanation has no values of single rows, only importance. Explain rows, with include_local=True."
+INNER = (
+    "The columns are those that the model reads after its preprocessing. Pass X_test, the rows that were explained, to see "
+    "the columns of your table."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,145 +49,210 @@ class Given:
     Parameters
     ----------
     subject : Subject
-    model : PageModel or None
+    model : AnyPageModel or None
     """
 
     subject: Subject
-    model: PageModel | None = None
-
-
-def read_given(
-    source: Any,
-    model: Any = None,
-    X_test: Any = None,
-    true_labels: Any = None,
-    background: Any = None,
-    title: str | None = None,
-) -> Given:
-    """Return what a page is about; the parameters are those of `ExplanationDashboard`."""
-    explanation = source.explanation if isinstance(source, ModelExplanation) else source
-    if not isinstance(explanation, Explanation):
-        raise InvalidInputError(f"Expected an explanation. Got {type(source).__name__}.")
-    recipe = source.explainer if isinstance(source, ModelExplanation) else None
-    rows = None if X_test is None else as_table(X_test, "X_test")
-    described = recipe.model if model is None and recipe is not None else None
-    if model is not None:
-        described = describe(model, rows)
-    if background is None and recipe is not None:
-        background = recipe.background
-    found = _over_columns(explanation, described, rows)
-    backing = None if background is None else as_table(background, "background")
-    columns = None
-    if found.table is not None:
-        if backing is not None:
-            backing = _in_columns(backing, found)
-        columns = _columns(found, backing)
-    shown = ShownExplanation("explanation", "Explanation", found.explanation)
-    page_model = _page_model(found, columns, backing)
-    truth = None if true_labels is None else _truth(true_labels, found.explanation)
-    missing = [
-        sentence
-        for absent, sentence in ((page_model is None, NO_MODEL), (columns is None, NO_ROWS), (truth is None, NO_TRUTH))
-        if absent
-    ]
-    probability = None if page_model is None or found.table is None else page_model.predict(found.table).probability
-    subject = Subject(
-        title=title or _title(explanation, described),
-        explanations=(shown,),
-        table=found.table,
-        columns=columns,
-        probability=probability,
-        truth=truth,
-        notes=tuple(explanation.notes),
-        missing=tuple(missing),
-    )
-    return Given(subject, page_model)
+    model: AnyPageModel | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Columns:
-    """An explanation over the page's columns, their rows, and the model over them."""
+class Parameters:
+    """What the user passes beside the source, as `ExplanationDashboard` documents it."""
 
-    explanation: Explanation
-    table: Table | None
-    model: FittedModel | None
-    engineered: Explanation | None = None
+    model: Any = None
+    X_test: Any = None
+    true_labels: Any = None
+    background: Any = None
+    title: str | None = None
 
 
-def _over_columns(explanation: Explanation, model: FittedModel | None, rows: Table | None) -> _Columns:
-    """Decide which columns the page has: the user's own where the values can be had for them, else the model's."""
-    if rows is not None:
-        _check_rows(rows, explanation)
-        if explanation.is_raw:
-            return _Columns(
-                explanation, check_same_columns(rows, explanation.features, explanation.num_features, "X_test"), model
+def read_given(source: Any, given: Parameters = Parameters()) -> Given:
+    """Return what a page is about.
+
+    Raises
+    ------
+    InvalidInputError
+        If the parts do not belong together: rows, labels, and the model's predictions.
+    """
+    found = find_source(source)
+    rows = None if given.X_test is None else as_table(given.X_test, "X_test")
+    fitted = found.model if given.model is None else given.model
+    described = None if fitted is None else describe(fitted, rows)
+    choice = _Choice.of(found, described, rows, given)
+    shown, model = choice.shown, choice.model
+    truth = None if given.true_labels is None else _truth(given.true_labels, shown)
+    answer = None if model is None or shown.table is None else model.predict(shown.table)
+    explanation = shown.explanation
+    probability = (
+        explanation.predictions if explanation.output_space == "probability" else answer and answer.probability
+    )
+    first = ShownExplanation(found.run.id if found.run else "explanation", _name(found), explanation)
+    others = run_explanations(found, shown) if found.runs else ()
+    subject = Subject(
+        title=given.title or _title(found, described),
+        explanations=(first, *others),
+        table=shown.table,
+        columns=choice.columns,
+        probability=probability,
+        truth=truth,
+        search=search_json(found, (first, *others)),
+        members=members_json(found.members, shown),
+        metrics=_metrics(truth, explanation, probability),
+        notes=choice.notes,
+        missing=_missing(choice, truth),
+        why_no_model=choice.why_no_model,
+    )
+    return Given(subject, model)
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """The page's columns and the model over them.
+
+    Parameters
+    ----------
+    shown : Shown
+    columns : tuple of PageColumn, or None
+    model : AnyPageModel or None
+    why_no_model : str
+    notes : tuple of str
+    """
+
+    shown: Shown
+    columns: tuple[PageColumn, ...] | None = None
+    model: AnyPageModel | None = None
+    why_no_model: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, found: Source, described: FittedModel | None, rows: Table | None, given: Parameters) -> _Choice:
+        """Choose columns, and the model that takes them."""
+        if described is None and found.scoring is not None:
+            return cls._stored(found, rows)
+        shown = choose_columns(found.explanation, described, rows)
+        background = found.background if given.background is None else as_table(given.background, "background")
+        if shown.table is None:
+            return cls(shown, None, None, NO_MODEL)
+        if described is not None and shown.is_inner and described.preprocessing is not None:
+            background = None if background is None else as_table(described.transform(background.data, "background"))
+            described = without_preprocessing(described)
+        if background is not None:
+            background = check_same_columns(background, shown.table.names, shown.table.n_columns, "background")
+        columns = describe_columns(shown, () if background is None else (background,))
+        notes = (INNER,) if shown.is_inner and rows is None else ()
+        if described is None:
+            return cls(shown, columns, None, found.why_no_model or NO_MODEL, notes)
+        if background is None:
+            background = shown.table.sample(MOST_BACKGROUND, 0)
+            notes = (
+                *notes,
+                f"Edited rows are explained over {counted(len(background), 'row')} of those shown, since no background is given.",
             )
-        if explanation.feature_map is not None and rows.n_columns == len(explanation.feature_map.raw_names):
-            raw = explanation.get_raw_explanation()
-            return _Columns(raw, check_same_columns(rows, raw.features, raw.num_features, "X_test"), model, explanation)
-        if model is not None and model.preprocessing is not None and rows.n_columns != explanation.num_features:
-            return _Columns(explanation, as_table(model.transform(rows.data, "X_test")), without_preprocessing(model))
-        return _Columns(
-            explanation, check_same_columns(rows, explanation.features, explanation.num_features, "X_test"), model
-        )
-    inner = model if model is None or explanation.is_raw else without_preprocessing(model)
-    return _Columns(explanation, explanation.data, inner)
+        feature_map = None if shown.engineered is None else shown.engineered.feature_map
+        model = PageModel(columns, shown.table, described, background, shown.explanation, feature_map)
+        _check_predictions(model, shown)
+        return cls(shown, columns, model, "", notes)
+
+    @classmethod
+    def _stored(cls, found: Source, rows: Table | None) -> _Choice:
+        """Choose columns for a model that the history keeps as data, which takes raw columns."""
+        scoring = found.scoring
+        assert scoring is not None
+        shown = choose_columns(found.explanation, None, rows)
+        if rows is None and shown.is_inner:
+            raw = as_before_preprocessing(found.explanation)
+            shown = shown if raw is None else Shown(*raw, engineered=found.explanation)
+        if shown.table is None:
+            return cls(shown, None, None, NO_MODEL)
+        columns = describe_columns(shown, ())
+        model = StoredPageModel(columns, shown.table, scoring)
+        try:
+            _check_predictions(model, shown)
+        except AutoMLExplainError as error:
+            if rows is not None:
+                raise
+            kept = choose_columns(found.explanation, None, None)
+            why = (
+                "The model that the history keeps cannot answer the rows that it keeps. Pass X_test, the rows that were "
+                f"explained. ({error})"
+            )
+            return cls(kept, describe_columns(kept, ()), None, why, (INNER,) if kept.is_inner else ())
+        return cls(shown, columns, model)
 
 
-def _check_rows(rows: Table, explanation: Explanation) -> None:
-    if explanation.num_examples and len(rows) != explanation.num_examples:
+def _check_predictions(model: AnyPageModel, shown: Shown) -> None:
+    """Refuse a model whose predictions are not those that were explained."""
+    known, table = shown.explanation.predictions, shown.table
+    if known is None or table is None or shown.explanation.fidelity is not None:
+        return
+    rows = np.arange(min(len(table), CHECKED_ROWS))
+    made = model.predict(table.take(rows)).output
+    if made.shape != known[rows].shape or not agree(made, known[rows], TOLERANCE):
+        gap = f" by up to {np.max(np.abs(made - known[rows])):.3g}" if made.shape == known[rows].shape else ""
         raise InvalidInputError(
-            f"X_test must be the {counted(explanation.num_examples, 'row')} that were explained, in their order. "
-            f"Got {counted(len(rows), 'row')}."
+            f"The model's outputs for the rows differ from those that were explained{gap}. Pass the model that was explained, "
+            "and as X_test the rows that were explained, in their order."
         )
 
 
-def _in_columns(background: Table, found: _Columns) -> Table:
-    """Return background rows in the page's columns."""
-    assert found.table is not None
-    return check_same_columns(background, found.table.names, found.table.n_columns, "background")
-
-
-def _columns(found: _Columns, background: Table | None) -> tuple[PageColumn, ...]:
-    table = found.table
-    assert table is not None
-    names = found.explanation.feature_labels
-    more = [] if background is None else [background]
-    return tuple(
-        read_column(names[j], column_cells(table, j), *(column_cells(other, j) for other in more))
-        for j in range(table.n_columns)
-    )
-
-
-def _page_model(found: _Columns, columns: tuple[PageColumn, ...] | None, background: Table | None) -> PageModel | None:
-    if found.model is None or columns is None or found.table is None:
-        return None
-    feature_map = None if found.engineered is None else found.engineered.feature_map
-    rows = found.table.sample(MOST_BACKGROUND, 0) if background is None else background
-    return PageModel(found.model, columns, found.table, rows, found.explanation, feature_map)
-
-
-def _truth(labels: Any, explanation: Explanation) -> npt.NDArray[np.float64]:
+def _truth(labels: Any, shown: Shown) -> npt.NDArray[np.float64]:
     """Return the position of each label among the classes, or the targets of a regression."""
-    given = pd.Series(
-        np.ravel(np.asarray(labels, dtype=object) if not isinstance(labels, pd.Series) else labels.to_numpy())
-    )
-    if len(given) != explanation.num_examples:
+    explanation = shown.explanation
+    given = pd.Series(labels.to_numpy() if hasattr(labels, "to_numpy") else np.ravel(np.asarray(labels)), dtype=object)
+    n_rows = explanation.num_examples or (0 if shown.table is None else len(shown.table))
+    if len(given) != n_rows:
         raise InvalidInputError(
-            f"The 'true_labels' must have a label for each of the {counted(explanation.num_examples, 'row')} explained. "
-            f"Got {len(given)}."
+            f"The 'true_labels' must have a label for each of the {counted(n_rows, 'row')} that were explained. Got {len(given)}."
         )
     if explanation.classes is None:
-        return np.asarray(pd.to_numeric(given), dtype=np.float64)
-    known = {str(label): code for code, label in enumerate(explanation.classes)}
-    found = given.astype(str).map(known)
-    unknown = given[found.isna() & given.notna()]
+        try:
+            return np.asarray(pd.to_numeric(given), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"The 'true_labels' of a regression must be numbers: {error}.") from error
+    known = {_label(label): code for code, label in enumerate(explanation.classes)}
+    found = given.map(lambda label: np.nan if pd.isna(label) else known.get(_label(label), -1.0)).astype(np.float64)
+    unknown = given[found == -1.0]
     if len(unknown):
         raise InvalidInputError(
-            f"The 'true_labels' must be the classes of the model, {list(explanation.classes)}. Got {unknown.iloc[0]!r}."
+            f"The 'true_labels' must be classes of the model, {list(explanation.classes)[:10]}. Got {unknown.iloc[0]!r}."
         )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(found)
 
 
-def _title(explanation: Explanation, model: FittedModel | None) -> str:
+def _label(label: Any) -> str:
+    """Return a label as text by which it is found, whatever its number type: 1, 1.0, True and numpy's 1 are one label."""
+    number = isinstance(label, bool | np.bool_ | int | float | np.number)
+    return str(float(label)) if number else str(label)
+
+
+def _metrics(
+    truth: npt.NDArray[np.float64] | None, explanation: Explanation, probability: npt.NDArray[np.float64] | None
+) -> dict[str, Any] | None:
+    outputs = explanation.predictions
+    if truth is None or outputs is None:
+        return None
+    if explanation.classes is None:
+        return regression_metrics(truth, outputs[:, 0])
+    return classification_metrics(truth, outputs, probability)
+
+
+def _missing(choice: _Choice, truth: Any) -> tuple[str, ...]:
+    explanation = choice.shown.explanation
+    checks = (
+        (explanation.local_importance_values is None, NO_VALUES),
+        (choice.columns is None, NO_ROWS),
+        (choice.model is None, choice.why_no_model),
+        (truth is None, NO_TRUTH),
+    )
+    return tuple(sentence for absent, sentence in checks if absent)
+
+
+def _name(found: Source) -> str:
+    return "Explanation" if found.run is None else f"{found.run.learner} ({found.run.kind})"
+
+
+def _title(found: Source, model: FittedModel | None) -> str:
+    if found.run is not None:
+        return f"{found.run.learner}, {found.run.kind} of search {found.run.search}"
     return f"Explanation of {model.name}" if model is not None else "Explanation of a model"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.service._app import create_app
 from automl_explain.service._bundle import ServedModel
 from automl_explain.service._security import check_address
 from automl_explain.service._settings import ServiceLimits
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    import uvicorn
 
 LOGGER = logging.getLogger("automl_explain.service")
 
@@ -43,25 +49,68 @@ def serve(
         If the address is not a loopback address and there is no token, or it cannot be listened on.
     """
     check_address(host, token, insecure)
-    try:
-        import uvicorn  # an extra, needed here only
-    except ImportError as error:
-        raise MissingExtraError("The service needs uvicorn: pip install 'automl-explain[serve]'") from error
     limits = limits or ServiceLimits()
-    config = uvicorn.Config(
-        create_app(bundles, token=token, limits=limits),
-        host=host,
-        port=port,
-        access_log=False,  # the metrics count requests; a line for each would cost more than its score
-        server_header=False,
+    server, listening = listening_server(
+        lambda _: create_app(bundles, token=token, limits=limits),
+        host,
+        port,
+        "service",
         timeout_graceful_shutdown=int(limits.deadline) + 1,
         h11_max_incomplete_event_size=65_536,
     )
     try:
-        socket = config.bind_socket()
-    except SystemExit as error:  # uvicorn's way of saying that the address cannot be used; it has logged why
-        raise InvalidInputError(f"The service cannot listen on {host}, port {port}; it may be in use.") from error
-    try:
-        uvicorn.Server(config).run(sockets=[socket])
+        server.run(sockets=[listening])
     finally:
-        socket.close()
+        listening.close()
+
+
+def listening_server(
+    make_app: Callable[[int], Any], host: str, port: int, what: str, **options: Any
+) -> tuple[uvicorn.Server, socket]:
+    """Return a server that is ready to run, and the socket on which it listens.
+
+    Parameters
+    ----------
+    make_app : callable
+        From the port to the ASGI application.
+    host : str
+    port : int
+        0: any free port.
+    what : str
+        What is served, in messages.
+    **options
+        Further options of uvicorn.
+
+    Raises
+    ------
+    InvalidInputError
+        If the address cannot be listened on.
+    MissingExtraError
+        If uvicorn is not installed.
+    """
+    try:
+        import uvicorn  # an extra, needed here only
+    except ImportError as error:
+        raise MissingExtraError(f"The {what} needs uvicorn: pip install 'automl-explain[serve]'") from error
+    config = uvicorn.Config(
+        _no_app,
+        host=host,
+        port=port,
+        access_log=False,  # the metrics count requests; a line for each would cost more than its score
+        server_header=False,
+        **options,
+    )
+    try:
+        listening = config.bind_socket()
+    except SystemExit as error:  # uvicorn's way of saying that the address cannot be used; it has logged why
+        raise InvalidInputError(f"The {what} cannot listen on {host}, port {port}; it may be in use.") from error
+    try:
+        config.app = make_app(listening.getsockname()[1])
+    except BaseException:
+        listening.close()
+        raise
+    return uvicorn.Server(config), listening
+
+
+async def _no_app(*_: Any) -> None:
+    """Hold the place of the application until the port is known."""

@@ -4,7 +4,6 @@
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl_explain import explain_model
-from automl_explain.dashboard._page import page_html
-from automl_explain.dashboard._subject import read_given
-from automl_explain.dashboard.data._payload import make_payload
+from automl_explain import ExplanationDashboard, explain_model
 
 LONG = "a very long name of a feature for which no axis has room, with <b> and </script> in it"
 
@@ -86,13 +82,11 @@ def sampled():
 CASES = {case.__name__: case for case in (cancer, churn, regression, four_classes, sampled)}
 
 
-def write_page(case, path, n_shown=10_000):
-    """Write the page of a case."""
+def dashboard_of(case, **options):
+    """The dashboard of a case."""
     model, background, rows, labels = CASES[case]()
-    given = read_given(explain_model(model, background, rows), model, rows, labels)
-    payload = make_payload(given.subject, n_shown)
-    Path(path).write_text(page_html(payload.json, payload.block.packed()), encoding="utf-8")
+    return ExplanationDashboard(explain_model(model, background, rows), model, rows, true_labels=labels, **options)
 
 
 if __name__ == "__main__":
-    write_page(*sys.argv[1:3])
+    dashboard_of(sys.argv[1]).save(sys.argv[2])

@@ -70,6 +70,11 @@ class ArrayBlock:
         return gzip.compress(b"".join(self._parts), compresslevel=6, mtime=0)
 
 
+def bytes_of(numbers: Numbers) -> int:
+    """Return the bytes of a number of an array as it is stored."""
+    return _smallest(numbers)[1].itemsize
+
+
 def _smallest(values: Numbers) -> tuple[str, npt.NDArray[Any], int]:
     """Return the smallest type that holds the numbers without loss, the stored array, and its scale."""
     missing = np.isnan(values)

@@ -1,7 +1,8 @@
-"""`PageModel`: the model behind a page, as a function of rows of the page."""
+"""The model behind a page, as a function of rows of the page."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.model._explained_model import ExplainedModel, explained_model
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
 from automl_explain.explainers.tables._table import Table
 
 Numbers = npt.NDArray[np.float64]
@@ -30,16 +32,68 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class PageModel:
-    """A model whose columns are those of a page.
+class AnyPageModel(ABC):
+    """A model that answers rows of a page.
 
     Parameters
     ----------
-    model : FittedModel
-        What the caller passes to it are tables of the page's columns.
     columns : tuple of PageColumn
     like : Table
-        A table in the format that the model takes.
+        The rows of the page, in the format that the model takes.
+    """
+
+    columns: tuple[PageColumn, ...]
+    like: Table
+
+    def table(self, rows: Sequence[Sequence[float | None]]) -> Table:
+        """Return rows that the page sent as a table.
+
+        Raises
+        ------
+        InvalidInputError
+            If a row has another number of cells, or one that is not a number or no cell of its column.
+        """
+        try:
+            numbers = np.array(rows, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"Rows must be lists of numbers, with null for a missing cell: {error}.") from error
+        if numbers.ndim != 2 or numbers.shape[1] != len(self.columns) or not len(numbers):
+            raise InvalidInputError(f"Rows must be lists of {len(self.columns)} cells. Got the shape {numbers.shape}.")
+        return table_of(self.columns, numbers, self.like)
+
+    @abstractmethod
+    def predict(self, table: Table) -> Answer:
+        """Return the outputs of rows in the explained space, and probabilities where the model has them.
+
+        Raises
+        ------
+        InvalidInputError
+            If the model cannot predict the rows.
+        """
+
+    @abstractmethod
+    def explain(self, table: Table) -> Explanation:
+        """Return the explanation of rows over the page's columns.
+
+        Raises
+        ------
+        InvalidInputError
+            If the model cannot predict the rows.
+        AdditivityError
+            If the values do not add up to the predictions.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class PageModel(AnyPageModel):
+    """A fitted model whose columns are those of a page.
+
+    Parameters
+    ----------
+    columns, like
+        As in `AnyPageModel`.
+    model : FittedModel
+        What the caller passes to it are tables of the page's columns.
     background : Table
         Rows that provide the values of absent features.
     explanation : Explanation
@@ -50,8 +104,6 @@ class PageModel:
     """
 
     model: FittedModel
-    columns: tuple[PageColumn, ...]
-    like: Table
     background: Table
     explanation: Explanation
     feature_map: FeatureMap | None = None
@@ -75,41 +127,48 @@ class PageModel:
         """The explainer of edited rows."""
         return TabularExplainer(self.model, self.background, progress=False, **self.options)
 
-    def table(self, rows: Sequence[Sequence[float | None]]) -> Table:
-        """Return rows that the page sent as a table.
-
-        Raises
-        ------
-        InvalidInputError
-            If a row has another number of cells, or one that is not a number or no cell of its column.
-        """
-        try:
-            numbers = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"Rows must be lists of numbers, with null for a missing cell: {error}.") from error
-        if numbers.shape[1] != len(self.columns):
-            raise InvalidInputError(f"A row must have {len(self.columns)} cells. Got {numbers.shape[1]}.")
-        return table_of(self.columns, numbers, self.like)
-
     def predict(self, table: Table) -> Answer:
-        """Return the outputs of rows in the explained space, and probabilities where the model has them.
-
-        Raises
-        ------
-        InvalidInputError
-            If the model cannot predict the rows.
-        """
+        """Return the answers of the model itself."""
         rows = self.explained.read(table).engineered
-        outputs = self.explained.model.outputs
-        space = self.explained.model.output_space
+        outputs, space = self.explained.model.outputs, self.explained.model.output_space
         found = outputs[space](rows.data)
-        probability = outputs["probability"](rows.data) if "probability" in outputs else None
-        return Answer(found, found if space == "probability" else probability)
+        if space == "probability":
+            return Answer(found, found)
+        return Answer(found, outputs["probability"](rows.data) if "probability" in outputs else None)
 
     def explain(self, table: Table) -> Explanation:
-        """Return the explanation of rows over the page's columns; errors are those of `TabularExplainer.explain_local`."""
+        """Return what the explainer of the model's structure says."""
         found = self.explainer.explain_local(table)
         return found if self.feature_map is None else found.get_raw_explanation(self.feature_map)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPageModel(AnyPageModel):
+    """A scoring explainer, such as one that a search has kept, whose columns are those of a page.
+
+    Parameters
+    ----------
+    columns, like
+        As in `AnyPageModel`.
+    scoring : ScoringExplainer
+    """
+
+    scoring: ScoringExplainer
+
+    def predict(self, table: Table) -> Answer:
+        """Return the answers of the stored model."""
+        outputs = self.scoring.predict(table.data)
+        found = outputs if outputs.ndim == 2 else outputs[:, None]
+        if self.scoring.output_space == "probability":
+            return Answer(found, found)
+        return Answer(
+            found, self.scoring.predict_proba(table.data) if "probability" in self.scoring.model.outputs else None
+        )
+
+    def explain(self, table: Table) -> Explanation:
+        """Return what the scoring explainer says, summed over the engineered columns of each column of the page."""
+        found = self.scoring.explain_local(table.data)
+        return found if found.is_raw or found.feature_map is None else found.get_raw_explanation()
 
 
 def without_preprocessing(model: FittedModel) -> FittedModel:

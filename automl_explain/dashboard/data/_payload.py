@@ -21,7 +21,8 @@ shown, of N; f features, C outputs: one for each class (two for a binary classif
     predictions: {output: [C x COLUMN (n)] | null, probability: [C x COLUMN (n)] | null,
                   truth: COLUMN (n) | null}           truth: position of the class, or the target; NaN: not known
     explanations: [{id, name, method, reason, kind: "shapley" | "local_linear" | "permutation", model_kind: text | null,
-                    unit: text, additive: boolean, expected: [C numbers], values: [C x COLUMN (f * n)] | null,
+                    unit: text, additive: boolean, expected: [C numbers],
+                    values: [C x COLUMN (f * n), or {negative_of: position of another one}] | null,
                     standard_errors: as values | null, left_out: [C x COLUMN (n)] | null,
                     importance: {mean_abs: [C x [f numbers]], low: same | null, high: same | null, confidence},
                     predictions: [C x COLUMN (n)] | null, additivity_error: number | null, notes: [sentences]}]
@@ -33,8 +34,7 @@ shown, of N; f features, C outputs: one for each class (two for a binary classif
     members: {names: [M texts], share: [M numbers], by_feature: [M x [f numbers]] | null, reason} | null
     metrics: as in `_metrics` | null
     statistics: [f x {edges: [numbers], counts: [numbers]} | {counts: [numbers for each level]} | null]     over all N rows
-    model: {kind: "scorer" | "surrogate" | "none", reason: text, fidelity: number | null, space: text, data: object | null,
-            background: COLUMN (f * B) | null, check: COLUMN of positions of shown rows}
+    model: as `export_model` (automl_explain/dashboard/model/_export.py) returns it; else {kind: "none", reason, notes: []}
     transport: "page" | "http" | "widget"
 
 A row that the page sends is a list of f numbers as in `values`, in order; null is a missing cell.
@@ -49,7 +49,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.dashboard.data._arrays import ArrayBlock
+from automl_explain.dashboard.data._arrays import ArrayBlock, bytes_of
 from automl_explain.dashboard.data._columns import PageColumn, column_cells
 from automl_explain.dashboard.data._statistics import column_statistics
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -57,6 +57,14 @@ from automl_explain.explainers.formatting._names import one_line, unit_text
 from automl_explain.explainers.tables._table import Table, draw_rows
 
 PROTOCOL = 1
+ROOM = 2_600_000
+"""Bytes of the rows of a page before compression; with them, a model and BokehJS, it weighs at most about 4 MB."""
+FEWEST_ROWS, MOST_ROWS = 1000, 10_000
+"""Rows shown by default of a table that has them: at least so many although the page becomes larger, and at most so many."""
+MOST_ROOM = 40_000_000
+"""Bytes of the rows that not even the fewest rows may exceed, with thousands of features or classes."""
+SAMPLE = 500
+"""Rows by which the bytes of a column are estimated."""
 Numbers = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
@@ -99,6 +107,8 @@ class Subject:
     search, members, metrics : JSON or None
     notes, missing : tuple of str
         Sentences.
+    why_no_model : str
+        Why edited rows cannot be answered; empty if they can.
     """
 
     title: str
@@ -112,6 +122,7 @@ class Subject:
     metrics: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    why_no_model: str = ""
 
     @property
     def main(self) -> Explanation:
@@ -132,20 +143,20 @@ class PageData:
     block: ArrayBlock = field(repr=False)
 
 
-def make_payload(subject: Subject, n_shown: int, random_state: int = 0) -> PageData:
+def make_payload(subject: Subject, max_rows: int | None = None, random_state: int = 0) -> PageData:
     """Return the payload of a page.
 
     Parameters
     ----------
     subject : Subject
-    n_shown : int
-        Most rows shown; statistics are those of all rows.
+    max_rows : int, optional
+        Most rows shown; statistics are those of all rows. Default: as many as a page of about 4 MB holds, at most 10,000.
     random_state : int, default 0
         Seed of the choice of rows.
     """
     block = ArrayBlock()
     main, total = subject.main, subject.n_rows
-    rows = draw_rows(total, n_shown, random_state)
+    rows = draw_rows(total, _room(subject) if max_rows is None else max_rows, random_state)
     features, statistics = _features(subject, rows, block)
     payload = {
         "protocol": PROTOCOL,
@@ -174,10 +185,25 @@ def make_payload(subject: Subject, n_shown: int, random_state: int = 0) -> PageD
         "members": subject.members,
         "metrics": subject.metrics,
         "statistics": statistics,
-        "model": {"kind": "none", "reason": "No model was given.", "fidelity": None, "data": None},
+        "model": {"kind": "none", "reason": subject.why_no_model or "No model was given.", "notes": []},
         "transport": "page",
     }
     return PageData(payload, block)
+
+
+def _room(subject: Subject) -> int:
+    """Return how many rows a page of a usual size holds."""
+    main = subject.main
+    n_blocks = 1 if main.classes is None or len(main.classes) == 2 else len(main.classes)
+    arrays = sum(values is not None for values in (main.local_importance_values, main.standard_errors))
+    per_row = 4 * arrays * n_blocks * main.num_features + 16 * n_blocks
+    if subject.table is not None and subject.columns is not None:
+        some = draw_rows(len(subject.table), SAMPLE, 0)
+        per_row += sum(
+            bytes_of(column.to_numbers(column_cells(subject.table, j).iloc[some]))
+            for j, column in enumerate(subject.columns)
+        )
+    return min(max(ROOM // per_row, FEWEST_ROWS), MOST_ROWS, max(MOST_ROOM // per_row, 1))
 
 
 def _features(subject: Subject, rows: Positions, block: ArrayBlock) -> tuple[list[dict[str, Any]], list[Any]]:
@@ -218,7 +244,7 @@ def _explanation(shown: ShownExplanation, rows: Positions, block: ArrayBlock) ->
         "additive": explanation.is_additive,
         "expected": explanation.expected_values.tolist(),
         "values": _by_feature(explanation, explanation.local_importance_values, drawn, block),
-        "standard_errors": _by_feature(explanation, explanation.standard_errors, drawn, block),
+        "standard_errors": _by_feature(explanation, explanation.standard_errors, drawn, block, signed=False),
         "left_out": _left_out(explanation, drawn, block),
         "importance": _importance(explanation),
         "predictions": None if drawn is None else _by_output(explanation.predictions, drawn, block),
@@ -241,11 +267,15 @@ def _importance(explanation: Explanation) -> dict[str, Any]:
     return {name: part.tolist() for name, part in zip(names, parts, strict=True)} | {"confidence": found.confidence}
 
 
-def _by_feature(explanation: Explanation, values: Numbers | None, rows: Positions | None, block: ArrayBlock) -> Any:
-    """Return values, (C, n, f) or (n, f), as an array (f, n) for each output."""
+def _by_feature(
+    explanation: Explanation, values: Numbers | None, rows: Positions | None, block: ArrayBlock, *, signed: bool = True
+) -> Any:
+    """Return values, (C, n, f) or (n, f), as an array (f, n) for each output; the first of two classes may be the negative."""
     if values is None or rows is None:
         return None
     blocks = values if explanation.is_classification else values[None]
+    if signed and len(blocks) == 2 and np.array_equal(blocks[0], -blocks[1]):
+        return [{"negative_of": 1}, block.add(blocks[1][rows].T, single=True)]
     return [block.add(one[rows].T, single=True) for one in blocks]
 
 

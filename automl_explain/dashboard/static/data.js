@@ -56,6 +56,11 @@ function rowsOf(matrix, width) {
   return Array.from({ length: width }, (_, j) => matrix.subarray((j * matrix.length) / width, ((j + 1) * matrix.length) / width));
 }
 
+// The values of the first of two classes may be stored as the negative of the others.
+function withNegatives(matrices) {
+  return matrices.map((one) => (one.negative_of === undefined ? one : matrices[one.negative_of].map((number) => -number)));
+}
+
 // The payload with typed arrays, from the gzip stream of its arrays; numbers that the page compares are Float64Array.
 export async function readData(payload, packed) {
   const data = unpack(payload, await gunzip(packed));
@@ -63,7 +68,7 @@ export async function readData(payload, packed) {
   const width = data.features.length;
   for (const explanation of data.explanations) {
     for (const name of ["values", "standard_errors"]) {
-      if (explanation[name]) explanation[name] = explanation[name].map((matrix) => rowsOf(matrix, width));
+      if (explanation[name]) explanation[name] = withNegatives(explanation[name]).map((matrix) => rowsOf(matrix, width));
     }
   }
   return data;

@@ -1,16 +1,20 @@
 // Starts the page: reads the data in the file and draws the dashboard, or says why that cannot be done.
 
+import { loadBokeh } from "./bokeh.js";
 import { bytesOfBase64, readData } from "./data.js";
+import { makerOf } from "./makers.js";
 import { mountDashboard } from "./shell.js";
-import { noModel } from "./transport.js";
+
+const textOf = (id) => document.getElementById(id).textContent;
 
 async function start() {
   const root = document.getElementById("dashboard");
   try {
-    const payload = JSON.parse(document.getElementById("dashboard-data").textContent);
-    const packed = bytesOfBase64(document.getElementById("dashboard-arrays").textContent);
-    const data = await readData(payload, packed);
-    mountDashboard(root, data, noModel(data.model?.reason ?? "No model was given."));
+    const [data] = await Promise.all([
+      readData(JSON.parse(textOf("dashboard-data")), bytesOfBase64(textOf("dashboard-arrays"))),
+      loadBokeh(bytesOfBase64(textOf("dashboard-bokeh"))),
+    ]);
+    mountDashboard(root, data, makerOf(data));
   } catch (error) {
     const sentence = document.createElement("p");
     sentence.setAttribute("role", "alert");

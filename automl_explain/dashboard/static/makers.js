@@ -1,0 +1,16 @@
+// Who answers edited rows.
+
+import { noModel } from "./transport.js";
+import { httpTransport } from "./transport_http.js";
+import { widgetTransport } from "./transport_widget.js";
+
+const MAKERS = {
+  page: (data) => noModel(data.model?.reason ?? "No model was given."),
+  http: () => httpTransport(),
+  widget: (_, calls) => widgetTransport(calls),
+};
+
+// The maker of the transport that the payload names; `calls` are those of a widget.
+export function makerOf(data, calls = null) {
+  return MAKERS[data.transport](data, calls);
+}
