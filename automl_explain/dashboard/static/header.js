@@ -21,7 +21,7 @@ export function titleBar({ data, state, explanation }) {
 
 // The bar of choices that hold for all views. `refill` draws it again when cohorts or rows change.
 export function choicesBar(context) {
-  const bar = element("div", { class: "axd-choices", role: "group", "aria-label": "What is shown in all views" });
+  const bar = element("div", { class: "axd-choices", role: "region", "aria-label": "What is shown in all views" });
   fillChoices(bar, context);
   return bar;
 }

@@ -65,7 +65,7 @@ function mountParts(app) {
   const locals = area(app, "Views of the selected rows", localViews, "localView");
   app.areas = [globals, locals];
   let head = titleBar(context);
-  let notes = element("div", {}, notesBox(context));
+  let notes = notesArea(context);
   const body = element("div", { class: "axd-body" }, globals.box, locals.box);
   page.append(head, choices, notes, element("main", {}, body), footerBar(context), app.live);
   const showLocal = () => {
@@ -80,7 +80,7 @@ function mountParts(app) {
     if (changed.has("explanation")) {
       const next = contextOf(app, "page");
       const newHead = titleBar(next);
-      const newNotes = element("div", {}, notesBox(next));
+      const newNotes = notesArea(next);
       head.replaceWith(newHead);
       notes.replaceWith(newNotes);
       [head, notes] = [newHead, newNotes];
@@ -95,6 +95,10 @@ function mountParts(app) {
   globals.draw();
   showLocal();
   redrawOnWidth(app, () => app.areas.forEach((one) => one.box.hidden || one.draw()));
+}
+
+function notesArea(context) {
+  return element("section", { "aria-label": "Notes" }, notesBox(context));
 }
 
 // Fills the bar again and leaves the focus where it was, or on the field for rows if that button is gone.
