@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain._class_names import names_of_labels
+from automl_explain.display._row_view import RowExplanation, explain_row
 from automl_explain.explainers._deep_explainer import DeepExplainer
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
@@ -56,7 +60,7 @@ class ModelExplanation:
     """The explanation of a model, which unpacks to six values.
 
     The values are ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``, in this
-    order.
+    order. An index selects rows: ``explained[17]`` is ``explained.row(17)``, and ``explained[:5]`` explains five rows.
 
     Parameters
     ----------
@@ -68,12 +72,15 @@ class ModelExplanation:
         Id of the run that the model belongs to, if there is one.
     explainer : callable or None
         Makes the explainer again, for `scoring_explainer`. None: the explanation was read from a history.
+    find_engineered : callable or None
+        Returns the explanation of the same run over engineered columns, or None. None: there is no run.
     """
 
     explanation: Explanation
     model_kind: str | None = None
     run_id: str | None = None
     explainer: ExplainerRecipe | None = None
+    find_engineered: Callable[[], Explanation | None] | None = None
 
     @property
     def shap_values(self) -> Values | list[Values]:
@@ -123,8 +130,39 @@ class ModelExplanation:
     def __len__(self) -> int:
         return 6
 
-    def __getitem__(self, position: int) -> Any:
-        return self._six()[position]
+    def __getitem__(self, rows: Any) -> Any:
+        """Return one row as `row` does, or the explanation of several: a slice, a list of row numbers or a mask."""
+        if isinstance(rows, Integral | str) and not isinstance(rows, bool):
+            return self.row(rows)
+        return replace(self, explanation=self.explanation[rows], find_engineered=None)
+
+    def row(self, row: Any = None, class_: Any = None, *, label: Any = None) -> RowExplanation:
+        """Return why one row was predicted so: its prediction, and the contribution of each of its cells.
+
+        Parameters
+        ----------
+        row : int or object
+            Number of the row among those explained, from 0; negative numbers count from the end. Anything that is no number
+            is a label of the table's index.
+        class_ : object, optional
+            The class whose values are shown. Default: the second of two classes, the predicted one of several.
+        label : object, optional
+            A label of the index that is a number, in place of `row`.
+
+        Returns
+        -------
+        RowExplanation
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such row or class, or no local values.
+        """
+        return explain_row(self.explanation, row, class_, label=label)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
+        self.explanation.save(path)
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
@@ -163,9 +201,14 @@ class ModelExplanation:
 
     @property
     def engineered(self) -> Explanation | None:
-        """The explanation of the columns that the model reads; None if only raw columns were explained."""
+        """The explanation of the columns that the model reads; None if only raw columns were explained.
+
+        A search explains both with ``explainability_options={"feature_space": "both"}``.
+        """
         explanation = self.explanation
-        return explanation if explanation.feature_map is not None or not explanation.is_raw else None
+        if explanation.feature_map is not None or not explanation.is_raw:
+            return explanation
+        return None if self.find_engineered is None else self.find_engineered()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table of feature importance, most important first: an overall column and one column per class."""
@@ -342,4 +385,11 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
     """
     found = find_run(run, history)
     explanation = found.explanation
-    return ModelExplanation(explanation, explanation.model_kind or found.kind, found.id)
+    kind = explanation.model_kind or found.kind
+    return ModelExplanation(explanation, kind, found.id, find_engineered=partial(_engineered_of, found))
+
+
+def _engineered_of(run: Run) -> Explanation | None:
+    """Return the most recent explanation of a run over engineered columns."""
+    kept = [stored for stored in run.history.explanations(run.id) if not stored.is_raw]
+    return run.history.explanation(run.id, kept[-1].id) if kept else None

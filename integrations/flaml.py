@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,10 +20,11 @@ from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, over_engineered_columns, raw_map
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
+from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, own_rows, raw_map
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
@@ -84,6 +85,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self._experiment: str | None = None
         self._plan: tuple[ExplainabilityOptions, RunHistory] | None
         self._tap: MetricTap | None
+        self._prepared: tuple[tuple[Any, Any], ...] = ()
         super().__init__(**settings)
 
     def add_learner(self, learner_name: str, learner_class: type) -> None:
@@ -142,6 +144,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
                 raise
             raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'") from error
         finally:
+            self._prepared = ()
             del self._given, self._plan, self._tap
 
     def _search(self) -> None:
@@ -266,21 +269,16 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         seen = tap.seen
         if seen is None:
             return  # no trial was scored
-        task = self._state.task
         runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
         final = self._final_model(tap)
         if final is not None:
             runs.append(final)
-        search = history.start_search("flaml", task.name, self._facts(tap, seen, options, search_seconds))
+        search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
         self._search_runs = (history, search)
-        job = ExplanationJob(
-            history,
-            search,
-            options,
-            time.monotonic() + options.seconds(search_seconds),
-            seen.tables,
-        )
-        explain_runs(job, runs)
+        tables = self._own_tables(seen.tables, options)
+        self._prepared = tuple((one.data, self.preprocess(one.data)) for one in (tables.background, tables.rows))
+        deadline = time.monotonic() + options.seconds(search_seconds)
+        explain_runs(ExplanationJob(history, search, options, deadline, tables), runs)
 
     def _record_interrupted(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
@@ -313,25 +311,30 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         names = {class_name(cls): name for cls, name in self._learner_names.items()}
         learner = names.get(trial.learner, trial.learner.rpartition(".")[2])
         config = {name: value for name, value in trial.config.items() if name != "FLAML_sample_size"}
-        read = partial(self._read_trial, trial) if trial.models else None
+        read = partial(self._describe_trial, trial) if trial.models else None
         return CapturedRun(
             trial.number, learner, config, trial.loss, tap.metric_name,
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
             measure=partial(tap.block_losses, trial) if trial.models else None,
-            nbytes=trial.nbytes, deployed=partial(self._deployed, partial(self._describe_trial, trial)),
+            nbytes=trial.nbytes,
         )  # fmt: skip
 
-    def _deployed(self, read: Callable[[], FittedModel]) -> tuple[FittedModel, Any]:
-        """Return a model over the caller's columns, and the caller's training rows."""
-        return read(), _features(*self._given[:3])
-
-    def _read_trial(self, trial: Trial) -> FittedModel:
-        return over_engineered_columns(self._describe_trial(trial))
+    def _own_tables(self, tables: RunTables, options: ExplainabilityOptions) -> RunTables:
+        """Return the caller's rows in place of those that FLAML has preprocessed."""
+        if raw_map(self.feature_transformer, self.raw_columns_) is None:
+            return tables
+        train, X_val = as_table(_features(*self._given[:3])), self._given[3]
+        background = own_rows(tables.background, train, self.preprocess)
+        if X_val is None or self._state.eval_method != "holdout":
+            return RunTables(background, own_rows(tables.rows, train, self.preprocess), tables.n_validation)
+        return RunTables(
+            background, as_table(X_val).sample(options.max_rows, options.random_state), tables.n_validation
+        )
 
     def _describe_trial(self, trial: Trial) -> FittedModel:
         members = [describe(model) for model in trial.load()]
         described = members[0] if len(members) == 1 else mean_of(members)
-        return in_search(described, self, kind="trial")
+        return in_search(described, self, "trial", self._prepared)
 
     def _final_model(self, tap: MetricTap) -> CapturedRun | None:
         model = self.model
@@ -348,12 +351,9 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
         config = {} if is_stack else self.best_config
 
-        def describe_final() -> FittedModel:
-            return in_search(describe(model), self, kind=kind)
-
         return CapturedRun(
             len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
-            read=lambda: over_engineered_columns(describe_final()), deployed=partial(self._deployed, describe_final),
+            read=lambda: in_search(describe(model), self, kind, self._prepared),
         )  # fmt: skip
 
     def _facts(

@@ -128,7 +128,7 @@ def test_what_stands_behind_the_six_values():
     assert frame.index.tolist() == explained.overall_imp
     assert "<table" in explained._repr_html_()
     assert len(explained) == 6
-    assert explained[3] == explained.overall_imp
+    assert tuple(explained)[3] == explained.overall_imp
 
 
 def test_an_explanation_is_stored_on_a_run(tmp_path):

@@ -9,6 +9,11 @@ from automl_explain.cli._command import Command, at_least, open_history, print_j
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="id of a run, or the beginning of one")
+    parser.add_argument(
+        "--row", metavar="N", help="explain one row: its number from 0, or its label if that is no number"
+    )
+    parser.add_argument("--label", metavar="L", help="explain the row with this label in the table's index")
+    parser.add_argument("--class", dest="class_", metavar="C", help="with --row, the class whose values are shown")
     parser.add_argument("--top", type=at_least(1), default=10, metavar="K", help="number of features (default: 10)")
 
 
@@ -19,13 +24,24 @@ def _act(options: argparse.Namespace) -> None:
     history = open_history(options)
     run = history.run(options.run)
     explained = retrieve_model_explanation(run)
-    if options.json:
+    if options.row is not None or options.label is not None:
+        from automl_explain.display._row_view import explain_row
+
+        shown = explain_row(explained.explanation, _row(options.row), options.class_, label=options.label)
+        if options.json:
+            print_json({"run": run.as_dict(), **shown.as_dict(options.top)})
+        else:
+            print(shown.as_text(options.top))
+    elif options.json:
         print_json({"run": run.as_dict(), **explanation_as_dict(explained)})
     else:
         from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
+        from automl_explain.display._unexplained import dropped_columns
+        from automl_explain.explainers.formatting._text_table import wrapped
         from automl_explain.integrations.history._run import final_unexplained
 
-        print("\n".join([*final_unexplained(history.runs(run.search)), runs_table([run])]))
+        said = [*final_unexplained(history.runs(run.search)), runs_table([run]), *map(wrapped, dropped_columns([run]))]
+        print("\n".join(said))
         print()
         print(six_values_tables(explained, top=options.top))
         if explained.members is not None:
@@ -33,12 +49,17 @@ def _act(options: argparse.Namespace) -> None:
             print(members_table(explained.members, top=options.top))
 
 
+def _row(text: str | None) -> int | str | None:
+    """Read a row's number; any other text is a label."""
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
+
+
 COMMAND = Command(
     name="show",
-    summary="print the explanation of a run",
+    summary="print the explanation of a run, or of one row",
     description="Print the explanation of a run: importance by feature, overall and by class, and for an ensemble "
     "the contribution of each member. `automl-explain runs` lists the ids.",
-    examples=("show 9f3c2a1b-0004 --top 5", "show 9f3c2a1b-0004 --json"),
+    examples=("show 9f3c2a1b-0004 --top 5", "show 9f3c2a1b-0004 --row 17 --class yes", "show 9f3c2a1b-0004 --json"),
     add_arguments=_add_arguments,
     act=_act,
 )

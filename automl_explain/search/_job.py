@@ -10,8 +10,10 @@ import numpy as np
 
 from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
 from automl_explain.display._text_tables import runs_table, six_values_tables
+from automl_explain.display._unexplained import dropped_columns
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import MemberExplanation
+from automl_explain.explainers.formatting._text_table import wrapped
 from automl_explain.integrations.history._run import Run, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
@@ -51,7 +53,7 @@ class SearchResult:
 
     def as_text(self, history_flag: str = "") -> str:
         """Return the tables that the command line prints, and the next commands."""
-        parts = [*self.missing, runs_table(self.runs), ""]
+        parts = [*self.missing, runs_table(self.runs), *map(wrapped, dropped_columns(self.runs)), ""]
         if self.explained is None:
             parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
         else:

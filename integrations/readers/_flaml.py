@@ -7,6 +7,7 @@ second step does not map columns one to one, the learner is a black box.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ from automl_explain.explainers.model._fitted_model import (
 from automl_explain.explainers.model._predict_function import as_columns
 from automl_explain.explainers.model._registry import describe as describe_any
 from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise, NotColumnwiseError
+from automl_explain.explainers.tables._found_rows import find_same_rows
+from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.readers._unit_rows import unit_rows
 from automl_explain.integrations.readers.sklearn._estimators import two_sided
 
@@ -35,6 +38,9 @@ DATETIME_PARTS = ("year", "month", "day", "hour", "minute", "second", "dayofweek
 """Prefixes of the columns that FLAML makes from a datetime column."""
 
 SUPPORTED_TASKS = ("classification", "binary", "multiclass", "regression", "rank")
+
+ROWS_AT_ONCE = 65_536
+"""Rows preprocessed at a time in the search for the caller's rows."""
 
 UNIT_ROWS = "SGDEstimator"
 """Wrapper that scales each row to unit length."""
@@ -58,8 +64,20 @@ def describe_automl(automl: Any) -> FittedModel:
     return in_search(described, automl, kind="ensemble" if is_stack else "refit")
 
 
-def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
-    """Return a learner's description with the labels and the raw columns that the AutoML object knows."""
+def in_search(
+    described: FittedModel, automl: Any, kind: str, prepared: tuple[tuple[Any, Any], ...] = ()
+) -> FittedModel:
+    """Return a learner's description with the labels and the raw columns that the AutoML object knows.
+
+    Parameters
+    ----------
+    described : FittedModel
+    automl : flaml AutoML
+    kind : str
+        Role of the model in the search.
+    prepared : tuple of pairs
+        As in `Preprocess`.
+    """
     classes = described.classes
     labels = automl.classes_ if classes is not None else None
     if classes is not None and labels is not None and len(labels) == len(classes):
@@ -69,18 +87,13 @@ def in_search(described: FittedModel, automl: Any, kind: str) -> FittedModel:
     return replace(
         described,
         classes=classes,
-        preprocessing=None if feature_map is None else Preprocess(automl, feature_map),
+        preprocessing=None if feature_map is None else Preprocess(automl, feature_map, prepared),
         raw_names=None if feature_map is None else feature_map.raw_names,
         n_raw=None if feature_map is None else len(feature_map.raw_names),
         feature_names=described.feature_names if feature_map is None else engineered_names(transformer),
         feature_map=feature_map,
         kind=kind,
     )
-
-
-def over_engineered_columns(model: FittedModel) -> FittedModel:
-    """Return the description of a model for tables that FLAML has already preprocessed."""
-    return replace(model, preprocessing=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +105,19 @@ class Preprocess(Columnwise):
     automl : flaml AutoML
     feature_map : FeatureMap
         From the engineered columns to the caller's.
+    prepared : tuple of pairs
+        Tables that every run of a search reads, each with what the preprocessing makes of it.
     """
 
     automl: Any
     feature_map: FeatureMap
+    prepared: tuple[tuple[Any, Any], ...] = ()
 
     def __call__(self, table: Any) -> Any:
         """Return the engineered table."""
+        for own, made in self.prepared:
+            if own is table:
+                return made
         return self.automl.preprocess(table)
 
     def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:
@@ -119,6 +138,18 @@ class Preprocess(Columnwise):
             *(column.then(known=values) for column, values in zip(made, known, strict=False)),
             *(column.then(("fill", median)) for column, median in zip(made[n_categories:], medians, strict=True)),
         )
+
+
+def own_rows(engineered: Table, own: Table, preprocess: Callable[[Any], Any]) -> Table:
+    """Return the rows of the caller's table that FLAML has preprocessed, shuffled and split.
+
+    If some of them cannot be found, as many rows are drawn from the caller's table.
+    """
+    blocks = (preprocess(own.data.iloc[start : start + ROWS_AT_ONCE]) for start in range(0, len(own), ROWS_AT_ONCE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAML has shown its warnings about these rows before
+        found = find_same_rows(engineered.data, blocks)
+    return own.sample(len(engineered), 0) if found is None else own.take(found).alone()
 
 
 def describe_wrapper(wrapper: Any) -> FittedModel:

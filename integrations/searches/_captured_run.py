@@ -56,9 +56,6 @@ class CapturedRun:
         Losses of its parts, such as folds. Empty: they are not known.
     measure : callable, optional
         Returns losses of parts that can be computed from the model; called after the run has been explained.
-    deployed : callable, optional
-        Returns the description of the model over the caller's columns, and the caller's training rows, if `tables` or those
-        of the search are preprocessed ones.
     name : str
         Name of the run in another system, by which the history finds it.
     """
@@ -78,13 +75,11 @@ class CapturedRun:
     name: str = ""
     part_losses: tuple[float, ...] = ()
     measure: Callable[[], tuple[float, ...]] | None = None
-    deployed: Callable[[], tuple[FittedModel, Any]] | None = None
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
         """Drop the model and record why."""
         self.read, self.why, self.nbytes, self.tables, self.measure = None, why, 0, None, None
-        self.deployed = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""

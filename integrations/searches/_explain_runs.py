@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -25,7 +24,7 @@ from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.methods._settings import SamplingOptions
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
 from automl_explain.explainers.neural._network import Network
-from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.planning._plan import Plan, expected_seconds
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
@@ -118,12 +117,9 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
         if run.tables is not None:
             job = replace(job, tables=run.tables)
         models = run.read()
-        if isinstance(models, list):
-            explanation = _explain_folds(models, job, seconds, must=must)
-        else:
-            explanation = explain_within(
-                models, job, seconds, must=must, members=run.kind != "trial", expected=plan.expected(run)
-            )
+        explanation = _explained(models, job, run, seconds, plan)
+        if job.options.feature_space == "both" and isinstance(explanation, Explanation):
+            _store_engineered(models, job, run, seconds, plan)
     except Exception as error:
         # An error of a third-party model is recorded as this run's reason; the other runs are still explained.
         known = isinstance(error, AutoMLExplainError)
@@ -142,19 +138,38 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
     least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
     plan.finish(run, time.monotonic() - started, whole, least)
     if keep and job.options.keep_scoring and not isinstance(models, list):
-        keep_scorer(job.history, run.id, partial(_over_given_columns, models, job, run))
+        keep_scorer(job.history, run.id, partial(_over_given_columns, models, job))
 
 
-def _over_given_columns(model: FittedModel, job: ExplanationJob, run: CapturedRun) -> TabularExplainer:
+def _explained(
+    models: FittedModel | list[FittedModel], job: ExplanationJob, run: CapturedRun, seconds: float, plan: Plan
+) -> Explanation | str:
+    """Return the explanation of a run, or the reason in words why there is none."""
+    if isinstance(models, list):
+        return _explain_folds(models, job, seconds, must=plan.must(run))
+    return explain_within(
+        models, job, seconds, must=plan.must(run), members=run.kind != "trial", expected=plan.expected(run)
+    )
+
+
+def _store_engineered(
+    models: FittedModel | list[FittedModel], job: ExplanationJob, run: CapturedRun, seconds: float, plan: Plan
+) -> None:
+    """Store the explanation of the columns that a model reads, if it has a preprocessing and the time allows."""
+    if any(model.preprocessing is None for model in (models if isinstance(models, list) else [models])):
+        return
+    job = replace(job, options=replace(job.options, feature_space="engineered"))
+    explanation = _explained(models, job, run, seconds, plan)
+    if isinstance(explanation, Explanation):
+        job.history.store(run.id, explanation, share_rows=True)
+
+
+def _over_given_columns(model: FittedModel, job: ExplanationJob) -> TabularExplainer:
     """Return the explainer of a run over the caller's columns, which are those that rows have at inference time."""
     assert job.tables is not None
-    background: Any = job.tables.background
-    if run.deployed is not None:
-        model, given = run.deployed()
-        background = as_table(given, "X_train").sample(job.options.background, job.options.random_state)
     return TabularExplainer(
         model,
-        background,
+        job.tables.background,
         features=job.features,
         output=job.options.output,
         feature_space="raw",
@@ -283,7 +298,7 @@ def _explainer(
         tables.background,
         features=job.features,
         output=options.output,
-        feature_space=options.feature_space,
+        feature_space="engineered" if options.feature_space == "engineered" else "raw",
         sampling=sampling,
         random_state=options.random_state,
         n_jobs=1,

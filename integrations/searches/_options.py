@@ -32,8 +32,9 @@ class ExplainabilityOptions:
         Training rows that stand for absent features.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Unit of the values.
-    feature_space : {"engineered", "raw"}, default "engineered"
-        Explain the columns that the learners see, or the user's own columns.
+    feature_space : {"raw", "engineered", "both"}, default "raw"
+        Explain the user's own columns, or the columns that the learners see, which a preprocessing has made of them. With
+        "both", each run has both explanations, the engineered one as `ModelExplanation.engineered`.
     time_budget : float, optional
         Seconds that explaining may take. Default: a quarter of the search's time, at least 10. Runs are explained best
         first; runs that are not reached are recorded as skipped.
@@ -61,7 +62,7 @@ class ExplainabilityOptions:
     max_rows: int = 2000
     background: int = 200
     output: str = "auto"
-    feature_space: Literal["engineered", "raw"] = "engineered"
+    feature_space: Literal["raw", "engineered", "both"] = "raw"
     time_budget: float | None = None
     memory_limit: float = 2.0
     on_error: Literal["record", "raise"] = "record"
@@ -74,7 +75,7 @@ class ExplainabilityOptions:
         choices: dict[str, tuple[Any, ...]] = {
             "which": ("all", "improving", "best"),
             "output": ("auto", "probability", "log_odds", "response", "margin"),
-            "feature_space": ("engineered", "raw"),
+            "feature_space": ("raw", "engineered", "both"),
             "on_error": ("record", "raise"),
         }
         for name, allowed in choices.items():

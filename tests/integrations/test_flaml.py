@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.datasets import make_classification
 
 from automl_explain import explain_model, retrieve_model_explanation
-from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
+from automl_explain.integrations.flaml import AutoML
 from tests.integrations.flaml_searches import clients, fit, labels, own_output
 from tests.oracles import model_game, shapley_values
 
@@ -138,7 +138,7 @@ def test_a_cross_validated_run_explains_the_mean_of_its_folds():
 
 def test_raw_columns_gather_dates_and_keep_dropped_columns_at_zero():
     X, score = clients()
-    automl = fit("regression", ["lgbm"], X, score)
+    automl = fit("regression", ["lgbm"], X, score, explainability_options={"feature_space": "engineered"})
     explained = retrieve_model_explanation(automl)
     assert {"joined", "month_joined"} <= set(explained.overall_imp)
     raw = explained.raw
@@ -150,16 +150,37 @@ def test_raw_columns_gather_dates_and_keep_dropped_columns_at_zero():
     assert automl.best_run.history.search(automl.best_run.search)["facts"]["dropped_columns"] == ["country", "client"]
 
 
-def test_raw_features_can_be_asked_for():
+@pytest.mark.parametrize("settings", [{}, {"eval_method": "cv", "n_splits": 3}, {"X_val": True}])
+def test_the_user_s_own_rows_and_columns_are_explained(settings):
     X, score = clients()
-    automl = AutoML(model_explainability=True, explainability_options=ExplainabilityOptions(feature_space="raw"))
-    automl.fit(X, score, task="regression", estimator_list=["lgbm", "kneighbor"], max_iter=2, verbose=0)
+    X = X.set_axis([f"row {i}" for i in range(len(X))])
+    if "X_val" in settings:
+        settings = {"X_val": X.iloc[120:], "y_val": score.iloc[120:]}
+    automl = AutoML(model_explainability=True)
+    automl.fit(X, score, task="regression", estimator_list=["lgbm", "kneighbor"], max_iter=2, verbose=0, **settings)
     for run in automl.runs:
-        assert run.explanation.is_raw
-        assert run.explanation.features == tuple(X.columns)
-    explained = explain_model(automl, X.iloc[:40], X.iloc[:5], feature_space="raw")
-    assert explained.engineered is None
-    assert explained.additivity_error < 1e-9
+        explanation = run.explanation
+        assert explanation.is_raw
+        assert explanation.features == tuple(X.columns)
+        rows = explanation.data.data
+        pd.testing.assert_frame_equal(rows, X.loc[rows.index])
+    final = retrieve_model_explanation(automl)
+    np.testing.assert_allclose(
+        final.explanation.predictions[:, 0], automl.predict(final.explanation.data.data), rtol=1e-5
+    )
+    assert final.engineered is None
+    own = explain_model(automl, X.iloc[:40], X.iloc[:5], feature_space="raw")
+    assert own.additivity_error < 1e-9
+
+
+def test_engineered_columns_are_explained_beside_raw_ones():
+    X, score = clients()
+    automl = fit("regression", ["lgbm"], X, score, explainability_options={"feature_space": "both"})
+    explained = retrieve_model_explanation(automl)
+    assert explained.explanation.features == tuple(X.columns)
+    assert "month_joined" in explained.engineered.features
+    np.testing.assert_allclose(explained.engineered.predictions, explained.explanation.predictions, rtol=0, atol=1e-9)
+    assert explained.overall_imp[0] in dict(automl.runs[0].top)
 
 
 @pytest.mark.parametrize("form", ["numpy", "csr", "dataframe and label"])

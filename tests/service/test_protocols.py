@@ -166,7 +166,7 @@ def test_reasons_are_the_largest_values_of_the_predicted_class(service, rows):
         for one, j in zip(said, order, strict=True):
             assert one["contribution"] == values[j]
             assert one["direction"] == ("raises" if values[j] > 0 else "lowers")
-            assert f"{one['direction']} the log-odds of {answer['predictions'][row]!r} by " in one["text"]
+            assert f"{one['direction']} the odds of {answer['predictions'][row]!r}" in one["text"]
             assert one["value"] == records(rows)[row][one["feature"]]
 
 
