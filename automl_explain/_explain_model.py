@@ -18,7 +18,7 @@ from automl_explain.display._row_view import RowExplanation, explain_row
 from automl_explain.explainers._deep_explainer import DeepExplainer
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
-from automl_explain.explainers._tabular_explainer import TabularExplainer
+from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._notebook import importance_table
 from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
@@ -53,6 +53,10 @@ class ExplainerRecipe(Picklable):
     def __call__(self) -> TabularExplainer:
         """Return the explainer."""
         return TabularExplainer(self.model, self.background, **self.options)
+
+    def for_rows(self, n_rows: int) -> TabularExplainer:
+        """Return the explainer for one table of `n_rows` rows."""
+        return OneTableExplainer(n_rows, self.model, self.background, **self.options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,7 +328,7 @@ def explain_model(
             "progress": progress,
         },
     )
-    explainer = recipe()
+    explainer = recipe.for_rows(len(rows))
     shares = explainer.explain_members(rows) if members else None
     return _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
 

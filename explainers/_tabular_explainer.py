@@ -96,6 +96,8 @@ class TabularExplainer(ShapleyExplainer):
     'probability'
     """
 
+    _n_rows: int | None = None
+
     def __init__(
         self,
         model: Any,
@@ -127,7 +129,7 @@ class TabularExplainer(ShapleyExplainer):
             weights=weights,
             model_task=model_task,
         )
-        question = question_of(explained, settings)
+        question = question_of(explained, settings, self._n_rows)
         super().__init__(explained, built(question, self._build), explain_subset, settings, question=question)
 
     def explain_members(self, X: Any) -> MemberExplanation:
@@ -184,6 +186,22 @@ class TabularExplainer(ShapleyExplainer):
     def _build(self, question: Question) -> Engine:
         """Return the engine that computes the values."""
         return build_engine(question)
+
+
+class OneTableExplainer(TabularExplainer):
+    """Explains one table of rows: less is computed in advance than for an explainer that is called many times.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows that will be explained.
+    model, initialization_examples, options
+        As in `TabularExplainer`.
+    """
+
+    def __init__(self, n_rows: int, model: Any, initialization_examples: Any, **options: Any) -> None:
+        self._n_rows = n_rows
+        super().__init__(model, initialization_examples, **options)
 
 
 class KernelExplainer(TabularExplainer):

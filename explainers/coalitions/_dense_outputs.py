@@ -13,8 +13,8 @@ from automl_explain.explainers.coalitions._masked_rows import MixedRows, Players
 from automl_explain.explainers.coalitions._masker import differences
 from automl_explain.explainers.coalitions._predicted import Evaluator, Outputs
 from automl_explain.explainers.compiled._arrays import Bools
-from automl_explain.explainers.compiled._blas import one_thread_per_product
 from automl_explain.explainers.compiled._jit import run_blocks
+from automl_explain.explainers.compiled._thread_pools import one_thread_per_product
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._predict import predict_rows
 from automl_explain.explainers.neural._dense_chain import DenseChain, DenseNetwork, Numbers

@@ -55,6 +55,8 @@ class Question:
     settings : Settings
     weights : ndarray of shape (B,), or None
         Weights of the background rows. None: equal weights.
+    n_rows : int or None
+        Number of rows that will be explained. None: not known, or many.
     """
 
     model: FittedModel
@@ -63,6 +65,7 @@ class Question:
     n_players: int | None = None
     settings: Settings = field(default_factory=Settings)
     weights: Values | None = None
+    n_rows: int | None = None
 
     def fewer_rows(self, size: int) -> tuple[Table, Values | None, tuple[str, ...]]:
         """Return a background for engines whose cost grows with its rows.

@@ -226,10 +226,10 @@ class ShapleyExplainer(RowExplainer):
         }
 
 
-def question_of(explained: ExplainedModel, settings: Settings) -> Question:
-    """Return the question about an explained model that its engine answers."""
+def question_of(explained: ExplainedModel, settings: Settings, n_rows: int | None = None) -> Question:
+    """Return the question about an explained model that its engine answers; `n_rows` rows will be explained, or many."""
     players, n_players = explained.players
-    return Question(explained.model, explained.engineered, players, n_players, settings, explained.weights)
+    return Question(explained.model, explained.engineered, players, n_players, settings, explained.weights, n_rows)
 
 
 def check_background(examples: Any, explainer: str) -> None:

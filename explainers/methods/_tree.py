@@ -28,7 +28,9 @@ class TreeEngine:
             self.reason = "a tree ensemble, explained exactly along its paths; absent features follow the trees' covers"
         else:
             background = question.model.encoded(question.background.data, "the background")
-            self._solver = Interventional(trees, background, question.weights, player=question.players)
+            self._solver = Interventional(
+                trees, background, question.weights, player=question.players, n_rows=question.n_rows
+            )
             self.reason = (
                 f"a tree ensemble, explained exactly from its trees; absent features come from all {len(background)} "
                 "background rows"

@@ -16,6 +16,7 @@ from automl_explain.explainers.trees._paths import read_paths
 from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._routing import as_matrix, read_rows
 from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees.interventional._costs import choose_tables
 from automl_explain.explainers.trees.interventional._interactions import (
     PairSums,
     add_companion_pairs,
@@ -183,6 +184,8 @@ class Interventional:
         Weights of the background rows; equal by default.
     player : array_like of int, shape (n_features,), optional
         Player of each column; columns of one player join and leave coalitions together. By default each column is its own player.
+    n_rows : int, optional
+        Number of rows that will be explained; for few rows, less is computed in advance. By default many.
 
     Attributes
     ----------
@@ -200,6 +203,8 @@ class Interventional:
         background: npt.ArrayLike,
         weights: npt.ArrayLike | None = None,
         player: npt.ArrayLike | None = None,
+        *,
+        n_rows: int | None = None,
     ) -> None:
         self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
@@ -207,7 +212,8 @@ class Interventional:
         self._weights = as_weights(weights, len(rows))
         self.base_values = self._weights @ predict_trees(trees, rows)
         self._background = read_rows(self._paths.router, rows)
-        self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights)
+        choice = choose_tables(self._paths, n_rows, len(rows), trees.values.shape[1])
+        self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights, choice)
         self._companions = self._build_companions(self._wide)
 
     def _build_companions(self, leaves: Subtrees) -> Parts[Companions]:
@@ -244,9 +250,8 @@ class Interventional:
             values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
             return n
 
-        run_blocks(
-            explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, len(self._trees.left)), n_jobs, progress
-        )
+        n_visited = len(self._trees.left) + len(self._wide.nodes) * self._background.n_rows
+        run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, n_visited), n_jobs, progress)
         return values
 
     def interaction_values(

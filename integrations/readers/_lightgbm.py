@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers.compiled._thread_pools import one_thread_below
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import (
     MISSING_LEFT,
@@ -47,6 +48,10 @@ SPACES: Mapping[str, OutputSpace] = {
     "tweedie": "margin",
 }
 """Objective -> output space of the raw score; for all other and custom objectives it is the response."""
+SMALL_PREDICTION = 50_000
+"""Rows times trees up to which LightGBM predicts on the calling thread, which takes it less than a millisecond."""
+SMALL_MODEL = 100
+"""Number of trees up to which it writes a model as text on the calling thread."""
 CLASSIFIES = ("binary", "multiclass", "multiclassova")
 """Objectives whose labels are class numbers."""
 CATEGORICAL = 1
@@ -160,7 +165,8 @@ def _predict(booster: Any, table: Any, **options: Any) -> Any:
         table = table.copy(deep=False) if kept else table
         for number in kept:  # by position, since labels need not be strings
             table.isetitem(number, table.iloc[:, number].to_numpy(np.float64, na_value=np.nan))
-    return booster.predict(table, **options)
+    with one_thread_below(table.shape[0] * booster.num_trees(), SMALL_PREDICTION):
+        return booster.predict(table, **options)
 
 
 def _encode(categories: list[list[Any]], table: Any) -> Matrix:
@@ -178,7 +184,8 @@ def _encode(categories: list[list[Any]], table: Any) -> Matrix:
 
 
 def _parse(booster: Any) -> tuple[_Header, Lines]:
-    head, _, body = booster.model_to_string().partition("\nTree=")
+    with one_thread_below(booster.num_trees(), SMALL_MODEL):
+        head, _, body = booster.model_to_string().partition("\nTree=")
     entries = dict(line.partition("=")[::2] for line in head.splitlines())
     objective, *options = entries.get("objective", "").split() or [""]
     space = SPACES.get(objective, "margin" if "sqrt" in options else "response")

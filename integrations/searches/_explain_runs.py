@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._fallback import fall_back, logger
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._tabular_explainer import TabularExplainer
+from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
@@ -241,7 +241,7 @@ def explain_within(
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
     slow = _is_slow(model, options.output)
-    explainer = _explainer(model, job.tables, job, slow=slow, must=must)
+    explainer = _explainer(model, job.tables, job, len(rows) if n_rows is None else n_rows, slow=slow, must=must)
     if not slow:
         seconds = max(seconds, PATIENCE)
         expected = expected_seconds(explainer.model.structure, len(rows), len(job.tables.background))
@@ -287,13 +287,14 @@ def _is_slow(model: FittedModel, output: str) -> bool:
 
 
 def _explainer(
-    model: FittedModel, tables: RunTables, job: ExplanationJob, *, slow: bool, must: bool
+    model: FittedModel, tables: RunTables, job: ExplanationJob, n_rows: int, *, slow: bool, must: bool
 ) -> TabularExplainer:
     options, sampling = job.options, None
     if slow:
         per_column = MANY_COALITIONS if must and not predicts_mixed_rows(model.structure) else FEW_COALITIONS
         sampling = SamplingOptions(nsamples=tables.rows.n_columns * per_column, background_size=SLOW_BACKGROUND)
-    return TabularExplainer(
+    return OneTableExplainer(
+        n_rows,
         model,
         tables.background,
         features=job.features,

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from automl_explain.explainers.coalitions.sampling._control_variate import MOST_FITTED, ThirdOrderFit
 from automl_explain.explainers.compiled._arrays import Bools, Floats
-from automl_explain.explainers.compiled._blas import one_thread_per_product
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
+from automl_explain.explainers.compiled._thread_pools import one_thread_per_product
 
 Coalitions = npt.NDArray[np.bool_]
 """(m, P): one coalition per row, True where a player is present."""

@@ -20,6 +20,7 @@ from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.trees._paths import Paths, tree_of
 from automl_explain.explainers.trees._routing import BlockedRows, find_behind
 from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees.interventional._costs import TABLE_BITS, TableChoice
 from automl_explain.explainers.trees.interventional._kernels import (
     Companions,
     PatternTables,
@@ -38,12 +39,8 @@ from automl_explain.explainers.trees.interventional._table_kernels import (
     write_sources,
 )
 
-TABLE_BITS = 12
-"""Most bits of the index of a table; leaves with more players on their path have no table."""
 TABLE_BYTES = 512 << 20
 """Upper bound on the memory of all tables of an explainer; the largest tables are dropped first."""
-GROWTH = 3.0
-"""Factor by which shared tables may exceed the smallest equivalent ones, if there is enough memory."""
 PORTION_BYTES = 64 << 20
 """Upper bound on the memory of one portion of companions."""
 CLUSTER_PLAYERS = 2 * ENTRY
@@ -53,14 +50,15 @@ PATTERN_ENTRIES = 1 << 22
 
 
 def build_tables(
-    model: Trees, paths: Paths, background: BlockedRows, weights: Floats
+    model: Trees, paths: Paths, background: BlockedRows, weights: Floats, choice: TableChoice
 ) -> tuple[PatternTables, Subtrees]:
     """Return the tables of an ensemble for background rows with weights that sum to 1, and the leaves without a table."""
+    most_bits = min(choice.most_bits, TABLE_BITS)
     n_nodes, n_columns = len(model.left), model.values.shape[1]
     n_splits, is_group = np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.bool_)
     in_place, _ = row_layout(paths.n_players)
-    for growth in (GROWTH, 1.0):
-        choose_groups(paths, TABLE_BITS, growth, n_splits, is_group, np.empty(n_nodes), np.empty(n_nodes))
+    for growth in (choice.growth, 1.0):
+        choose_groups(paths, most_bits, growth, n_splits, is_group, np.empty(n_nodes), np.empty(n_nodes))
         is_group &= paths.width + n_splits > 0
         clusters = _whole_trees(paths, is_group) if in_place else _find_clusters(paths, n_splits, is_group)
         nodes = np.flatnonzero(is_group)
@@ -175,10 +173,8 @@ def _patterns_at(paths: Paths, leaves: Subtrees, places: Longs, rows: BlockedRow
     sources = leaves.sources[(leaves.first_source[places, None] + np.arange(n_bits)).ravel()]
     patterns = np.empty((len(places), rows.n_blocks * LANES), np.uint32)
     trees, first = np.unique(leaves.trees[places], return_index=True)
-    masks = node_masks(paths)
-    for tree, start, stop in zip(trees.tolist(), first.tolist(), [*first[1:].tolist(), len(places)], strict=True):
-        first_source = np.arange(start, stop + 1) * n_bits
-        find_patterns(paths, rows, tree, sources, first_source, patterns.reshape(-1), start * patterns.shape[1], masks)
+    first = np.append(first, len(places))
+    find_patterns(paths, rows, trees, first, sources, int(n_bits), patterns.reshape(-1), node_masks(paths))
     return patterns
 
 

@@ -152,18 +152,19 @@ def write_sources(paths: Paths, n_splits: Ints, part: Subtrees) -> None:
 
 @kernel
 def find_patterns(
-    paths: Paths, rows: BlockedRows, tree: int, sources: Ints, first_source: Longs, patterns: Patterns, first: int,
+    paths: Paths, rows: BlockedRows, trees: Longs, first_subtree: Longs, sources: Ints, n_bits: int, patterns: Patterns,
     masks: Words,
 ) -> None:  # fmt: skip
-    """Write the patterns of rows at subtrees of one tree from ``patterns[first]`` on, (subtrees, n_blocks * LANES).
+    """Write the patterns of rows at subtrees with `n_bits` sources each, flat (subtrees, n_blocks * LANES).
 
-    `masks` (2 * nodes of the tree,) is working space.
+    The subtrees of ``trees[i]`` are those from ``first_subtree[i]`` to ``first_subtree[i + 1]``. `masks` (2 * nodes of a
+    tree,) is working space.
     """
-    for block in range(rows.n_blocks):
-        pass_masks(paths, rows, tree, block, masks)
-        for i in range(len(first_source) - 1):
-            n_bits, at = first_source[i + 1] - first_source[i], first + (i * rows.n_blocks + block) * LANES
-            gather_patterns(masks, sources, first_source[i], n_bits, patterns, at)
+    for i in range(len(trees)):
+        for block in range(rows.n_blocks):
+            pass_masks(paths, rows, trees[i], block, masks)
+            for j in range(first_subtree[i], first_subtree[i + 1]):
+                gather_patterns(masks, sources, j * n_bits, n_bits, patterns, (j * rows.n_blocks + block) * LANES)
 
 
 @kernel

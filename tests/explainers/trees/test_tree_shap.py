@@ -16,9 +16,10 @@ from automl_explain.explainers.trees import _paths, _routing, _tree_shap
 from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
+from automl_explain.explainers.trees.interventional import _costs, _pattern_tables, _table_kernels
 from automl_explain.explainers.trees.interventional import _interactions as _pattern_interactions
 from automl_explain.explainers.trees.interventional import _kernels as _interventional
-from automl_explain.explainers.trees.interventional import _pattern_tables, _table_kernels
+from automl_explain.explainers.trees.interventional._costs import choose_tables
 from automl_explain.explainers.trees.path_dependent import _interactions as _path_interactions
 from automl_explain.explainers.trees.path_dependent import _kernels as _path_dependent
 from automl_explain.explainers.trees.path_dependent import _walks as _path_walks
@@ -185,6 +186,24 @@ def test_tables_and_walks_agree_for_any_number_of_players(
         np.testing.assert_allclose(interactions, results[0][1], rtol=1e-10, atol=1e-12)
 
 
+def test_values_do_not_depend_on_the_number_of_rows_expected() -> None:
+    trees = random_trees(24, 20, n_trees=6, depth=7, n_outputs=2, vector=True)
+    X, background = random_rows(25, 40, 20), random_rows(26, 130, 20)
+    expected = Interventional(trees, background).shap_values(X)
+    for n_rows in (0, 1, 20, 200, 100_000):
+        values = Interventional(trees, background, n_rows=n_rows).shap_values(X)
+        np.testing.assert_allclose(values, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_wide_leaves_get_tables_for_more_rows_and_larger_backgrounds() -> None:
+    paths = _paths.read_paths(random_trees(27, 20, n_trees=6, depth=8).for_kernels())
+    chosen = [[choose_tables(paths, n, b, 1).most_bits for n in (0, 3, 30, 300, 3000, None)] for b in (5, 50, 500)]
+    assert (np.diff(chosen, axis=1) >= 0).all()
+    assert (np.diff(chosen, axis=0) >= 0).all()
+    assert [row[0] for row in chosen] == [0, 0, 0]
+    assert [row[-1] for row in chosen] == [int(paths.width.max())] * 3
+
+
 def test_results_do_not_depend_on_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     trees, X, background = random_trees(31, depth=7), random_rows(32, 40), random_rows(33, 70)
 
@@ -318,7 +337,15 @@ def test_covers_of_nothing_are_split_evenly() -> None:
 
 def test_warming_up_compiles_every_kernel() -> None:
     warm_up(interactions=True)
-    modules = _cube_kernels, _interventional, _path_dependent, _path_interactions, _pattern_interactions, _table_kernels
+    modules = (
+        _costs,
+        _cube_kernels,
+        _interventional,
+        _path_dependent,
+        _path_interactions,
+        _pattern_interactions,
+        _table_kernels,
+    )
     for module in (*modules, _paths, _routing):
         kernels = [
             k for k in vars(module).values() if hasattr(k, "signatures") and k.py_func.__module__ == module.__name__

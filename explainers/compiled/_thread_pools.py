@@ -1,4 +1,4 @@
-"""The thread pools of matrix products, which several threads of this library may limit at the same time."""
+"""The thread pools of other libraries: of matrix products, and of OpenMP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from threadpoolctl import ThreadpoolController
 
 
 class _Limit:
-    """The limit in force and the number of blocks that rely on it; the last one to end restores what was before."""
+    """The limit on matrix products in force, which holds for all threads, and the number of blocks that rely on it.
+
+    The last one to end restores what was before.
+    """
 
     def __init__(self) -> None:
         self._lock, self._users = threading.Lock(), 0
@@ -48,6 +51,25 @@ def one_thread_per_product() -> Iterator[None]:
 def _thread_pools() -> ThreadpoolController:
     """Find the thread pools once, since this takes longer than a small design of coalitions."""
     return ThreadpoolController()
+
+
+@contextmanager
+def one_thread_below(work: int, small: int) -> Iterator[None]:
+    """Run the OpenMP loops of other libraries on the calling thread if `work` is less than `small`.
+
+    On a busy machine, the threads of OpenMP wait several milliseconds for each other, however little there is to do. The
+    limit holds for the calling thread alone. Libraries must be loaded before the first call.
+    """
+    if work >= small:
+        yield
+        return
+    with _openmp_pools().limit(limits=1):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _openmp_pools() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="openmp")
 
 
 _limit = _Limit()
