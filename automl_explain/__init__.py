@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from automl_explain.integrations.history._run_history import RunHistory
     from automl_explain.integrations.searches._options import ExplainabilityOptions
     from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary
+    from automl_explain.plots._image_plots import plot_image
     from automl_explain.plots._member_plots import plot_member_shares
     from automl_explain.plots._search_plots import plot_importance_history, plot_search_importance
     from automl_explain.report._write import save_plots, write_report
@@ -49,6 +50,7 @@ _MODULES = {
     ),
     "RowExplanation": "automl_explain.display._row_view",
     "scoring_explainer": "automl_explain._scoring",
+    "plot_image": "automl_explain.plots._image_plots",
     "plot_member_shares": "automl_explain.plots._member_plots",
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain.report._write"),
     "SearchExplanation": "automl_explain.analysis._search_explanation",

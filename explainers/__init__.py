@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from automl_explain.explainers.explanation._fidelity import Fidelity
     from automl_explain.explainers.explanation._global_importance import GlobalImportance
     from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
+    from automl_explain.explainers.image._explainer import ImageExplainer
+    from automl_explain.explainers.image._explanation import ImageExplanation
     from automl_explain.explainers.lime._explainer import LIMEExplainer
     from automl_explain.explainers.methods._rules import describe_rules
     from automl_explain.explainers.methods._settings import SamplingOptions
@@ -80,6 +82,8 @@ _MODULES = {
     "FeatureMap": f"{_PLACE}.model._feature_map",
     "GlobalImportance": f"{_PLACE}.explanation._global_importance",
     **dict.fromkeys(("Network", "NetworkInput"), f"{_PLACE}.neural._network"),
+    "ImageExplainer": f"{_PLACE}.image._explainer",
+    "ImageExplanation": f"{_PLACE}.image._explanation",
     "LIMEExplainer": f"{_PLACE}.lime._explainer",
     "PFIExplainer": f"{_PLACE}.permutation._explainer",
     "Fidelity": f"{_PLACE}.explanation._fidelity",

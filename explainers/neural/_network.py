@@ -23,6 +23,7 @@ A reader supplies:
 - ``scores``: the output space and the network before the last softmax or sigmoid, if there is one.
 - ``state() -> pairs of a name and an array``: the weights, by which another network can be told from this one. None: the
   framework does not list them.
+- ``layers``: the outputs of single layers and the derivatives by them. None: the framework does not give them.
 
 The reader puts the `Network` in `FittedModel.structure`, and in `FittedModel.outputs` one function per output space, made
 with `Network.predict`. A `Network` of a binary model may have one output, that of the second class.
@@ -30,7 +31,7 @@ with `Network.predict`. A `Network` of a binary model may have one output, that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -60,6 +61,18 @@ class PairRule(Protocol):
 
     def contributions(self, rows: Arrays, others: Arrays) -> Gradients:
         """Return the contribution of each cell to the difference of each output between M rows and M others."""
+        ...
+
+
+class Layers(Protocol):
+    """The outputs of the layers of a network."""
+
+    def shapes(self, arrays: Arrays) -> Mapping[str, tuple[int, ...]]:
+        """Return the shape of the output of each layer that makes one tensor, by name, in the order of the calls."""
+        ...
+
+    def activations(self, arrays: Arrays, layer: str, output: int) -> tuple[Matrix, Matrix]:
+        """Return the output of a layer, (M, ...), and the derivatives of one of the network's outputs by it."""
         ...
 
 
@@ -117,6 +130,8 @@ class Network:
         The network before the last softmax or sigmoid, and the space of its outputs.
     state : callable or None
         Names and arrays of the weights. None: they are not known.
+    layers : Layers or None
+        Outputs of single layers. None: the framework does not give them.
     """
 
     forward: Callable[[Arrays], Matrix]
@@ -131,6 +146,7 @@ class Network:
     device: str = "cpu"
     scores: tuple[str, Network] | None = None
     state: Callable[[], Iterable[tuple[str, npt.NDArray[Any]]]] | None = None
+    layers: Layers | None = None
 
     @property
     def n_columns(self) -> int:

@@ -34,7 +34,7 @@ ROWS_OF_FIT = 5
 """Background rows whose coalitions are compared with sums of values."""
 APPROXIMATE = (
     "approximate: the values add up to the output, but {} is not the Shapley value; sums of values explain {:.1%} of the "
-    "variance of the outputs of coalitions (coalition_r2 on {} rows of the background). method='coalitions' estimates the "
+    "variance of the outputs of coalitions (coalition_r2 on {}). method='coalitions' estimates the "
     "Shapley values themselves"
 )
 
@@ -71,15 +71,20 @@ class GradientEngine:
         """Share of the variance of coalitions' outputs that sums of values explain, on a few rows of the background."""
         places = np.unique(np.linspace(0, len(self.background) - 1, ROWS_OF_FIT).astype(np.intp))
         rows = self.background.take(places).alone()
-        values = self._values(self._model.encoded(rows.data))[0]
+        return self._fit(rows, self._values(self._model.encoded(rows.data))[0])
+
+    def _fit(self, rows: Table, values: Values) -> float:
         return coalition_r2(self._question, self.background, self._share, rows, values)
 
     def attribute(self, rows: Table) -> Attribution:
         """Return the approximate values, (K, n, P)."""
         values, notes = self._values(self._model.encoded(rows.data, "X"))
-        n_rows = min(ROWS_OF_FIT, len(self.background))
-        approximate = APPROXIMATE.format(self.what, self.coalition_r2, n_rows)
-        return Attribution(values, None, (approximate, *notes), self.coalition_r2)
+        if len(self.background) > 1:
+            fit, judged = self.coalition_r2, f"{min(ROWS_OF_FIT, len(self.background))} rows of the background"
+        else:  # coalitions of a single background row with itself have no variance
+            some = rows.take(np.arange(min(ROWS_OF_FIT, len(rows)))).alone()
+            fit, judged = self._fit(some, values[:, : len(some)]), f"{len(some)} of the rows explained"
+        return Attribution(values, None, (APPROXIMATE.format(self.what, fit, judged), *notes), fit)
 
     def _values(self, mine: Matrix) -> tuple[Values, tuple[str, ...]]:
         """Return the values of rows, and notes on how they were computed."""

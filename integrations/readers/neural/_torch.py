@@ -19,6 +19,7 @@ from automl_explain.explainers.neural._rescale import make_rule
 from automl_explain.integrations.readers.neural._calls import with_gradients
 from automl_explain.integrations.readers.neural._outputs import describe_network, few_examples
 from automl_explain.integrations.readers.neural._torch_calls import LOG_SOFTMAX, ModuleCalls
+from automl_explain.integrations.readers.neural._torch_layers import ModuleLayers
 
 WORKING_BYTES = 4 * 2**20
 """Memory of the outputs of a module's parts for one batch, so that they stay in a cache."""
@@ -108,6 +109,7 @@ def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], arrays: Array
         rows_at_once=rows_at_once,
         device=str(calls.device),
         state=calls.state,
+        layers=ModuleLayers(calls) if isinstance(calls.function, torch.nn.Module) else None,
     )
     network = with_gradients(network, calls.gradients, arrays)
     return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))

@@ -1,0 +1,1 @@
+"""Images: segments, absent pixels, values of segments and pixels, and `ImageExplanation`."""

@@ -1,0 +1,225 @@
+"""Images as the caller gives them, and as arrays (n, rows, columns, channels)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._errors import InvalidInputError
+
+Pixels = npt.NDArray[Any]
+"""(n, rows, columns, channels)."""
+
+COLOR_CHANNELS = (1, 3, 4)
+"""Numbers of channels by which their axis is found: grey, RGB, RGBA."""
+LAST, FIRST = (-1, 2, 3), (0, 1, -3)
+"""Values of `channel_axis` for channels after and before the rows and columns, counted with or without the axis of images."""
+FORMS = (
+    "Images are arrays of shape (n, rows, columns), (n, rows, columns, channels) or (n, channels, rows, columns), or a single "
+    "image without the first axis"
+)
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """How images are laid out where the caller and the model see them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one image, such as (3, 32, 32).
+    channels : {"none", "first", "last"}
+        Place of the axis of channels.
+    dtype : str
+        Name of the numpy dtype.
+    is_flat : bool
+        Whether the caller gives flat rows of pixels.
+    """
+
+    shape: tuple[int, ...]
+    channels: str
+    dtype: str
+    is_flat: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of rows and of columns of pixels."""
+        rows, columns = self.shape[1:] if self.channels == "first" else self.shape[:2]
+        return rows, columns
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return {"none": 1, "first": self.shape[0], "last": self.shape[-1]}[self.channels]
+
+    def given(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """Return pixels (n, rows, columns, channels) in the caller's layout, (n, *shape)."""
+        if self.channels == "none":
+            return pixels[..., 0]
+        return np.moveaxis(pixels, -1, 1) if self.channels == "first" else pixels
+
+    def pixels(self, given: npt.NDArray[Any]) -> Pixels:
+        """Return images in the caller's layout, (n, *shape), as (n, rows, columns, channels)."""
+        if self.channels == "none":
+            return given[..., None]
+        return np.moveaxis(given, 1, -1) if self.channels == "first" else given
+
+    def cells(self, of_pixel: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return the number of each cell of an image in the caller's layout, flat, given that of its pixel (rows, columns)."""
+        whole = np.broadcast_to(of_pixel[None, ..., None], (1, *of_pixel.shape, self.n_channels))
+        return np.array(self.given(whole)).reshape(-1)
+
+    def flat(self, pixels: Pixels) -> npt.NDArray[np.float64]:
+        """Return pixels as a table of cells in the caller's layout, (n, f)."""
+        return np.ascontiguousarray(self.given(pixels), dtype=np.float64).reshape(len(pixels), -1)
+
+    def fitted(self, pixels: npt.NDArray[Any]) -> Pixels:
+        """Return pixels in the dtype of the images: rounded and cut off if it holds whole numbers."""
+        kind = np.dtype(self.dtype)
+        if kind.kind in "iu":
+            limits = np.iinfo(kind)
+            pixels = np.clip(np.rint(pixels), limits.min, limits.max)
+        return pixels.astype(kind, copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of the same shape.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (n, rows, columns, channels)
+    form : ImageForm
+    """
+
+    pixels: Pixels
+    form: ImageForm
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def read_images(data: Any, what: str, channel_axis: Any = "auto", image_shape: tuple[int, ...] | None = None) -> Images:
+    """Read a caller's images.
+
+    Parameters
+    ----------
+    data : array, tensor, or sequence of them
+    what : str
+        Name of the images in error messages.
+    channel_axis : "auto", None or int
+        As in `ImageExplainer`.
+    image_shape : tuple of int, optional
+        Shape of an image, if `data` holds flat rows of pixels.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are not numbers, hold NaN or infinite values, or do not have the shape of images.
+    """
+    array = _as_array(data, what)
+    is_flat = image_shape is not None and array.shape[-1:] == (int(np.prod(image_shape)),) and array.ndim <= 2
+    if is_flat:
+        array = array.reshape(-1, *image_shape)  # type: ignore[misc]
+    elif image_shape is not None:
+        if array.shape[-len(image_shape) :] != image_shape or array.ndim > len(image_shape) + 1:
+            raise InvalidInputError(
+                f"{what} must be rows of {int(np.prod(image_shape))} pixels or images of the shape {image_shape}, as the "
+                f"'image_shape' parameter says. Got the shape {array.shape}."
+            )
+        array = array.reshape(-1, *image_shape)
+    channels, array = _layout(array, what, channel_axis, image_shape is not None)
+    form = ImageForm(array.shape[1:], channels, array.dtype.name, image_shape is not None)
+    if not len(array) or 0 in form.shape:
+        raise InvalidInputError(f"{what} must hold at least one image and one pixel. Got the shape {array.shape}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
+        raise InvalidInputError(
+            f"{what} must hold finite numbers. Image {bad} has NaN or infinite pixels: replace them, such as with "
+            "numpy.nan_to_num."
+        )
+    return Images(form.pixels(array), form)
+
+
+def conform_images(images: Images, form: ImageForm, what: str) -> Images:
+    """Return images, which must have the shape of those that an explainer explained before or of its other images.
+
+    Raises
+    ------
+    InvalidInputError
+        If they have another shape or layout, or values of another kind.
+    """
+    if images.form.shape != form.shape or images.form.channels != form.channels:
+        raise InvalidInputError(
+            f"{what} must have the shape of the images, {form.shape}. Got {images.form.shape}. Convert or resize it first."
+        )
+    return images
+
+
+def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
+    if isinstance(data, list | tuple):
+        parts = [_as_array(part, what) for part in data]
+        shapes = {part.shape for part in parts}
+        if len(shapes) > 1:
+            raise InvalidInputError(
+                f"{what} must have the same shape. Got the shapes {sorted(shapes)[:5]}: resize the images, or explain those of "
+                "each shape in a call of their own."
+            )
+        return np.stack(parts) if parts else np.empty((0, 0, 0))
+    for step in ("detach", "cpu"):
+        data = getattr(data, step)() if hasattr(data, step) else data
+    array = np.asarray(data)
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if array.dtype.kind not in "iuf":
+        raise InvalidInputError(f"{what} must hold numbers. Got {_kind_of(data, array)}. {FORMS}.")
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _kind_of(data: Any, array: npt.NDArray[Any]) -> str:
+    if array.ndim == 0:
+        return f"{type(data).__name__} {data!r}"[:80]
+    return f"an array of dtype {array.dtype}"
+
+
+def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: bool) -> tuple[str, npt.NDArray[Any]]:
+    """Return the place of the channels, and the images with the axis of images first."""
+    if array.ndim not in (2, 3, 4) or (is_batch and array.ndim < 3):
+        raise InvalidInputError(f"{FORMS}. Got {what} with the shape {array.shape}.")
+    if channel_axis is not None and channel_axis != "auto" and channel_axis not in (*LAST, *FIRST):
+        raise InvalidInputError(
+            "The 'channel_axis' parameter must be 'auto', None for images without channels, -1 for channels last or 0 for "
+            f"channels first. Got {channel_axis!r}."
+        )
+    if array.ndim == 2:
+        return "none", array[None]
+    if array.ndim == 3 and is_batch:
+        return "none", array
+    if channel_axis is None:
+        if array.ndim == 4:
+            raise InvalidInputError(
+                f"channel_axis=None means images without channels, (n, rows, columns). Got {what} with the shape "
+                f"{array.shape}: pass channel_axis=-1 or channel_axis=0."
+            )
+        return "none", array
+    last, first = array.shape[-1], array.shape[-3]
+    if channel_axis == "auto":
+        if array.ndim == 3:
+            if last in (3, 4) and min(array.shape[:2]) > last:
+                return "last", array[None]
+            if first in (3, 4) and min(array.shape[1:]) > 16:
+                return "first", array[None]
+            return "none", array
+        if last in COLOR_CHANNELS:
+            return "last", array
+        if first in COLOR_CHANNELS:
+            return "first", array
+        raise InvalidInputError(
+            f"{what} has the shape {array.shape}, which does not tell the axis of the channels: it is found if there are 1, 3 "
+            "or 4 of them. Pass channel_axis=-1 (channels last) or channel_axis=0 (channels first)."
+        )
+    array = array[None] if array.ndim == 3 else array
+    return ("last" if channel_axis in LAST else "first"), array

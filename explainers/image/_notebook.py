@@ -1,0 +1,73 @@
+"""The notebook form of image explanations."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import counted, unit_text
+from automl_explain.explainers.image._picture import (
+    Panels,
+    panels_of_image,
+    panels_of_mean,
+    png_of,
+    strongest_outputs,
+)
+from automl_explain.explainers.image._values import ImageValues
+
+IMAGES, OUTPUTS = 3, 3
+"""Images, and outputs of each, that are shown."""
+PACKAGE = "automl_explain.explainers.image"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file in base64 with its caption."""
+
+    base64: str
+    title: str
+
+
+def image_page(explanation: ImageValues) -> str:
+    """Return what was computed, and pictures of the first images or of their mean, as HTML."""
+    error = explanation.additivity_error
+    facts = [repr(explanation), explanation.reason, explanation.absent, *explanation.notes]
+    if len(explanation) == 1 and explanation.image_notes:
+        facts += explanation.image_notes[0]
+    if error is not None:
+        facts.append(f"values add up to the output within {error:.1e}")
+    rows = [_mean(explanation)] if explanation.is_global and explanation.same_classes else _images(explanation)
+    more = 0 if explanation.is_global else len(explanation) - len(rows)
+    return render(
+        "image.html",
+        PACKAGE,
+        facts=[fact for fact in facts if fact],
+        rows=[[Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels] for row in rows],
+        scale=_scale(explanation, rows),
+        more=counted(more, "further image") if more > 0 else "",
+    )
+
+
+def _images(explanation: ImageValues) -> list[Panels]:
+    return [
+        panels_of_image(explanation, image, strongest_outputs(explanation, image, OUTPUTS))
+        for image in range(min(IMAGES, len(explanation)))
+    ]
+
+
+def _mean(explanation: ImageValues) -> Panels:
+    return panels_of_mean(explanation, strongest_outputs(explanation, None, OUTPUTS))
+
+
+def _scale(explanation: ImageValues, rows: list[Panels]) -> str:
+    largest = float(np.max([row.limit for row in rows]))
+    if not explanation.is_additive:
+        return "stronger colour: the layer is more active for the output"
+    per = "pixel" if explanation.level == "pixel" or explanation.is_global else "segment"
+    return (
+        f"blue raises the output, orange lowers it; the strongest colour of a row is its largest value of a {per}, up to "
+        f"{largest:.2g} ({unit_text(explanation.output_space)})"
+    )
