@@ -1,11 +1,11 @@
-"""What the values of an explanation are: Shapley values, a permutation importance, or weights of local linear models."""
+"""What the values of an explanation are: Shapley values, a permutation importance, weights of local linear models, heat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["shapley", "permutation", "local_linear"]
+Kind: TypeAlias = Literal["shapley", "permutation", "local_linear", "heat_map"]
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,6 @@ KINDS: dict[str, KindTraits] = {
         importance="mean |weight| ({unit})",
         fields=("local_fidelity", "intercepts"),
     ),
+    "heat_map": KindTraits(is_additive=False, has_metric=False, importance="mean heat"),
 }
 """Traits of each kind. Plots, tables, the report and the notebook view read them here."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._selection import find_rows
 from automl_explain.explainers.image._convert import as_frame, as_shap
-from automl_explain.explainers.image._notebook import image_page
+from automl_explain.explainers.image._notebook import examples_html, image_page
 from automl_explain.explainers.image._positions import by_position
 from automl_explain.explainers.image._storage import load_image_fields, save_image_fields
 from automl_explain.explainers.image._values import ImageValues
@@ -64,12 +65,14 @@ class ImageExplanation(ImageValues):
         What users of the values should know.
     image_notes : tuple of tuple of str
         The same for each image.
-    kind : {"shapley", "heat_map"}, default "shapley"
-        Heat maps do not add up to the output.
+    kind : str, default "shapley"
+        What the values are, as for `Explanation`: Shapley values, or "heat_map", which does not add up to the output.
     coalition_r2 : ndarray of shape (n,), or None
         For approximate values, the share of the variance of coalitions' outputs that sums of values explain.
     is_global : bool, default False
         Whether it was made by `explain_global`: shown as a mean over images rather than by its first image.
+    model_kind : {"trial", "refit", "ensemble"} or None
+        Role of the model in a search.
 
     Examples
     --------
@@ -84,6 +87,9 @@ class ImageExplanation(ImageValues):
     >>> explanation[0].labels[0], explanation.additivity_error < 1e-9
     (0, True)
     """
+
+    is_raw = True
+    members = None
 
     def select(self, images: Any) -> ImageExplanation:
         """Return the explanation of some images.
@@ -134,7 +140,7 @@ class ImageExplanation(ImageValues):
 
         It has a feature for each cell of the grid, so that everything that takes an `Explanation` takes it: rankings, plots
         of importance, tables. The value of a cell is the sum of the values of its pixels, where a segment's value is shared
-        equally by its pixels.
+        equally by its pixels. If images have values of different classes, those of the largest output of each are returned.
 
         Parameters
         ----------
@@ -144,14 +150,27 @@ class ImageExplanation(ImageValues):
         Raises
         ------
         InvalidInputError
-            If the grid is not two numbers of 1 or more, or the images have values of different classes.
+            If the grid is not two numbers of 1 or more.
         """
         return by_position(self, grid)
 
     @cached_property
-    def positions(self) -> Explanation:
-        """`by_position` with the default grid."""
+    def _overall(self) -> Explanation:
         return by_position(self)
+
+    def overall(self) -> Explanation:
+        """Return `by_position` with the default grid: the ranking of positions, for plots and tables of importance."""
+        return self._overall
+
+    @property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names of the positions of `overall`."""
+        return self._overall.feature_labels
+
+    @property
+    def global_importance_values(self) -> Values:
+        """Mean absolute value of each position of `overall`."""
+        return self._overall.global_importance_values
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a row for each image, output and segment.
@@ -169,7 +188,7 @@ class ImageExplanation(ImageValues):
         return as_shap(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `ImageExplanation.load` reads it back."""
+        """Write the explanation to one file, without pickle; `load` reads it back, and so does `Explanation.load`."""
         save_image_fields(path, self)
 
     @staticmethod
@@ -184,6 +203,10 @@ class ImageExplanation(ImageValues):
             If a newer version of automl-explain wrote it.
         """
         return ImageExplanation(**load_image_fields(path))
+
+    def examples_html(self, most: int = 6) -> str:
+        """Return pictures of the first `most` images as HTML; after `explain_global`, of their mean first."""
+        return examples_html(self, most)
 
     def _repr_html_(self) -> str:
         return image_page(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,22 +40,38 @@ def image_page(explanation: ImageValues) -> str:
         facts += explanation.image_notes[0]
     if error is not None:
         facts.append(f"values add up to the output within {error:.1e}")
-    rows = [_mean(explanation)] if explanation.is_global and explanation.same_classes else _images(explanation)
+    rows = [_mean(explanation)] if _has_mean(explanation) else _images(explanation, IMAGES)
     more = 0 if explanation.is_global else len(explanation) - len(rows)
     return render(
-        "image.html",
-        PACKAGE,
-        facts=[fact for fact in facts if fact],
-        rows=[[Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels] for row in rows],
-        scale=_scale(explanation, rows),
-        more=counted(more, "further image") if more > 0 else "",
-    )
+        "image.html", PACKAGE, facts=[fact for fact in facts if fact], **_shown(explanation, rows, more)
+    )  # fmt: skip
 
 
-def _images(explanation: ImageValues) -> list[Panels]:
+def examples_html(explanation: ImageValues, most: int) -> str:
+    """Return pictures of images alone, as a part of a page."""
+    rows = [_mean(explanation)] if _has_mean(explanation) else []
+    rows += _images(explanation, most)
+    return render("pictures.html", PACKAGE, **_shown(explanation, rows, len(explanation) - most))
+
+
+def _shown(explanation: ImageValues, rows: list[Panels], more: int) -> dict[str, Any]:
+    return {
+        "rows": [
+            [Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels] for row in rows
+        ],
+        "scale": _scale(explanation, rows),
+        "more": counted(more, "further image") if more > 0 else "",
+    }
+
+
+def _has_mean(explanation: ImageValues) -> bool:
+    return explanation.is_global and explanation.same_classes
+
+
+def _images(explanation: ImageValues, most: int) -> list[Panels]:
     return [
         panels_of_image(explanation, image, strongest_outputs(explanation, image, OUTPUTS))
-        for image in range(min(IMAGES, len(explanation)))
+        for image in range(min(most, len(explanation)))
     ]
 
 

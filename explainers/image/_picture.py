@@ -48,7 +48,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Panels:
-    """The image, and its values for some outputs on a common, symmetric scale.
+    """The image, or nothing for a mean, and its values for some outputs on a common, symmetric scale.
 
     Parameters
     ----------

@@ -16,43 +16,41 @@ GRID = (8, 8)
 
 def by_position(explanation: ImageValues, grid: Any = GRID) -> Explanation:
     """Return what `ImageExplanation.by_position` documents."""
-    if not explanation.same_classes:
-        raise InvalidInputError(
-            "The images have values of different classes, which have no common table: choose an image first, such as e[0], or "
-            "use explain_global, which gives all images values of the same classes."
-        )
-    if not explanation.is_additive:
-        raise InvalidInputError("A heat map holds no Shapley values, so that they have no sums by position.")
     n_rows, n_columns = _checked(grid, explanation.segments.shape[1:])
     rows, columns = explanation.segments.shape[1:]
     row_of, column_of = np.arange(rows) * n_rows // rows, np.arange(columns) * n_columns // columns
     cell = (row_of[:, None] * n_columns + column_of).reshape(-1)
-    values = np.empty((explanation.n_outputs, len(explanation), n_rows * n_columns))
+    n_cells = n_rows * n_columns
+    values = np.empty((explanation.n_outputs, len(explanation), n_cells))
     for image in range(len(explanation)):
         for output, pixels in enumerate(pixels_of(explanation, image)):
-            values[output, image] = np.bincount(cell, pixels.reshape(-1), minlength=n_rows * n_columns)
-    expected = explanation.base_values.mean(axis=1)
+            values[output, image] = np.bincount(cell, pixels.reshape(-1), minlength=n_cells)
     names = tuple(
         f"rows {_range(row_of == i)}, columns {_range(column_of == j)}" for i in range(n_rows) for j in range(n_columns)
     )
-    own = explanation.base_values - expected[:, None]
-    classes = explanation.classes
+    by_class = explanation.is_classification and explanation.same_classes
+    shown = slice(None) if by_class else slice(1)
+    expected = explanation.base_values[shown].mean(axis=1)
+    own = explanation.base_values[shown] - expected[:, None]
+    note = f"values of images of {rows} x {columns} pixels, summed over a grid of {n_rows} x {n_columns} cells"
+    if explanation.is_additive:
+        note += "; left_out is the difference of an image's base value from the mean of all"
+    if explanation.is_classification and not by_class:
+        note += "; the values of each image are those of the class with its largest output"
     return Explanation(
-        local_importance_values=values if classes is not None else values[0],
+        local_importance_values=values if by_class else values[0],
         expected_values=expected,
         features=names,
-        classes=None if classes is None else tuple(explanation.labels),
+        classes=tuple(explanation.labels) if by_class else None,
         output_space=explanation.output_space,
         method=explanation.method,
         reason=explanation.reason,
-        predictions=explanation.outputs.T,
+        predictions=explanation.outputs[shown].T,
         is_raw=True,
-        left_out=own if classes is not None else own[0],
-        notes=(
-            f"values of images of {rows} x {columns} pixels, summed over a grid of {n_rows} x {n_columns} cells; left_out is the "
-            "difference of an image's base value from the mean of all",
-            *explanation.notes,
-        ),
+        left_out=None if not explanation.is_additive else own if by_class else own[0],
+        notes=(note, *explanation.notes),
+        kind=explanation.kind,
+        model_kind=explanation.model_kind,
     )
 
 

@@ -32,7 +32,7 @@ _ARRAYS = {
     "r2": "coalition_r2",
 }
 """Member of the bundle -> field of the explanation."""
-_FACTS = ("output_space", "method", "reason", "level", "absent", "notes", "image_notes", "is_global")
+_FACTS = ("output_space", "method", "reason", "level", "absent", "notes", "image_notes", "is_global", "model_kind")
 """Fields that the manifest holds as they are."""
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.compiled._arrays import Values
+from automl_explain.explainers.explanation._kinds import KINDS, Kind
 from automl_explain.explainers.image._images import ImageForm, Pixels
 
 ALIGNED = 0.3
@@ -42,9 +43,10 @@ class ImageValues:
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
     image_notes: tuple[tuple[str, ...], ...] = ()
-    kind: str = "shapley"
+    kind: Kind = "shapley"
     coalition_r2: Values | None = None
     is_global: bool = False
+    model_kind: str | None = None
 
     def __len__(self) -> int:
         return int(self.local_importance_values.shape[1])
@@ -65,6 +67,11 @@ class ImageValues:
         return np.asarray(self.segments.max(axis=(1, 2)) + 1, dtype=np.intp)
 
     @property
+    def expected_values(self) -> Values:
+        """Mean base value of each output over the images, (C,)."""
+        return np.asarray(self.base_values.mean(axis=1))
+
+    @property
     def is_classification(self) -> bool:
         """Whether the outputs are classes."""
         return self.classes is not None
@@ -72,7 +79,7 @@ class ImageValues:
     @property
     def is_additive(self) -> bool:
         """Whether base value plus values of an image are the model's output for it; heat maps are not additive."""
-        return self.kind == "shapley"
+        return KINDS[self.kind].is_additive
 
     @property
     def labels(self) -> list[Any]:

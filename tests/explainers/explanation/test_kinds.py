@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from automl_explain import (
     Explanation,
     ExplanationDiff,
+    ImageExplainer,
     InvalidInputError,
     LIMEExplainer,
     PFIExplainer,
@@ -20,18 +21,29 @@ from automl_explain import (
     save_plots,
 )
 from automl_explain.explainers.explanation._kinds import KINDS
+from tests import image_cases
 
 X, Y = load_diabetes(return_X_y=True, as_frame=True)
 MODEL = Ridge().fit(X, Y)
+
+
+def heat_map():
+    network = image_cases.small_network(n_outputs=1)[:-1]
+    explainer = ImageExplainer(network, method="gradcam", layer="0")
+    return explainer.explain_local(image_cases.faces()[0][:8]).overall()
+
+
 MAKERS = {
     "shapley": lambda: TabularExplainer(MODEL, X).explain_local(X[:8]),
     "permutation": lambda: PFIExplainer(MODEL, metric="r2").explain_global(X, true_labels=Y),
     "local_linear": lambda: LIMEExplainer(MODEL, X, nsamples=60).explain_local(X[:8]),
+    "heat_map": heat_map,
 }
 IMPORTANCE = {
     "shapley": "mean |contribution| (response)",
     "permutation": "decrease of r2 when shuffled",
     "local_linear": "mean |weight| (response)",
+    "heat_map": "mean heat",
 }
 
 

@@ -14,7 +14,17 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_digits, load_sample_image
 
-from automl_explain import Explanation, ImageExplainer, ImageExplanation, InvalidInputError, SamplingOptions
+from automl_explain import (
+    Explanation,
+    ExplanationClient,
+    ImageExplainer,
+    ImageExplanation,
+    InvalidInputError,
+    RunHistory,
+    SamplingOptions,
+    plot_global_importance,
+    write_report,
+)
 from automl_explain.explainers.image._picture import png_of
 from automl_explain.explainers.image._segments import find_segments, grid
 from tests import image_cases
@@ -128,8 +138,7 @@ def test_a_saved_explanation_is_read_back(explanation, tmp_path):
         elif name in ImageExplanation.__dataclass_fields__:
             assert getattr(read, name) == value, name
     assert read.images.dtype == np.uint8
-    with pytest.raises(InvalidInputError, match="not a 'explanation'"):
-        Explanation.load(tmp_path / "images.zip")
+    assert isinstance(Explanation.load(tmp_path / "images.zip"), ImageExplanation)
 
 
 def test_a_notebook_shows_pictures_and_escapes_labels():
@@ -142,6 +151,31 @@ def test_a_notebook_shows_pictures_and_escapes_labels():
         pictures = re.findall(r"data:image/png;base64,([^\"]+)", page)
         assert pictures
         assert all(Image.open(BytesIO(base64.b64decode(one))).size == (240, 288) for one in pictures)
+
+
+def test_explanations_of_images_are_stored_with_runs_and_shown_in_reports(explanation, tmp_path):
+    history = RunHistory(tmp_path / "history")
+    search = history.start_search("my own", "multiclass", {})
+    run = {"number": 0, "learner": "cnn", "config": {}, "loss": 0.5, "metric": "log_loss", "kind": "trial"}
+    (run_id,) = history.add_runs(search, [run | {"status": "captured", "why": "", "sample_size": None}])
+    client = ExplanationClient.from_run(history.run(run_id))
+    client.upload_model_explanation(explanation, comment="photographs")
+    assert type(client.download_model_explanation(comment="photographs")) is ImageExplanation
+    assert history.run(run_id).top[0][0].startswith("rows ")
+    for shown in (history.runs(search), explanation):
+        page = write_report(tmp_path / "report.html", shown).read_text(encoding="utf-8")
+        pictures = page[page.index('id="examples"') :]
+        assert pictures.count("data:image/png;base64,") >= 9, "three images, each with two classes"
+    assert len(plot_global_importance(explanation, top_k=5).patches) >= 5
+
+
+def test_heat_maps_are_stored_and_ranked_as_what_they_are(tmp_path):
+    explainer = ImageExplainer(image_cases.small_network(), method="gradcam", layer="0")
+    explanation = explainer.explain_local(image_cases.faces()[0][:2])
+    explanation.save(tmp_path / "heat.zip")
+    read = ImageExplanation.load(tmp_path / "heat.zip")
+    assert read.kind == read.overall().kind == "heat_map"
+    assert read.overall().additivity_error is None
 
 
 def test_pictures_are_png_files():
@@ -159,7 +193,7 @@ def test_a_grid_of_positions_is_an_explanation_that_adds_up(explanation):
     assert table.features[1] == "rows 0-7, columns 10-19"
     assert table.additivity_error < 1e-9
     np.testing.assert_allclose(table.local_importance_values[0, 1, 1], explanation.to_pixels()[0, 1, :8, 10:].sum())
-    assert explanation.positions.num_features == 64
+    assert explanation.overall().num_features == 64
     for wrong in ((0, 3), 4, (2.5, 1)):
         with pytest.raises(InvalidInputError, match="'grid' parameter"):
             explanation.by_position(wrong)
