@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from automl_explain.explainers.text._explanation import TextExplanation
     from automl_explain.explainers.text._text_values import TextValues
+    from automl_explain.explainers.text.games._explainer import TextExplainer
     from automl_explain.explainers.trees._tree_ensemble import Trees
 
 _PLACE = "automl_explain.explainers"
@@ -102,6 +103,7 @@ _MODULES = {
         f"{_PLACE}.scoring._explainer",
     ),
     **dict.fromkeys(("inspect_bundle", "load", "save"), f"{_PLACE}.scoring._saving"),
+    "TextExplainer": f"{_PLACE}.text.games._explainer",
     "TextExplanation": f"{_PLACE}.text._explanation",
     "TextValues": f"{_PLACE}.text._text_values",
     "TreeExplainer": f"{_PLACE}._tree_explainer",

@@ -240,7 +240,11 @@ def fit_around(design: Floats, outputs: Floats, kernel_width: float) -> Fit:
         Width of the kernel.
     """
     squared = np.square(design - design[0]).sum(axis=1)
-    weight = np.exp(-squared / (2 * kernel_width**2))
+    return fit_weighted(design, outputs, np.exp(-squared / (2 * kernel_width**2)))
+
+
+def fit_weighted(design: Floats, outputs: Floats, weight: Floats) -> Fit:
+    """Fit a ridge regression to rows with weights (S,); the intercept is not penalised."""
     share = weight / weight.sum()
     centre, mean = share @ design, share @ outputs
     root = np.sqrt(weight)[:, None]

@@ -158,6 +158,16 @@ def describe_tensor_function(
     return None
 
 
+def text_reader(model: Any) -> Callable[[Any], Any] | None:
+    """Return the reader of the texts of a model, such as a pipeline that starts with a vectorizer; None if it has none.
+
+    Readers of texts are registered as ``"texts of module.Class"``.
+    """
+    found = (_readers.get(f"texts of {name}") for name in type_names(model))
+    reader = next((target for target in found if target is not None), None)
+    return None if reader is None else load(reader)
+
+
 def takes_examples(model: Any) -> bool:
     """Whether the reader of a model may call it on example rows."""
     reader = _reader_of(model)

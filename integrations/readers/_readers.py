@@ -50,6 +50,8 @@ READERS: dict[str, str] = {
     # scikit-learn: pipelines and searches
     "sklearn.Pipeline": f"{_PLACE}.readers.sklearn._pipeline:describe",
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
+    "texts of sklearn.Pipeline": f"{_PLACE}.readers.sklearn._texts:read_pipeline",
+    "texts of sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._texts:read_search",
     # neural networks
     "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
     "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",

@@ -1,0 +1,275 @@
+"""Vectorizers that count words: which columns the words of a text fill, without making masked texts.
+
+A vectorizer is described as a `WordBlock`. Its columns count terms: words, or n-grams of neighbouring words. An absent word
+leaves a gap, so that no new n-grams arise; a term is then present if all of its words are, and the column of a masked text is
+a sum of products over words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from automl_explain.explainers.text._masking import Masks
+from automl_explain.explainers.text._text_values import Span, Values
+
+Ints = npt.NDArray[np.intp]
+Token = tuple[str, Span]
+"""A word as the vectorizer counts it, and its place in the text."""
+
+CELLS_AT_ONCE = 1 << 23
+"""Cells of masked counts that are held in memory at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordBlock:
+    """A fitted vectorizer.
+
+    Parameters
+    ----------
+    tokens : callable
+        From a text to the words that it counts, with their places; None if the places cannot be found.
+    columns : callable
+        From terms to the column of each, -1 for unknown ones, and its sign.
+    knows : callable
+        Whether a word, as the vectorizer would count it, is part of a known term.
+    n_columns : int
+    ngrams : tuple of int
+        Fewest and most words of a term.
+    binary, sublinear : bool
+        Whether counts are cut to 1, and whether their logarithm plus 1 is taken.
+    idf : ndarray of shape (n_columns,), or None
+        Weight of each column.
+    norm : {"l1", "l2"} or None
+        Norm to which the row is scaled.
+    scale : float
+        Weight of the block among others.
+    """
+
+    tokens: Callable[[str], list[Token] | None]
+    columns: Callable[[Sequence[str]], tuple[Ints, Values]]
+    knows: Callable[[str], bool]
+    n_columns: int
+    ngrams: tuple[int, int] = (1, 1)
+    binary: bool = False
+    sublinear: bool = False
+    idf: Values | None = None
+    norm: str | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class BagOfWords:
+    """The columns of one or several vectorizers side by side."""
+
+    blocks: tuple[WordBlock, ...]
+
+    @property
+    def n_columns(self) -> int:
+        """Number of all columns."""
+        return sum(block.n_columns for block in self.blocks)
+
+    @property
+    def has_ngrams(self) -> bool:
+        """Whether a term may have several words."""
+        return any(block.ngrams[1] > 1 for block in self.blocks)
+
+    def knows(self, word: str) -> bool:
+        """Return whether a word is part of a term of any block."""
+        return any(block.knows(word) for block in self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockTerms:
+    """The terms of one text that one vectorizer knows.
+
+    Parameters
+    ----------
+    block : WordBlock
+    offset : int
+        First column of the block among those of the bag.
+    words : ndarray of int, shape (q, n)
+        The players that each distinct term and set of players needs; P fills the rest.
+    counts : csr matrix of shape (q, c)
+        How often the term is in each of the text's c columns, with its sign.
+    columns : ndarray of int, shape (c,)
+        The columns, ascending.
+    """
+
+    block: WordBlock
+    offset: int
+    words: Ints
+    counts: sparse.csr_matrix
+    columns: Ints
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the block's row is a sum over terms: no norm, and columns of one term each if counts are transformed."""
+        if self.block.norm is not None:
+            return False
+        linear = not (self.block.binary or self.block.sublinear)
+        return linear or bool((np.bincount(self.counts.indices, minlength=len(self.columns)) <= 1).all())
+
+    def matrix(self, masks: Masks) -> Values:
+        """Return the block's columns for masked texts, (m, c)."""
+        padded = np.column_stack([masks, np.ones(len(masks), bool)])
+        present = padded[:, self.words].all(axis=2)
+        return self.weighed(np.asarray((self.counts.T @ present.T.astype(float)).T))
+
+    def weighed(self, counts: Values) -> Values:
+        """Return counts (m, c) as the vectorizer weighs them."""
+        block = self.block
+        if block.binary:
+            counts = (counts != 0.0).astype(float)
+        if block.sublinear:
+            counts = np.log(counts, out=np.zeros_like(counts), where=counts > 0.0) + (counts > 0.0)
+        if block.idf is not None:
+            counts = counts * block.idf[self.columns]
+        if block.norm is not None:
+            size = np.sqrt((counts**2).sum(axis=1)) if block.norm == "l2" else np.abs(counts).sum(axis=1)
+            counts = counts / np.where(size == 0.0, 1.0, size)[:, None]
+        return counts * block.scale
+
+    def contributions(self) -> sparse.csr_matrix:
+        """Return what each term adds to each column, (q, c), if the row is a sum over terms."""
+        whole = self.counts.tocsc()
+        column = np.repeat(np.arange(len(self.columns)), np.diff(whole.indptr))
+        if self.block.binary or self.block.sublinear:  # each column has one term
+            every = np.zeros(len(self.columns))
+            every[column] = whole.data
+            data = self.weighed(every[None])[0, column]
+        else:
+            idf = 1.0 if self.block.idf is None else self.block.idf[self.columns][column]
+            data = whole.data * idf * self.block.scale
+        return sparse.csc_matrix((data, whole.indices, whole.indptr), shape=whole.shape).tocsr()
+
+
+def block_terms(
+    block: WordBlock, offset: int, tokens: Sequence[Token], player_of: Sequence[int], n_players: int
+) -> BlockTerms:
+    """Return the known terms of a text.
+
+    Parameters
+    ----------
+    block : WordBlock
+    offset : int
+    tokens : sequence of (str, place)
+        The words that the block counts.
+    player_of : sequence of int
+        The player of each of them.
+    n_players : int
+    """
+    fewest, most = block.ngrams
+    found: dict[tuple[str, tuple[int, ...]], int] = {}
+    for size in range(fewest, most + 1):
+        for start in range(len(tokens) - size + 1):
+            term = " ".join(word for word, _ in tokens[start : start + size])
+            players = tuple(sorted({player_of[place] for place in range(start, start + size)}))
+            found[term, players] = found.get((term, players), 0) + 1
+    terms = list(dict.fromkeys(term for term, _ in found))
+    columns, signs = block.columns(terms)
+    number = dict(zip(terms, range(len(terms)), strict=True))
+    known = [(key, count) for key, count in found.items() if columns[number[key[0]]] >= 0]
+    words = np.full((len(known), max((len(players) for (_, players), _ in known), default=1)), n_players, np.intp)
+    for row, ((_, players), _) in enumerate(known):
+        words[row, : len(players)] = players
+    own = np.array([number[term] for (term, _), _ in known], np.intp)
+    distinct, place = np.unique(columns[own], return_inverse=True)
+    data = np.array([count for _, count in known], float) * signs[own]
+    counts = sparse.csr_matrix((data, (np.arange(len(known)), place)), shape=(len(known), len(distinct)))
+    return BlockTerms(block, offset, words, counts, distinct)
+
+
+@dataclass(frozen=True, eq=False)
+class TextTerms:
+    """The terms of one text in all blocks of a bag.
+
+    Parameters
+    ----------
+    blocks : tuple of BlockTerms
+    n_players : int
+    n_columns : int
+        Number of columns of the whole bag.
+    """
+
+    blocks: tuple[BlockTerms, ...]
+    n_players: int
+    n_columns: int
+
+    @property
+    def relevant(self) -> Ints:
+        """The players that are part of a known term."""
+        players = np.unique(np.concatenate([terms.words.ravel() for terms in self.blocks]))
+        return players[players < self.n_players]
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the row of a masked text is a sum over terms."""
+        return all(terms.is_sum for terms in self.blocks)
+
+    @property
+    def one_word_per_column(self) -> bool:
+        """Whether each column is filled by one player alone."""
+        return self.is_sum and all(
+            terms.words.shape[1] == 1 and (np.bincount(terms.counts.indices, minlength=len(terms.columns)) <= 1).all()
+            for terms in self.blocks
+        )
+
+    @property
+    def columns(self) -> Ints:
+        """The columns of the bag that the text fills, ascending."""
+        return np.concatenate([terms.columns + terms.offset for terms in self.blocks])
+
+    def rows(self, masks: Masks) -> sparse.csr_matrix:
+        """Return the rows of masked texts in all columns of the bag."""
+        made = sparse.csr_matrix(np.hstack([terms.matrix(masks) for terms in self.blocks]))
+        return sparse.csr_matrix((made.data, self.columns[made.indices], made.indptr), (len(masks), self.n_columns))
+
+    def linear_outputs(self, masks: Masks, coef: Values, intercept: Values) -> Values:
+        """Return the outputs (m, S) of a linear model of the bag for masked texts."""
+        out = np.tile(intercept, (len(masks), 1))
+        width = max(1, sum(terms.words.size + len(terms.columns) for terms in self.blocks))
+        step = max(1, CELLS_AT_ONCE // width)
+        for start in range(0, len(masks), step):
+            part = slice(start, start + step)
+            for terms in self.blocks:
+                out[part] += terms.matrix(masks[part]) @ coef[:, terms.columns + terms.offset].T
+        return out
+
+    def linear_values(self, coef: Values) -> Values:
+        """Return the Shapley values (S, P) of a linear model whose row is a sum over terms.
+
+        A term contributes if all of its words are present, so that its contribution is divided equally among them.
+        """
+        values = np.zeros((len(coef), self.n_players + 1))
+        for terms in self.blocks:
+            share = np.asarray(terms.contributions() @ coef[:, terms.columns + terms.offset].T)
+            sizes = (terms.words < self.n_players).sum(axis=1)
+            each = share / np.maximum(sizes, 1)[:, None]
+            for place in range(terms.words.shape[1]):
+                np.add.at(values.T, terms.words[:, place], each)
+        return values[:, : self.n_players]
+
+    def players_of_columns(self) -> tuple[Ints, Ints]:
+        """Return the filled columns and the player of each, if each column has one."""
+        owners = []
+        for terms in self.blocks:
+            owner = np.empty(len(terms.columns), np.intp)
+            owner[terms.counts.indices] = np.repeat(terms.words[:, 0], np.diff(terms.counts.indptr))
+            owners.append(owner)
+        return self.columns, np.concatenate(owners)
+
+
+def text_terms(
+    bag: BagOfWords, tokens: Sequence[Sequence[Token]], player_of: Sequence[Sequence[int]], n_players: int
+) -> TextTerms:
+    """Return the terms of a text, given its words in each block and their players."""
+    offsets = np.cumsum([0, *(block.n_columns for block in bag.blocks)])
+    parts: Any = zip(bag.blocks, offsets, tokens, player_of, strict=False)
+    blocks = tuple(block_terms(block, int(start), own, players, n_players) for block, start, own, players in parts)
+    return TextTerms(blocks, n_players, bag.n_columns)

@@ -1,0 +1,188 @@
+"""Reader of pipelines of scikit-learn that take texts: vectorizers as bags of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from automl_explain.explainers._errors import NotFittedError
+from automl_explain.explainers.text._text_values import Span
+from automl_explain.explainers.text.games._bag_of_words import BagOfWords, Token, WordBlock
+from automl_explain.explainers.text.games._text_model import TextSteps, read_steps
+from automl_explain.integrations.readers._checks import require_fitted
+from automl_explain.integrations.readers.sklearn._column_functions import Transformers
+
+Columns = tuple[Any, Any]
+
+
+class NoBagError(Exception):
+    """A step that does not count words; the message says why."""
+
+
+def read_pipeline(pipeline: Any) -> TextSteps | None:
+    """Return the steps of a pipeline; None if there is only a model, which takes the texts itself."""
+    steps = _flat(pipeline)
+    transformers, last = steps[:-1], steps[-1]
+    if not transformers:
+        return read_steps(last)
+    for transformer in transformers:
+        if not isinstance(transformer, HashingVectorizer):
+            require_fitted(transformer)
+    front = Transformers(tuple(transformers))
+    try:
+        blocks, n_used = _blocks_of(transformers)
+    except NoBagError as error:
+        return TextSteps(front, last, None, None, str(error))
+    rest = transformers[n_used:]
+    return TextSteps(front, last, BagOfWords(blocks), Transformers(tuple(rest)) if rest else None)
+
+
+def read_search(search: Any) -> TextSteps | None:
+    """Return the steps of the best pipeline of a search."""
+    require_fitted(search)
+    if not hasattr(search, "best_estimator_"):
+        raise NotFittedError(
+            f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
+        )
+    return read_steps(search.best_estimator_)
+
+
+def _flat(pipeline: Any) -> list[Any]:
+    """Return the steps of a pipeline, with those of pipelines within it in their place."""
+    steps = []
+    for _, step in pipeline.steps:
+        if type(step) is Pipeline:
+            steps += _flat(step)
+        elif step is not None and step != "passthrough":
+            steps.append(step)
+    return steps
+
+
+def _blocks_of(steps: Sequence[Any]) -> tuple[tuple[WordBlock, ...], int]:
+    """Return the blocks that the first steps are, and how many steps these are."""
+    first = steps[0]
+    if type(first) is FeatureUnion:
+        blocks = []
+        for name, part in first.transformer_list:
+            weight = (first.transformer_weights or {}).get(name, 1.0)
+            inner = _flat(part) if type(part) is Pipeline else [part]
+            own, n_used = _blocks_of(inner)
+            if n_used < len(inner):
+                raise NoBagError(
+                    f"the step {type(inner[n_used]).__name__} of a FeatureUnion changes the counts of words"
+                )
+            blocks += [replace(block, scale=block.scale * float(weight)) for block in own]
+        return tuple(blocks), 1
+    block = _block_of(first)
+    if len(steps) > 1 and type(steps[1]) is TfidfTransformer:
+        if not (block.norm is None and block.idf is None and not block.sublinear):
+            return (block,), 1
+        return (_weighed(block, steps[1]),), 2
+    return (block,), 1
+
+
+def _block_of(vectorizer: Any) -> WordBlock:
+    kind = type(vectorizer)
+    if kind not in (CountVectorizer, TfidfVectorizer, HashingVectorizer):
+        raise NoBagError(f"its first step, {kind.__name__}, is not known to count words")
+    if vectorizer.analyzer != "word":
+        raise NoBagError(f"its {kind.__name__} has the analyzer {vectorizer.analyzer!r}, which counts no words")
+    if vectorizer.input != "content":
+        raise NoBagError(f"its {kind.__name__} reads files")
+    ngrams = tuple(int(size) for size in vectorizer.ngram_range)
+    block = partial(
+        WordBlock,
+        tokens=_Tokens(vectorizer),
+        ngrams=(ngrams[0], ngrams[1]),
+        binary=bool(vectorizer.binary),
+    )
+    if kind is HashingVectorizer:
+        if ngrams != (1, 1):
+            raise NoBagError(
+                "its HashingVectorizer has a column for any n-gram, also for those that arise around a gap"
+            )
+        columns = _HashedColumns(int(vectorizer.n_features), bool(vectorizer.alternate_sign))
+        return block(columns=columns, knows=lambda word: True, n_columns=columns.n_features, norm=vectorizer.norm)
+    known = vectorizer.vocabulary_
+    made = block(columns=partial(_known_columns, known), knows=_Knows(known), n_columns=len(known))
+    return _weighed(made, vectorizer) if kind is TfidfVectorizer else made
+
+
+def _weighed(block: WordBlock, weights: Any) -> WordBlock:
+    """Return a block with the weights of a TfidfTransformer or TfidfVectorizer."""
+    idf = np.asarray(weights.idf_, dtype=np.float64) if weights.use_idf else None
+    return replace(block, sublinear=bool(weights.sublinear_tf), idf=idf, norm=weights.norm)
+
+
+def _known_columns(known: dict[str, int], terms: Sequence[str]) -> Columns:
+    return np.array([known.get(term, -1) for term in terms], np.intp), np.ones(len(terms))
+
+
+@dataclass(frozen=True)
+class _HashedColumns:
+    """The column and sign of each word by its hash."""
+
+    n_features: int
+    alternate_sign: bool
+
+    def __call__(self, terms: Sequence[str]) -> Columns:
+        hasher = FeatureHasher(self.n_features, input_type="string", alternate_sign=self.alternate_sign)
+        if not terms:
+            return np.empty(0, np.intp), np.empty(0)
+        found = hasher.transform([[term] for term in terms]).tocsr()
+        return found.indices.astype(np.intp), found.data.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Knows:
+    """Whether a word is part of a term of a vocabulary."""
+
+    vocabulary: dict[str, int]
+
+    def __call__(self, word: str) -> bool:
+        return any(word in term for term in self.vocabulary)
+
+
+class _Tokens:
+    """The words that a vectorizer counts, with their places; None for texts in which these cannot be found."""
+
+    def __init__(self, vectorizer: Any) -> None:
+        self._vectorizer = vectorizer
+        self._prepare: Callable[[str], str] = vectorizer.build_preprocessor()
+        self._cut: Callable[[str], list[str]] = vectorizer.build_tokenizer()
+        self._stop_words = frozenset(vectorizer.get_stop_words() or ())
+
+    def __call__(self, text: str) -> list[Token] | None:
+        prepared = self._prepare(text)
+        words = self._cut(prepared)
+        places = self._places(text, prepared, words)
+        if places is None:
+            return None
+        return [(word, span) for word, span in zip(words, places, strict=True) if word not in self._stop_words]
+
+    def _places(self, text: str, prepared: str, words: list[str]) -> list[Span] | None:
+        """Return the places of the words: by the pattern, or one after the other in a text that is only respelled."""
+        vectorizer = self._vectorizer
+        if vectorizer.tokenizer is None:
+            pattern = re.compile(vectorizer.token_pattern)
+            spans = [found.span(pattern.groups) for found in pattern.finditer(text)]
+            if [self._prepare(text[start:end]) for start, end in spans] == words:
+                return spans
+        if len(prepared) != len(text):
+            return None
+        spans, done = [], 0
+        for word in words:
+            start = prepared.find(word, done) if word else -1
+            if start < 0:
+                return None
+            done = start + len(word)
+            spans.append((start, done))
+        return spans

@@ -1,0 +1,377 @@
+"""`TextExplainer`: every way of computing values against Shapley values by definition, over masked texts."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import LGBMClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+from automl_explain import (
+    AdditivityError,
+    InvalidInputError,
+    NotFittedError,
+    SamplingOptions,
+    TextExplainer,
+    TextExplanation,
+    UnsupportedModelError,
+)
+from automl_explain.explainers.text._masking import MaskedTexts
+from tests.oracles import shapley_values
+
+TEXTS = [
+    "good film good",
+    "bad film",
+    "good plot",
+    "a bad, bad plot",
+    "The plot is good, a film",
+    "not a good film",
+    "not bad",
+    "Bad plot, good film",
+]
+STARS = [5, 1, 4, 0, 4, 1, 3, 2]
+CLASSES = ["yes" if stars > 2 else "no" for stars in STARS]
+THREE = ["low", "low", "high", "low", "high", "low", "middle", "middle"]
+
+
+def small_trees(**options):
+    return LGBMClassifier(n_estimators=4, min_child_samples=1, verbose=-1, **options)
+
+
+PIPELINES = {
+    "counts": (make_pipeline(CountVectorizer(), LogisticRegression()), CLASSES, "linear"),
+    "binary counts": (make_pipeline(CountVectorizer(binary=True), Ridge()), STARS, "linear"),
+    "sublinear": (make_pipeline(TfidfVectorizer(norm=None, sublinear_tf=True), LogisticRegression()), THREE, "linear"),
+    "tfidf": (make_pipeline(TfidfVectorizer(), LogisticRegression()), THREE, "kernel"),
+    "tfidf l1": (make_pipeline(TfidfVectorizer(norm="l1"), Ridge()), STARS, "kernel"),
+    "n-grams": (make_pipeline(CountVectorizer(ngram_range=(1, 3)), Ridge()), STARS, "linear"),
+    "n-grams alone": (make_pipeline(CountVectorizer(ngram_range=(2, 2)), Ridge()), STARS, "linear"),
+    "n-grams, stop words": (
+        make_pipeline(CountVectorizer(ngram_range=(1, 2), stop_words=["a", "the"]), Ridge()), STARS, "linear",
+    ),
+    "n-grams of tfidf": (make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC()), CLASSES, "kernel"),
+    "hashes": (make_pipeline(HashingVectorizer(n_features=64, norm=None), Ridge()), STARS, "linear"),
+    "colliding hashes": (make_pipeline(HashingVectorizer(n_features=3, norm=None), Ridge()), STARS, "linear"),
+    "hashes l2": (make_pipeline(HashingVectorizer(), SGDClassifier(random_state=0)), CLASSES, "kernel"),
+    "hashed n-grams": (make_pipeline(HashingVectorizer(ngram_range=(1, 2)), Ridge()), STARS, "kernel"),
+    "two steps": (make_pipeline(CountVectorizer(), TfidfTransformer(norm=None), Ridge()), STARS, "linear"),
+    "two steps l2": (make_pipeline(CountVectorizer(), TfidfTransformer(), Ridge()), STARS, "kernel"),
+    "union": (make_pipeline(make_union(TfidfVectorizer(norm=None), CountVectorizer()), Ridge()), STARS, "linear"),
+    "union of patterns": (
+        make_pipeline(
+            FeatureUnion(
+                [
+                    ("words", Pipeline([("count", CountVectorizer()), ("weigh", TfidfTransformer())])),
+                    ("parts", CountVectorizer(token_pattern=r"\S+", lowercase=False)),
+                ],
+                transformer_weights={"parts": 0.5},
+            ),
+            Ridge(),
+        ),
+        STARS,
+        "kernel",
+    ),
+    "naive Bayes": (make_pipeline(CountVectorizer(), MultinomialNB()), CLASSES, "kernel"),
+    "trees": (make_pipeline(CountVectorizer(dtype=float), small_trees()), CLASSES, "tree"),
+    "trees of three": (make_pipeline(TfidfVectorizer(norm=None), small_trees()), THREE, "tree"),
+    "forest": (make_pipeline(CountVectorizer(), RandomForestRegressor(5, random_state=0)), STARS, "tree"),
+    "trees of tfidf": (make_pipeline(TfidfVectorizer(), small_trees()), CLASSES, "kernel"),
+    "trees of n-grams": (make_pipeline(CountVectorizer(ngram_range=(1, 2), dtype=float), small_trees()), CLASSES, "kernel"),
+    "latent": (make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Ridge()), STARS, "kernel"),
+    "calibrated": (make_pipeline(TfidfVectorizer(), CalibratedClassifierCV(LinearSVC(), cv=2)), CLASSES, "kernel"),
+    "characters": (make_pipeline(CountVectorizer(analyzer="char", ngram_range=(1, 3)), Ridge()), STARS, "kernel"),
+    "whole model": (CalibratedClassifierCV(make_pipeline(TfidfVectorizer(), LinearSVC()), cv=2), CLASSES, "kernel"),
+    "search": (
+        GridSearchCV(make_pipeline(CountVectorizer(), Ridge()), {"ridge__alpha": [1.0, 2.0]}, cv=2), STARS, "linear",
+    ),
+    "accents": (make_pipeline(CountVectorizer(strip_accents="unicode", token_pattern=r"\w+"), Ridge()), STARS, "linear"),
+    "own tokenizer": (make_pipeline(CountVectorizer(tokenizer=str.split, token_pattern=None), Ridge()), STARS, "linear"),
+}  # fmt: skip
+
+
+OCCURRENCES = ("sublinear", "tfidf", "n-grams", "colliding hashes", "trees", "characters")
+"""Pipelines whose occurrences of words are explained as well."""
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    made = {}
+
+    def get(name):
+        if name not in made:
+            pipeline, labels, _ = PIPELINES[name]
+            made[name] = pipeline.fit(TEXTS, labels)
+        return made[name]
+
+    return get
+
+
+def by_definition(explainer, document, absent=None):
+    """Shapley values of a document by definition, from the model's outputs of all of its masked texts."""
+    n_players = len(document.words)
+    masks = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 == 1
+    absent = explainer._games.absent if absent is None else absent
+    outputs = explainer._games.model.outputs(MaskedTexts(document.text, document.spans, absent)(masks))
+    return shapley_values(lambda present: outputs[sum(1 << player for player in present)], n_players)
+
+
+@pytest.mark.parametrize(
+    ("name", "occurrences"), [*((name, False) for name in PIPELINES), *((name, True) for name in OCCURRENCES)]
+)
+def test_values_are_shapley_values(name, occurrences, fitted):
+    explainer = TextExplainer(fitted(name), occurrences=occurrences)
+    explanation = explainer.explain_local(TEXTS)
+    assert explainer.method == explanation.method == PIPELINES[name][2]
+    assert explainer.reason
+    assert explanation.additivity_error < 1e-10
+    for document in explanation.documents:
+        assert document.standard_errors is None
+        np.testing.assert_allclose(document.values, by_definition(explainer, document), atol=1e-10)
+
+
+def test_functions_and_their_outputs():
+    seen = []
+
+    def score(texts):
+        seen.append(len(texts))
+        assert all(type(text) is str for text in texts)
+        return [len(text.split()) + 2.0 * ("good" in text and "not" in text) for text in texts]
+
+    explainer = TextExplainer(score)
+    document = explainer.explain_local("not a good film").documents[0]
+    assert explainer.method == "kernel"
+    assert document.words == ("not", "a", "good", "film")
+    np.testing.assert_allclose(document.values, [[2.0, 1.0, 2.0, 1.0]])
+    assert document.base_values == [0.0]
+    assert document.outputs == [6.0]
+
+
+def test_labels_with_scores_as_transformers_return_them():
+    def pipeline(texts):
+        return [
+            [
+                {"label": "POSITIVE", "score": 0.2 + 0.5 * ("good" in text)},
+                {"label": "NEGATIVE", "score": 0.8 - 0.5 * ("good" in text)},
+            ]
+            for text in texts
+        ]
+
+    explanation = TextExplainer(pipeline).explain_local(["a good film", "film"])
+    assert explanation.classes == ("NEGATIVE", "POSITIVE")
+    assert explanation.output_space == "probability"
+    np.testing.assert_allclose(explanation.documents[0].values[1], [0.0, 0.5, 0.0], atol=1e-12)
+    with pytest.raises(InvalidInputError, match="must return the scores of all labels.*top_k=None"):
+        TextExplainer(lambda texts: [{"label": "a", "score": 1.0} for _ in texts])
+
+
+def test_sentences_are_explained_exactly(fitted):
+    pytest.importorskip("sentencex")
+    text = "A good film. Bad plot! Not a good film? The film is good."
+    for name in ("tfidf", "counts", "characters", "n-grams"):
+        explainer = TextExplainer(fitted(name), level="sentence")
+        explanation = explainer.explain_local(text)
+        (document,) = explanation.documents
+        assert explanation.level == "sentence"
+        assert document.words[1] == "Bad plot!"
+        assert document.sentences == tuple(span for (span,) in document.spans)
+        assert document.standard_errors is None
+        np.testing.assert_allclose(document.values, by_definition(explainer, document), atol=1e-10)
+
+
+@pytest.mark.parametrize("absent", ["[MASK]", "good"])
+def test_another_text_in_the_place_of_absent_words(absent, fitted):
+    for name in ("tfidf", "n-grams", "characters"):
+        explainer = TextExplainer(fitted(name), absent=absent)
+        (document,) = explainer.explain_local("a bad, bad plot").documents
+        np.testing.assert_allclose(document.values, by_definition(explainer, document, absent), atol=1e-10)
+
+
+def test_own_tokenizers(fitted):
+    (document,) = (
+        TextExplainer(fitted("counts"), tokenizer=lambda text: [(0, 9), (9, 14)])
+        .explain_local("good film plot")
+        .documents
+    )
+    assert document.words == ("good film", " plot")
+    explainer = TextExplainer(fitted("counts"), tokenizer=str.split)
+    (document,) = explainer.explain_local("Good good, film").documents
+    assert document.words == ("Good", "good,", "film")
+    np.testing.assert_allclose(document.values, by_definition(explainer, document), atol=1e-10)
+
+
+def long_text(n_words=60):
+    rng = np.random.default_rng(0)
+    return " ".join(
+        rng.permutation([*["good", "bad", "film", "plot", "not", "is"], *(f"w{j}" for j in range(n_words - 6))])
+    )
+
+
+def test_many_words_are_sampled_with_standard_errors():
+    pipeline = make_pipeline(TfidfVectorizer(), SGDClassifier(random_state=0)).fit(
+        [*TEXTS, long_text()], [*STARS[:8], 9]
+    )
+    exact = TextExplainer(pipeline, sampling=SamplingOptions(nsamples=4000)).explain_local(long_text()).documents[0]
+    sampled = TextExplainer(pipeline, sampling=SamplingOptions(nsamples=400)).explain_local(long_text()).documents[0]
+    error = np.abs(sampled.values - exact.values)
+    assert sampled.standard_errors.shape == sampled.values.shape
+    assert np.sqrt(np.mean(error**2)) < 3 * np.sqrt(np.mean(sampled.standard_errors**2))
+    assert np.sqrt(np.mean(error**2)) < 0.2 * np.abs(exact.values).max()
+
+
+def test_default_number_of_masked_texts():
+    seen = []
+
+    def score(texts):
+        seen.append(len(texts))
+        return np.array([len(set(text.split())) ** 0.5 for text in texts])
+
+    document = TextExplainer(score).explain_local(long_text()).documents[0]
+    assert 590 <= sum(seen) <= 640
+    assert document.standard_errors is not None
+    assert abs(document.additivity_gap) < 1e-9
+
+
+def test_lime_weights_are_those_of_a_linear_model(fitted):
+    explainer = TextExplainer(
+        fitted("counts"), method="lime", output="log_odds", sampling=SamplingOptions(nsamples=3000)
+    )
+    explanation = explainer.explain_local(TEXTS[4:5])
+    exact = TextExplainer(fitted("counts")).explain_local(TEXTS[4:5]).documents[0]
+    assert explanation.method == "lime"
+    assert not explanation.is_additive
+    assert explanation.additivity_error is None
+    np.testing.assert_allclose(explanation.documents[0].values, exact.values, atol=0.02 * np.abs(exact.values).max())
+    assert TextExplainer(fitted("counts"), method="lime").explain_local("good").output_space == "probability"
+
+
+def test_global_ranking(fitted):
+    ranking = TextExplainer(fitted("tfidf")).explain_global(TEXTS)
+    explanation = TextExplainer(fitted("tfidf")).explain_local(TEXTS)
+    assert ranking.get_ranked_global_names() == explanation.get_ranked_global_names()
+    assert set(ranking.features) == set(fitted("tfidf")[0].vocabulary_)
+    assert ranking.per_class_values.shape == (3, len(ranking.features))
+    values = explanation.local_importance_values
+    np.testing.assert_allclose(ranking.per_class_values, np.abs(values).mean(axis=1))
+
+
+@pytest.mark.parametrize("name", ["counts", "tfidf", "trees", "characters"])
+def test_texts_without_words_one_word_and_unknown_words(name, fitted):
+    explanation = TextExplainer(fitted(name)).explain_local(["", "good", "  ...", "zzz qqq"])
+    empty, one, blank, unknown = explanation.documents
+    for document in (empty, blank):
+        assert document.words == ()
+        assert document.values.shape == (len(document.base_values), 0)
+        np.testing.assert_allclose(document.base_values, document.outputs)
+        assert "the text has no words" in document.notes
+    assert one.words == ("good",)
+    np.testing.assert_allclose(one.values[:, 0], one.outputs - one.base_values)
+    assert unknown.words == ("zzz", "qqq")
+    if name != "characters":
+        assert (unknown.values == 0).all()
+        assert "the model knows none of the words of this text" in unknown.notes
+    assert explanation.additivity_error < 1e-10
+
+
+def test_other_outputs_and_class_names(fitted):
+    explainer = TextExplainer(fitted("counts"), output="probability", classes={"no": "bad", "yes": "good"})
+    (document,) = explainer.explain_local("not a good film").documents
+    assert explainer.classes == ("bad", "good")
+    assert explainer.model.output_space == "probability"
+    np.testing.assert_allclose(document.outputs, fitted("counts").predict_proba(["not a good film"])[0])
+    np.testing.assert_allclose(document.values, by_definition(explainer, document), atol=1e-10)
+
+
+def test_counts_that_do_not_tell_the_outputs_are_not_used():
+    class Odd(CountVectorizer):
+        """Counts words, and the characters of the text."""
+
+        def transform(self, texts):
+            counts = super().transform(texts).astype(float)
+            counts.data *= np.repeat([len(text) for text in texts], np.diff(counts.indptr))
+            return counts
+
+    pipeline = make_pipeline(CountVectorizer(), Ridge()).fit(TEXTS, STARS)
+    pipeline.steps[0] = ("countvectorizer", pipeline[0])
+    odd = Odd().fit(TEXTS)
+    pipeline[0].transform = odd.transform  # the class is known, what it does is not
+    explainer = TextExplainer(pipeline)
+    explanation = explainer.explain_local(TEXTS[:3])
+    assert explainer.method == "kernel"
+    assert "the counts of its vectorizer do not tell the outputs of masked texts" in explanation.notes
+    np.testing.assert_allclose(
+        explanation.documents[0].values, by_definition(explainer, explanation.documents[0]), atol=1e-9
+    )
+
+
+def test_random_outputs_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(AdditivityError, match="answers to the same rows differ between calls"):
+        TextExplainer(lambda texts: rng.normal(size=len(texts))).explain_local("a good film")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "shap"}, "'method' parameter must be one of .*'auto', 'lime'.* Got 'shap'"),
+        ({"level": "letter"}, "'level' parameter must be one of"),
+        ({"absent": None}, "'absent' parameter must be a text"),
+        ({"tokenizer": "words"}, "'tokenizer' parameter must be a function"),
+        ({"output": "probability"}, "'output' parameter must be 'auto' or one of"),
+        ({"classes": ["a"]}, "is a regression"),
+        ({"sampling": 3}, "must be SamplingOptions"),
+    ],
+)
+def test_parameters_that_do_not_fit(options, message, fitted):
+    with pytest.raises(InvalidInputError, match=message):
+        TextExplainer(fitted("n-grams"), **options)
+
+
+def test_models_that_cannot_be_explained(fitted):
+    with pytest.raises(NotFittedError, match="TfidfVectorizer is not fitted"):
+        TextExplainer(make_pipeline(TfidfVectorizer(), LogisticRegression()))
+    with pytest.raises(NotFittedError, match="Ridge is not fitted"):
+        TextExplainer(Pipeline([("v", CountVectorizer().fit(TEXTS)), ("r", Ridge())]))
+    with pytest.raises(UnsupportedModelError, match="has no predict or predict_proba"):
+        TextExplainer(object())
+    with pytest.raises(UnsupportedModelError, match="pass a fitted instance"):
+        TextExplainer(Ridge)
+    with pytest.raises(InvalidInputError, match="must return numbers"):
+        TextExplainer(lambda texts: ["yes" for _ in texts])
+    with pytest.raises(InvalidInputError, match="position 1 is missing"):
+        TextExplainer(fitted("counts")).explain_local(pd.Series(["a", None]))
+
+
+def test_a_function_whose_outputs_change_their_number():
+    def score(texts):
+        return np.ones((len(texts), 2 if len(texts) < 4 else 3)) / 2
+
+    with pytest.raises(InvalidInputError, match="must return 2 outputs per row. Got 3"):
+        TextExplainer(score).explain_local("a good film")
+
+
+def test_languages(fitted):
+    texts = ["我喜欢这部电影", "фильм хороший", "הסרט טוב מאוד", "👍🏽 film 👎", "<b>good</b> https://x.org/good"]
+    for name in ("characters", "counts", "tfidf"):
+        explanation = TextExplainer(fitted(name)).explain_local(texts)
+        assert explanation.additivity_error < 1e-10
+        assert all(document.words for document in explanation.documents[1:])
+    characters = TextExplainer(fitted("characters")).explain_local(texts).documents
+    assert characters[0].words == tuple("我喜欢这部电影")
+    assert characters[3].words == ("👍🏽", "film", "👎")
+
+
+def test_explainers_can_be_pickled(fitted):
+    explainer = pickle.loads(pickle.dumps(TextExplainer(fitted("tfidf"))))
+    found, known = explainer.explain_local(TEXTS), TextExplainer(fitted("tfidf")).explain_local(TEXTS)
+    assert isinstance(found, TextExplanation)
+    for one, other in zip(found.documents, known.documents, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
