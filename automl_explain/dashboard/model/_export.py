@@ -23,10 +23,12 @@ from automl_explain.explainers.surrogate._explainer import MimicExplainer
 from automl_explain.explainers.surrogate._models import LGBMExplainableModel
 from automl_explain.explainers.tables._table import Table
 
+Numbers = npt.NDArray[np.float64]
+
 BACKGROUND_ROWS = 100
 """Most background rows in a page."""
 TRAINING_ROWS = 5000
-"""Most rows on which a surrogate is trained."""
+"""Most rows on which a surrogate is trained, and from which the background rows of a page are chosen."""
 LEAST_FIDELITY = 0.8
 """Least R2 of a surrogate that is shown."""
 CHECKED_ROWS = 200
@@ -55,8 +57,8 @@ def export_model(page: PageModel, block: ArrayBlock) -> dict[str, Any]:
         some rows.
     """
     n_all = len(page.background)
-    few = replace(page, background=_sample(page.background, BACKGROUND_ROWS))
     try:
+        few = replace(page, background=_few_rows(page))
         scorer = make_scorer(few.explainer, "kernel", page.like.data)
     except AutoMLExplainError as error:
         return _surrogate(page, block, str(error))
@@ -110,7 +112,7 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     }
 
 
-def _page_numbers(page: PageModel, rows: Table) -> npt.NDArray[np.float64]:
+def _page_numbers(page: PageModel, rows: Table) -> Numbers:
     """Return rows as the page has them, (n, f)."""
     return np.column_stack([column.to_numbers(column_cells(rows, j)) for j, column in enumerate(page.columns)])
 
@@ -129,15 +131,36 @@ def _sample(rows: Table, most: int) -> Table:
     return rows if len(rows) <= most else rows.sample(most, 0)
 
 
+def _few_rows(page: PageModel) -> Table:
+    """Return the background rows of a page; see `_spread`."""
+    rows = _sample(page.background, TRAINING_ROWS)
+    if len(rows) <= BACKGROUND_ROWS:
+        return rows
+    outputs = page.predict(rows).output
+    return rows.take(_spread(outputs, np.full(len(rows), 1.0 / len(rows)))[0])
+
+
+def _spread(outputs: Numbers, share: Numbers) -> tuple[npt.NDArray[np.intp], Numbers]:
+    """Return the positions of at most `BACKGROUND_ROWS` rows, and their weights, whose outputs are spread like those of all.
+
+    A systematic sample by weight, of the rows in the order of the first principal component of their outputs: the base values
+    over the sample are near those over all rows.
+    """
+    component = np.linalg.svd(outputs - outputs.mean(axis=0), full_matrices=False)[0][:, 0]
+    order = np.argsort(component, kind="stable")
+    points = (np.arange(BACKGROUND_ROWS) + 0.5) / BACKGROUND_ROWS
+    drawn = np.minimum(np.searchsorted(np.cumsum(share[order]), points), len(order) - 1)
+    chosen, counts = np.unique(order[drawn], return_counts=True)
+    return chosen, counts / BACKGROUND_ROWS
+
+
 def _backing(scorer: Scorer) -> Backing:
-    """Return the background rows of a scorer for a page. Of many, a systematic sample by their weights is taken."""
+    """Return the background rows of a scorer for a page, with weights that add up to 1; see `_spread`."""
     background, weights = scorer.background, scorer.weights
     assert background is not None  # the explainers of a page have a background
     n_rows = len(background)
     share = np.full(n_rows, 1.0 / n_rows) if weights is None else np.asarray(weights / weights.sum())
     if n_rows <= BACKGROUND_ROWS:
         return Backing(background, share)
-    points = (np.arange(BACKGROUND_ROWS) + 0.5) / BACKGROUND_ROWS
-    drawn = np.minimum(np.searchsorted(np.cumsum(share), points), n_rows - 1)
-    chosen, counts = np.unique(drawn, return_counts=True)
-    return Backing(background[chosen], counts / BACKGROUND_ROWS)
+    chosen, counts = _spread(scorer.outputs(background), share)
+    return Backing(background[chosen], counts)

@@ -97,7 +97,8 @@ export async function checkScorer(scorer, rowAt, wanted) {
     }
   }
   const ok = difference <= SCORER_TOLERANCE;
-  const found = `The model in the page differs from Python by at most ${difference.toExponential(1)} (relative) over ${row} rows`;
+  const size = difference === 0 ? "gives the predictions of Python" : `differs from Python by at most ${difference.toExponential(1)} (relative)`;
+  const found = `The model in the page ${size} for ${row === nRows ? `all ${nRows}` : `${row} of ${nRows}`} rows shown`;
   return { ok, rows: row, difference, sentence: ok ? `${found}.` : `${found}, more than ${SCORER_TOLERANCE}. What-if is off.` };
 }
 

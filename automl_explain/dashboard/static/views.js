@@ -5,6 +5,9 @@
 // charts, explanation, output, classIndex, cohort, mask, memory, announce, openView, memoryOf }: `explanation` is the chosen one,
 // `output` the chosen class's place in it, `mask` which rows are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
 
+import { ICE_VIEW } from "./local_ice.js";
+import { LOCAL_IMPORTANCE_VIEW } from "./local_importance.js";
+import { WHATIF_VIEW } from "./local_whatif.js";
 import { COHORTS_VIEW } from "./view_cohorts.js";
 import { DATA_VIEW } from "./view_data.js";
 import { DEPENDENCE_VIEW } from "./view_dependence.js";
@@ -15,4 +18,5 @@ import { SUMMARY_VIEW } from "./view_summary.js";
 
 export const VIEWS = [
   DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW, PERFORMANCE_VIEW, COHORTS_VIEW, SEARCH_VIEW,
+  LOCAL_IMPORTANCE_VIEW, WHATIF_VIEW, ICE_VIEW,
 ];
