@@ -34,7 +34,14 @@ def page_model(model, background, rows, output="auto", feature_space="raw"):
     names = table.names or [str(j) for j in range(table.n_columns)]
     columns = tuple(read_column(names[j], column_cells(table, j)) for j in range(table.n_columns))
     feature_map = explanation.feature_map if feature_space == "engineered" else None
-    return PageModel(describe(model, table.data), columns, table, as_table(background), explanation, feature_map)
+    return PageModel(
+        columns=columns,
+        like=table,
+        model=describe(model, table.data),
+        background=as_table(background),
+        explanation=explanation,
+        feature_map=feature_map,
+    )
 
 
 def numbers_of(page, rows):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automl_explain.dashboard.data._arrays import ArrayBlock
 from automl_explain.dashboard.data._columns import column_cells
-from automl_explain.dashboard.data._page_model import PageModel
+from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel
 from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
 from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
 from automl_explain.explainers.explanation._fidelity import Fidelity
@@ -39,12 +39,12 @@ WAY_OUT = "Open the dashboard with serve(), or in a notebook, where Python answe
 """What to do about a model that is not in the page."""
 
 
-def export_model(page: PageModel, block: ArrayBlock) -> dict[str, Any]:
+def export_model(page: AnyPageModel, block: ArrayBlock) -> dict[str, Any]:
     """Return the entry `model` of a payload.
 
     Parameters
     ----------
-    page : PageModel
+    page : AnyPageModel
     block : ArrayBlock
         Takes the arrays of the model.
 
@@ -56,7 +56,9 @@ def export_model(page: PageModel, block: ArrayBlock) -> dict[str, Any]:
         `encode_scorer` returns, unless the kind is "none". A surrogate has `fidelity`, and in `check` its predictions for
         some rows.
     """
-    n_all = len(page.background)
+    if isinstance(page, StoredPageModel):
+        return _stored(page, block)
+    assert isinstance(page, PageModel)
     try:
         few = replace(page, background=_few_rows(page))
         scorer = make_scorer(few.explainer, "kernel", page.like.data)
@@ -67,7 +69,18 @@ def export_model(page: PageModel, block: ArrayBlock) -> dict[str, Any]:
     size = size_of(scorer)
     if size > MOST_BYTES:
         return _surrogate(page, block, f"its {size / 1e6:.0f} MB are too many for a page")
-    return _entry(scorer, page, block, n_all)
+    return _entry(scorer, page, block, len(page.background))
+
+
+def _stored(page: StoredPageModel, block: ArrayBlock) -> dict[str, Any]:
+    """Return the entry of a scoring explainer that a history keeps."""
+    scorer = page.scoring._scorer
+    if isinstance(scorer, ExternalScorer):
+        return _none(f"The model cannot run in the page: {_why(scorer).rstrip('.')}.")
+    size = size_of(scorer)
+    if size > MOST_BYTES:
+        return _none(f"The model cannot run in the page: its {size / 1e6:.0f} MB are too many for a page.")
+    return _entry(scorer, page, block, 0 if scorer.background is None else len(scorer.background))
 
 
 def _why(scorer: ExternalScorer) -> str:
@@ -75,12 +88,15 @@ def _why(scorer: ExternalScorer) -> str:
     return structure.why if isinstance(structure, Opaque) else scorer.external.why
 
 
-def _entry(scorer: Scorer, page: PageModel, block: ArrayBlock, n_all: int) -> dict[str, Any]:
+def _entry(scorer: Scorer, page: AnyPageModel, block: ArrayBlock, n_all: int) -> dict[str, Any]:
     """Return the entry of a scorer whose background was drawn from `n_all` rows."""
-    backing = _backing(scorer)
-    n_rows = min(n_all, BACKGROUND_ROWS)
-    notes = [f"Edited rows are explained over {n_rows} of the {n_all} background rows."] if n_rows < n_all else []
-    data = encode_scorer(scorer, backing, page.columns, block)
+    try:
+        data = encode_scorer(scorer, _backing(scorer), page.columns, block)
+    except AutoMLExplainError as error:
+        return _none(f"The model cannot run in the page: {str(error).rstrip('.')}.")
+    notes = []
+    if n_all > BACKGROUND_ROWS:
+        notes = [f"Edited rows are explained over {BACKGROUND_ROWS} of the {n_all:,} background rows."]
     return {"kind": "scorer", "reason": None, "notes": notes, "data": data}
 
 
@@ -98,10 +114,13 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
         scorer = make_scorer(explainer, "kernel", page.like.data)
     except AutoMLExplainError as error:
         return _none(f"{cannot} A surrogate cannot answer for it either: {str(error).rstrip('.')}.")
+    made = _entry(scorer, page, block, len(some))
+    if made["kind"] == "none":
+        return made
     first = page.like.take(np.arange(min(len(page.like), CHECKED_ROWS)))
     matrix = scorer.read(first.data)
     return {
-        **_entry(scorer, page, block, len(some)),
+        **made,
         "kind": "surrogate",
         "reason": f"{cannot} Trees that imitate its predictions answer for it: {explainer.fidelity}.",
         "fidelity": _facts(explainer.fidelity),
@@ -154,10 +173,11 @@ def _spread(outputs: Numbers, share: Numbers) -> tuple[npt.NDArray[np.intp], Num
     return chosen, counts / BACKGROUND_ROWS
 
 
-def _backing(scorer: Scorer) -> Backing:
+def _backing(scorer: Scorer) -> Backing | None:
     """Return the background rows of a scorer for a page, with weights that add up to 1; see `_spread`."""
     background, weights = scorer.background, scorer.weights
-    assert background is not None  # the explainers of a page have a background
+    if background is None:  # values without a background, which the page does not compute
+        return None
     n_rows = len(background)
     share = np.full(n_rows, 1.0 / n_rows) if weights is None else np.asarray(weights / weights.sum())
     if n_rows <= BACKGROUND_ROWS:

@@ -47,46 +47,52 @@ class Backing:
     weights: Numbers
 
 
-def encode_scorer(scorer: Scorer, backing: Backing, columns: Sequence[PageColumn], block: ArrayBlock) -> dict[str, Any]:
+def encode_scorer(
+    scorer: Scorer, backing: Backing | None, columns: Sequence[PageColumn], block: ArrayBlock
+) -> dict[str, Any]:
     """Return a scorer as JSON.
 
     Parameters
     ----------
     scorer : Scorer
-    backing : Backing
+    backing : Backing or None
+        None: edited rows are predicted, not explained.
     columns : sequence of PageColumn
-        The columns of the page, which are those of the scorer's schema.
+        The columns of the page: those of the scorer's schema, in any order if they have names.
     block : ArrayBlock
         Takes the arrays.
 
     Returns
     -------
     dict
-        `columns`: for each column its name, whether a cell may be `missing`, and the number that the scorer reads for each of
-        the page's `levels` (None: not known), or for the numbers `known`. `intake`, `model`: facts as in bundles. `arrays`:
-        name -> place in the block; among them the `background` rows and their `weights`. `players`, `n_players`: the player of
-        each column that the model reads, or None. `owner`: the page's column of each player.
+        `columns`: for each column of the schema its name, its place `at` among those of the page, whether a cell may be
+        `missing`, and the number that the scorer reads for each of the page's `levels` (None: not known), or for the numbers
+        `known`. `intake`, `model`: facts as in bundles. `arrays`: name -> place in the block; among them the `background`
+        rows and their `weights`. `players`, `n_players`: the player of each column that the model reads, or None. `owner`:
+        the page's column of each player.
 
     Raises
     ------
     UnsupportedModelError
-        If a column that is explained was made from several columns of the page.
+        If the page has other columns, or a column that is explained was made from several columns of the page.
     """
-    arrays: Arrays = {"background": backing.rows, "weights": backing.weights}
+    places = _places(scorer, columns)
+    arrays: Arrays = {} if backing is None else {"background": backing.rows, "weights": backing.weights}
     intake = encode_map(scorer.intake, "intake", arrays)
     model = encode_model(scorer.model, "model", arrays)
     for name in [name.removesuffix(".left") for name in arrays if name.endswith(".left")]:
         _shorten(name, arrays)
-    pairs = zip(scorer.schema.columns, columns, strict=True)
     return {
-        "columns": [_column(column, shown) for column, shown in pairs],
+        "columns": [
+            {**_column(column, columns[at]), "at": at} for column, at in zip(scorer.schema.columns, places, strict=True)
+        ],
         "intake": intake,
         "model": model,
         "arrays": {name: block.add(array) for name, array in arrays.items()},
         "players": None if scorer.players is None else scorer.players.tolist(),
         "n_players": scorer.n_players,
-        "owner": _owner(scorer),
-        "n_background": len(backing.rows),
+        "owner": [places[column] for column in _owner(scorer)],
+        "n_background": 0 if backing is None else len(backing.rows),
     }
 
 
@@ -114,8 +120,18 @@ def _number(column: Column, level: Any) -> float | None:
     return float(value)
 
 
+def _places(scorer: Scorer, columns: Sequence[PageColumn]) -> list[int]:
+    """Return the place of each column of the schema among those of the page."""
+    schema, names = scorer.schema, [column.name for column in columns]
+    if schema.named and set(names) == set(schema.names):
+        return [names.index(name) for name in schema.names]
+    if len(names) != len(schema.names) or schema.named:
+        raise UnsupportedModelError(f"{scorer.model.name} reads other columns than those of the page")
+    return list(range(len(names)))
+
+
 def _owner(scorer: Scorer) -> list[int]:
-    """Return the column of the page that each player belongs to."""
+    """Return the column of the schema that each player belongs to."""
     n_columns = len(scorer.schema.columns)
     n_players = scorer.n_players or scorer.intake.n_outputs
     if scorer.is_raw_space or (scorer.feature_map is None and n_players == n_columns):

@@ -23,7 +23,7 @@ export function rowCoder(columns) {
     if (row.length !== coders.length) {
       throw new Error(`The model reads ${coders.length} columns; a row has ${row.length} cells.`);
     }
-    return Float64Array.from(row, (cell, j) => coders[j](cell));
+    return Float64Array.from(coders, (code, j) => code(row[columns[j].at]));
   };
 }
 
