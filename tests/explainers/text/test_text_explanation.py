@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from automl_explain import (
     Explanation,
@@ -174,7 +175,7 @@ def test_history_client_report_and_plots(tmp_path):
     assert "Single examples" in report
     assert "שלום" in report
     assert "Single examples" in write_report(tmp_path / "one.html", regression()).read_text(encoding="utf-8")
-    assert len(plot_global_importance(two_classes(), top_k=3).patches) == 3
+    assert len(plot_global_importance(two_classes(), ax=Figure().subplots(), top_k=3).patches) == 3
 
 
 @pytest.mark.parametrize(
