@@ -56,6 +56,10 @@ class Archive:
         """Return the size of a file; raise KeyError if there is none."""
         return self._members[name.lower()].file_size
 
+    def is_stored(self, name: str) -> bool:
+        """Whether a file is not compressed, so that it is no larger than the archive."""
+        return self._members[name.lower()].compress_type == zipfile.ZIP_STORED
+
     def read(self, name: str) -> bytes:
         """Return the content of a file; raise KeyError if there is none."""
         member = self._members[name.lower()]
@@ -80,9 +84,10 @@ def opened_archive(path: Path) -> Iterator[Archive]:
         raise
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or device would be waited for
+        os.close(descriptor)
+        raise InvalidInputError(f"{path} is not a file.")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or device would be waited for
-            raise InvalidInputError(f"{path} is not a file.")
         try:
             with zipfile.ZipFile(stream) as archive:
                 yield Archive(archive, path)
@@ -99,4 +104,4 @@ def opened_archive(path: Path) -> Iterator[Archive]:
 
 def damaged(path: Path, error: Exception) -> InvalidInputError:
     """Return the error of a file that cannot be read as a bundle."""
-    return InvalidInputError(f"{path} is damaged, or is no bundle of automl-explain: {error}.")
+    return InvalidInputError(f"{path} is not a file that automl-explain wrote, or is damaged: {error}.")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.explanation._bundle import bundle_kind
+from automl_explain.explainers.bundles._array_file import bundle_kind, parts_that_fit
 from automl_explain.explainers.explanation._convert import as_frame, as_shap
 from automl_explain.explainers.explanation._global_importance import (
     GlobalImportance,
@@ -292,7 +292,8 @@ class Explanation(ExplanationValues):
         if (kind := bundle_kind(path)) != KIND:
             return class_of_kind(kind, path).load(path)
         fields, shares = load_fields(path)
-        return Explanation(**fields, members=None if shares is None else MemberExplanation(**shares))
+        with parts_that_fit(path):
+            return Explanation(**fields, members=None if shares is None else MemberExplanation(**shares))
 
     def _repr_html_(self) -> str:
         return importance_table(self)

@@ -54,12 +54,14 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._member_values import MemberValues
+from automl_explain.explainers.explanation._stored_parts import check_parts
 from automl_explain.explainers.explanation._values import ExplanationValues
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
+from automl_explain.explainers.tables._sparse import check_indices
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.tables._table_coding import (
     decode_column,
@@ -189,8 +191,25 @@ def save_values(
 
 
 def load_fields(path: str | os.PathLike[str]) -> StoredFields:
-    """Read the fields of an explanation from its file, and from the file of its rows if it shares them."""
+    """Read the fields of an explanation from its file, and from the file of its rows if it shares them.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such file, or its parts do not fit each other.
+    FormatVersionError
+        If a newer version of automl-explain wrote it.
+    """
     manifest, arrays = read_bundle(path, KIND, SHARED_ROWS_PROTOCOL)
+    with parts_that_fit(path):
+        fields = _fields(manifest, arrays, path)
+        check_parts(fields.explanation, fields.members)
+    return fields
+
+
+def _fields(
+    manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str]
+) -> StoredFields:
     for protocol in range(manifest["protocol"], PROTOCOL):
         _UPGRADES[protocol](manifest, arrays)
     if manifest.get("mirrored"):
@@ -308,7 +327,9 @@ def _get_table(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
     if "sparse_shape" in manifest:
         parts = (arrays["data.values"], arrays["data.indices"], arrays["data.indptr"])
         make = sparse.csr_array if manifest.get("sparse_array") else sparse.csr_matrix
-        return Table(make(parts, shape=tuple(manifest["sparse_shape"])), names)
+        matrix = make(parts, shape=tuple(manifest["sparse_shape"]))
+        check_indices(matrix, "The data of the explanation")
+        return Table(matrix, names)
     if "objects" in manifest:
         cells = decode_objects(manifest["objects"], {"": arrays["data.codes"]})
         return Table(cells.reshape(manifest["objects_shape"]), names)

@@ -122,6 +122,7 @@ def encode_objects(cells: npt.NDArray[Any]) -> tuple[Facts, Arrays]:
 def decode_objects(facts: Facts, arrays: Arrays) -> npt.NDArray[Any]:
     """Return the array of objects, one-dimensional; cells that can be changed are not shared."""
     labels, plain = facts["labels"], not any(isinstance(label, list) for label in facts["labels"])
+    _check_codes(arrays[""], len(labels), smallest=0)
     found = np.empty(len(arrays[""]), dtype=object)
     if plain:
         known = np.empty(len(labels), dtype=object)
@@ -130,6 +131,15 @@ def decode_objects(facts: Facts, arrays: Arrays) -> npt.NDArray[Any]:
     for row, code in enumerate(arrays[""].tolist()):
         found[row] = decode_cell(labels[code])
     return found
+
+
+def _check_codes(codes: npt.NDArray[Any], n_labels: int, smallest: int) -> None:
+    if (
+        codes.ndim != 1
+        or codes.dtype.kind != "i"
+        or (len(codes) and not smallest <= codes.min() <= codes.max() < n_labels)
+    ):
+        raise InvalidInputError("A column holds codes of labels that it does not have.")
 
 
 def _series(index: pd.Index) -> pd.Series:
@@ -189,6 +199,7 @@ def _read_texts(facts: Facts, arrays: Arrays) -> Any:
         dtype = pd.StringDtype(facts["storage"], **options)
     except ImportError:  # pyarrow is not installed here
         dtype = pd.StringDtype("python", **options)
+    _check_codes(arrays[""], len(facts["labels"]), smallest=-1)
     missing = np.array([*facts["labels"], None], dtype=object)
     return pd.array(missing[arrays[""]], dtype=dtype)
 
@@ -252,7 +263,9 @@ def _read_arrow(facts: Facts, arrays: Arrays) -> Any:
         raise MissingExtraError(
             "The explanation holds Arrow columns, which are read through pyarrow: pip install 'automl-explain[arrow]'"
         ) from error
-    return pd.arrays.ArrowExtensionArray(pa.ipc.open_stream(arrays[""].tobytes()).read_all()["column"])
+    table = pa.ipc.open_stream(arrays[""].tobytes()).read_all()
+    table.validate(full=True)  # compiled code follows its offsets
+    return pd.arrays.ArrowExtensionArray(table["column"])
 
 
 def _old_categories(facts: Facts, arrays: Arrays) -> pd.Categorical:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._storage import coded_label
 from automl_explain.explainers.tables._cell_coding import decode_cell
@@ -63,10 +63,28 @@ def save_texts(path: str | os.PathLike[str], explanation: ExplainedTexts) -> Non
 def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the fields of a `TextExplanation` from its file."""
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    with parts_that_fit(path):
+        return _fields(manifest, arrays)
+
+
+def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     stored = manifest["documents"]
     players = np.cumsum([0, *(len(one["words"]) for one in stored)])
     places = np.cumsum([0, *arrays["places"].tolist()])
     sentences = np.cumsum([0, *(one["sentences"] for one in stored)])
+    n_outputs = 1 if manifest["classes"] is None else len(manifest["classes"])
+    wanted = {
+        "values": (n_outputs, players[-1]),
+        "errors": (n_outputs, players[-1]),
+        "places": (players[-1],),
+        "spans": (places[-1], 2),
+        "sentences": (sentences[-1], 2),
+        "base": (len(stored), n_outputs),
+        "outputs": (len(stored), n_outputs),
+    }
+    for name, array in arrays.items():
+        if array.shape != wanted[name]:
+            raise ValueError(f"{name} has the shape {array.shape}, not {wanted[name]}")
     documents = []
     for row, one in enumerate(stored):
         first, last = players[row], players[row + 1]

@@ -1,10 +1,12 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
 from automl_explain import Explanation, FeatureMap, FormatVersionError, InvalidInputError
-from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.bundles._array_file import read_bundle, write_bundle
 from automl_explain.explainers.explanation._storage import KIND
 from automl_explain.explainers.tables._table import Table, as_table
 
@@ -220,8 +222,13 @@ def test_an_object_array_in_a_file_is_not_unpickled(tmp_path):
     np.save(buffer, np.array([{"a": 1}]), allow_pickle=True)
     with zipfile.ZipFile(tmp_path / "x.zip", "a") as archive:
         archive.writestr("evil.npy", buffer.getvalue())
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(InvalidInputError, match="members that its manifest does not list"):
         Explanation.load(tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:  # as files were before they had hashes
+        archive.writestr("manifest.json", json.dumps({"kind": KIND, "protocol": 3}))
+        archive.writestr("evil.npy", buffer.getvalue())
+    with pytest.raises(InvalidInputError, match="holds the wrong type, object"):
+        Explanation.load(tmp_path / "y.zip")
 
 
 def test_wrong_shapes_are_refused():

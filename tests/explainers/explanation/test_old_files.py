@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from automl_explain import Explanation
-from automl_explain.explainers.explanation._bundle import read_bundle
+from automl_explain.explainers.bundles._array_file import read_bundle
 from automl_explain.explainers.explanation._storage import KIND, PROTOCOL
 
 DATA = Path(__file__).parent / "data"

@@ -67,7 +67,7 @@ def test_an_explanation_that_cannot_be_written_leaves_the_run_as_it_was(history,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("automl_explain.explainers.explanation._bundle.os.replace", full)
+    monkeypatch.setattr("automl_explain.explainers.bundles._array_file.os.replace", full)
     with pytest.raises(HistoryError, match="No space left on device"):
         history.store(run.id, explanation())
     assert history.run(run.id).status == "captured"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automl_explain import Explanation, HistoryError, InvalidInputError, RunHistory, RunNotFoundError
-from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.bundles._array_file import read_bundle, write_bundle
 from automl_explain.integrations.history._index import Index
 from tests.integrations.history.stored import explanation, trial
 
