@@ -1,4 +1,4 @@
-"""The file of an `ImageExplanation`: a bundle of arrays and a manifest, see `explainers/explanation/_bundle.py`.
+"""The file of an `ImageExplanation`: a bundle of arrays and a manifest, see `explainers/bundles/_array_file.py`.
 
 Protocol 1: arrays ``values``, ``base``, ``outputs``, ``segments``, ``images``, ``classes`` (the class of each output of each
 image) and, if there are any, ``errors`` and ``r2``. The manifest holds the other fields, with class labels coded as in
@@ -11,8 +11,9 @@ import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from automl_explain.explainers.explanation._bundle import read_bundle, write_bundle
+from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
 from automl_explain.explainers.explanation._storage import coded_label
 from automl_explain.explainers.image._images import ImageForm
 from automl_explain.explainers.image._values import ImageValues
@@ -53,6 +54,11 @@ def save_image_fields(path: str | os.PathLike[str], explanation: ImageValues) ->
 def load_image_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the fields of an explanation from its file."""
     manifest, arrays = read_bundle(path, KIND, PROTOCOL)
+    with parts_that_fit(path):
+        return _fields(manifest, arrays)
+
+
+def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     labels, form = manifest["labels"], manifest["form"]
     fields: dict[str, Any] = {name: arrays.get(member) for member, name in _ARRAYS.items()}
     return {
