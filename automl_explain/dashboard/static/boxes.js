@@ -1,7 +1,7 @@
 // Boxes and violins of groups of numbers. A group is { at, name, values, color }; `across` draws them along y, as in the summary.
 
-import { counted, numberText } from "./format.js";
-import { boxOf, density, extentOf } from "./stats.js";
+import { counted, dateText, numberText } from "./format.js";
+import { boxOf, density, quantile } from "./stats.js";
 
 const HALF = 0.32;
 export const MOST_LEVELS = 20;
@@ -83,15 +83,44 @@ export function levelGroups(field, rows) {
   };
 }
 
-// Rows grouped by the bins of a number, missing ones last.
-export function binGroups(field, rows, bins, text) {
+// Rows grouped by bins of a number, of one width or of equal numbers of rows (`equalCounts`); missing ones last.
+export function binGroups(field, rows, bins, { equalCounts = false } = {}) {
   const present = rows.filter((row) => Number.isFinite(field.values[row]));
-  const [low, high] = extentOf(present.map((row) => field.values[row]));
-  const width = (high - low) / bins || 1;
-  const members = Array.from({ length: high > low ? bins : 1 }, () => []);
-  for (const row of present) members[Math.min(members.length - 1, Math.floor((field.values[row] - low) / width))].push(row);
-  const groups = members.map((inside, k) => ({ name: high > low ? `${text(low + k * width)} to ${text(low + (k + 1) * width)}` : text(low), rows: inside }));
+  const edges = (equalCounts ? quantileEdges : widthEdges)(Float64Array.from(present, (row) => field.values[row]).sort(), bins);
+  const members = edges.slice(1).map(() => []);
+  for (const row of present) members[binOf(edges, field.values[row])].push(row);
+  const text = edgeText(field, edges);
+  const groups = members.map((inside, k) => ({ name: edges[k] === edges[k + 1] ? text(edges[k]) : `${text(edges[k])} to ${text(edges[k + 1])}`, rows: inside }));
   const missing = rows.filter((row) => Number.isNaN(field.values[row]));
   if (missing.length) groups.push({ name: "missing", rows: missing });
   return { groups: groups.map((group, at) => ({ ...group, at })), left: "" };
+}
+
+function widthEdges(sorted, bins) {
+  if (!sorted.length) return [];
+  const [low, high] = [sorted[0], sorted.at(-1)];
+  return low === high ? [low, high] : Array.from({ length: bins + 1 }, (_, k) => low + (k * (high - low)) / bins);
+}
+
+function quantileEdges(sorted, bins) {
+  if (!sorted.length) return [];
+  const edges = [...new Set(Array.from({ length: bins + 1 }, (_, k) => quantile(sorted, k / bins)))];
+  return edges.length > 1 ? edges : [edges[0], edges[0]];
+}
+
+// The bin of a value: the last one that begins at or below it.
+function binOf(edges, value) {
+  let [low, high] = [0, edges.length - 2];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (edges[middle] <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function edgeText(field, edges) {
+  if (field.kind !== "date") return numberText;
+  const byDay = edges.length > 1 && edges[1] - edges[0] > 2 * 86400e3;
+  return (edge) => (byDay ? dateText(edge).slice(0, 10) : dateText(edge));
 }

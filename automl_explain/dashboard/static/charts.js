@@ -50,7 +50,7 @@ function makeChart(container, spec, state, palette) {
   if (spec.table) figure.append(numbersTable(spec.table, state));
   container.append(figure);
   const room = Math.max(200, host.clientWidth || container.clientWidth || 640);
-  const chart = { figure, host, palette, room, marks: [], rules: [], spec, state, ended: false, view: null, frees: [] };
+  const chart = { figure, host, palette, room, marks: [], rules: [], spec, state, ended: false, frees: [] };
   const api = { figure, room, palette };
   for (const kind of MARK_NAMES) {
     api[kind] = (mark) => addMark(chart, kind, { font: CHART_FONT, ...mark });
@@ -60,7 +60,6 @@ function makeChart(container, spec, state, palette) {
   api.remove = () => {
     chart.ended = true;
     chart.frees.forEach((free) => free());
-    chart.view?.remove();
     figure.remove();
   };
   return api;
@@ -123,19 +122,23 @@ async function showChart(chart) {
   if (chart.ended) return;
   const plot = plotModel(chart);
   for (const { renderer } of chart.marks) plot.add_renderers(renderer);
-  const { Document } = Bokeh.require("document");
+  const { Document, documents } = Bokeh.require("document");
   const made = new Document();
   const highlights = chart.marks.filter(({ spec }) => spec.rows).map((mark) => highlightOf(chart, mark));
   for (const { renderer } of highlights) plot.add_renderers(renderer);
   made.add_root(plot);
   const views = await Bokeh.embed.add_document_standalone(made, chart.host);
-  chart.view = views.get(plot) ?? Bokeh.index.get_one(plot);
+  const forget = () => {
+    views.clear();
+    documents.splice(documents.indexOf(made), 1); // Bokeh keeps every document otherwise
+  };
   if (chart.ended) {
-    chart.view.remove();
+    forget();
     return;
   }
+  chart.frees.push(forget);
   followPointer({
-    host: chart.host, view: chart.view, marks: chart.marks,
+    host: chart.host, view: views.get(plot), marks: chart.marks,
     onPick: ({ spec, index }) => (spec.onPick ? spec.onPick(index) : toggleRow(chart.state, spec.rows[index])),
   });
   chart.frees.push(chart.state.subscribe((_, changed) => {

@@ -4,7 +4,7 @@ import { binGroups, boxesTable, drawBoxes, levelGroups, MOST_LEVELS } from "./bo
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
 import { fieldOptions, fieldsOf } from "./fields.js";
-import { cellText, dateText, numberText } from "./format.js";
+import { cellText } from "./format.js";
 import { rankedFeatures } from "./page_data.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "./scatter.js";
 import { extentOf } from "./stats.js";
@@ -42,13 +42,14 @@ function drawData(container, context) {
 function fillDataControls(controls, fields, settings, set) {
   const focused = [...controls.querySelectorAll("select, input")].indexOf(controls.getRootNode().activeElement);
   const options = fieldOptions(fields);
+  const colors = fieldOptions(settings.kind === "histogram" ? fields.filter((field) => field.kind === "category") : fields);
   const kindOf = (id) => fields.find((field) => field.id === id)?.kind;
   const { kind } = settings;
   controls.replaceChildren(...[
     segmentedControl("Drawn as", [["points", "Points"], ["boxes", "Boxes"], ["histogram", "Histogram"]], kind, set("kind")),
     selectControl("Horizontal axis", options, settings.x, set("x")),
     kind !== "histogram" ? selectControl("Vertical axis", options, settings.y, set("y")) : null,
-    kind !== "boxes" ? selectControl("Colour", [["none", "One colour"], ...options], settings.color, set("color")) : null,
+    kind !== "boxes" ? selectControl("Colour", [["none", "One colour"], ...colors], settings.color, set("color")) : null,
     kind !== "points" && kindOf(settings.x) !== "category" ? sliderControl("Bins", { min: 2, max: 60, value: settings.bins }, set("bins")) : null,
     kind === "points" ? toggleControl("Jitter", settings.jitter, set("jitter")) : null,
     kind === "points" && kindOf(settings.x) === "number" ? toggleControl("Log x", settings.logX, set("logX")) : null,
@@ -85,11 +86,10 @@ function drawDataPoints(area, context, { x, y, color }) {
   if (drawn < data.n) area.append(element("p", { class: "axd-soft", text: `${data.n - drawn} rows cannot be drawn on a log scale, or have no value.` }));
 }
 
-function groupsOf(context, field, bins) {
+function groupsOf(context, field, bins, equalCounts) {
   const { data, mask } = context;
   const rows = Array.from({ length: data.n }, (_, row) => row).filter((row) => !mask || mask[row]);
-  const text = field.kind === "date" ? dateText : numberText;
-  return field.kind === "category" ? levelGroups(field, rows) : binGroups(field, rows, bins, text);
+  return field.kind === "category" ? levelGroups(field, rows) : binGroups(field, rows, bins, { equalCounts });
 }
 
 function drawDataBoxes(area, context, { x, y }) {
@@ -98,7 +98,7 @@ function drawDataBoxes(area, context, { x, y }) {
     area.append(element("p", { class: "axd-empty", text: `Boxes need numbers on the vertical axis; ${y.label} has categories.` }));
     return;
   }
-  const { groups, left } = groupsOf(context, x, settings.bins);
+  const { groups, left } = groupsOf(context, x, settings.bins, true);
   const filled = groups.map((group) => ({ ...group, color: charts.palette().bar, values: Float64Array.from(group.rows, (row) => y.values[row]) }));
   const chart = charts.chart(area, {
     title: `Box plot: ${y.label} by ${x.label}.`, height: 440, x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
@@ -121,7 +121,7 @@ function drawHistogram(area, context, { x, color }) {
   const palette = charts.palette();
   const ofAll = !color && !mask && x.feature ? allRowsHistogram(data, x.feature) : null;
   const split = color?.kind === "category" ? color : null;
-  const { groups, left } = ofAll ?? groupsOf(context, x, settings.bins);
+  const { groups, left } = ofAll ?? groupsOf(context, x, settings.bins, false);
   const looks = split ? fieldColors(split, palette) : null;
   const levels = split ? [...new Set(groups.flatMap(({ rows }) => rows.map((row) => looks.colors[row])))] : [palette.bar];
   const counts = levels.map((level) => groups.map((group) => (split ? group.rows.filter((row) => looks.colors[row] === level).length : group.count ?? group.rows.length)));

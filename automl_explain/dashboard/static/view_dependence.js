@@ -4,7 +4,6 @@ import { binGroups, boxesTable, drawBoxes, drawViolins, levelGroups } from "./bo
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
 import { fieldsOf } from "./fields.js";
-import { dateText, numberText } from "./format.js";
 import { rankedFeatures } from "./page_data.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "./scatter.js";
 import { extentOf } from "./stats.js";
@@ -88,8 +87,7 @@ function drawGroups(area, context, { x, y, kind, bins }) {
   const { charts, data, mask } = context;
   const palette = charts.palette();
   const rows = Array.from({ length: data.n }, (_, row) => row).filter((row) => !mask || mask[row]);
-  const text = x.kind === "date" ? dateText : numberText;
-  const { groups, left } = x.kind === "category" ? levelGroups(x, rows) : binGroups(x, rows, bins, text);
+  const { groups, left } = x.kind === "category" ? levelGroups(x, rows) : binGroups(x, rows, bins, { equalCounts: true });
   const filled = groups.map((group) => ({ ...group, color: palette.bar, values: Float64Array.from(group.rows, (row) => y.values[row]) }));
   const chart = charts.chart(area, {
     title: `${kind === "boxes" ? "Box" : "Violin"} plot: importance of ${x.label} by its values.`, height: area.clientWidth < 560 ? 340 : 420,
