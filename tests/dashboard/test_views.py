@@ -167,7 +167,7 @@ def test_at_most_three_rows_are_selected_and_unknown_ones_refused(case, open_pag
     for row in ("3", "5", "8", "13"):
         field.fill(row)
         field.press("Enter")
-    assert page.locator(".axd-chip").all_inner_texts() == ["Row 5\n×", "Row 8\n×", "Row 13\n×"]
+    assert page.locator(".axd-chip > span:first-child").all_inner_texts() == ["Row 5", "Row 8", "Row 13"]
     field.fill("no such row")
     field.press("Enter")
     assert field.evaluate("field => field.validationMessage") == "No row shown is called “no such row”."
@@ -276,9 +276,8 @@ def test_residuals_are_truth_less_prediction(case, open_page):
     show(page, "Performance")
     predicted = regression.model.predict(regression.rows)
     table = table_of(page, chart=1)
-    np.testing.assert_allclose(
-        table["residual (true − predicted)"], regression.labels - predicted, rtol=1e-9, atol=1e-9
-    )
+    assert table.columns[2].startswith("residual")
+    np.testing.assert_allclose(table.iloc[:, 2], regression.labels - predicted, rtol=1e-9, atol=1e-9)
     error = float(scores_of(page)["Mean absolute error"])
     assert error == pytest.approx(np.abs(regression.labels - predicted).mean(), rel=5e-3)
 
