@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from automl_explain.explainers._errors import InvalidInputError
 
 
 @contextmanager
@@ -19,17 +22,37 @@ def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[B
     Parameters
     ----------
     path : path-like
-        File to write, in an existing folder. An existing file is replaced.
+        File to write, in an existing folder. An existing file is replaced and keeps its permissions; a link stays, and the
+        file that it names is written.
     mode : int, default 0o666
-        Permissions of the file, before the umask.
+        Permissions of a new file, before the umask.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is something else at the path, such as a folder, a device or a pipe.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    before = _permissions(target)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+            if before is not None:
+                os.chmod(temporary, before)
             yield stream
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):  # the original error is more informative
             temporary.unlink()
         raise
+
+
+def _permissions(target: Path) -> int | None:
+    """Return the permissions of an existing file; None if there is none."""
+    try:
+        found = os.stat(target)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInputError(f"{target} is not a file, so that nothing can be written there. Choose another path.")
+    return stat.S_IMODE(found.st_mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,11 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     config = replace(config, history=RunHistory.read(config.history), explainability_options=options)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass  # found out before the search, not after it
     except OSError as error:
         raise InvalidInputError(
-            f"The directory {out} cannot be created: {error}. Choose another with --out DIR."
+            f"The directory {out} cannot be written: {error}. Choose another with --out DIR."
         ) from error
     found = run_engine(config)
     best, final = found.best_run, found.final_run

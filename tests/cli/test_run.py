@@ -147,7 +147,7 @@ def test_a_learner_whose_library_is_missing_says_the_command(fails, csv, monkeyp
 
 def test_an_output_directory_that_cannot_be_made_is_refused_before_the_search(fails, csv):
     message = fails("run", csv, "--target", "bought", "--out", csv / "below", said=3)
-    assert f"The directory {csv / 'below'} cannot be created: " in message
+    assert f"The directory {csv / 'below'} cannot be written: " in message
     assert "--out DIR" in message
     assert RunHistory().runs() == []
 

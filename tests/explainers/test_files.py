@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._files import written_whole
 
 
@@ -57,3 +58,29 @@ def test_permissions_are_those_asked_for_less_the_umask(tmp_path, mode, expected
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "none" / "a.txt"):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
+def test_a_link_stays_and_its_file_keeps_its_permissions(tmp_path):
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_bytes(b"before")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    with written_whole(link, mode=0o600) as stream:
+        stream.write(b"after")
+    assert link.is_symlink()
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"after", 0o640)
+    assert sorted(tmp_path.iterdir()) == [file, link]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices and pipes of POSIX")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("/dev/null")
+    for place in ("pipe", "folder", "link"):
+        with pytest.raises(InvalidInputError, match="is not a file"), written_whole(tmp_path / place):
+            pass
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert len(list(tmp_path.iterdir())) == 3
