@@ -3,10 +3,19 @@
 
 import { cellText, unitText } from "./format.js";
 
+// The predictions that the fields are about: those of the explanation's own model, such as another run of the search, if they
+// are known, else those of the page's model. `id` tells them apart.
+export function outputsOf({ data, explanation }) {
+  const { output, probability, truth } = data.predictions;
+  const isOther = explanation !== data.explanations[0] && explanation.predictions;
+  if (!isOther) return { id: "", output, probability, truth };
+  return { id: explanation.id, output: explanation.predictions, probability: data.output.space === "probability" ? explanation.predictions : null, truth };
+}
+
 // The place of the class with the highest probability or output, per row.
-export function predictedClasses(data) {
-  return data.cached("predicted", () => {
-    const columns = data.predictions.probability ?? data.predictions.output;
+export function predictedClasses(data, { id, output, probability }) {
+  return data.cached(`predicted ${id}`, () => {
+    const columns = probability ?? output;
     return Float64Array.from(columns[0], (_, row) => {
       let best = 0;
       for (let c = 1; c < columns.length; c += 1) if (columns[c][row] > columns[best][row]) best = c;
@@ -28,44 +37,46 @@ function classField(data, id, label, values) {
   return { id, group: "Model", label, kind: "category", values, levels: data.classes };
 }
 
-function modelFields(data, output) {
-  const { output: outputs, probability } = data.predictions;
-  if (!outputs && !probability) return [];
-  if (!data.classes) return [numberField("output", "prediction", outputs[0])];
+function modelFields(data, outputs, place) {
+  const { output, probability } = outputs;
+  if (!output && !probability) return [];
+  if (!data.classes) return [numberField("output", "prediction", output[0])];
   return [
-    classField(data, "predicted", "predicted class", predictedClasses(data)),
+    classField(data, "predicted", "predicted class", predictedClasses(data, outputs)),
     ...data.classes.map((name, c) => numberField(`probability:${c}`, `probability of ${name}`, probability?.[c])),
-    data.output.space === "probability" ? null : numberField("output", `output (${unitText(data.output.space)})`, outputs?.[output]),
+    data.output.space === "probability" ? null : numberField("output", `output (${unitText(data.output.space)})`, output?.[place]),
   ];
 }
 
-function truthFields(data) {
-  const { truth, output, probability } = data.predictions;
+function truthFields(data, outputs) {
+  const { id, truth, output, probability } = outputs;
   if (!truth) return [];
-  if (data.classes) {
-    const fields = [classField(data, "truth", "true class", truth)];
-    if (!output && !probability) return fields;
-    const predicted = predictedClasses(data);
-    const correct = data.cached("correct", () => Float64Array.from(truth, (code, row) => (Number.isNaN(code) ? NaN : Number(code === predicted[row]))));
-    const ofTruth = data.cached("probability of truth", () => probability && Float64Array.from(truth, (code, row) => probability[code]?.[row] ?? NaN));
-    return [...fields, { ...classField(data, "correct", "correctness", correct), levels: ["wrong", "correct"] },
-      numberField("certainty", "probability of the true class", ofTruth)];
-  }
+  if (data.classes) return [classField(data, "truth", "true class", truth), ...(output || probability ? correctFields(data, outputs) : [])];
   const fields = [numberField("truth", "true value", truth)];
   if (!output) return fields;
-  const residuals = data.cached("residuals", () => Float64Array.from(truth, (value, row) => value - output[0][row]));
-  const sizes = data.cached("errors", () => residuals.map(Math.abs));
+  const residuals = data.cached(`residuals ${id}`, () => Float64Array.from(truth, (value, row) => value - output[0][row]));
+  const sizes = data.cached(`errors ${id}`, () => residuals.map(Math.abs));
   return [...fields, numberField("residual", "residual (true − predicted)", residuals), numberField("error", "absolute error", sizes)];
 }
 
+function correctFields(data, outputs) {
+  const { id, truth, probability } = outputs;
+  const predicted = predictedClasses(data, outputs);
+  const correct = data.cached(`correct ${id}`, () => Float64Array.from(truth, (code, row) => (Number.isNaN(code) ? NaN : Number(code === predicted[row]))));
+  const ofTruth = data.cached(`certainty ${id}`, () => probability && Float64Array.from(truth, (code, row) => probability[code]?.[row] ?? NaN));
+  return [{ ...classField(data, "correct", "correctness", correct), levels: ["wrong", "correct"] }, numberField("certainty", "probability of the true class", ofTruth)];
+}
+
 // All fields, in the order of the lists to choose from.
-export function fieldsOf({ data, explanation, output }) {
+export function fieldsOf(context) {
+  const { data, explanation, output } = context;
+  const outputs = outputsOf(context);
   const cells = data.features.filter((feature) => feature.values).map(featureField);
   const values = explanation?.values?.[output];
   const importances = (values ? data.features : []).map(({ name, index }) =>
     ({ id: `importance:${index}`, group: "Importance", label: `importance of ${name}`, kind: "number", values: values[index] }));
   const place = data.cached("place", () => Float64Array.from({ length: data.n }, (_, row) => row));
-  return [...cells, ...modelFields(data, output), ...truthFields(data), ...importances,
+  return [...cells, ...modelFields(data, outputs, output), ...truthFields(data, outputs), ...importances,
     { id: "index", group: "Row", label: "place of the row", kind: "number", values: place }].filter(Boolean);
 }
 

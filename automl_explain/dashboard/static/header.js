@@ -78,7 +78,8 @@ function rowPicker(data, state) {
 
 // Notes on the explanation, and what cannot be shown; nothing if there are none.
 export function notesBox({ data, explanation }) {
-  const notes = [...data.notes, ...explanation.notes];
+  const { method, reason } = explanation;
+  const notes = [...(reason ? [`Method ${method}: ${reason}${/[.!?]$/.test(reason) ? "" : "."}`] : []), ...data.notes, ...explanation.notes];
   const error = explanation.additivity_error;
   if (error != null) notes.push(`Largest difference between the sum of a row's values and its prediction: ${numberText(error)}.`);
   if (!notes.length && !data.missing.length) return null;

@@ -16,7 +16,7 @@ export function metricsOf(data, rows) {
 
 function classificationMetrics(data, rows) {
   const { truth, probability, output } = data.predictions;
-  const predicted = predictedClasses(data);
+  const predicted = predictedClasses(data, { id: "", output, probability });
   const confusion = data.classes.map(() => new Array(data.classes.length).fill(0));
   for (const row of rows) confusion[truth[row]][predicted[row]] += 1;
   const losses = probability ? rows.map((row) => -Math.log(Math.min(1, Math.max(SMALLEST, probability[truth[row]][row])))) : null;

@@ -149,6 +149,7 @@ function drawView(app, view, panel) {
     panel.append(element("p", { class: "axd-empty", text: reason }));
     return null;
   }
+  if (view.about) panel.append(element("p", { class: "axd-about", text: view.about }));
   const sentence = (error) => panel.append(element("p", { class: "axd-error", role: "alert", text: `This view cannot be drawn: ${error.message}` }));
   try {
     const ended = view.draw(panel, contextOf(app, view.id));

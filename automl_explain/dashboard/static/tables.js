@@ -28,7 +28,16 @@ export function dataTable(table, state) {
     element("table", {}, element("caption", { text: table.caption }), element("thead", {}, heads), view.body));
   const bar = element("div", { class: "axd-table-bar" }, copyButton(table), table.n > PAGE ? pageButtons(view) : null);
   fillPage(view);
+  if (table.rows) followSelection(view);
   return element("div", {}, bar, box);
+}
+
+// Rows may be selected elsewhere; a table that has left the page stops following.
+function followSelection(view) {
+  const stop = view.state.subscribe((_, changed) => {
+    if (!view.body.isConnected) stop();
+    else if (changed.has("selected")) view.body.querySelectorAll("button").forEach((button) => button.dispatchEvent(new CustomEvent("selection")));
+  });
 }
 
 function headCell(view, column, k) {
@@ -88,20 +97,13 @@ function bodyRow(view, i) {
 }
 
 function selectButton(state, row, name) {
-  const isOn = () => state.current.selected.includes(row);
-  const button = element("button", {
-    type: "button", class: "axd-small", "aria-label": name ? `Select row ${name}` : null,
-    on: {
-      click: () => {
-        toggleRow(state, row);
-        show();
-      },
-    },
-  });
+  const button = element("button", { type: "button", class: "axd-small", "aria-label": name ? `Select row ${name}` : null, on: { click: () => toggleRow(state, row) } });
   const show = () => {
-    button.setAttribute("aria-pressed", String(isOn()));
-    button.textContent = isOn() ? "Selected" : "Select";
+    const isOn = state.current.selected.includes(row);
+    button.setAttribute("aria-pressed", String(isOn));
+    button.textContent = isOn ? "Selected" : "Select";
   };
+  button.addEventListener("selection", show);
   show();
   return button;
 }

@@ -15,7 +15,8 @@ const MOST_FEATURES = 10;
 const MOST_COMPARED = 6;
 
 export const COHORTS_VIEW = {
-  id: "cohorts", title: "Cohorts", group: "global", draw: drawCohorts,
+  id: "cohorts", title: "Cohorts", group: "global",
+  about: "Named groups of rows. The one that is chosen is laid over every view.", draw: drawCohorts,
   needs: (data) => (data.n ? null : "The rows are not known. Pass the explained table to divide it into cohorts."),
 };
 

@@ -11,6 +11,7 @@ import { extentOf } from "./stats.js";
 
 export const DATA_VIEW = {
   id: "data", title: "Data exploration", group: "global",
+  about: "Each point is a row. Any feature, prediction, true value or importance can lie on an axis or be the colour.",
   needs: (data) => (data.n ? null : "The rows are not known. Pass the explained table to explore the data."),
   draw: drawData,
 };

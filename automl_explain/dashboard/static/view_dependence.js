@@ -10,6 +10,7 @@ import { extentOf } from "./stats.js";
 
 export const DEPENDENCE_VIEW = {
   id: "dependence", title: "Explanation exploration", group: "global",
+  about: "How the values of one feature move the output: above zero they raise it, below they lower it.",
   needs: (data) => (data.hasCells ? null : "The cells of the rows are not known. Pass the explained table to see how importance depends on values."),
   draw: drawDependence,
 };

@@ -10,7 +10,11 @@ import { meanSize } from "./stats.js";
 const SORTS = [["importance", "Importance"], ["name", "Name"], ["order", "Order in the table"]];
 const MOST_CLASSES = 7;
 
-export const IMPORTANCE_VIEW = { id: "importance", title: "Global importance", group: "global", draw: drawImportance };
+export const IMPORTANCE_VIEW = {
+  id: "importance", title: "Global importance", group: "global",
+  about: "How much each feature moves the output, on average over all rows. Lines are confidence intervals. A click on a bar opens the feature.",
+  draw: drawImportance,
+};
 
 function drawImportance(container, context) {
   const { data, explanation } = context;
@@ -47,6 +51,7 @@ function fillImportance(area, context, settings) {
   if (stacked) drawStack(chart, context, shown);
   else drawBars(chart, context, shown, total);
   chart.show();
+  if (stacked && context.mask) area.append(element("p", { class: "axd-soft", text: `Choose “The chosen class” to see ${context.cohort.name} beside all rows.` }));
   if (rest.length) {
     const share = rest.reduce((sum, j) => sum + Math.abs(size[j]), 0) / (total || 1);
     area.append(element("p", { class: "axd-soft", text: `${counted(rest.length, "more feature")} with ${shareText(share)} of the importance.` }));

@@ -11,6 +11,7 @@ const MOST_TEXTS = 12;
 
 export const PERFORMANCE_VIEW = {
   id: "performance", title: "Performance", group: "performance",
+  about: "How the predictions compare with the true values.",
   needs: (data) => (data.metrics ? null : "The true labels are not known. Pass true_labels to see how well the model predicts."),
   draw: drawPerformance,
 };
@@ -22,6 +23,9 @@ function drawPerformance(container, context) {
   if (mask && data.predictions.truth) {
     const rows = Array.from({ length: data.n }, (_, row) => row).filter((row) => mask[row]);
     series.push({ name: cohort.name, metrics: metricsOf(data, rows), color: palette.classes[1] });
+  }
+  if (context.explanation.predictions && context.explanation !== data.explanations[0]) {
+    container.append(element("p", { class: "axd-soft", text: `Performance is that of ${data.explanations[0].name}.` }));
   }
   container.append(scoreCards(series, context));
   if (!data.classes) drawResiduals(container, context, series);

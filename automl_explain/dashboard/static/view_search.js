@@ -9,7 +9,11 @@ import { dataTable } from "./tables.js";
 
 const SHOWN_FEATURES = 15;
 
-export const SEARCH_VIEW = { id: "search", title: "Search", group: "search", absent: (data) => !data.search && !data.members, draw: drawSearch };
+export const SEARCH_VIEW = {
+  id: "search", title: "Search", group: "search",
+  about: "What the runs of the search have in common, and which of them is shown.",
+  absent: (data) => !data.search && !data.members, draw: drawSearch,
+};
 
 function drawSearch(container, context) {
   const { search, members } = context.data;

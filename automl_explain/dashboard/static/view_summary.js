@@ -11,7 +11,11 @@ import { extentOf, ranksOf, swarmOffsets } from "./stats.js";
 
 const MOST_POINTS = 15000;
 
-export const SUMMARY_VIEW = { id: "summary", title: "Summary", group: "global", draw: drawSummary };
+export const SUMMARY_VIEW = {
+  id: "summary", title: "Summary", group: "global",
+  about: "The importance of the main features, row by row. Points on the right raise the output, points on the left lower it.",
+  draw: drawSummary,
+};
 
 function drawSummary(container, context) {
   const { data, explanation } = context;

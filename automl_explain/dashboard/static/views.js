@@ -1,9 +1,10 @@
 // The views of the page, in the order of their tabs. A view is
-//   { id, title, group: "global" | "performance" | "search" | "local", needs, absent, draw }
-// `needs(data)` returns a sentence if the view cannot be shown, else null; `absent(data)` whether its tab is left out. `draw(container,
-// context)` fills the container and may return a function that is called before it is cleared. `context` is { data, state, transport,
-// charts, explanation, output, classIndex, cohort, mask, memory, announce, openView, memoryOf }: `explanation` is the chosen one,
-// `output` the chosen class's place in it, `mask` which rows are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
+//   { id, title, group: "global" | "performance" | "search" | "local", about, needs, absent, draw }
+// `about` is a sentence for readers who see such a chart for the first time. `needs(data)` returns a sentence if the view cannot be
+// shown, else null; `absent(data)` whether its tab is left out. `draw(container, context)` fills the container and may return a function
+// that is called before it is cleared. `context` is { data, state, transport, charts, explanation, output, classIndex, cohort, mask,
+// memory, announce, openView, memoryOf }: `explanation` is the chosen one, `output` the chosen class's place in it, `mask` which rows
+// are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
 
 import { ICE_VIEW } from "./local_ice.js";
 import { LOCAL_IMPORTANCE_VIEW } from "./local_importance.js";
