@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.formatting._colors import INK_COLOR
 from automl_explain.plots._style import ROW_INCHES, figure_size
 
@@ -49,8 +49,7 @@ def png(
     for text in figure.findobj(Text):
         text.set_color(INK_COLOR)
     stream = io.BytesIO()
-    with warnings.catch_warnings():
-        # characters that the font lacks are drawn as boxes; the tables of the report show them
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    # Characters that the font lacks are drawn as boxes; the tables of the report show them.
+    with ignored(UserWarning, "Glyph .* missing from"):
         figure.savefig(stream, format="png", dpi=dpi, facecolor=background)
     return stream.getvalue()

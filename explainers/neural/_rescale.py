@@ -15,7 +15,6 @@ module, and nobody else.
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from torch.fx import Node
 from torch.overrides import TorchFunctionMode
 
 from automl_explain.explainers._errors import UnsupportedModelError
+from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.neural._network import Arrays, Gradients
 from automl_explain.explainers.neural._torch_operations import (
     ELEMENTWISE,
@@ -226,8 +226,7 @@ def _exported(
     with undisturbed(), torch.no_grad(), _NoBranches():
         module(*examples)
     try:
-        with undisturbed(), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.export warns of its own deprecated calls
+        with undisturbed(), torch.no_grad(), ignored():  # torch.export warns of its own deprecated calls
             program = torch.export.export(module, examples, strict=False).run_decompositions({})
     except Exception as error:  # exporting runs the module's own code, which may raise anything
         raise UnsupportedModelError(

@@ -7,7 +7,6 @@ second step does not map columns one to one, the learner is a black box.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedTaskError
+from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import (
     Composite,
@@ -146,8 +146,7 @@ def own_rows(engineered: Table, own: Table, preprocess: Callable[[Any], Any]) ->
     If some of them cannot be found, as many rows are drawn from the caller's table.
     """
     blocks = (preprocess(own.data.iloc[start : start + ROWS_AT_ONCE]) for start in range(0, len(own), ROWS_AT_ONCE))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # FLAML has shown its warnings about these rows before
+    with ignored():  # FLAML has shown its warnings about these rows before
         found = find_same_rows(engineered.data, blocks)
     return own.sample(len(engineered), 0) if found is None else own.take(found).alone()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers._fallback import fall_back, logger
 from automl_explain.explainers._progress import progress_bar
+from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
@@ -66,13 +66,12 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     n_threads = job.options.n_jobs or _n_cores()
     plan = Plan(queue, job.deadline, n_threads)
     with (
-        warnings.catch_warnings(),  # here, not in the threads: warning filters are global to the process
+        ignored(),  # warnings about a captured model's input were shown during the search
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
         job.history.kept_open(),
         threadpool_limits(1 if n_threads > 1 else None),  # each run has a thread: those of BLAS and OpenMP would wait
         ThreadPoolExecutor(n_threads) as pool,
     ):
-        warnings.simplefilter("ignore")  # warnings about a captured model's input were shown during the search
         keeps = [run is best or run.kind != "trial" for run in queue]
         asked = [pool.submit(_explain_one, job, plan, run, keep=keep) for run, keep in zip(queue, keeps, strict=True)]
         waiting = list(zip(asked, queue, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from automl_explain.dashboard.data._columns import column_cells
 from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel
 from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
 from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
+from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.model._fitted_model import Opaque
 from automl_explain.explainers.scoring._from_explainer import make_scorer
@@ -106,8 +106,7 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     rows = page.like if len(page.like) > len(page.background) else page.background
     some = _sample(rows, TRAINING_ROWS)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AutoMLExplainWarning)  # of a poor imitation: the page says it itself
+        with ignored(AutoMLExplainWarning):  # of a poor imitation: the page says it itself
             explainer = MimicExplainer(page.model, some, LGBMExplainableModel, progress=False, **page.options)
         if not explainer.fidelity.r2 >= LEAST_FIDELITY:
             return _none(f"{cannot} A surrogate imitates it too poorly: {explainer.fidelity}.")
