@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain import __version__
-from automl_explain.cli import _demo, _diff, _report, _run, _runs, _show
+from automl_explain.cli import _dashboard, _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
 from automl_explain.cli._terminal import printed, say
 from automl_explain.cli.scoring import _bundle, _export_service, _inspect, _score, _serve
@@ -36,6 +36,7 @@ COMMANDS = (
     _runs.COMMAND,
     _show.COMMAND,
     _report.COMMAND,
+    _dashboard.COMMAND,
     _diff.COMMAND,
     _bundle.COMMAND,
     _score.COMMAND,

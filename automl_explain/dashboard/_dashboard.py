@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from automl_explain.dashboard._page import page_html
 from automl_explain.dashboard._subject import Given, Parameters, read_given
 from automl_explain.dashboard.data._payload import PageData, make_payload
+from automl_explain.dashboard.model._export import export_model
 from automl_explain.dashboard.transports._answers import Answers
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
@@ -20,6 +21,8 @@ from automl_explain.explainers.formatting._names import counted
 if TYPE_CHECKING:
     from automl_explain.dashboard.transports._server import DashboardServer
 
+ANSWERED_BY_PYTHON: dict[str, Any] = {"kind": "python", "reason": None, "notes": []}
+"""The model of a page that has a transport to Python."""
 FRAME_HEIGHT = 900
 """Height of the page in a notebook, in pixels."""
 
@@ -97,19 +100,30 @@ class ExplanationDashboard:
 
     @cached_property
     def _data(self) -> PageData:
+        """The payload of a page that Python answers."""
         return make_payload(self._given.subject, self._max_rows, self._random_state)
+
+    @cached_property
+    def _data_with_model(self) -> PageData:
+        """The payload of a page that answers itself: with the model, if there is one."""
+        if self._given.model is None:
+            return self._data
+        block = self._data.block.copy()
+        return PageData(self._data.json | {"model": export_model(self._given.model, block)}, block)
 
     @cached_property
     def _answers(self) -> Answers:
         return Answers(self._given.model)
 
-    def _page(self, transport: str = "page") -> str:
-        connect = "'self'" if transport == "http" else "'none'"
-        return page_html(self._payload(transport), self._data.block.packed(), connect=connect)
+    def _live(self, transport: str) -> PageData:
+        """The payload of a page whose edited rows are answered by a transport, if there is a model."""
+        if self._given.model is None:
+            return self._data
+        return PageData(self._data.json | {"transport": transport, "model": ANSWERED_BY_PYTHON}, self._data.block)
 
-    def _payload(self, transport: str) -> dict[str, Any]:
-        """Return the payload of a page whose edited rows are answered by a transport, if there is a model."""
-        return self._data.json | {"transport": "page" if self._given.model is None else transport}
+    def _static_html(self) -> str:
+        data = self._data_with_model
+        return page_html(data.json, data.block.packed())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page as one HTML file, which needs no server, no network and no other file.
@@ -132,7 +146,7 @@ class ExplanationDashboard:
             If the file cannot be written.
         """
         target = Path(path)
-        page = self._page().encode()
+        page = self._static_html().encode()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(target) as stream:
@@ -167,7 +181,8 @@ class ExplanationDashboard:
         """
         from automl_explain.dashboard.transports._server import DashboardServer  # needs an extra
 
-        return DashboardServer(self._page("http"), self._answers, port)
+        data = self._live("http")
+        return DashboardServer(page_html(data.json, data.block.packed(), connect="'self'"), self._answers, port)
 
     def widget(self) -> Any:
         """Return the page as an anywidget, to compose with other widgets.
@@ -179,12 +194,13 @@ class ExplanationDashboard:
         """
         from automl_explain.dashboard.transports._widget import make_widget  # needs an extra
 
-        return make_widget(self._payload("widget"), self._data.block.packed(), self._answers)
+        data = self._live("widget")
+        return make_widget(data.json, data.block.packed(), self._answers)
 
     def _repr_html_(self) -> str:
         """Return the page in a frame of its own, for notebooks without widgets and for exported ones."""
         return (
-            f'<iframe srcdoc="{escape(self._page())}" title="{escape(self._given.subject.title)}" '
+            f'<iframe srcdoc="{escape(self._static_html())}" title="{escape(self._given.subject.title)}" '
             'sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy" '
             f'style="width: 100%; height: {FRAME_HEIGHT}px; border: 0"></iframe>'
         )

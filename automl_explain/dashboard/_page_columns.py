@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain.dashboard.data._columns import PageColumn, column_cells, read_column
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.scoring._schema import Schema
 from automl_explain.explainers.tables._table import Table, as_table, check_same_columns
 
 
@@ -124,11 +126,11 @@ def describe_columns(shown: Shown, more: tuple[Table, ...]) -> tuple[PageColumn,
     )
 
 
-def as_before_preprocessing(explanation: Explanation) -> tuple[Explanation, Table] | None:
+def as_before_preprocessing(explanation: Explanation, schema: Schema) -> tuple[Explanation, Table] | None:
     """Return an explanation and its rows over raw columns, if each raw column became one engineered column; else None.
 
-    Preprocessing such as imputing leaves its own output unchanged, so that the rows may serve as raw ones. Whoever uses them
-    compares the predictions.
+    Preprocessing such as imputing leaves its own output unchanged, so that the rows may serve as raw ones. A category that the
+    raw column does not know stands for a missing cell, as FLAML writes one. Whoever uses the rows compares the predictions.
     """
     feature_map, table = explanation.feature_map, explanation.data
     if feature_map is None or table is None or explanation.local_importance_values is None:
@@ -137,5 +139,15 @@ def as_before_preprocessing(explanation: Explanation) -> tuple[Explanation, Tabl
     if len(parent) != len(feature_map.raw_names) or len(set(parent.tolist())) != len(parent):
         return None
     arranged: Any = table.keep(np.argsort(parent))
-    data = arranged.data.set_axis(list(feature_map.raw_names), axis=1) if arranged.is_frame else arranged.data
-    return explanation.get_raw_explanation(), Table(data, feature_map.raw_names)
+    if not arranged.is_frame:
+        return explanation.get_raw_explanation(), Table(arranged.data, feature_map.raw_names)
+    data = arranged.data.set_axis(list(feature_map.raw_names), axis=1)
+    known = {column.name: column.categories for column in schema.columns if column.categories is not None}
+    masked = {name: _masked(data[name], values) for name, values in known.items() if name in data}
+    return explanation.get_raw_explanation(), Table(data.assign(**masked), feature_map.raw_names)
+
+
+def _masked(cells: pd.Series, known: tuple[Any, ...]) -> pd.Series:
+    """Return cells, of which those that are not known are missing."""
+    kept = cells.where(cells.isin(list(known)))
+    return kept.cat.remove_unused_categories() if isinstance(kept.dtype, pd.CategoricalDtype) else kept

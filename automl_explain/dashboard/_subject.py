@@ -161,7 +161,7 @@ class _Choice:
         assert scoring is not None
         shown = choose_columns(found.explanation, None, rows)
         if rows is None and shown.is_inner:
-            raw = as_before_preprocessing(found.explanation)
+            raw = as_before_preprocessing(found.explanation, scoring.schema)
             shown = shown if raw is None else Shown(*raw, engineered=found.explanation)
         if shown.table is None:
             return cls(shown, None, None, NO_MODEL)

@@ -61,6 +61,8 @@ class ReportPage:
     method : tuple of FactBlock
     version : str
         The version of automl-explain that made the search; empty if it is not known.
+    dashboard : str
+        Address of a dashboard; empty without one.
     """
 
     title: str
@@ -77,6 +79,7 @@ class ReportPage:
     groups: list[Unexplained]
     method: tuple[FactBlock, ...]
     version: str
+    dashboard: str = ""
 
     @property
     def contents(self) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from automl_explain.display._class_view import check_top_k, class_text, explanation_of
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
@@ -29,6 +31,7 @@ def write_report(
     title: str | None = None,
     top_k: int = 15,
     rows: int = 2,
+    dashboard: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the report of a search, or of one model, as one HTML file that needs no other file.
 
@@ -49,6 +52,8 @@ def write_report(
     rows : int, default 2
         Number of rows shown with the highest output, and with the lowest; for several classes, with the most and the least
         certain prediction. At most 5.
+    dashboard : path-like, optional
+        File that `ExplanationDashboard.save` wrote, to which the report has a link.
 
     Returns
     -------
@@ -78,7 +83,8 @@ def write_report(
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= 5:
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     target = Path(path)
-    _write_whole(target, page_html(make_page(tell_of(runs), title, top_k, rows)).encode())
+    page = replace(make_page(tell_of(runs), title, top_k, rows), dashboard=_link(target, dashboard))
+    _write_whole(target, page_html(page).encode())
     return target
 
 
@@ -131,6 +137,16 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
     for name, picture in files.items():
         _write_whole(folder / name, picture)
     return [folder / name for name in files]
+
+
+def _link(report: Path, dashboard: str | os.PathLike[str] | None) -> str:
+    """Return the address of a dashboard as a report links to it; empty without one."""
+    if dashboard is None:
+        return ""
+    try:
+        return quote(Path(os.path.relpath(dashboard, report.parent)).as_posix())
+    except ValueError:  # on another drive
+        return Path(dashboard).absolute().as_uri()
 
 
 def _summaries(explanation: Explanation, top_k: int, shown: int) -> dict[str, bytes]:

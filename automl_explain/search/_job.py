@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
+from automl_explain.dashboard._dashboard import ExplanationDashboard
 from automl_explain.display._text_tables import runs_table, six_values_tables
 from automl_explain.display._unexplained import dropped_columns
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.explainers.formatting._text_table import wrapped
 from automl_explain.integrations.history._run import Run, final_unexplained
@@ -20,6 +22,8 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.report._write import save_plots, write_report
 from automl_explain.search._config import AutoMLConfig
+from automl_explain.search._dataset import Dataset
+from automl_explain.search.engines._base import FinishedSearch
 from automl_explain.search.engines._registry import run_engine
 
 
@@ -33,6 +37,8 @@ class SearchResult:
     explained: ModelExplanation | None
     report: Path
     plots: list[Path]
+    dashboard: Path | None = None
+    why_no_dashboard: str = ""
 
     @property
     def missing(self) -> list[str]:
@@ -50,6 +56,7 @@ class SearchResult:
             "explanation": None if self.explained is None else explanation_as_dict(self.explained),
             "report": str(self.report),
             "plots": [str(path) for path in self.plots],
+            "dashboard": None if self.dashboard is None else str(self.dashboard),
         }
 
     def as_text(self, history_flag: str = "") -> str:
@@ -64,6 +71,7 @@ class SearchResult:
             "",
             f"report: {self.report}",
             f"plots:  {self.report.parent}/ {plots}",
+            f"dashboard: {self.dashboard or self.why_no_dashboard}",
             "",
             "next:",
             f"  automl-explain runs{history_flag} --search {self.best_run.search}    list the runs of this search",
@@ -100,10 +108,30 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     assert best is not None
     assert final is not None
     explained = retrieve_model_explanation(best) if best.status == "explained" else None
+    dashboard, why = _write_dashboard(out / "dashboard.html", found, config.dataset)
     report = out / "report.html"
-    write_report(report, found.runs)
+    write_report(report, found.runs, dashboard=dashboard)
     plots = [] if explained is None else save_plots(out, explained.explanation)
-    return SearchResult(found.runs, best, final, explained, report, plots)
+    return SearchResult(found.runs, best, final, explained, report, plots, dashboard, why)
+
+
+def _write_dashboard(path: Path, found: FinishedSearch, data: Dataset) -> tuple[Path | None, str]:
+    """Write the dashboard of the final model; return the file, or the reason why there is none."""
+    final = found.final_run
+    if final is None or final.status != "explained":
+        return None, "none, since the final model was not explained"
+    try:
+        return _dashboard(final, found.model, data).save(path), ""
+    except (InvalidInputError, MissingExtraError, UnsupportedModelError) as error:
+        return None, f"none. {error}"
+
+
+def _dashboard(final: Run, model: Any, data: Dataset) -> ExplanationDashboard:
+    """Return a dashboard with the validation rows and their labels if they are the rows explained, else with those kept."""
+    if data.X_valid is not None and data.X_valid.shape[0] == final.explanation.num_examples:
+        with suppress(InvalidInputError):  # such as other rows of the same number
+            return ExplanationDashboard(final, model, data.X_valid, true_labels=data.y_valid, background=data.X_train)
+    return ExplanationDashboard(final)
 
 
 def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:

@@ -40,7 +40,16 @@ def test_demo_writes_the_report_and_the_plots(searched):
     for path in map(Path, result["plots"]):
         assert path.parent == out
         assert path.read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in out.iterdir()} == {"report.html", *(Path(path).name for path in result["plots"])}
+    assert result["dashboard"] == str(out / "dashboard.html")
+    assert {path.name for path in out.iterdir()} == {
+        "report.html",
+        "dashboard.html",
+        *(Path(path).name for path in result["plots"]),
+    }
+
+
+def test_the_report_of_demo_links_to_the_dashboard(searched):
+    assert '<a href="dashboard.html">' in (searched[2] / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_of_demo_needs_no_other_file_and_no_network(searched):

@@ -65,6 +65,12 @@ class ArrayBlock:
         self._size += len(shuffled)
         return place
 
+    def copy(self) -> ArrayBlock:
+        """Return a block with the same arrays, to which others can be added."""
+        made = ArrayBlock()
+        made._parts, made._size = list(self._parts), self._size
+        return made
+
     def packed(self) -> bytes:
         """Return all arrays as one gzip stream; the same arrays give the same bytes."""
         return gzip.compress(b"".join(self._parts), compresslevel=6, mtime=0)

@@ -1,11 +1,12 @@
 // Who answers edited rows.
 
+import { pageModelMaker } from "./scorer.js";
 import { noModel } from "./transport.js";
 import { httpTransport } from "./transport_http.js";
 import { widgetTransport } from "./transport_widget.js";
 
 const MAKERS = {
-  page: (data) => noModel(data.model?.reason ?? "No model was given."),
+  page: (data) => (data.model.kind === "none" ? noModel(data.model.reason) : pageModelMaker(data)),
   http: () => httpTransport(),
   widget: (_, calls) => widgetTransport(calls),
 };

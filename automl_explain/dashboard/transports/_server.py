@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from html import escape
 from typing import Any, Self
 
@@ -57,12 +58,16 @@ class DashboardServer:
         app = _app(page, answers, self._workers)
         token = new_token()
         self._server, self._socket = listening_server(
-            lambda bound: PageGuard(app, token, bound), HOST, port, "dashboard", log_level="warning"
+            lambda bound: PageGuard(app, token, bound), HOST, port, "dashboard", log_config=None
         )
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://{HOST}:{self.port}/{token}/"
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
         self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)  # until the address answers
+        if not self._server.started:
+            raise InvalidInputError("The server of the dashboard ended as it was started; its log says why.")
 
     def _run(self) -> None:
         try:
