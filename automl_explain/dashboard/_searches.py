@@ -12,7 +12,7 @@ from automl_explain.dashboard._page_columns import Shown
 from automl_explain.dashboard._sources import Source
 from automl_explain.dashboard.data._payload import ShownExplanation
 from automl_explain.explainers._errors import AutoMLExplainError
-from automl_explain.explainers.explanation._explanation import MemberExplanation
+from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 
 MOST_RUNS = 100
 """Most runs whose importance the page has."""
@@ -29,9 +29,10 @@ def run_explanations(found: Source, shown: Shown) -> tuple[ShownExplanation, ...
     explanations, room = [], MOST_BYTES
     for run in best_first[:MOST_RUNS]:
         try:
-            explanation = shown.over_these(run.explanation)
+            read = run.explanation
         except (AutoMLExplainError, OSError):
             continue  # the table of runs says that it has no explanation here
+        explanation = shown.over_these(read) if isinstance(read, Explanation) else None
         if explanation is None:
             continue
         values = explanation.local_importance_values

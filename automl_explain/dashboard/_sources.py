@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from automl_explain._explain_model import ModelExplanation
+from automl_explain.display._class_view import is_explanation
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history._run_scorers import scorer_of
+
+MOST_EXAMPLES = 20
+"""Texts or images that a page shows."""
+NO_EDITING = "Texts and images cannot be edited in the dashboard."
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,8 @@ class Source:
         All runs of its search.
     why_no_model : str
         A sentence on why neither is there; empty if the source says nothing of it.
+    examples : str
+        Examples of an explanation of texts or images as HTML, in which everything is escaped; empty for tables.
     """
 
     explanation: Explanation
@@ -44,6 +52,7 @@ class Source:
     run: Run | None = None
     runs: tuple[Run, ...] = ()
     why_no_model: str = ""
+    examples: str = ""
 
     @property
     def members(self) -> MemberExplanation | None:
@@ -61,13 +70,13 @@ def find_source(source: Any) -> Source:
     RunNotFoundError, ExplanationNotFoundError
         If there is no such run, or it has no explanation.
     """
-    if isinstance(source, Explanation):
-        return Source(source)
+    if is_explanation(source):
+        return _of_explanation(source)
     if isinstance(source, ModelExplanation):
         recipe = source.explainer
         if recipe is None:
-            return Source(source.explanation)
-        return Source(source.explanation, recipe.model, recipe.background)
+            return _of_explanation(source.explanation)
+        return replace(_of_explanation(source.explanation), model=recipe.model, background=recipe.background)
     try:
         run = find_run(source)
     except InvalidInputError as error:
@@ -79,9 +88,18 @@ def find_source(source: Any) -> Source:
     return _of_run(run, source if hasattr(source, "predict") else None)
 
 
+def _of_explanation(explanation: AnyExplanation) -> Source:
+    """Return an explanation; of texts or images, their ranking and some examples."""
+    if isinstance(explanation, Explanation):
+        return Source(explanation)
+    return Source(explanation.overall(), why_no_model=NO_EDITING, examples=explanation.examples_html(MOST_EXAMPLES))
+
+
 def _of_run(run: Run, model: Any) -> Source:
     explanation, history = run.explanation, run.history
     runs = tuple(history.runs(run.search)) if isinstance(history, RunHistory) else ()
+    if not isinstance(explanation, Explanation):
+        return replace(_of_explanation(explanation), run=run, runs=runs)
     if model is not None:
         return Source(explanation, model, run=run, runs=runs)
     try:

@@ -19,7 +19,7 @@ from automl_explain.dashboard.data._payload import ShownExplanation, Subject
 from automl_explain.explainers._agreement import agree
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.formatting._names import counted
+from automl_explain.explainers.formatting._names import counted, one_line
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table, check_same_columns
@@ -90,7 +90,7 @@ def read_given(source: Any, given: Parameters = Parameters()) -> Given:
     first = ShownExplanation(found.run.id if found.run else "explanation", _name(found), explanation)
     others = run_explanations(found, shown) if found.runs else ()
     subject = Subject(
-        title=given.title or _title(found, described),
+        title=one_line(given.title or _title(found, described)),
         explanations=(first, *others),
         table=shown.table,
         columns=choice.columns,
@@ -100,8 +100,9 @@ def read_given(source: Any, given: Parameters = Parameters()) -> Given:
         members=members_json(found.members, shown),
         metrics=_metrics(truth, explanation, probability),
         notes=choice.notes,
-        missing=_missing(choice, truth),
+        missing=() if found.examples else _missing(choice, truth),
         why_no_model=choice.why_no_model,
+        examples=found.examples,
     )
     return Given(subject, model)
 
@@ -133,7 +134,7 @@ class _Choice:
         shown = choose_columns(found.explanation, described, rows)
         background = found.background if given.background is None else as_table(given.background, "background")
         if shown.table is None:
-            return cls(shown, None, None, NO_MODEL)
+            return cls(shown, None, None, found.why_no_model or NO_MODEL)
         if described is not None and shown.is_inner and described.preprocessing is not None:
             background = None if background is None else as_table(described.transform(background.data, "background"))
             described = without_preprocessing(described)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from automl_explain.service._security import check_address
 from automl_explain.service._settings import ServiceLimits
 
 if TYPE_CHECKING:
-    from socket import socket
-
     import uvicorn
 
 LOGGER = logging.getLogger("automl_explain.service")
@@ -66,7 +65,7 @@ def serve(
 
 def listening_server(
     make_app: Callable[[int], Any], host: str, port: int, what: str, **options: Any
-) -> tuple[uvicorn.Server, socket]:
+) -> tuple[uvicorn.Server, socket.socket]:
     """Return a server that is ready to run, and the socket on which it listens.
 
     Parameters
@@ -101,8 +100,9 @@ def listening_server(
         **options,
     )
     try:
+        _try_address(host, port)
         listening = config.bind_socket()
-    except SystemExit as error:  # uvicorn's way of saying that the address cannot be used; it has logged why
+    except (OSError, SystemExit) as error:  # SystemExit: uvicorn's way of saying that another process was faster
         raise InvalidInputError(f"The {what} cannot listen on {host}, port {port}; it may be in use.") from error
     try:
         config.app = make_app(listening.getsockname()[1])
@@ -110,6 +110,19 @@ def listening_server(
         listening.close()
         raise
     return uvicorn.Server(config), listening
+
+
+def _try_address(host: str, port: int) -> None:
+    """Listen for a moment, since uvicorn ends the process and leaves a socket open if it cannot.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be listened on.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tried.bind((host, port))
 
 
 async def _no_app(*_: Any) -> None:

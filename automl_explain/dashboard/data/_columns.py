@@ -87,12 +87,13 @@ class PageColumn:
 
     def _categories(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
         assert self.levels is not None
-        codes = np.where(missing, -1, numbers)
-        if np.any((codes != np.rint(codes)) | (codes < -1) | (codes >= len(self.levels))):
+        codes = np.where(missing, 0, numbers)
+        if np.any((codes != np.rint(codes)) | (codes < 0) | (codes >= max(len(self.levels), 1))):
             raise InvalidInputError(
                 f"A cell of {self.name!r} must be the position of one of its {len(self.levels)} levels. Got {numbers.tolist()}."
             )
-        values = [None if code < 0 else self.levels[code] for code in codes.astype(int).tolist()]
+        pairs = zip(missing.tolist(), codes.astype(int).tolist(), strict=True)
+        values = [None if is_missing else self.levels[code] for is_missing, code in pairs]
         if isinstance(self.dtype, pd.CategoricalDtype):
             known = self.dtype.categories
             return pd.Series(pd.Categorical(values, known.append(pd.Index(self.levels).difference(known, sort=False))))

@@ -35,6 +35,7 @@ shown, of N; f features, C outputs: one for each class (two for a binary classif
     metrics: as in `_metrics` | null
     statistics: [f x {edges: [numbers], counts: [numbers]} | {counts: [numbers for each level]} | null]     over all N rows
     model: as `export_model` (automl_explain/dashboard/model/_export.py) returns it; else {kind: "none", reason, notes: []}
+    examples: HTML | null               texts or images with their values, as templates made it: everything in it is escaped
     transport: "page" | "http" | "widget"
 
 A row that the page sends is a list of f numbers as in `values`, in order; null is a missing cell.
@@ -109,6 +110,8 @@ class Subject:
         Sentences.
     why_no_model : str
         Why edited rows cannot be answered; empty if they can.
+    examples : str
+        Examples of texts or images as HTML; empty for tables.
     """
 
     title: str
@@ -123,6 +126,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     why_no_model: str = ""
+    examples: str = ""
 
     @property
     def main(self) -> Explanation:
@@ -186,6 +190,7 @@ def make_payload(subject: Subject, max_rows: int | None = None, random_state: in
         "metrics": subject.metrics,
         "statistics": statistics,
         "model": {"kind": "none", "reason": subject.why_no_model or "No model was given.", "notes": []},
+        "examples": subject.examples or None,
         "transport": "page",
     }
     return PageData(payload, block)

@@ -1,0 +1,152 @@
+"""Columns and arrays of a page: every cell becomes a number and goes back to what the model takes."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from automl_explain import InvalidInputError
+from automl_explain.dashboard.data._arrays import ArrayBlock
+from automl_explain.dashboard.data._columns import column_cells, read_column, table_of
+from automl_explain.explainers.tables._table import as_table
+
+TYPES = {"u1": ("<u1", 255), "u2": ("<u2", 65535), "i4": ("<i4", -(2**31)), "f4": ("<f4", None), "f8": ("<f8", None)}
+
+
+def unpacked(place, packed):
+    """What the page reads, written again in Python."""
+    dtype, missing = TYPES[place["column"]]
+    block = np.frombuffer(gzip.decompress(packed), np.uint8)
+    width = np.dtype(dtype).itemsize
+    grouped = block[place["at"] : place["at"] + place["n"] * width].reshape(width, place["n"])
+    stored = np.ascontiguousarray(grouped.T).view(dtype).ravel().astype(np.float64)
+    if missing is None:
+        return stored
+    return np.where(stored == missing, np.nan, stored / place.get("scale", 1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ([0.0, 1.0, np.nan, 254.0], "u1"),
+        ([0.0, 255.0], "u2"),
+        ([-1.0, 40_000.0], "i4"),
+        ([0.1, 17.99, -3.5], "i4"),
+        ([0.5, 0.25, 2.0**-20], "f4"),
+        ([0.1234567890123, 1.0], "f8"),
+        ([1e300, np.inf, np.nan], "f8"),
+        ([-0.0, 1.0], "f4"),
+        ([2.0**31], "f4"),
+        ([], "u1"),
+    ],
+)
+def test_arrays_are_stored_without_loss_in_the_smallest_type(numbers, kind):
+    block = ArrayBlock()
+    block.add([1.5, 2.5])
+    place = block.add(numbers)
+    assert place["column"] == kind
+    found = unpacked(place, block.packed())
+    np.testing.assert_array_equal(found, numbers)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(numbers))
+
+
+@given(st.lists(st.floats(width=64) | st.integers(-(10**9), 10**9).map(lambda i: i / 1000), max_size=20))
+def test_any_array_is_stored_without_loss(numbers):
+    block = ArrayBlock()
+    place = block.add(numbers)
+    np.testing.assert_array_equal(unpacked(place, block.packed()), np.array(numbers, dtype=np.float64))
+
+
+def frame():
+    times = pd.to_datetime(["2020-01-01", None, "2021-02-03"])
+    return pd.DataFrame(
+        {
+            "whole": [1, 2, 3],
+            "gaps": [1.5, np.nan, 2],
+            "size": pd.Categorical(["x", None, "y"], categories=["y", "x", "z"]),
+            "numbers as categories": pd.Categorical([1, 2, 1]),
+            "text": ["u", None, "v"],
+            "string": pd.array(["q", None, "r"], dtype="string"),
+            "flag": [True, False, True],
+            "flag with gaps": pd.array([True, None, False], dtype="boolean"),
+            "flag as object": [True, None, False],
+            "date": times,
+            "date in Paris": times.tz_localize("Europe/Paris"),
+            "whole with gaps": pd.array([1, None, 3], dtype="Int64"),
+            "mixed": [1, "1", None],
+            "time": pd.to_timedelta([1, None, 3], unit="h"),
+            "single": np.array([0.1, 0.2, 0.3], dtype=np.float32),
+        }
+    )
+
+
+KINDS = [
+    "integer",
+    "number",
+    "category",
+    "category",
+    "category",
+    "category",
+    "boolean",
+    "boolean",
+    "boolean",
+    "date",
+    "date",
+    "integer",
+    "category",
+    "duration",
+    "number",
+]
+
+
+def test_every_kind_of_cell_goes_to_the_page_and_back():
+    table = as_table(frame())
+    columns = [read_column(name, column_cells(table, j)) for j, name in enumerate(table.names)]
+    assert [column.kind for column in columns] == KINDS
+    assert columns[2].level_names == ["y", "x", "z"]
+    numbers = np.column_stack([column.to_numbers(column_cells(table, j)) for j, column in enumerate(columns)])
+    assert numbers.dtype == np.float64
+    assert numbers[2, 9] == pd.Timestamp("2021-02-03").timestamp() * 1000
+    assert np.isnan(numbers[1, [1, 2, 4, 5, 7, 8, 9, 10, 11, 13]]).all()
+    pd.testing.assert_frame_equal(table_of(columns, numbers, table).data, frame())
+
+
+@pytest.mark.parametrize(
+    "data", [np.arange(6.0).reshape(3, 2), np.arange(6).reshape(3, 2), sparse.csr_matrix(np.eye(3))]
+)
+def test_arrays_and_sparse_matrices_keep_their_type(data):
+    table = as_table(data)
+    columns = [read_column(str(j), column_cells(table, j)) for j in range(table.n_columns)]
+    numbers = np.column_stack([column.to_numbers(column_cells(table, j)) for j, column in enumerate(columns)])
+    back = table_of(columns, numbers, table).data
+    assert type(back) is type(data)
+    assert back.dtype == data.dtype
+    assert (back != data).sum() == 0
+
+
+def test_an_edited_integer_may_become_a_fraction_or_missing():
+    column = read_column("n", pd.Series([1, 2]))
+    assert column.to_cells(np.array([1.5, 2.0])).tolist() == [1.5, 2.0]
+    assert column.to_cells(np.array([np.nan, 2.0])).isna().tolist() == [True, False]
+
+
+def test_levels_come_from_all_tables():
+    column = read_column("city", pd.Series(["b", "a"]), pd.Series(["c", None]))
+    assert column.levels == ("a", "b", "c")
+    assert column.to_cells(np.array([2.0])).tolist() == ["c"]
+
+
+@pytest.mark.parametrize("code", [3.0, -1.0, 0.5])
+def test_a_number_that_is_no_level_is_refused(code):
+    column = read_column("city", pd.Series(["b", "a", "c"]))
+    with pytest.raises(InvalidInputError, match="'city' must be the position of one of its 3 levels"):
+        column.to_cells(np.array([code]))
+
+
+def test_cells_that_are_lists_are_refused():
+    with pytest.raises(InvalidInputError, match="Column 'l' has cells"):
+        read_column("l", pd.Series([[1], [2]], name="l"))
