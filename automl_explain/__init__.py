@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from automl_explain.deployment._export import export_service
     from automl_explain.deployment._mlflow_model import log_scoring_explainer
     from automl_explain.deployment._score_file import ScoreFile
+    from automl_explain.display._performance import Performance
     from automl_explain.display._row_view import RowExplanation
     from automl_explain.explainers import *
     from automl_explain.integrations.history._run import Run, StoredExplanation
@@ -48,6 +49,7 @@ _MODULES = {
     **dict.fromkeys(
         ("plot_global_importance", "plot_local", "plot_summary"), "automl_explain.plots._explanation_plots"
     ),
+    "Performance": "automl_explain.display._performance",
     "RowExplanation": "automl_explain.display._row_view",
     "scoring_explainer": "automl_explain._scoring",
     "plot_image": "automl_explain.plots._image_plots",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain._class_names import names_of_labels
+from automl_explain.display._performance import Performance, measure
 from automl_explain.display._row_view import RowExplanation, explain_row
 from automl_explain.explainers._deep_explainer import DeepExplainer
 from automl_explain.explainers._errors import UnsupportedModelError
@@ -163,6 +164,21 @@ class ModelExplanation:
             If there is no such row or class, or no local values.
         """
         return explain_row(self.explanation, row, class_, label=label)
+
+    def performance(self, y: Any) -> Performance:
+        """Return how good the predictions of the explained rows are, with the best and the worst rows.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            True labels or numbers of the rows explained. A pandas Series is matched with the rows by its index.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is not one label per row, or a label is no class of the model.
+        """
+        return measure(self.explanation, y)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""

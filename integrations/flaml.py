@@ -20,13 +20,12 @@ from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, own_rows, raw_map
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
+from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
 from automl_explain.integrations.searches._explain_runs import explain_runs
-from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name
+from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name, own_tables
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
@@ -275,7 +274,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             runs.append(final)
         search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
         self._search_runs = (history, search)
-        tables = self._own_tables(seen.tables, options)
+        tables = seen.tables
+        if raw_map(self.feature_transformer, self.raw_columns_) is not None:
+            X_val = self._given[3] if self._state.eval_method == "holdout" else None
+            tables = own_tables(tables, _features(*self._given[:3]), X_val, self.preprocess, options)
         self._prepared = tuple((one.data, self.preprocess(one.data)) for one in (tables.background, tables.rows))
         deadline = time.monotonic() + options.seconds(search_seconds)
         explain_runs(ExplanationJob(history, search, options, deadline, tables), runs)
@@ -317,19 +319,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
             measure=partial(tap.block_losses, trial) if trial.models else None,
             nbytes=trial.nbytes,
+            score=partial(tap.scores_of_trial, trial) if len(trial.models) == 1 else None,
         )  # fmt: skip
-
-    def _own_tables(self, tables: RunTables, options: ExplainabilityOptions) -> RunTables:
-        """Return the caller's rows in place of those that FLAML has preprocessed."""
-        if raw_map(self.feature_transformer, self.raw_columns_) is None:
-            return tables
-        train, X_val = as_table(_features(*self._given[:3])), self._given[3]
-        background = own_rows(tables.background, train, self.preprocess)
-        if X_val is None or self._state.eval_method != "holdout":
-            return RunTables(background, own_rows(tables.rows, train, self.preprocess), tables.n_validation)
-        return RunTables(
-            background, as_table(X_val).sample(options.max_rows, options.random_state), tables.n_validation
-        )
 
     def _describe_trial(self, trial: Trial) -> FittedModel:
         members = [describe(model) for model in trial.load()]
@@ -354,6 +345,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         return CapturedRun(
             len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
             read=lambda: in_search(describe(model), self, kind, self._prepared),
+            score=None if self._given[3] is None else partial(tap.scores, model),
         )  # fmt: skip
 
     def _facts(

@@ -117,7 +117,7 @@ def test_the_table_of_the_six_values_is_the_code_s(task, column):
     assert [int(row[0]) for row in table] == [1, 2, 3, 4, 5, 6]
     sizes = {"n": 7, "f": 5, "C": 3, "1": 1}
     for position, row in enumerate(table):
-        words, value = row[column], explained[position]
+        words, value = row[column], tuple(explained)[position]
         assert getattr(explained, row[1]) is value or np.array_equal(getattr(explained, row[1]), value)
         if words == "None":
             assert value is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, softmax
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
@@ -22,6 +23,8 @@ Values = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 """Numbers of rows, features or classes."""
 
+SUMS_TO_ONE = 1e-6
+"""Probabilities of the classes add up to 1 within this."""
 STEP_WIDTH = 36
 """Most characters of "feature = value"."""
 
@@ -210,6 +213,17 @@ def all_outputs(explanation: Explanation) -> Values:
     local = local_values(explanation)
     sums = local.sum(axis=-1) + (0.0 if explanation.left_out is None else explanation.left_out)
     return np.asarray((sums.T if explanation.is_classification else sums[:, None]) + explanation.expected_values)
+
+
+def probabilities_of(explanation: Explanation, outputs: Values) -> Values | None:
+    """Return the probabilities of the classes for outputs (n, C) of a classification; None where they are not known."""
+    if explanation.classes is None or explanation.output_space not in ("probability", "log_odds"):
+        return None
+    if explanation.output_space == "probability":
+        return outputs
+    single = expit(outputs)  # log-odds of each class; otherwise scores whose softmax is the probability
+    is_sure = outputs.shape[1] == 2 or np.allclose(single.sum(axis=1), 1.0, rtol=0, atol=SUMS_TO_ONE)
+    return np.asarray(single if is_sure else softmax(outputs, axis=1))
 
 
 def local_values(explanation: Explanation) -> Values:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, softmax
 
 from automl_explain.display._class_view import (
     ClassView,
@@ -20,6 +19,7 @@ from automl_explain.display._class_view import (
     data_of,
     default_class,
     output_text,
+    probabilities_of,
     view_class,
 )
 from automl_explain.explainers._errors import InvalidInputError
@@ -35,8 +35,6 @@ from automl_explain.explainers.formatting._text_table import Column, TextTable, 
 
 TERMINAL = 80
 """Characters of a line."""
-SUMS_TO_ONE = 1e-6
-"""Probabilities of the classes add up to 1 within this."""
 TOP = 10
 """Features shown."""
 
@@ -111,14 +109,8 @@ class RowExplanation:
         return self._share(self.explanation.expected_values)
 
     def _share(self, outputs: Any) -> float | None:
-        place, space = self.view.position, self.explanation.output_space
-        if place is None or space not in ("probability", "log_odds"):
-            return None
-        shares = np.asarray(outputs, dtype=np.float64)
-        if space == "log_odds":
-            single = expit(shares)
-            shares = single if len(single) == 2 or abs(single.sum() - 1) < SUMS_TO_ONE else softmax(shares)
-        return float(shares[place])
+        shares = probabilities_of(self.explanation, np.atleast_2d(outputs))
+        return None if shares is None or self.view.position is None else float(shares[0, self.view.position])
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a line per feature, largest contribution first.
@@ -263,20 +255,21 @@ def explain_row(explanation: Explanation, row: Any, class_: Any = None, *, label
         position = check_row(explanation, 0 if row is None else row)
     one = explanation.select(rows=position)
     place = default_class(one, 0) if class_ is None else class_position(one, class_)
-    index = _index(explanation)
+    index = row_labels(explanation)
     return RowExplanation(
         one, position, position if index is None else python_value(index[position]), view_class(one, place)
     )
 
 
-def _index(explanation: Explanation) -> pd.Index | None:
+def row_labels(explanation: Explanation) -> pd.Index | None:
+    """Return the index of the rows explained; None if they have none."""
     data = explanation.data
     return data.data.index if data is not None and data.is_frame else None
 
 
 def _labelled(explanation: Explanation, label: Any) -> int:
     """The position of the row with a label, given as itself or as text."""
-    index = _index(explanation)
+    index = row_labels(explanation)
     if index is None:
         raise InvalidInputError(f"The rows explained have no labels: pass a row number. Got {label!r}.")
     texts = [str(one) for one in index]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.integrations.history._scores import score_name, score_of, scores_of
 
 if TYPE_CHECKING:
     from automl_explain.explainers.stored._any_explanation import AnyExplanation
@@ -127,6 +128,28 @@ class Run:
         """
         return self.history.explanation(self.id)
 
+    @property
+    def score(self) -> float | None:
+        """The score in its own scale, such as 0.85 of "roc_auc" where the loss is 0.15; None for a metric that is not known."""
+        return score_of(self.metric, self.loss)
+
+    @property
+    def score_text(self) -> str:
+        """The score with its name, such as "ROC AUC 0.85"; the loss where the score is not known; empty without a loss."""
+        if self.loss is None:
+            return ""
+        if self.score is None:
+            return f"loss {self.loss:.5g} ({self.metric})"
+        return f"{score_name(self.metric)} {self.score:.4g}"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Scores on the validation rows by name, such as accuracy; empty where they were not measured.
+
+        A search measures them of its best run, and of its final model if that was not fitted to the validation rows.
+        """
+        return scores_of(self.history, self.id)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the run as JSON-serialisable values."""
         names = (
@@ -135,6 +158,7 @@ class Run:
             "number",
             "learner",
             "loss",
+            "score",
             "metric",
             "kind",
             "status",

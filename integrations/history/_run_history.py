@@ -37,7 +37,7 @@ from automl_explain.integrations.history._index import Index
 from automl_explain.integrations.history._known_ids import known_id
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
 from automl_explain.integrations.history._run import Run, Runs, StoredExplanation
-from automl_explain.integrations.history._schema import NAMES, SCORERS
+from automl_explain.integrations.history._schema import NAMES, SCORERS, SCORES
 from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
@@ -254,7 +254,8 @@ class RunHistory:
             gone = [self._file(explanation) for (explanation,) in found]
             gone += drop_rows(connection, self._folder, [explanation for (explanation,) in found])
             ids = connection.execute(runs, (search,)).fetchall()
-            gone += [self.directory / SCORERS / f"{run}.{end}" for (run,) in ids for end in ("zip", "json")]
+            kept = ((SCORERS, "zip"), (SCORERS, "json"), (SCORES, "json"))
+            gone += [self.directory / folder / f"{run}.{end}" for (run,) in ids for folder, end in kept]
             connection.execute(NAMES)
             connection.execute(PART_LOSSES)
             for table in ("explanations", "names", "part_losses"):

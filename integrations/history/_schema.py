@@ -7,6 +7,8 @@ import sqlite3
 PROTOCOL = 1
 SCORERS = "scoring"
 """Folder of the scoring explainers that are kept of runs."""
+SCORES = "scores"
+"""Folder of the validation scores of runs, ``<run>.json``."""
 NAMES = """
 CREATE TABLE IF NOT EXISTS names (
     name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)

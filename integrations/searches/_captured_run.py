@@ -56,6 +56,9 @@ class CapturedRun:
         Losses of its parts, such as folds. Empty: they are not known.
     measure : callable, optional
         Returns losses of parts that can be computed from the model; called after the run has been explained.
+    score : callable, optional
+        Returns scores on the validation rows by name; called for the best run and final models. None: they are not known, or
+        the model was fitted to these rows.
     name : str
         Name of the run in another system, by which the history finds it.
     """
@@ -75,11 +78,12 @@ class CapturedRun:
     name: str = ""
     part_losses: tuple[float, ...] = ()
     measure: Callable[[], tuple[float, ...]] | None = None
+    score: Callable[[], dict[str, float]] | None = None
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
         """Drop the model and record why."""
-        self.read, self.why, self.nbytes, self.tables, self.measure = None, why, 0, None, None
+        self.read, self.why, self.nbytes, self.tables, self.measure, self.score = None, why, 0, None, None, None
 
     def as_row(self) -> dict[str, Any]:
         """Return the run as `RunHistory.add_runs` takes it."""

@@ -26,6 +26,7 @@ from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_scorers import keep_scorer
+from automl_explain.integrations.history._scores import keep_scores
 from automl_explain.integrations.planning._plan import Plan, expected_seconds
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, in_order
 from automl_explain.integrations.searches._cv_folds import mean_over_folds
@@ -136,6 +137,8 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
     whole, is_sampled = len(job.tables.rows) / explanation.num_examples, explanation.standard_errors is not None
     least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
     plan.finish(run, time.monotonic() - started, whole, least)
+    if keep and run.score is not None:
+        _keep_scores(job, run)
     if keep and job.options.keep_scoring and not isinstance(models, list):
         keep_scorer(job.history, run.id, partial(_over_given_columns, models, job))
 
@@ -187,6 +190,16 @@ def _measured(run: CapturedRun) -> tuple[float, ...]:
         # The metric is another library's and may need what a part of the rows lacks, such as a class.
         logger.warning("the noise of the loss of run %s is not known", run.id, exc_info=error)
         return ()
+
+
+def _keep_scores(job: ExplanationJob, run: CapturedRun) -> None:
+    """Keep scores on the validation rows, if the model predicts them."""
+    try:
+        assert run.score is not None
+        keep_scores(job.history.directory, run.id, run.score())
+    except Exception as error:
+        # The model's own code predicts here; the run's explanation is complete without the scores.
+        logger.warning("the validation scores of run %s are not known", run.id, exc_info=error)
 
 
 def _skip(job: ExplanationJob, run: CapturedRun, why: str) -> None:

@@ -20,6 +20,8 @@ from flaml.automl.logger import logger
 from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func, get_y_pred, metric_loss_score
 
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.history._scores import usual_scores
+from automl_explain.integrations.readers._flaml import own_rows
 from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
@@ -157,6 +159,21 @@ class MetricTap:
         if self._scored is None or len(trial.models) != 1:
             return ()
         return self._scored.block_losses(trial.load()[0], self.metric, self._task, trial.loss)
+
+    def scores(self, model: Any) -> dict[str, float]:
+        """Return the usual scores of a model that FLAML has fitted, on the validation rows; empty if they are not known."""
+        rows = self._scored
+        if rows is None or rows.groups is not None:
+            return {}
+        predicted = model.predict(rows.X)
+        if not self._task.is_classification():
+            return usual_scores(rows.y, predicted)
+        shares = model.predict_proba(rows.X)
+        return usual_scores(rows.y, predicted, shares, range(shares.shape[1]))
+
+    def scores_of_trial(self, trial: Trial) -> dict[str, float]:
+        """Return the usual scores of the model of a trial on the validation rows."""
+        return self.scores(trial.load()[0])
 
     def end_of_folds(self, losses: list[float], logs: list[Any]) -> Any:
         """Aggregate the folds of a cross-validated trial as FLAML or the user does, and keep the trial's loss."""
@@ -296,6 +313,31 @@ class ScoredRows:
             return float(metric_loss_score(metric, predicted[rows], truth[rows], self.labels, sample_weight=some))
 
         return block_losses(loss_of, len(truth), loss)
+
+
+def own_tables(
+    tables: RunTables, X_train: Any, X_val: Any, preprocess: Callable[[Any], Any], options: ExplainabilityOptions
+) -> RunTables:
+    """Return the caller's rows in place of those that FLAML has preprocessed.
+
+    Parameters
+    ----------
+    tables : RunTables
+        The preprocessed rows.
+    X_train : table
+        The caller's training rows.
+    X_val : table or None
+        The caller's validation rows; None if FLAML has taken some of the training rows.
+    preprocess : callable
+        FLAML's preprocessing.
+    options : ExplainabilityOptions
+    """
+    train = as_table(X_train)
+    if X_val is None:
+        rows = own_rows(tables.rows, train, preprocess)
+    else:
+        rows = as_table(X_val).sample(options.max_rows, options.random_state)
+    return RunTables(own_rows(tables.background, train, preprocess), rows, tables.n_validation)
 
 
 def class_name(cls: type) -> str:

@@ -67,6 +67,7 @@ class TrialCapture:
         self.running = False
         self.told = False
         self.measure: Callable[[], tuple[float, ...]] | None = None
+        self.score: Callable[[], dict[str, float]] | None = None
         self._context = context
         self.models: list[Any] = []
         self._rows: list[Table] = []
@@ -142,6 +143,7 @@ class TrialCapture:
     def release(self, why: str, *, failed: bool = False) -> None:
         """Drop the models and record why."""
         self.models, self._rows, self._background, self.nbytes, self.measure = [], [], [], 0, None
+        self.score = None
         self._why, self.failed, self._released = why, failed, True
 
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
@@ -158,7 +160,7 @@ class TrialCapture:
         background = stack_rows(self._background or [self._context.background])
         tables = RunTables(self._sampled(background, options.background), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables, kind), "", self.nbytes, tables
-        run.measure = self.measure if len(models) == 1 else None
+        run.measure, run.score = (self.measure, self.score) if len(models) == 1 else (None, None)
         return run
 
 

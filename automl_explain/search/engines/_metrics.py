@@ -23,6 +23,7 @@ from sklearn.metrics import (
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._validation import nearest
+from automl_explain.integrations.history._scores import usual_scores
 
 if TYPE_CHECKING:
     from automl_explain.search._dataset import Dataset
@@ -113,6 +114,13 @@ def loss_of_rows(metric: str, model: Any, X: Any, y: Any) -> Callable[[npt.NDArr
     reads = next(what for what, losses in LOSSES.items() if metric in losses)
     truth, predicted = _truth_and_predicted(reads, metric, model, X, y)
     return lambda rows: float(LOSSES[reads][metric](truth[rows], predicted[rows]))
+
+
+def scores_of_model(model: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return the usual scores of a fitted model on rows with known labels or numbers."""
+    classes = getattr(model, "classes_", ())
+    shares = model.predict_proba(X) if len(classes) and hasattr(model, "predict_proba") else None
+    return usual_scores(y, model.predict(X), shares, np.asarray(classes).tolist())
 
 
 def _truth_and_predicted(reads: str, metric: str, model: Any, X: Any, y: Any) -> tuple[Any, Any]:

@@ -25,7 +25,7 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._row_noise import block_losses
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
-from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, loss_of_rows
+from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, loss_of_rows, scores_of_model
 from automl_explain.search.engines._space import first_trials, learners_of, suggest
 from automl_explain.search.engines._time_left import TimeLeft
 
@@ -166,6 +166,7 @@ class TrialLoss:
             self._note(fitted, X_valid)
             if self._seen is not None and self._work.config.cv is None:
                 self._seen.measure = partial(block_losses, loss_of, len(y_valid))
+                self._seen.score = partial(scores_of_model, fitted, X_valid, y_valid)
         self._work.recipes[self._number] = model
         self._work.seconds[self._number] = time.monotonic() - started
         if self._work.config.cv is None:

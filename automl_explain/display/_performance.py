@@ -1,0 +1,178 @@
+"""`Performance`: how good a model's predictions of the explained rows are, with the best and the worst rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_explain.display._class_view import all_outputs, probabilities_of
+from automl_explain.display._row_view import row_labels
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import counted, one_line
+from automl_explain.explainers.formatting._numbers import cell_text, number_text, python_value
+from automl_explain.explainers.formatting._text_table import Column, TextTable
+from automl_explain.integrations.history._scores import usual_scores
+
+SHOWN = 5
+"""Rows shown of the worst."""
+LINE = 80
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Performance:
+    """How good the predictions of the explained rows are.
+
+    Parameters
+    ----------
+    scores : dict of str to float
+        Accuracy, log loss and ROC AUC of a classification; R2, RMSE and MAE of a regression.
+    rows : DataFrame
+        A line per row, in their order, with the columns ``row``, ``label``, ``truth``, ``predicted`` and ``error``. The error is
+        1 minus the probability of the true class, or 0 and 1 if there are no probabilities; for a regression, it is the
+        residual, truth minus prediction.
+    confusion : DataFrame or None
+        Number of rows of each true class (lines) by predicted class (columns); None for a regression.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> good = explain_model(Ridge().fit(X[:300], y[:300]), X[:300], X[300:]).performance(y[300:])
+    >>> list(good.scores), len(good.worst(3))
+    (['R2', 'RMSE', 'MAE'], 3)
+    """
+
+    scores: dict[str, float]
+    rows: pd.DataFrame
+    confusion: pd.DataFrame | None
+
+    def worst(self, n: int = SHOWN) -> pd.DataFrame:
+        """Return the rows with the largest errors, largest first."""
+        return self.rows.iloc[np.argsort(-self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
+
+    def best(self, n: int = SHOWN) -> pd.DataFrame:
+        """Return the rows with the smallest errors, smallest first."""
+        return self.rows.iloc[np.argsort(self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line per row: `rows`."""
+        return self.rows
+
+    @property
+    def headline(self) -> str:
+        """The scores in a sentence."""
+        said = ", ".join(f"{name} {number_text(value)}" for name, value in self.scores.items())
+        return f"{counted(len(self.rows), 'row')}: {said}"
+
+    def as_text(self, width: int = LINE) -> str:
+        """Return scores, confusion and the worst rows for a terminal."""
+        parts = [self.headline]
+        if self.confusion is not None:
+            parts.append(f"true class by predicted class\n{self._confusion().as_text(width)}")
+        parts.append(f"worst rows\n{self._worst().as_text(width)}")
+        return "\n\n".join(parts)
+
+    def _confusion(self) -> TextTable:
+        table = self.confusion
+        assert table is not None
+        heads = (
+            Column("true", width=20),
+            *(Column(one_line(name), is_number=True, width=14) for name in table.columns),
+        )
+        lines = (tuple(f"{count:,}" for count in line) for line in table.to_numpy().tolist())
+        return TextTable(heads, tuple((one_line(name), *line) for name, line in zip(table.index, lines, strict=True)))
+
+    def _worst(self) -> TextTable:
+        numbers = [False, False, True, True, True]
+        heads = ("row", "label", "truth", "predicted", "error")
+        columns = tuple(Column(head, is_number=is_number) for head, is_number in zip(heads, numbers, strict=True))
+        lines = self.worst()[list(heads)].itertuples(index=False)
+        return TextTable(
+            columns,
+            tuple((str(row), one_line(label), *map(cell_text, rest), number_text(e)) for row, label, *rest, e in lines),
+        )
+
+    def __repr__(self) -> str:
+        return self.as_text()
+
+    def _repr_html_(self) -> str:
+        tables = [] if self.confusion is None else [("true class by predicted class", self._confusion())]
+        return render("notebook/tables.html", facts=[self.headline], tables=[*tables, ("worst rows", self._worst())])
+
+
+def measure(explanation: Explanation, y: Any) -> Performance:
+    """Return how good the predictions of the explained rows are.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        With local values.
+    y : array-like of shape (n,)
+        True labels or numbers of the rows explained. A pandas Series with the labels of their index is brought into their
+        order, and may have more.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one label per row, or a label is no class of the model.
+    """
+    truth = _in_order(explanation, y)
+    outputs, labels = all_outputs(explanation), row_labels(explanation)
+    about = {"row": np.arange(len(truth)), "label": np.arange(len(truth)) if labels is None else list(labels)}
+    if explanation.classes is None:
+        predicted = outputs[:, 0]
+        truth = truth.astype(np.float64)
+        rows = pd.DataFrame(about | {"truth": truth, "predicted": predicted, "error": truth - predicted})
+        return Performance(usual_scores(truth, predicted), rows, None)
+    classes = [python_value(label) for label in explanation.classes]
+    codes = _codes(truth, classes)
+    predicted = outputs.argmax(axis=1)
+    shares = probabilities_of(explanation, outputs)
+    error = (codes != predicted).astype(np.float64) if shares is None else 1.0 - shares[np.arange(len(codes)), codes]
+    named: dict[str, Any] = {"truth": [classes[k] for k in codes], "predicted": [classes[k] for k in predicted]}
+    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(confusion, (codes, predicted), 1)
+    return Performance(
+        usual_scores(codes, predicted, shares, range(len(classes))),
+        pd.DataFrame(about | named | {"error": error}),
+        pd.DataFrame(confusion, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted")),
+    )
+
+
+def _codes(truth: npt.NDArray[Any], classes: list[Any]) -> npt.NDArray[np.intp]:
+    """Positions of the labels among the classes; labels may also be given as text."""
+    position: dict[Any, int] = {str(label): k for k, label in enumerate(classes)} | {
+        label: k for k, label in enumerate(classes)
+    }
+    codes: list[int] = [position.get(label, position.get(str(label), -1)) for label in truth.tolist()]
+    unknown = sorted({str(label) for label, code in zip(truth.tolist(), codes, strict=True) if code < 0})
+    if unknown:
+        raise InvalidInputError(f"'y' must hold the classes {classes}. Got {unknown[:5]}.")
+    return np.array(codes, dtype=np.intp)
+
+
+def _in_order(explanation: Explanation, y: Any) -> npt.NDArray[Any]:
+    n_rows, index = explanation.num_examples, row_labels(explanation)
+    if not n_rows:
+        raise InvalidInputError("This explanation has no rows: local values are needed to compare them with 'y'.")
+    if isinstance(y, pd.Series) and index is not None and y.index.is_unique and index.isin(y.index).all():
+        y = y.loc[index]
+    found = np.ravel(np.asarray(y))
+    if len(found) != n_rows:
+        raise InvalidInputError(
+            f"'y' must have a label for each of the {n_rows} rows explained. Got {len(found)}. A pandas Series is matched with "
+            "them by its index."
+        )
+    if pd.isna(found).any():
+        raise InvalidInputError(
+            f"'y' has {int(pd.isna(found).sum())} missing values. Select the rows with a known label."
+        )
+    return found
