@@ -8,7 +8,7 @@ from automl_explain.cli._command import Command, at_least, open_history, print_j
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="id of a run, or the beginning of one")
+    parser.add_argument("run", metavar="RUN", help="id of a run, the beginning of one, or a search: its final run")
     parser.add_argument(
         "--row", metavar="N", help="explain one row: its number from 0, or its label if that is no number"
     )
@@ -19,10 +19,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _act(options: argparse.Namespace) -> None:
     from automl_explain._explain_model import retrieve_model_explanation
+    from automl_explain.integrations.history._run import final_of
     from automl_explain.search._job import explanation_as_dict
 
     history = open_history(options)
-    run = history.run(options.run)
+    run = history.run(options.run) if options.run not in history.searches() else final_of(history.runs(options.run))
+    assert run is not None  # a search has runs
     explained = retrieve_model_explanation(run)
     if options.row is not None or options.label is not None:
         from automl_explain.display._row_view import explain_row
@@ -33,15 +35,18 @@ def _act(options: argparse.Namespace) -> None:
         else:
             print(shown.as_text(options.top))
     elif options.json:
-        print_json({"run": run.as_dict(), **explanation_as_dict(explained)})
+        print_json({"run": run.as_dict(), "scores": run.scores, **explanation_as_dict(explained)})
     else:
         from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
         from automl_explain.display._unexplained import dropped_columns
+        from automl_explain.explainers.formatting._numbers import number_text
         from automl_explain.explainers.formatting._text_table import wrapped
         from automl_explain.integrations.history._run import final_unexplained
 
         said = [*final_unexplained(history.runs(run.search)), runs_table([run]), *map(wrapped, dropped_columns([run]))]
         print("\n".join(said))
+        if run.scores:
+            print("validation rows:", ", ".join(f"{name} {number_text(value)}" for name, value in run.scores.items()))
         print()
         print(six_values_tables(explained, top=options.top))
         if explained.members is not None:

@@ -1,4 +1,4 @@
-"""Plain-text tables for a terminal of about 120 columns: the runs of a search, and the six values of an explanation."""
+"""Plain-text tables for a terminal of 80 columns: the runs of a search, and the six values of an explanation."""
 
 from __future__ import annotations
 
@@ -21,24 +21,21 @@ from automl_explain.explainers.explanation._summary_tables import member_bars, s
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import bars
 from automl_explain.explainers.formatting._names import counted, one_line, shortened
-from automl_explain.explainers.formatting._numbers import loss_text, number_text, seconds_text
+from automl_explain.explainers.formatting._numbers import loss_text, number_text
 from automl_explain.explainers.formatting._text_table import GAP, WIDTH, Column, TextTable, beside, wrapped
 from automl_explain.integrations.history._run import Run, best_trial
+from automl_explain.integrations.history._scores import score_name
 
-LEARNER_WIDTH = 20
+LEARNER_WIDTH = 12
 MOST_MEMBERS = 5
 """Members of an ensemble with a column of their own, most important first."""
 MOST_CLASSES = 20
 """Classes of which tables are shown, those with the largest values."""
 SHORTEST_NAME = 10
-RUN_COLUMNS = (
-    Column(""), Column("run"), Column("learner"), Column("loss", is_number=True), Column("status"),
-    Column("seconds", is_number=True),
-)  # fmt: skip
 
 
 def runs_table(runs: Sequence[Run], top: int = 3) -> str:
-    """Return a line per run: id, learner, loss, status, seconds, and its most important features or the reason for none.
+    """Return a line per run: id, learner, score, status, and its most important features or the reason for none.
 
     Parameters
     ----------
@@ -61,19 +58,37 @@ def runs_table(runs: Sequence[Run], top: int = 3) -> str:
     if not runs:
         return "no runs"
     best = {found.id for search in {run.search for run in runs} if (found := best_trial(_of(runs, search)))}
+    scored = _score_column(runs)
+    columns = (Column(""), Column("run"), Column("learner"), Column(scored, is_number=True), Column("status"))
     cells = [
         ("*" if run.id in best else "", run.id, shortened(run.learner, LEARNER_WIDTH, keep_end=False),
-         loss_text(run.loss), run.status, seconds_text(run.seconds))
+         _score(run, scored), run.status)
         for run in runs
     ]  # fmt: skip
     used = sum(
         max(len(column.head), *map(len, texts)) + len(GAP)
-        for column, texts in zip(RUN_COLUMNS, zip(*cells, strict=True), strict=True)
+        for column, texts in zip(columns, zip(*cells, strict=True), strict=True)
     )
-    room = max(WIDTH - used, 3 * SHORTEST_NAME)
+    room = max(WIDTH - used, 2 * SHORTEST_NAME)
     rows = tuple((*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True))
-    last = Column(shortened("most important features, or the reason for none", room))
-    return "\n".join([TextTable((*RUN_COLUMNS, last), rows).as_text(), _summary(runs, best), *_reasons(runs)])
+    last = Column(shortened("most important features", room))
+    return "\n".join([TextTable((*columns, last), rows).as_text(), _summary(runs, best), *_reasons(runs)])
+
+
+def _score_column(runs: Sequence[Run]) -> str:
+    """The name of the score that all runs have; "loss" if it is not known, "score" for several ones."""
+    metrics = {run.metric for run in runs}
+    if any(run.score is None and run.loss is not None for run in runs):
+        return "loss"
+    return score_name(*metrics) if len(metrics) == 1 else "score"
+
+
+def _score(run: Run, column: str) -> str:
+    if column == "loss":
+        return loss_text(run.loss)
+    measured = run.scores if run.loss is None else {}
+    value = run.score if run.loss is not None else measured.get(score_name(run.metric))
+    return loss_text(value)
 
 
 def _summary(runs: Sequence[Run], best: set[str]) -> str:
@@ -134,9 +149,9 @@ def members_table(shares: MemberExplanation, top: int = 10) -> str:
     """Return the importance of each member of an ensemble, and its part of each feature's importance if features are split."""
     mean = "mean over classes of " if shares.classes is not None else ""
     rows = tuple((bar.name, number_text(bar.value), bar.as_text) for bar in member_bars(shares))
-    columns = (Column("member", width=40), Column("overall", is_number=True), Column(""))
+    columns = (Column("member", width=30), Column("overall", is_number=True), Column(""))
     head = f"members: {mean}mean |contribution|, in {output_text(shares)}"
-    parts = [f"{head}\n{TextTable(columns, rows).as_text()}"]
+    parts = [f"{wrapped(head)}\n{TextTable(columns, rows).as_text()}"]
     split = split_table(shares, top, MOST_MEMBERS)
     if split is not None:
         parts.append(f"each member's part of a feature's importance\n{split.as_text()}")
@@ -154,13 +169,26 @@ def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
     shape = f"({explanation.num_examples}, {explanation.num_features})"
     unit = output_text(explanation)
     if explanation.classes is None:
-        return f"1 shap_values: {shape} array, in {unit}\n{_block(explanation, values, rows, top)}"
+        return f"{wrapped(f'1 shap_values: {shape} array, in {unit}')}\n{_block(explanation, values, rows, top)}"
+    mirrored = _is_mirrored(explanation)
     blocks = "\n".join(
         f"class {shortened(class_text(explanation, j), 60)}\n{_block(explanation, values[j], rows, top)}"
-        for j in _shown_classes(explanation)
+        for j in ([1] if mirrored else _shown_classes(explanation))
     )
+    if mirrored:
+        blocks += f"\nclass {shortened(class_text(explanation, 0), 30)}: the same values with the opposite sign"
     head = f"1 shap_values: list of {len(values)} arrays {shape}, one for each class, in {unit}"
-    return f"{head}\n{blocks}{_more_classes(explanation)}"
+    return f"{wrapped(head)}\n{blocks}{_more_classes(explanation)}"
+
+
+def _is_mirrored(explanation: Explanation) -> bool:
+    """Whether the values of two classes are each other's negative."""
+    values = explanation.local_importance_values
+    return (
+        len(explanation.classes or ()) == 2
+        and values is not None
+        and bool(np.allclose(values[0], -values[1], rtol=1e-9))
+    )
 
 
 def _shown_classes(explanation: Explanation) -> list[int]:
@@ -210,14 +238,15 @@ def _overall(explanation: Explanation, top: int) -> str:
     rows = tuple((str(i), str(bar.name), number_text(bar.value), bar.as_text) for i, bar in enumerate(shown, start=1))
     columns = (
         Column("", is_number=True),
-        Column("overall_imp", width=48),
+        Column("overall_imp", width=26),
         Column("overall_summary", is_number=True),
         Column(""),
     )
     table = TextTable(columns, rows).as_text()
     mean = "mean over classes of " if explanation.is_classification else ""
     what = mean + explanation.traits.importance.format(unit=output_text(explanation))
-    return f"3 overall_summary, 4 overall_imp: {what}, most important first\n{table}{_more(explanation, len(rows))}"
+    head = wrapped(f"3 overall_summary, 4 overall_imp: {what}, most important first")
+    return f"{head}\n{table}{_more(explanation, len(rows))}"
 
 
 def _per_class(explanation: Explanation, top: int) -> str:
@@ -227,11 +256,13 @@ def _per_class(explanation: Explanation, top: int) -> str:
     if explanation.local_importance_values is None and explanation.class_values is None:
         return f"{head}: none, {explanation.method} gives no importance per class"
     names, values = explanation.get_ranked_per_class_names(top), explanation.get_ranked_per_class_values(top)
-    shown = _shown_classes(explanation)
+    shown = [1] if _is_mirrored(explanation) else _shown_classes(explanation)
     blocks = [_class_block(shortened(class_text(explanation, j), 24), names[j], values[j]) for j in shown]
     more = _more_classes(explanation) + _more(explanation, values.shape[1])
+    if len(shown) == 1:
+        more = f"\nclass {shortened(class_text(explanation, 0), 24)}: the same{more}"
     what = explanation.traits.importance.format(unit=output_text(explanation))
-    return f"{head}: {what} of each class, most important first\n{beside(blocks)}{more}"
+    return f"{wrapped(f'{head}: {what} of each class, most important first')}\n{beside(blocks)}{more}"
 
 
 def _class_block(label: str, names: Sequence[Any], values: Values) -> list[str]:
@@ -263,13 +294,13 @@ def _top_or_why(run: Run, top: int, room: int) -> str:
 
 
 def _names_within(names: Sequence[str], room: int) -> str:
-    """Names with commas; each is shortened only as far as the next ones need room."""
-    shown = []
-    for place, name in enumerate(names, start=1):
-        kept_back = (len(names) - place) * (SHORTEST_NAME + 2)
-        shown.append(shortened(name, max(room - kept_back, SHORTEST_NAME)))
-        room -= len(shown[-1]) + 2
-    return ", ".join(shown)
+    """As many names as fit, with commas; the first is shortened if it alone does not."""
+    shown = shortened(names[0], room) if names else ""
+    for name in map(one_line, names[1:]):
+        if len(shown) + 2 + len(name) > room:
+            break
+        shown += f", {name}"
+    return shown
 
 
 def _of(runs: Sequence[Run], search: str) -> list[Run]:

@@ -10,7 +10,7 @@ from automl_explain.display._class_view import output_text
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, listed, quoted, shortened
-from automl_explain.explainers.formatting._numbers import loss_text, number_text
+from automl_explain.explainers.formatting._numbers import number_text
 from automl_explain.integrations.history._run import final_unexplained
 from automl_explain.report._facts import TOP, Story
 
@@ -43,8 +43,7 @@ def _on_best(story: Story) -> str:
     if best is None:
         return "No trial of this search was scored."
     trials = counted(sum(run.kind == "trial" for run in story.runs), "trial")
-    loss = f"a loss of {loss_text(best.loss)} (metric {story.metric})"
-    sentence = f"The best of {trials} is {best.id} ({best.learner}) with {loss}."
+    sentence = f"The best of {trials} is {best.id} ({best.learner}) with {best.score_text}."
     return sentence if best.status == "explained" else f"{sentence} It was not explained: {best.why or best.status}."
 
 

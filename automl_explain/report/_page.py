@@ -12,6 +12,7 @@ from automl_explain.display._unexplained import Unexplained, unexplained
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._numbers import NONE, loss_text
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
+from automl_explain.integrations.history._scores import score_name
 from automl_explain.report._facts import Model, Story
 from automl_explain.report._findings import first_look
 from automl_explain.report._members import MembersView, view_members
@@ -169,13 +170,21 @@ def _origin(story: Story) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
+def _score_card(story: Story) -> Card:
+    """The score of the best run; its loss where the score is not known."""
+    best = story.best
+    if best is None or best.score is None:
+        return Card("best loss", loss_text(None if best is None else best.loss), f"metric {story.metric}")
+    return Card(f"best {score_name(best.metric)}", loss_text(best.score), f"loss {loss_text(best.loss)}")
+
+
 def _cards(story: Story) -> tuple[Card, ...]:
     best, n_runs, n_explained = story.best, len(story.runs), story.count("explained")
     details = ", ".join(f"{n} {status}" for status in ("skipped", "failed", "captured") if (n := story.count(status)))
     seconds = story.facts.get("search_seconds")
     search = f"; search {seconds:.1f} s" if isinstance(seconds, int | float) else ""
     return (
-        Card("best loss", loss_text(None if best is None else best.loss), f"metric {story.metric}"),
+        _score_card(story),
         Card("best learner", *((NONE, "") if best is None else (best.learner, best.id))),
         Card("runs", f"{n_runs:,}"),
         Card("explained", f"{n_explained:,}", f"of {n_runs:,}"),

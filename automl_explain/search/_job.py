@@ -16,6 +16,7 @@ from automl_explain.display._text_tables import runs_table, six_values_tables
 from automl_explain.display._unexplained import dropped_columns
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import MemberExplanation
+from automl_explain.explainers.formatting._numbers import number_text
 from automl_explain.explainers.formatting._text_table import wrapped
 from automl_explain.integrations.history._run import Run, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
@@ -65,7 +66,9 @@ class SearchResult:
         if self.explained is None:
             parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
         else:
-            parts += [f"best run {self.best_run.id} ({self.best_run.learner})", six_values_tables(self.explained)]
+            parts += [_named("best run", self.best_run), six_values_tables(self.explained)]
+        if self.final_run.id != self.best_run.id:
+            parts += ["", _named("final model", self.final_run)]
         plots = ", ".join(path.name for path in self.plots)
         parts += [
             "",
@@ -80,6 +83,15 @@ class SearchResult:
             f"  automl-explain report{history_flag} {self.best_run.search}    write the report again, to report.html",
         ]
         return "\n".join(parts)
+
+
+def _named(what: str, run: Run) -> str:
+    """A run with its scores, as a line."""
+    found = ", ".join(f"{name} {number_text(value)}" for name, value in run.scores.items())
+    scores = f"validation rows: {found}" if found else run.score_text
+    if not scores:
+        scores = "not scored: it was fitted to the validation rows as well"
+    return wrapped(f"{what} {run.id} ({run.learner}), {scores}")
 
 
 def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
@@ -139,6 +151,7 @@ def explanation_as_dict(explained: ModelExplanation) -> dict[str, Any]:
     names = ("expected_values", "overall_summary", "overall_imp", "per_class_summary", "per_class_imp")
     values = {name: _plain(getattr(explained, name)) for name in names}
     return {
+        "features": list(explained.explanation.feature_labels),
         "shap_values": _plain(explained.shap_values),
         **values,
         "classes": _plain(explained.classes),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from automl_explain.explainers.formatting._names import one_line, shortened
 
-WIDTH = 116
+WIDTH = 80
 """Characters of a line in a terminal."""
 GAP = "  "
 """Between two columns."""
@@ -87,7 +87,7 @@ def beside(blocks: Sequence[Sequence[str]], width: int = WIDTH, gap: str = "   "
     ----------
     blocks : sequence of sequence of str
         The lines of each block; all blocks have the same number of lines.
-    width : int, default 116
+    width : int, default 80
     gap : str, default three spaces
         Between two blocks.
     """

@@ -14,6 +14,7 @@ def test_show_prints_one_explanation(searched, capsys):
     assert main(["show", best, "--history", directory, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown.pop("run")["id"] == best
+    assert shown.pop("scores").keys() == {"accuracy", "log loss", "ROC AUC"}
     assert shown == result["explanation"]
     assert main(["show", best, "--history", directory, "--top", "2"]) == 0
     text = capsys.readouterr().out
@@ -29,7 +30,21 @@ def test_an_unknown_run_names_the_nearest(fails, searched):
     assert fails("show", result["best_run"] + "x", "--history", directory).endswith(
         f"Did you mean {result['best_run']!r}?"
     )
-    assert "runs begin with" in fails("show", result["search"], "--history", directory)
+    assert "runs begin with" in fails("show", result["search"][:-1], "--history", directory)
+
+
+def test_a_search_is_its_final_run_and_a_row_is_explained(searched, capsys, fails):
+    result, directory, _ = searched
+    shown = ["show", result["search"], "--history", directory, "--row", "1", "--class", "benign"]
+    assert main([*shown, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["run"]["id"] == result["final_run"]
+    assert (row["row"], row["class"]) == (1, "benign")
+    assert main(shown) == 0
+    text = capsys.readouterr().out
+    assert "probability of benign" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "There is no class 'maybe'" in fails(*shown[:-1], "maybe")
 
 
 def test_a_run_without_explanation_says_why(fails):

@@ -259,7 +259,7 @@ class TestStory:
     def test_sentences(self, tmp_path):
         runs = search(tmp_path, cases.regression(), n_trials=10, kind="refit")
         sentences = " ".join(first_look(tell(runs)))
-        assert f"The best of 10 trials is {runs[9].id} (lgbm) with a loss of 0.1 (metric log_loss)." in sentences
+        assert f"The best of 10 trials is {runs[9].id} (lgbm) with log loss 0.1." in sentences
         assert "It was not explained: ValueError" in sentences
         assert "4 of 11 runs were not explained: 2 skipped, 2 failed." in sentences
         names = [name for name, _ in runs[0].top[:3]]
