@@ -149,34 +149,16 @@ class ModelExplanation:
         row : int or object
             Number of the row among those explained, from 0; negative numbers count from the end. Anything that is no number
             is a label of the table's index.
-        class_ : object, optional
-            The class whose values are shown. Default: the second of two classes, the predicted one of several.
-        label : object, optional
-            A label of the index that is a number, in place of `row`.
-
-        Returns
-        -------
-        RowExplanation
-
-        Raises
-        ------
-        InvalidInputError
-            If there is no such row or class, or no local values.
+        class_, label : object, optional
+            The class whose values are shown, by default the second of two, or the predicted one of several; and a label that
+            is a number, in place of `row`.
         """
         return explain_row(self.explanation, row, class_, label=label)
 
     def performance(self, y: Any) -> Performance:
         """Return how good the predictions of the explained rows are, with the best and the worst rows.
 
-        Parameters
-        ----------
-        y : array-like of shape (n,)
-            True labels or numbers of the rows explained. A pandas Series is matched with the rows by its index.
-
-        Raises
-        ------
-        InvalidInputError
-            If there is not one label per row, or a label is no class of the model.
+        `y` has their true labels or numbers; a pandas Series is matched with the rows by its index.
         """
         return measure(self.explanation, y)
 
