@@ -14,6 +14,7 @@
 import { axisModel, CHART_FONT, gridModel, namesWidth, rangeOf, scaleOf } from "./chart_axes.js";
 import { growExtents, MARK_NAMES, markRenderer } from "./chart_marks.js";
 import { followPointer } from "./chart_pointer.js";
+import { addDragTools, toolButtons } from "./chart_tools.js";
 import { element } from "./dom.js";
 import { paletteOf } from "./palette.js";
 import { toggleRow } from "./state.js";
@@ -44,13 +45,13 @@ export function createCharts(state) {
 
 function makeChart(container, spec, state, palette) {
   const host = element("div", { class: "axd-plot", role: "img", "aria-label": spec.title });
+  const head = element("div", { class: "axd-chart-head" }, spec.legend ? legendOf(spec.legend, palette) : element("span"));
   const figure = element("figure", { class: "axd-chart" },
-    spec.heading ? element("figcaption", { class: "axd-chart-title", text: spec.heading }) : null,
-    spec.legend ? legendOf(spec.legend, palette) : null, host);
+    spec.heading ? element("figcaption", { class: "axd-chart-title", text: spec.heading }) : null, head, host);
   if (spec.table) figure.append(numbersTable(spec.table, state));
   container.append(figure);
   const room = Math.max(200, host.clientWidth || container.clientWidth || 640);
-  const chart = { figure, host, palette, room, marks: [], rules: [], spec, state, ended: false, frees: [] };
+  const chart = { figure, head, host, palette, room, marks: [], rules: [], spec, state, ended: false, frees: [] };
   const api = { figure, room, palette };
   for (const kind of MARK_NAMES) {
     api[kind] = (mark) => addMark(chart, kind, { font: CHART_FONT, ...mark });
@@ -91,7 +92,7 @@ function plotModel(chart) {
   const plot = new Models.Plot({
     x_range: range(spec.x, extents.x), y_range: range(spec.y, extents.y), x_scale: scaleOf(Models, spec.x), y_scale: scaleOf(Models, spec.y),
     height: spec.height ?? 360, sizing_mode: "stretch_width", min_border_right: 12, min_border_top: 6, toolbar_location: null,
-    background_fill_color: null, border_fill_color: null, outline_line_color: null, output_backend: "canvas",
+    background_fill_color: null, border_fill_color: palette.page, outline_line_color: null, output_backend: "canvas",
   });
   const xAxis = axisModel(Models, spec.x, palette, { isX: true, room: room - namesWidth(spec.y) });
   const yAxis = axisModel(Models, spec.y, palette, { isX: false, room: (spec.height ?? 360) - 60 });
@@ -105,22 +106,13 @@ function plotModel(chart) {
       line_dash: dash ?? [], level: "underlay",
     }), "center");
   }
-  if (spec.zoom !== false) addTools(Models, plot);
   return plot;
-}
-
-function addTools(Models, plot) {
-  const tools = [new Models.PanTool(), new Models.BoxZoomTool(), new Models.WheelZoomTool(), new Models.ResetTool(), new Models.SaveTool()];
-  plot.toolbar_location = "above";
-  plot.toolbar.logo = null;
-  plot.toolbar.tools = tools;
-  plot.toolbar.active_drag = tools[1];
-  plot.toolbar.active_scroll = null;
 }
 
 async function showChart(chart) {
   if (chart.ended) return;
   const plot = plotModel(chart);
+  const tools = chart.spec.zoom === false ? [] : addDragTools(Bokeh.Models, plot);
   for (const { renderer } of chart.marks) plot.add_renderers(renderer);
   const { Document, documents } = Bokeh.require("document");
   const made = new Document();
@@ -137,6 +129,7 @@ async function showChart(chart) {
     return;
   }
   chart.frees.push(forget);
+  chart.head.append(toolButtons(views.get(plot), tools, chart.spec.title));
   followPointer({
     host: chart.host, view: views.get(plot), marks: chart.marks,
     onPick: ({ spec, index }) => (spec.onPick ? spec.onPick(index) : toggleRow(chart.state, spec.rows[index])),

@@ -118,8 +118,8 @@ function announceSelection({ data, state, announce }) {
 
 // A list of tabs with the panel of the chosen view. `key` is the name of the chosen view in the state.
 function area(app, label, views, key) {
-  const { state, charts } = app;
-  const first = views[0]?.id ?? null;
+  const { data, state, charts } = app;
+  const first = (views.find((view) => !view.needs?.(data)) ?? views[0])?.id ?? null;
   const tabs = tabList(label, views, (id) => state.update({ [key]: id }));
   let cleanup = null;
   const clear = () => {

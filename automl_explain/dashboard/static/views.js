@@ -12,12 +12,13 @@ import { WHATIF_VIEW } from "./local_whatif.js";
 import { COHORTS_VIEW } from "./view_cohorts.js";
 import { DATA_VIEW } from "./view_data.js";
 import { DEPENDENCE_VIEW } from "./view_dependence.js";
+import { EXAMPLES_VIEW } from "./view_examples.js";
 import { IMPORTANCE_VIEW } from "./view_importance.js";
 import { PERFORMANCE_VIEW } from "./view_performance.js";
 import { SEARCH_VIEW } from "./view_search.js";
 import { SUMMARY_VIEW } from "./view_summary.js";
 
 export const VIEWS = [
-  DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW, PERFORMANCE_VIEW, COHORTS_VIEW, SEARCH_VIEW,
+  EXAMPLES_VIEW, DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW, PERFORMANCE_VIEW, COHORTS_VIEW, SEARCH_VIEW,
   LOCAL_IMPORTANCE_VIEW, WHATIF_VIEW, ICE_VIEW,
 ];
