@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         TabularExplainer,
     )
     from automl_explain.explainers._tree_explainer import TreeExplainer
+    from automl_explain.explainers.deletion._faithfulness import Faithfulness
     from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
     from automl_explain.explainers.explanation._fidelity import Fidelity
     from automl_explain.explainers.explanation._global_importance import GlobalImportance
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers.text._explanation import TextExplanation
     from automl_explain.explainers.text._text_values import TextValues
     from automl_explain.explainers.text.games._explainer import TextExplainer
+    from automl_explain.explainers.text.han._explainer import HANTextExplainer
     from automl_explain.explainers.trees._tree_ensemble import Trees
 
 _PLACE = "automl_explain.explainers"
@@ -76,6 +78,7 @@ _MODULES = {
     **dict.fromkeys(("describe", "register"), f"{_PLACE}.model._registry"),
     "DeepExplainer": f"{_PLACE}._deep_explainer",
     "Explanation": f"{_PLACE}.explanation._explanation",
+    "Faithfulness": f"{_PLACE}.deletion._faithfulness",
     **dict.fromkeys(
         ("DecisionTreeExplainableModel", "ExplainableModel", "LGBMExplainableModel"), f"{_PLACE}.surrogate._models"
     ),
@@ -104,6 +107,7 @@ _MODULES = {
     ),
     **dict.fromkeys(("inspect_bundle", "load", "save"), f"{_PLACE}.scoring._saving"),
     "TextExplainer": f"{_PLACE}.text.games._explainer",
+    "HANTextExplainer": f"{_PLACE}.text.han._explainer",
     "TextExplanation": f"{_PLACE}.text._explanation",
     "TextValues": f"{_PLACE}.text._text_values",
     "TreeExplainer": f"{_PLACE}._tree_explainer",

@@ -1,11 +1,11 @@
-"""What the values of an explanation are: Shapley values, a permutation importance, weights of local linear models, heat."""
+"""What the values of an explanation are: Shapley values, an importance, weights of local models, heat, or attention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["shapley", "permutation", "local_linear", "heat_map"]
+Kind: TypeAlias = Literal["shapley", "permutation", "local_linear", "heat_map", "attention"]
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,6 @@ KINDS: dict[str, KindTraits] = {
         fields=("local_fidelity", "intercepts"),
     ),
     "heat_map": KindTraits(is_additive=False, has_metric=False, importance="mean heat"),
+    "attention": KindTraits(is_additive=False, has_metric=False, importance="mean attention"),
 }
 """Traits of each kind. Plots, tables, the report and the notebook view read them here."""

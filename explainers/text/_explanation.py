@@ -53,6 +53,8 @@ class TextExplanation(ExplainedTexts):
         How well a surrogate imitates the model, if the values are those of a surrogate.
     model_kind : {"trial", "refit", "ensemble"} or None
         Role of the model in a search.
+    faithfulness : Faithfulness or None
+        Measured by removing words and asking the model, if the explainer did so.
 
     Examples
     --------

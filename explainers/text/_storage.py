@@ -4,7 +4,8 @@ Protocol 1
 ----------
 Arrays, over the players of all texts one after the other: ``values`` and, if a text has any, ``errors``, both (K, players);
 ``errors`` is NaN in texts without. ``spans`` (places, 2) and ``places`` (players,), the number of places of each player.
-``sentences`` (sentences, 2). ``base`` (n, K), and ``outputs`` (n, K), NaN for a text whose outputs are not known.
+``sentences`` (sentences, 2). ``also.*`` (K, players), further measures, NaN in texts without. ``base`` (n, K), and ``outputs``
+(n, K), NaN for a text whose outputs are not known.
 
 The manifest's `documents` has the text, its words, its notes and the number of its sentences. The other fields are those of
 the explanation, with class labels coded as cells (`explainers/tables/_cell_coding.py`).
@@ -13,7 +14,7 @@ the explanation, with class labels coded as cells (`explainers/tables/_cell_codi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
+from automl_explain.explainers.deletion._faithfulness import Faithfulness
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._storage import coded_label
 from automl_explain.explainers.tables._cell_coding import decode_cell
@@ -28,6 +30,8 @@ from automl_explain.explainers.text._text_values import ExplainedTexts, TextValu
 
 KIND = "text explanation"
 PROTOCOL = 1
+ALSO = "also."
+"""Before the names of further measures."""
 
 _FACTS = ("output_space", "method", "reason", "level", "notes", "kind", "model_kind")
 """Fields that JSON has as they are; the bundle's own `kind` is another, so that they are in a mapping of their own."""
@@ -40,6 +44,7 @@ def save_texts(path: str | os.PathLike[str], explanation: ExplainedTexts) -> Non
         "about": {name: getattr(explanation, name) for name in _FACTS},
         "classes": None if classes is None else [coded_label(label) for label in classes],
         "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
+        "faithfulness": None if explanation.faithfulness is None else explanation.faithfulness.to_dict(),
         "documents": [
             {"text": one.text, "words": one.words, "notes": one.notes, "sentences": len(one.sentences)}
             for one in documents
@@ -57,6 +62,9 @@ def save_texts(path: str | os.PathLike[str], explanation: ExplainedTexts) -> Non
     }
     if any(one.standard_errors is not None for one in documents):
         arrays["errors"] = _joined([_or_nan(one.standard_errors, one.values) for one in documents], n_outputs)
+    for name in sorted({name for one in documents for name in one.also}):
+        also = [_or_nan(one.also.get(name), one.values) for one in documents]
+        arrays[f"{ALSO}{name}"] = _joined(also, n_outputs)
     write_bundle(path, KIND, PROTOCOL, manifest, arrays)
 
 
@@ -83,8 +91,9 @@ def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
         "outputs": (len(stored), n_outputs),
     }
     for name, array in arrays.items():
-        if array.shape != wanted[name]:
-            raise ValueError(f"{name} has the shape {array.shape}, not {wanted[name]}")
+        shape = wanted["values" if name.startswith(ALSO) else name]
+        if array.shape != shape:
+            raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
     documents = []
     for row, one in enumerate(stored):
         first, last = players[row], players[row + 1]
@@ -99,6 +108,7 @@ def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
                 outputs=_or_none(arrays["outputs"][row]),
                 standard_errors=_or_none(arrays["errors"][:, first:last]) if "errors" in arrays else None,
                 notes=tuple(one["notes"]),
+                also=_also(arrays, slice(first, last)),
             )
         )
     about = manifest["about"]
@@ -108,7 +118,13 @@ def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
         "classes": None if manifest["classes"] is None else tuple(map(decode_cell, manifest["classes"])),
         "notes": tuple(about["notes"]),
         "fidelity": None if manifest["fidelity"] is None else Fidelity(**manifest["fidelity"]),
+        "faithfulness": Faithfulness.from_dict(manifest["faithfulness"]) if manifest.get("faithfulness") else None,
     }
+
+
+def _also(arrays: Mapping[str, npt.NDArray[Any]], players: slice) -> dict[str, npt.NDArray[np.float64]]:
+    parts = {name.removeprefix(ALSO): array[:, players] for name, array in arrays.items() if name.startswith(ALSO)}
+    return {name: part for name, part in parts.items() if not np.isnan(part).any()}
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], n_outputs: int) -> npt.NDArray[np.float64]:

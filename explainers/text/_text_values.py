@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.deletion._faithfulness import Faithfulness
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._kinds import Kind
 from automl_explain.explainers.formatting._names import counted
@@ -42,6 +44,8 @@ class TextValues:
         Standard errors of sampled values; None for exact ones.
     notes : tuple of str
         What readers of these values should know, such as that the text was cut.
+    also : mapping of str to ndarray of shape (K, P)
+        Other measures of the same players, by name, such as the attention of a network.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class TextValues:
     outputs: Values | None = None
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
+    also: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.base_values), len(self.words))
@@ -100,6 +105,7 @@ class ExplainedTexts:
     kind: Kind = "shapley"
     fidelity: Fidelity | None = None
     model_kind: str | None = None
+    faithfulness: Faithfulness | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "documents", tuple(self.documents))

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import flop_registry
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, MixedForward
+from automl_explain.explainers.neural._torch_threads import one_thread
 
 Tensors: TypeAlias = tuple[torch.Tensor, ...]
 SOFTMAX = "softmax"
@@ -235,7 +236,7 @@ class ModuleCalls:
             if isinstance(self.function, torch.nn.Module):
                 stack.enter_context(evaluating(self.function))
             if self.one_thread and not on_gpu:
-                stack.enter_context(_one_thread())
+                stack.enter_context(one_thread())
             if on_gpu:
                 stack.enter_context(_full_precision(cudnn=not backward))
             yield
@@ -281,19 +282,6 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
                     part.training = True
                 for part in modes.evaluated:
                     part.training = False
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    if n_threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 @contextmanager

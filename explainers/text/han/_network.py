@@ -1,0 +1,132 @@
+"""The hierarchical attention network of Yang et al. (2016), in PyTorch.
+
+Words become vectors, a bidirectional GRU reads each sentence, and attention weighs its words to a vector of the sentence.
+A second GRU and attention do the same with the sentences of a text, and a linear layer gives the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.text.han._vocabulary import NumberedText
+
+HIDDEN = 50
+"""Numbers of the state of a GRU in each direction."""
+TEXTS_AT_ONCE = 64
+"""Texts per forward pass."""
+
+
+class Batch(NamedTuple):
+    """Texts as tensors: the words of all sentences below each other, (S, L), and where each sentence belongs."""
+
+    numbers: torch.Tensor
+    lengths: torch.Tensor
+    """Words of each sentence, (S,), on the CPU as PyTorch's packing asks for."""
+    text: torch.Tensor
+    """Text of each sentence, (S,)."""
+    place: torch.Tensor
+    """Position of each sentence in its text, (S,)."""
+    n_sentences: torch.Tensor
+    """Sentences of each text, (D,), on the CPU."""
+
+
+class Read(NamedTuple):
+    """What the network makes of D texts: scores (D, K), and the attention of words (S, L) and of sentences (D, most)."""
+
+    scores: torch.Tensor
+    words: torch.Tensor
+    sentences: torch.Tensor
+
+
+def as_batch(texts: Sequence[NumberedText], device: torch.device) -> Batch:
+    """Return texts as tensors."""
+    lengths = np.concatenate([text.lengths for text in texts])
+    n_sentences = np.array([len(text.lengths) for text in texts])
+    numbers = np.zeros((len(lengths), int(lengths.max())), np.int64)
+    numbers[np.arange(numbers.shape[1]) < lengths[:, None]] = np.concatenate([text.numbers for text in texts])
+    text, place = np.repeat(np.arange(len(texts)), n_sentences), np.concatenate([np.arange(n) for n in n_sentences])
+    on_device = (torch.from_numpy(each).to(device) for each in (numbers, text, place))
+    moved = list(on_device)
+    return Batch(moved[0], torch.from_numpy(lengths), moved[1], moved[2], torch.from_numpy(n_sentences))
+
+
+class HierarchicalAttention(nn.Module):
+    """The network; its table of word vectors is passed to each call, since a text that is tuned has a small one of its own.
+
+    Parameters
+    ----------
+    dimension : int
+        Numbers per word.
+    n_outputs : int
+    """
+
+    def __init__(self, dimension: int, n_outputs: int) -> None:
+        super().__init__()
+        self.word, self.sentence = _Attention(dimension), _Attention(2 * HIDDEN)
+        self.output = nn.Linear(2 * HIDDEN, n_outputs)
+
+    def forward(self, batch: Batch, vectors: torch.Tensor) -> Read:
+        """Return the scores of texts whose words have these vectors, (S, L, dimension)."""
+        sentences, words = self.word(vectors, batch.lengths)
+        shape = len(batch.n_sentences), int(batch.n_sentences.max()), sentences.shape[1]
+        texts = sentences.new_zeros(shape).index_put((batch.text, batch.place), sentences)
+        made, weights = self.sentence(texts, batch.n_sentences)
+        return Read(self.output(made), words, weights)
+
+
+class _Attention(nn.Module):
+    """A bidirectional GRU over sequences, and the mean of its states, weighed by attention."""
+
+    def __init__(self, n_inputs: int) -> None:
+        super().__init__()
+        self.states = nn.GRU(n_inputs, HIDDEN, bidirectional=True, batch_first=True)
+        self.hidden = nn.Linear(2 * HIDDEN, 2 * HIDDEN)
+        self.context = nn.Linear(2 * HIDDEN, 1, bias=False)
+
+    def forward(self, sequences: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the vector of each sequence, (N, 2 HIDDEN), and the weights of its elements, (N, L)."""
+        packed: PackedSequence = pack_padded_sequence(sequences, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.states(packed)[0], batch_first=True, total_length=sequences.shape[1])
+        scores = self.context(torch.tanh(self.hidden(states)))[..., 0]
+        inside = torch.arange(sequences.shape[1])[None] < lengths[:, None]
+        weights = torch.softmax(scores.masked_fill(~inside.to(scores.device), float("-inf")), dim=1)
+        return (weights[..., None] * states).sum(dim=1), weights
+
+
+def initialised(dimension: int, n_outputs: int, rng: np.random.Generator) -> HierarchicalAttention:
+    """Return a network with random weights, which leaves PyTorch's random state as it was."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        return HierarchicalAttention(dimension, n_outputs)
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device; "auto" is a GPU if there is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If PyTorch does not have the device.
+    """
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        device = torch.device(chosen)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InvalidInputError(
+            f"The 'device' parameter must be a device that PyTorch has, such as 'cpu', or 'auto'. Got {name!r}: {error}"
+        ) from error
+    return device
+
+
+def weights_of(network: nn.Module) -> dict[str, npt.NDArray[Any]]:
+    """Return the weights as arrays, by name."""
+    return {name: weight.detach().cpu().numpy() for name, weight in network.state_dict().items()}
