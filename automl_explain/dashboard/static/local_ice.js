@@ -5,13 +5,14 @@ import { selectControl, sliderControl, viewSettings } from "./controls.js";
 import { debounced, element } from "./dom.js";
 import { cellText, counted, numberText, shortened } from "./format.js";
 import { outputName, strongestFeatures, valuesOfRow } from "./local_values.js";
-import { refusalOf } from "./local_whatif.js";
+import { refusalOf, surrogateNote } from "./local_whatif.js";
 import { rankedFeatures } from "./page_data.js";
 import { classColor } from "./palette.js";
 
 const ICE_DELAY_MS = 150;
 const ICE_LEVELS = 60;
-const ICE_OTHERS = [[0, "Selected rows only"], [30, "30 other rows"], [100, "100 other rows"], [300, "300 other rows"]];
+const ICE_OTHERS = [[0, "Selected rows only"], [30, "30 other rows"], [100, "100 other rows"]];
+const ICE_BATCH = 2000;
 
 export const ICE_VIEW = {
   id: "ice", title: "ICE", group: "local",
@@ -42,7 +43,7 @@ async function drawIce(container, context) {
     later();
   };
   const { set } = viewSettings(context, { feature: ranked[0], steps: 30, others: 30, space: spaces[0][0] }, draw);
-  root.append(controls, status, area);
+  root.append(...[surrogateNote(context), controls, status, area].filter(Boolean));
   fillIceControls(controls, context, ranked, spaces, set);
   askIce(context, { area, status, root });
 }
@@ -101,10 +102,9 @@ async function askIce(context, { area, status, root }) {
   });
   status.textContent = "The model is asked …";
   try {
-    const answer = await transport.predict(asked, "ice");
-    if (answer === null || !root.isConnected) return; // a later choice has been asked for
-    const place = memory.space === "probability" && answer.probability ? context.classIndex : context.output;
-    const outputs = memory.space === "probability" && answer.probability ? answer.probability : answer.output;
+    const outputs = await askInBatches(transport, asked, memory.space);
+    if (outputs === null || !root.isConnected) return; // a later choice has been asked for
+    const place = memory.space === "probability" ? context.classIndex : context.output;
     const lines = rows.map((_, r) => values.map((__, k) => outputs[r * values.length + k][place]));
     charts.clear(area);
     area.replaceChildren();
@@ -116,6 +116,17 @@ async function askIce(context, { area, status, root }) {
     area.replaceChildren();
     status.replaceChildren(element("span", { class: "axd-error", text: `The model cannot answer. ${error.message}` }));
   }
+}
+
+// The outputs or probabilities of rows, asked for in batches that no transport refuses; null if a later question has been asked.
+async function askInBatches(transport, rows, space) {
+  const outputs = [];
+  for (let from = 0; from < rows.length; from += ICE_BATCH) {
+    const answer = await transport.predict(rows.slice(from, from + ICE_BATCH), "ice");
+    if (answer === null) return null;
+    outputs.push(...answer[space]);
+  }
+  return outputs;
 }
 
 function drawLines(area, context, { feature, values, rows, lines, own }) {

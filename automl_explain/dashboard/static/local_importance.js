@@ -41,16 +41,20 @@ function fillRows(area, context, settings) {
   area.replaceChildren(...panels);
   const form = explanation.additive ? settings.form : "bars";
   const drawn = rows.map((row, k) => {
-    const bars = barsOf(parts[k], order, settings.top, (j) => cellName(context, j, row));
+    const bars = barsOf(parts[k], order, settings.top, (j) => cellName(context, j, row, nameWidth(panels[k])));
     return form === "waterfall" ? waterfallSteps(bars, parts[k].base) : bars.map((bar) => ({ ...bar, from: 0, to: bar.value }));
   });
-  const range = paddedRange(drawn.flatMap((steps) => steps.flatMap(({ from, to, error }) => [from, to - (error ?? 0), to + (error ?? 0)])));
+  const range = paddedRange(drawn.flatMap((steps) => steps.flatMap(({ from, to, error }) => [from, to - (error ?? 0), to + (error ?? 0)])), panels[0].clientWidth);
   rows.forEach((row, k) => drawRowChart(panels[k], context, { row, part: parts[k], bars: drawn[k], order, form, range }));
 }
 
-function cellName({ data }, j, row) {
+function nameWidth(panel) {
+  return panel.clientWidth < 480 ? 20 : 32;
+}
+
+function cellName({ data }, j, row, width) {
   const feature = data.features[j];
-  return feature.values ? featureAndCell(feature, feature.values[row]) : feature.name;
+  return feature.values ? featureAndCell(feature, feature.values[row], width) : feature.name;
 }
 
 // The row's prediction, and its truth if it is known.
@@ -79,7 +83,7 @@ function drawRowChart(panel, context, { row, part, bars, order, form, range }) {
     title: `${form === "waterfall" ? "Waterfall" : "Bar"} chart: importance of ${counted(bars.length, "feature")} for row ${data.rowName(row)}.`,
     height: 70 + 27 * bars.length, zoom: false,
     x: { label: form === "waterfall" ? `${outputName(context)}, from the base value (dashed) to the prediction` : `importance (${outputName(context)})`, kind: "linear", range },
-    y: { kind: "names", names: bars.map(({ name }) => name), flip: true, width: panel.clientWidth < 480 ? 18 : 32 },
+    y: { kind: "names", names: bars.map(({ name }) => name), flip: true, width: nameWidth(panel) },
     table: rowTable(context, row, part, order),
   });
   if (form === "waterfall") {

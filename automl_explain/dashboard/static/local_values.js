@@ -25,8 +25,20 @@ export function cellsOfRow(data, row) {
   return data.features.map(({ values }) => (Number.isNaN(values[row]) ? null : values[row]));
 }
 
-export function featureAndCell(feature, cell) {
-  return `${shortened(feature.name, 26)} = ${cellText(feature, cell ?? NaN, 18)}`;
+// A feature with its cell, in at most about `width` characters; the name is shortened first.
+export function featureAndCell(feature, cell, width) {
+  return besideName(feature, ` = ${cellText(feature, cell ?? NaN, 14)}`, width);
+}
+
+// The same for a cell that may have been edited.
+export function featureAndChange(feature, from, to, width) {
+  if (from === to) return featureAndCell(feature, to, width);
+  const text = (cell) => cellText(feature, cell ?? NaN, 10);
+  return besideName(feature, `: ${text(from)} → ${text(to)}`, width);
+}
+
+function besideName(feature, text, width) {
+  return `${shortened(feature.name, Math.max(8, width - text.length))}${text}`;
 }
 
 // What the values add up to, in words: "probability of leaves", "response".
@@ -61,11 +73,11 @@ export function waterfallSteps(bars, base) {
   });
 }
 
-// The range of an axis that has room for the texts beside the bars.
-export function paddedRange(places) {
+// The range of an axis of so many pixels that has room for the texts beside the bars.
+export function paddedRange(places, room) {
   const finite = places.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const pad = (high - low || Math.abs(high) || 1) * 0.17;
+  const pad = (high - low || Math.abs(high) || 1) * Math.min(0.5, 52 / Math.max(room - 200, 60));
   return [low - pad, high + pad];
 }
 

@@ -26,6 +26,11 @@ export async function refusalOf(transport) {
   return ready && ready.available === false ? ready.sentence : null;
 }
 
+// A warning that a surrogate answers in place of the model; null if the model itself does.
+export function surrogateNote({ data, transport }) {
+  return transport.kind === "surrogate" ? element("p", { class: "axd-missing", text: data.model.reason }) : null;
+}
+
 async function drawWhatIf(container, context) {
   const { data, state, transport, memory } = context;
   const root = element("div", { class: "axd-whatif" });
@@ -54,7 +59,7 @@ async function drawWhatIf(container, context) {
     drawWhatIf(container, context);
   };
   root.append(
-    headOf(view, rows, redraw),
+    ...[surrogateNote(context), headOf(view, rows, redraw)].filter(Boolean),
     element("div", { class: "axd-whatif-parts" }, fieldsOfRow(view),
       element("div", { class: "axd-answer" }, view.status, view.answer, view.warning),
       element("div", { class: "axd-whatif-charts" }, view.charts, view.history)));
@@ -213,17 +218,19 @@ function answerTable(context, before, after) {
   const { data, output, classIndex } = context;
   const isShare = data.output.space === "probability";
   const lines = [];
-  const addLine = (name, from, to, text = numberText) =>
-    lines.push({ name, from: text(from), to: text(to), change: text === shareText ? pointsText(to - from) : changeText(from, to) });
-  if (data.classes) lines.push({ name: "Predicted class", from: bestClass(data, before), to: bestClass(data, after), change: "" });
+  const addLine = (name, from, to, text = numberText) => {
+    const change = text === shareText ? pointsText(to - from) : changeText(from, to);
+    lines.push({ name, cells: [[text(from), from], [text(to), to], [change, to - from]] });
+  };
+  if (data.classes) lines.push({ name: "Predicted class", cells: [[bestClass(data, before)], [bestClass(data, after)], [""]] });
   if (!isShare) addLine(capital(outputName(context)), before.output[output], after.output[output]);
   const shares = isShare ? [before.output, after.output] : [before.probability, after.probability];
   if (shares[0] && data.classes) {
     for (const c of shownClasses(shares[1], classIndex)) addLine(`Probability of ${shortened(data.classes[c], 40)}`, shares[0][c], shares[1][c], shareText);
   }
   const heads = ["", "Before", "After", "Change"].map((text) => element("th", { scope: "col", text, class: text ? "axd-number" : null }));
-  const body = lines.map(({ name, from, to, change }) => element("tr", {},
-    element("th", { scope: "row", text: name }), [from, to, change].map((text) => element("td", { class: "axd-number", text }))));
+  const body = lines.map(({ name, cells }) => element("tr", {}, element("th", { scope: "row", text: name }),
+    cells.map(([text, exact]) => element("td", { class: "axd-number", text, title: exact }))));
   return element("table", { class: "axd-before-after" }, element("caption", { text: "Prediction before and after the edits" }),
     element("thead", {}, element("tr", {}, heads)), element("tbody", {}, body));
 }

@@ -1,8 +1,8 @@
 // The charts of an edited row: where its prediction lies among those of all shown rows, and its explanation beside the original's.
 
 import { element } from "./dom.js";
-import { cellText, numberText, shortened } from "./format.js";
-import { drawValueBars, outputName, paddedRange, strongestFeatures } from "./local_values.js";
+import { cellText, numberText } from "./format.js";
+import { drawValueBars, featureAndChange, outputName, paddedRange, strongestFeatures } from "./local_values.js";
 import { extentOf, histogram } from "./stats.js";
 
 const WHATIF_TOP = 10;
@@ -46,7 +46,7 @@ export function drawChanges(container, context, { before, after, original, cells
     values: explained.values[output][0], errors: explained.errors?.[output][0] ?? null, base: explained.expected[output],
   }));
   const order = strongestFeatures([own.values, edited.values]).slice(0, WHATIF_TOP);
-  const narrow = container.clientWidth < 480;
+  const width = container.clientWidth < 480 ? 20 : 34;
   const barsAs = ({ values, errors }, row) => order.map((j) =>
     ({ name: `${data.features[j].name} = ${cellText(data.features[j], row[j] ?? NaN)}`, value: values[j], error: errors?.[j] ?? null, from: 0, to: values[j] }));
   const parts = [barsAs(own, original), barsAs(edited, cells)];
@@ -55,9 +55,9 @@ export function drawChanges(container, context, { before, after, original, cells
     heading: "Explanation before and after", height: 70 + 32 * order.length, zoom: false,
     x: {
       label: `importance (${outputName(context)})`, kind: "linear",
-      range: paddedRange([0, ...parts.flat().flatMap(({ value, error }) => [value - (error ?? 0), value + (error ?? 0)])]),
+      range: paddedRange([0, ...parts.flat().flatMap(({ value, error }) => [value - (error ?? 0), value + (error ?? 0)])], container.clientWidth),
     },
-    y: { kind: "names", names: order.map((j) => changedName(data.features[j], original[j], cells[j])), flip: true, width: narrow ? 18 : 34 },
+    y: { kind: "names", names: order.map((j) => featureAndChange(data.features[j], original[j], cells[j], width)), flip: true, width },
     legend: [{ label: `before, base value ${numberText(own.base)}`, color: palette.neutral }, { label: "after", color: palette.bar }],
     table: changesTable(data, own, edited, original, cells),
   });
@@ -67,11 +67,6 @@ export function drawChanges(container, context, { before, after, original, cells
   drawValueBars(chart, parts[1], { half: 0.17, shift: 0.19, colors: palette.bar, tip });
   chart.show();
   if (after.explained.note) container.append(element("p", { class: "axd-soft", text: after.explained.note }));
-}
-
-function changedName(feature, from, to) {
-  const text = (cell) => cellText(feature, cell ?? NaN, 14);
-  return from === to ? `${shortened(feature.name, 26)} = ${text(to)}` : `${shortened(feature.name, 22)}: ${text(from)} → ${text(to)}`;
 }
 
 function changesTable(data, own, edited, original, cells) {
