@@ -32,6 +32,8 @@ MOST_MEMBERS = 5
 MOST_CLASSES = 20
 """Classes of which tables are shown, those with the largest values."""
 SHORTEST_NAME = 10
+FEW_ROWS = 50
+"""Fewer explained rows than this, drawn from more, are pointed out, and importance is shown with intervals."""
 
 
 def runs_table(runs: Sequence[Run], top: int = 3) -> str:
@@ -136,6 +138,7 @@ def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> s
     explanation = explanation_of(model_explanation)
     rows, top = check_top_k(rows), check_top_k(top)
     parts = [
+        *_on_few_rows(explanation),
         _shap_values(explanation, rows, top),
         _expected_values(explanation),
         _overall(explanation, top),
@@ -160,6 +163,18 @@ def members_table(shares: MemberExplanation, top: int = 10) -> str:
 
 
 # --------------------------------------------------------------------------------------------------- the six values
+
+
+def few_rows(explanation: Explanation) -> str:
+    """Return "10 of 450 validation rows" if so few were explained that importance is uncertain; otherwise empty."""
+    note = next((note for note in explanation.notes if note.startswith("rows: ")), "")
+    is_few = 0 < explanation.num_examples < FEW_ROWS
+    return note.removeprefix("rows: ").partition(", drawn")[0] if is_few else ""
+
+
+def _on_few_rows(explanation: Explanation) -> list[str]:
+    few = few_rows(explanation)
+    return [wrapped(f"only {few} were explained: importance has the interval shown beside it")] if few else []
 
 
 def _shap_values(explanation: Explanation, rows: int, top: int) -> str:
@@ -236,11 +251,17 @@ def _expected_values(explanation: Explanation) -> str:
 def _overall(explanation: Explanation, top: int) -> str:
     shown = bars(explanation.get_ranked_global_names(top), explanation.get_ranked_global_values(top))
     rows = tuple((str(i), str(bar.name), number_text(bar.value), bar.as_text) for i, bar in enumerate(shown, start=1))
+    last = Column("")
+    if few_rows(explanation) and explanation.num_examples > 1:
+        found = explanation.global_importance()
+        order = ranking(explanation.global_importance_values)[:top]
+        ends = [f"{number_text(found.low[j])} to {number_text(found.high[j])}" for j in order]
+        rows, last = tuple((*row[:3], end) for row, end in zip(rows, ends, strict=True)), Column("95% interval")
     columns = (
         Column("", is_number=True),
         Column("overall_imp", width=26),
         Column("overall_summary", is_number=True),
-        Column(""),
+        last,
     )
     table = TextTable(columns, rows).as_text()
     mean = "mean over classes of " if explanation.is_classification else ""

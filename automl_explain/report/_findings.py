@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from automl_explain.display._class_view import output_text
+from automl_explain.display._text_tables import few_rows
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, listed, quoted, shortened
@@ -25,10 +26,11 @@ FEWEST_RUNS = 3
 def first_look(story: Story) -> list[str]:
     """Return what to look at first, in sentences."""
     if not story.is_search:
-        return [sentence for sentence in (_on_models(story), _on_accuracy(story)) if sentence]
+        return [sentence for sentence in (_on_models(story), _on_few_rows(story), _on_accuracy(story)) if sentence]
     parts = (
         _on_best(story),
         _on_models(story),
+        _on_few_rows(story),
         _on_agreement(story),
         _on_gaps(story),
         _on_accuracy(story),
@@ -65,6 +67,11 @@ def _on_models(story: Story) -> str:
             return f"{sentence} The best run has the same."
         return f"{sentence} In the best run: {listed(other)}."
     return sentence
+
+
+def _on_few_rows(story: Story) -> str:
+    said = [f"of {model.in_text}, only {few}" for model in story.models if (few := few_rows(model.explanation))]
+    return f"Few rows were explained, so that importance is uncertain: {'; '.join(said)}." if said else ""
 
 
 def _on_agreement(story: Story) -> str:

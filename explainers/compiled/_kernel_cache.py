@@ -82,6 +82,8 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
     _impl_class = _Writable
     _seconds: ClassVar[float] = 0.0
+    _until: ClassVar[float] = 0.0
+    """End of the last compilation. Those of kernels that a kernel calls lie within its own, and are not counted twice."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -106,7 +108,9 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write the code that numba has compiled; a disk that is full or no longer writable costs only time."""
-        KernelCache._seconds += time.monotonic() - self._started
+        now = time.monotonic()
+        KernelCache._seconds += now - max(self._started, KernelCache._until)
+        KernelCache._until = now
         if self._bar is not None:
             self._bar.close()
         try:
@@ -129,6 +133,11 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
             super().flush()
         except OSError as error:
             logger.info("the index of %s could not be emptied: %s", self._function, error)
+
+
+def seconds_compiled() -> float:
+    """Return the seconds in which this process has compiled kernels; numba compiles one at a time."""
+    return KernelCache._seconds
 
 
 def keep_on_disk(compiled: Any, function: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from automl_explain.explainers.compiled._kernel_cache import seconds_compiled
 from automl_explain.explainers.model._fitted_model import Linear, Mixture, Prepared, Structure
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -68,7 +69,7 @@ class Plan:
     runs : sequence of Queued
         The queue.
     deadline : float
-        Time on the clock `time.monotonic`.
+        Time on the clock `time.monotonic`. It is put off by the time in which kernels are compiled.
     n_threads : int
         Number of runs explained at the same time.
     """
@@ -76,7 +77,9 @@ class Plan:
     def __init__(self, runs: Sequence[Queued], deadline: float, n_threads: int) -> None:
         self._n_threads = n_threads
         self._started, self._deadline = time.monotonic(), deadline
+        self._compiled = seconds_compiled()
         self._first = runs[0] if runs else None
+        self._best = next((run for run in runs if run.kind == "trial"), None)
         self._learners: defaultdict[str, _Learner] = defaultdict(_Learner)
         for run in runs:
             self._learners[run.learner].put(run, 1)
@@ -89,7 +92,7 @@ class Plan:
             least, whole = self._waiting()
             learner = self._learners[run.learner]
             learner.put(run, -1)
-            left = self._deadline - time.monotonic()
+            left = self._deadline - self._now()
             if left <= 0.0:
                 return 0.0
             if run is self._first or not learner.n_seen:
@@ -100,8 +103,12 @@ class Plan:
             return min(left, mine + slack * (wanted / (whole - least) if wanted > 0.0 else 0.0))
 
     def must(self, run: Queued) -> bool:
-        """Whether a run is explained whatever the time: a final model, or the first of the queue."""
-        return run is self._first or run.kind != "trial"
+        """Whether a run is explained whatever the time: a final model, or the first trial of the queue, which is the best."""
+        return run is self._best or run.kind != "trial"
+
+    def _now(self) -> float:
+        """The time, without what kernels took to compile since the beginning: once for a machine, whatever is explained."""
+        return time.monotonic() - (seconds_compiled() - self._compiled)
 
     def finish(self, run: Queued, seconds: float, whole: float, least: float) -> None:
         """Note what a run took.
@@ -132,7 +139,7 @@ class Plan:
         with self._lock:
             if not self._why:
                 budget = max(self._deadline - self._started, 0.0)
-                needed = time.monotonic() - self._started + self._waiting()[1] / self._n_threads
+                needed = self._now() - self._started + self._waiting()[1] / self._n_threads
                 self._why = (
                     f"the time for explanations had run out: explaining all runs takes about {needed:.2g} s, and there were "
                     f"{budget:.2g} s. Set ExplainabilityOptions(time_budget={_rounded_up(1.2 * needed)})"

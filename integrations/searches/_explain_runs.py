@@ -18,6 +18,7 @@ from automl_explain.explainers._fallback import fall_back, logger
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
+from automl_explain.explainers.compiled._kernel_cache import seconds_compiled
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
@@ -53,7 +54,8 @@ QUICK = 0.1
 def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     """Record the runs and explain the requested ones: final models first, then trials by loss, until the deadline.
 
-    Final models are explained regardless of the deadline. A run that cannot be explained is recorded with the reason.
+    Final models and the best trial are explained regardless of the deadline. A run that cannot be explained is recorded with
+    the reason.
     """
     chosen = choose(runs, job.options.which)
     for run in runs:
@@ -111,7 +113,7 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
     if not seconds and not must:
         _skip(job, run, plan.why_skipped())
         return
-    started = time.monotonic()
+    started, compiled = time.monotonic(), seconds_compiled()
     try:
         assert run.read is not None
         if run.tables is not None:
@@ -136,7 +138,8 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
     assert job.tables is not None
     whole, is_sampled = len(job.tables.rows) / explanation.num_examples, explanation.standard_errors is not None
     least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
-    plan.finish(run, time.monotonic() - started, whole, least)
+    worked = time.monotonic() - started - (seconds_compiled() - compiled)
+    plan.finish(run, max(worked, 0.0), whole, least)
     if keep and run.score is not None:
         _keep_scores(job, run)
     if keep and job.options.keep_scoring and not isinstance(models, list):

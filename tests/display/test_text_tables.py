@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,14 @@ class TestSixValues:
         np.testing.assert_allclose(
             [float(number) for number in numbers], explanation.get_ranked_per_class_values(1)[:, 0], rtol=0.01
         )
+
+    def test_few_rows_are_said_first_and_have_intervals(self):
+        note = "rows: 10 of 450 validation rows, drawn at random"
+        tables = six_values_tables(replace(cases.regression()[:10], notes=(note,)))
+        assert tables.startswith("only 10 of 450 validation rows were explained")
+        assert "95% interval" in tables
+        assert max(map(len, tables.splitlines())) <= WIDTH
+        assert "95% interval" not in six_values_tables(cases.regression())
 
     def test_many_classes_continue_below(self):
         tables = six_values_tables(cases.many_classes())

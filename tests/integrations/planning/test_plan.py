@@ -79,6 +79,25 @@ def test_a_skipped_run_says_how_much_time_all_runs_need(clock):
     assert plan.why_skipped() == why  # the same for all runs, so that they are shown together
 
 
+def test_compiling_is_not_charged_to_the_time_for_explanations(clock, monkeypatch):
+    compiled = [5.0]
+    monkeypatch.setattr(_plan, "seconds_compiled", lambda: compiled[0])
+    runs = queue("rf", "rf")
+    plan = Plan(runs, 10.0, 1)
+    plan.start(runs[0])
+    compiled[0] += 13.0
+    clock.move(14.0)
+    plan.finish(runs[0], 1.0, whole=1.0, least=1.0)
+    assert 0.0 < plan.start(runs[1]) <= 9.0
+
+
+def test_the_best_trial_and_final_models_are_explained_whatever_the_time(clock):
+    runs = queue("rf", "rf", "rf")
+    runs[0].kind = "refit"
+    plan = Plan(runs, 1.0, 1)
+    assert [plan.must(run) for run in runs] == [True, True, False]
+
+
 def test_counts_bound_what_structures_take():
     X = np.random.default_rng(0).normal(size=(500, 4))
     y = X[:, 0] + X[:, 1] * X[:, 2]
