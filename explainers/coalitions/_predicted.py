@@ -24,7 +24,8 @@ from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._predict import check_finite, predict_finite, predict_rows
-from automl_explain.explainers.neural._network import MixedForward, Network
+from automl_explain.explainers.neural._mixing import mixed_in_numpy
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import RowNumbers, Table
 
 Outputs = npt.NDArray[np.float64]
@@ -164,7 +165,8 @@ class NetworkOutputs(Evaluator):
         """Return the outputs of mixed rows. Those of unmixed rows are computed once and do not depend on the batch."""
         mine = self._model.encoded(asked.rows.data)
         others = slice(asked.others.start, asked.others.stop)
-        forward = (self._network.mixer or self._mixed_in_numpy)(mine, self._theirs, self._players)
+        mixer = self._network.mixer or partial(mixed_in_numpy, self._network)
+        forward = mixer(mine, self._theirs, self._players)
         if asked.coalitions is None:
             which, inverse = np.arange(len(asked)), None
         else:
@@ -185,13 +187,6 @@ class NetworkOutputs(Evaluator):
         with model_call(self._model.name, "the rows"):
             found = outputs()
         return check_finite(found, self._model)
-
-    def _mixed_in_numpy(self, rows: Matrix, background: Matrix, players: Players) -> MixedForward:
-        def forward(row: RowNumbers, other: RowNumbers, present: Bools) -> Matrix:
-            mixed = np.where(present[:, players], rows[row], background[other])
-            return self._network.forward(self._network.arrays(mixed))
-
-        return forward
 
 
 def distinct_of_pairs(differs: Bools, coalitions: Coalitions) -> tuple[RowNumbers, RowNumbers]:
