@@ -15,7 +15,8 @@ from automl_explain.integrations.searches._listeners import register_listener
 
 if TYPE_CHECKING:
     from automl_explain._client import ExplanationClient
-    from automl_explain._explain_model import ModelExplanation, explain_model, retrieve_model_explanation
+    from automl_explain._explain_model import explain_model, retrieve_model_explanation
+    from automl_explain._model_explanation import ModelExplanation
     from automl_explain._scoring import scoring_explainer
     from automl_explain.analysis._diff import ExplanationDiff
     from automl_explain.analysis._search_explanation import SearchExplanation
@@ -43,14 +44,13 @@ if TYPE_CHECKING:
 
 _MODULES = {
     **_EXPLAINERS,
-    **dict.fromkeys(
-        ("ModelExplanation", "explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"
-    ),
+    **dict.fromkeys(("explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"),
     **dict.fromkeys(
         ("plot_global_importance", "plot_local", "plot_summary"), "automl_explain.plots._explanation_plots"
     ),
     "Performance": "automl_explain.display._performance",
     "RowExplanation": "automl_explain.display._row_view",
+    "ModelExplanation": "automl_explain._model_explanation",
     "scoring_explainer": "automl_explain._scoring",
     "plot_image": "automl_explain.plots._image_plots",
     "plot_member_shares": "automl_explain.plots._member_plots",

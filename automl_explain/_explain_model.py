@@ -1,234 +1,32 @@
-"""`explain_model`, `retrieve_model_explanation` and `ModelExplanation`, which they return."""
+"""`explain_model` and `retrieve_model_explanation`."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from numbers import Integral
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
 from automl_explain._class_names import names_of_labels
-from automl_explain.display._performance import Performance, measure
-from automl_explain.display._row_view import RowExplanation, explain_row
+from automl_explain._model_explanation import ExplainerRecipe, ModelExplanation
 from automl_explain.explainers._deep_explainer import DeepExplainer
-from automl_explain.explainers._errors import UnsupportedModelError
-from automl_explain.explainers._pickling import Picklable
-from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
-from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
-from automl_explain.explainers.explanation._notebook import importance_table
+from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.image._explainer import ImageExplainer
+from automl_explain.explainers.image._explanation import ImageExplanation
+from automl_explain.explainers.image._images import look_like_images
 from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
-from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.neural._examples import as_examples, is_table, is_tensor
+from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ExplainerRecipe(Picklable):
-    """What the explainer of an explanation is made of: making it again takes less memory than keeping it.
-
-    Parameters
-    ----------
-    model : FittedModel
-    background : Table
-    options : mapping
-        Options of `TabularExplainer`.
-    """
-
-    model: FittedModel
-    background: Table
-    options: Mapping[str, Any]
-
-    def __call__(self) -> TabularExplainer:
-        """Return the explainer."""
-        return TabularExplainer(self.model, self.background, **self.options)
-
-    def for_rows(self, n_rows: int) -> TabularExplainer:
-        """Return the explainer for one table of `n_rows` rows."""
-        return OneTableExplainer(n_rows, self.model, self.background, **self.options)
-
-
-@dataclass(frozen=True, eq=False)
-class ModelExplanation:
-    """The explanation of a model, which unpacks to six values.
-
-    The values are ``shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp``, in this
-    order. An index selects rows: ``explained[17]`` is ``explained.row(17)``, and ``explained[:5]`` explains five rows.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        The full explanation.
-    model_kind : str or None
-        "trial", "refit" or "ensemble" for a model of a search; otherwise None.
-    run_id : str or None
-        Id of the run that the model belongs to, if there is one.
-    explainer : callable or None
-        Makes the explainer again, for `scoring_explainer`. None: the explanation was read from a history.
-    find_engineered : callable or None
-        Returns the explanation of the same run over engineered columns, or None. None: there is no run.
-    """
-
-    explanation: Explanation
-    model_kind: str | None = None
-    run_id: str | None = None
-    explainer: ExplainerRecipe | None = None
-    find_engineered: Callable[[], Explanation | None] | None = None
-
-    @property
-    def shap_values(self) -> Values | list[Values]:
-        """SHAP values: an array of shape (n, f) for regression, a list of C such arrays for classification."""
-        values = self.explanation.local_importance_values
-        assert values is not None
-        return list(values) if self.explanation.is_classification else values
-
-    @property
-    def expected_values(self) -> Values:
-        """Mean output over the background, of shape (C,), or (1,) for regression."""
-        return self.explanation.expected_values
-
-    @property
-    def overall_summary(self) -> Values:
-        """Mean absolute SHAP value of each feature, (f,), in descending order; for classification, the mean over classes."""
-        return self.explanation.get_ranked_global_values()
-
-    @property
-    def overall_imp(self) -> list[Any]:
-        """Feature names in the order of `overall_summary`; column numbers if there are no names."""
-        return self.explanation.get_ranked_global_names()
-
-    @property
-    def per_class_summary(self) -> Values | None:
-        """Mean absolute SHAP values by class, (C, f), each row in descending order; None for regression."""
-        return self.explanation.get_ranked_per_class_values() if self.explanation.is_classification else None
-
-    @property
-    def per_class_imp(self) -> npt.NDArray[Any] | None:
-        """Feature names in the order of `per_class_summary`, (C, f); None for regression."""
-        return self.explanation.get_ranked_per_class_names() if self.explanation.is_classification else None
-
-    def _six(self) -> tuple[Any, ...]:
-        return (
-            self.shap_values,
-            self.expected_values,
-            self.overall_summary,
-            self.overall_imp,
-            self.per_class_summary,
-            self.per_class_imp,
-        )
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._six())
-
-    def __len__(self) -> int:
-        return 6
-
-    def __getitem__(self, rows: Any) -> Any:
-        """Return one row as `row` does, or the explanation of several: a slice, a list of row numbers or a mask."""
-        if isinstance(rows, Integral | str) and not isinstance(rows, bool):
-            return self.row(rows)
-        return replace(self, explanation=self.explanation[rows], find_engineered=None)
-
-    def row(self, row: Any = None, class_: Any = None, *, label: Any = None) -> RowExplanation:
-        """Return why one row was predicted so: its prediction, and the contribution of each of its cells.
-
-        Parameters
-        ----------
-        row : int or object
-            Number of the row among those explained, from 0; negative numbers count from the end. Anything that is no number
-            is a label of the table's index.
-        class_, label : object, optional
-            The class whose values are shown, by default the second of two, or the predicted one of several; and a label that
-            is a number, in place of `row`.
-        """
-        return explain_row(self.explanation, row, class_, label=label)
-
-    def performance(self, y: Any) -> Performance:
-        """Return how good the predictions of the explained rows are, with the best and the worst rows.
-
-        `y` has their true labels or numbers; a pandas Series is matched with the rows by its index.
-        """
-        return measure(self.explanation, y)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
-        self.explanation.save(path)
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Class labels in the order of the values; None for regression."""
-        return self.explanation.classes
-
-    @property
-    def output_space(self) -> str:
-        """Unit of the values: probability, log_odds, response or margin."""
-        return self.explanation.output_space
-
-    @property
-    def method(self) -> str:
-        """Name of the method that computed the values."""
-        return self.explanation.method
-
-    @property
-    def reason(self) -> str:
-        """Why that method was chosen."""
-        return self.explanation.reason
-
-    @property
-    def additivity_error(self) -> float | None:
-        """Largest difference between the model's output and the expected value plus the sum of the SHAP values."""
-        return self.explanation.additivity_error
-
-    @property
-    def members(self) -> MemberExplanation | None:
-        """Contributions of the members of an ensemble: if requested, and always for the ensemble of a search."""
-        return self.explanation.members
-
-    @property
-    def raw(self) -> Explanation:
-        """The explanation of the user's own columns."""
-        return self.explanation.get_raw_explanation()
-
-    @property
-    def engineered(self) -> Explanation | None:
-        """The explanation of the columns that the model reads; None if only raw columns were explained.
-
-        A search explains both with ``explainability_options={"feature_space": "both"}``.
-        """
-        explanation = self.explanation
-        if explanation.feature_map is not None or not explanation.is_raw:
-            return explanation
-        return None if self.find_engineered is None else self.find_engineered()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a table of feature importance, most important first: an overall column and one column per class."""
-        explanation = self.explanation
-        table = pd.DataFrame({"overall": explanation.global_importance_values}, index=list(explanation.feature_labels))
-        for label, values in zip(explanation.classes or (), self._class_values(), strict=True):
-            table[label] = values
-        return table.sort_values("overall", ascending=False, kind="stable").rename_axis("feature")
-
-    def _class_values(self) -> Sequence[Values]:
-        return list(self.explanation.per_class_values) if self.explanation.is_classification else []
-
-    def __repr__(self) -> str:
-        of = f" of {self.model_kind} {self.run_id}" if self.run_id else ""
-        return f"ModelExplanation{of}({self.explanation!r})"
-
-    def _repr_html_(self) -> str:
-        return importance_table(self.explanation, title=repr(self))
+DATA = ("auto", "images", "cells")
+"""What examples may be, for the 'data' parameter of `explain_model`."""
 
 
 def explain_model(
@@ -243,6 +41,7 @@ def explain_model(
     output: str = "auto",
     feature_space: FeatureSpace = "engineered",
     members: bool = False,
+    data: str = "auto",
     random_state: int = 0,
     progress: bool | None = None,
 ) -> ModelExplanation:
@@ -274,6 +73,11 @@ def explain_model(
         Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw").
     members : bool, default False
         Also compute the contributions of the members of an ensemble: `ModelExplanation.members`.
+    data : {"auto", "images", "cells"}, default "auto"
+        What the examples are. "auto" takes arrays and tensors of shape (n, rows, columns, channels) or (n, channels, rows,
+        columns) for images if they have at least 16 rows and columns, and 1, 3 or 4 channels. `ImageExplainer` explains
+        images by their segments; `X_train` then serves for the outputs and class names only, and `ModelExplanation.overall`
+        has the importance of positions. "cells" gives each cell a value of its own, as `DeepExplainer` does.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
@@ -305,6 +109,10 @@ def explain_model(
     ((10, 10), 's5')
     """
     run = None if best_run is None else find_run(best_run)
+    if _are_images(X_train, data):
+        options = {"output": output, "random_state": random_state, "progress": progress}
+        images = _of_images(fitted_model, X_train, X_test, classes, y_train, members, options)
+        return _stored(images, run, images.model_kind)
     if not is_table(X_train) or is_tensor(X_train):
         options = {"features": features, "output": output, "random_state": random_state, "progress": progress}
         explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, members, options)
@@ -331,6 +139,35 @@ def explain_model(
     return _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
 
 
+def _are_images(X_train: Any, data: Any) -> bool:
+    """Whether examples are explained as images."""
+    if not isinstance(data, str) or data not in DATA:
+        raise InvalidInputError(f"The 'data' parameter must be one of {list(DATA)}. Got {data!r}.")
+    return data == "images" or (data == "auto" and look_like_images(X_train))
+
+
+def _of_images(
+    model: Any,
+    X_train: Any,
+    X_test: Any,
+    classes: ClassNames | None,
+    y_train: Any,
+    members: bool,
+    options: dict[str, Any],
+) -> ImageExplanation:
+    """Return the explanation of images by their segments."""
+    if members:
+        raise UnsupportedModelError(
+            "explain_members expects an ensemble of models over a table. Got images: leave out members=True, or pass "
+            "data='cells'."
+        )
+    explainer = ImageExplainer(model, classes=classes, **options)
+    if classes is None and y_train is not None:
+        described, background = explainer.describe(X_train)
+        explainer = ImageExplainer(model, classes=names_of_labels(y_train, described, background), **options)
+    return explainer.explain_global(X_test)
+
+
 def _of_network(
     network: Any,
     X_train: Any,
@@ -354,7 +191,7 @@ def _of_network(
 
 
 def _stored(
-    explanation: Explanation, run: Run | None, kind: str | None, recipe: ExplainerRecipe | None = None
+    explanation: AnyExplanation, run: Run | None, kind: str | None, recipe: ExplainerRecipe | None = None
 ) -> ModelExplanation:
     """Return an explanation, which is also stored with a run if there is one."""
     if run is None:

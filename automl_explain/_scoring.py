@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl_explain._explain_model import ModelExplanation
+from automl_explain._model_explanation import ModelExplanation
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.methods._explainer import ShapleyExplainer

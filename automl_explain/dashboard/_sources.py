@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from automl_explain._explain_model import ModelExplanation
+from automl_explain._model_explanation import ModelExplanation
 from automl_explain.display._class_view import is_explanation
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._explain_model import ModelExplanation, retrieve_model_explanation
+from automl_explain._explain_model import retrieve_model_explanation
+from automl_explain._model_explanation import ModelExplanation
 from automl_explain.dashboard._dashboard import ExplanationDashboard
 from automl_explain.display._text_tables import runs_table, six_values_tables
 from automl_explain.display._unexplained import dropped_columns

@@ -29,7 +29,9 @@ from automl_explain.explainers.image._model import Meter, ModelOptions, counted,
 from automl_explain.explainers.image._segments import Segmented, find_segments, read_segments
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
 from automl_explain.explainers.model._explained_model import ExplainedModel
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames
+from automl_explain.explainers.tables._table import Table
 
 EVALUATIONS = 512
 """Coalitions of each image by default."""
@@ -216,6 +218,11 @@ class ImageExplainer(Picklable):
             "over them tells the importance of positions, not of things"
         )
         return replace(found, notes=(*found.notes, said), is_global=True)
+
+    def describe(self, images: Any) -> tuple[FittedModel, Table]:
+        """Return the description of the model, as a function of flattened images, and some images as such a table."""
+        read = read_images(images, "The images", self._channel_axis, self._image_shape)
+        return self._described_for(read, images).model, Table(read.form.flat(read.pixels))
 
     def maskings(self, explanation: ImageExplanation) -> list[Masking]:
         """Return, for each image of an explanation, the image, its segments and its absent image, with the model.

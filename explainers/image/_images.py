@@ -17,6 +17,8 @@ COLOR_CHANNELS = (1, 3, 4)
 """Numbers of channels by which their axis is found: grey, RGB, RGBA."""
 LAST, FIRST = (-1, 2, 3), (0, 1, -3)
 """Values of `channel_axis` for channels after and before the rows and columns, counted with or without the axis of images."""
+FEWEST_PIXELS = 16
+"""Rows and columns from which on arrays of four axes are taken for images."""
 FORMS = (
     "Images are arrays of shape (n, rows, columns), (n, rows, columns, channels) or (n, channels, rows, columns), or a single "
     "image without the first axis"
@@ -223,3 +225,12 @@ def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: boo
         )
     array = array[None] if array.ndim == 3 else array
     return ("last" if channel_axis in LAST else "first"), array
+
+
+def look_like_images(data: Any) -> bool:
+    """Whether examples are an array or tensor of images: with 1, 3 or 4 channels, and at least 16 rows and columns."""
+    shape = tuple(getattr(data, "shape", ()))
+    if len(shape) != 4:
+        return False
+    layouts = ((shape[3], shape[1:3]), (shape[1], shape[2:4]))
+    return any(channels in COLOR_CHANNELS and min(size) >= FEWEST_PIXELS for channels, size in layouts)

@@ -48,6 +48,43 @@ class ImageValues:
     is_global: bool = False
     model_kind: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit each other.
+
+        Raises
+        ------
+        InvalidInputError
+            If a shape differs from that of the values or the images, or a number of a segment or class is out of range.
+        """
+        values, images = self.local_importance_values, self.images
+        if values.ndim != 3 or images.ndim != 4 or not values.size or len(images) != values.shape[1]:
+            raise InvalidInputError(
+                "The values must have the shape (C, n, P), and the images (n, rows, columns, channels). Got "
+                f"{values.shape} and {images.shape}."
+            )
+        of_outputs = values.shape[:2]
+        wanted = {
+            "base_values": of_outputs,
+            "outputs": of_outputs,
+            "class_numbers": of_outputs,
+            "segments": images.shape[:3],
+            "standard_errors": values.shape,
+            "coalition_r2": (values.shape[1],),
+        }
+        for name, shape in wanted.items():
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
+                raise InvalidInputError(f"The {name!r} must have the shape {shape}. Got {array.shape}.")
+        n_classes = 1 if self.classes is None else len(self.classes)
+        for name, most in (("segments", values.shape[2]), ("class_numbers", n_classes)):
+            numbers = getattr(self, name)
+            if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= most:
+                raise InvalidInputError(f"The {name!r} must be whole numbers from 0 to {most - 1}.")
+        if len(self.image_notes) not in (0, len(images)) or (*self.form.size, self.form.n_channels) != images.shape[1:]:
+            raise InvalidInputError(
+                f"The notes and the form must be those of {len(images)} images of the shape {images.shape[1:]}."
+            )
+
     def __len__(self) -> int:
         return int(self.local_importance_values.shape[1])
 

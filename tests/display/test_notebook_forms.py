@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 from automl_explain import ExplanationDiff, SearchExplanation, TabularExplainer
-from automl_explain._explain_model import ModelExplanation
+from automl_explain._model_explanation import ModelExplanation
 from tests import explanation_cases as cases
 from tests.report.test_report import EVIL, search
 

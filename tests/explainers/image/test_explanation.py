@@ -6,6 +6,7 @@ import base64
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -167,6 +168,24 @@ def test_explanations_of_images_are_stored_with_runs_and_shown_in_reports(explan
         pictures = page[page.index('id="examples"') :]
         assert pictures.count("data:image/png;base64,") >= 9, "three images, each with two classes"
     assert len(plot_global_importance(explanation, top_k=5).patches) >= 5
+
+
+@pytest.mark.parametrize(
+    "name", ["local_importance_values", "base_values", "outputs", "segments", "class_numbers", "images", "image_notes"]
+)
+def test_parts_that_do_not_fit_each_other_are_refused(explanation, name):
+    part = getattr(explanation, name)
+    with pytest.raises(InvalidInputError, match="must"):
+        replace(explanation, **{name: part[:-1]})
+
+
+def test_numbers_out_of_range_are_refused(explanation):
+    for name in ("segments", "class_numbers"):
+        with pytest.raises(InvalidInputError, match="must be whole numbers from 0 to"):
+            replace(explanation, **{name: getattr(explanation, name) + 50})
+    for name, array in (("standard_errors", np.zeros((2, 3))), ("coalition_r2", np.zeros(2))):
+        with pytest.raises(InvalidInputError, match=f"'{name}' must have the shape"):
+            replace(explanation, **{name: array})
 
 
 def test_heat_maps_are_stored_and_ranked_as_what_they_are(tmp_path):
