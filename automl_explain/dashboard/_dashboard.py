@@ -206,12 +206,14 @@ class ExplanationDashboard:
         )
 
     def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display  # IPython is there: it calls this
+        from IPython.display import display  # IPython is there: it calls this
 
         from automl_explain.dashboard.transports._widget import widget_is_possible
 
-        shown = self.widget() if widget_is_possible() else HTML(self._repr_html_())  # type: ignore[no-untyped-call]
-        display(shown)  # type: ignore[no-untyped-call] # IPython has no types
+        if widget_is_possible():
+            display(self.widget())  # type: ignore[no-untyped-call] # IPython has no types
+        else:
+            display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         subject = self._given.subject

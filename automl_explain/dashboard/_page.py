@@ -21,6 +21,7 @@ from automl_explain.explainers._errors import MissingExtraError
 from automl_explain.explainers.formatting._html import render
 
 PACKAGE = "automl_explain.dashboard"
+SCRIPT_FOLDER = files(PACKAGE) / "static"
 ENTRY = "main.js"
 """The module that starts the page."""
 IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from\s*\"\./([\w.]+)\";[ \t]*\n", re.MULTILINE)
@@ -81,16 +82,15 @@ def _plain(name: str, source: str) -> str:
 @cache
 def joined_script(entry: str = ENTRY) -> str:
     """Return the script of the page, or that of another module with all that it imports."""
-    folder = files(PACKAGE) / "static"
     return join_modules(
-        {one.name: one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".js")}, entry
+        {one.name: one.read_text("utf-8") for one in SCRIPT_FOLDER.iterdir() if one.name.endswith(".js")}, entry
     )
 
 
 @cache
 def style_sheet() -> str:
     """Return the style sheet of the page."""
-    return (files(PACKAGE) / "static" / "dashboard.css").read_text("utf-8")
+    return (SCRIPT_FOLDER / "dashboard.css").read_text("utf-8")
 
 
 @cache

@@ -46,14 +46,15 @@ class Visits:
         self.expected = ()
         """Texts that console messages of the test may contain."""
 
-    def __call__(self, target, *, allow="file:", **options):
-        """Open a file or an address; requests that do not begin with `allow` are blocked.
+    def __call__(self, target, *, allow="file:", init_script="", **options):
+        """Open a file or an address; requests that do not begin with `allow` are blocked. `init_script` runs before the page's.
 
         Options are those of a playwright context, such as ``color_scheme="dark"`` and ``viewport``.
         """
         context = self._browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         self._contexts.append(context)
         context.set_default_timeout(20_000)
+        context.add_init_script(init_script)
         page = context.new_page()
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
