@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers.explanation._fidelity import Fidelity
     from automl_explain.explainers.explanation._global_importance import GlobalImportance
     from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
+    from automl_explain.explainers.faithfulness._measure import measure_faithfulness
     from automl_explain.explainers.image._explainer import ImageExplainer
     from automl_explain.explainers.image._explanation import ImageExplanation
     from automl_explain.explainers.lime._explainer import LIMEExplainer
@@ -112,6 +113,7 @@ _MODULES = {
     "TextValues": f"{_PLACE}.text._text_values",
     "TreeExplainer": f"{_PLACE}._tree_explainer",
     "Trees": f"{_PLACE}.trees._tree_ensemble",
+    "measure_faithfulness": f"{_PLACE}.faithfulness._measure",
     "describe_rules": f"{_PLACE}.methods._rules",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,11 @@ class DeletionSettings(NamedTuple):
 
 
 def measure_rankings(
-    values: Values, scores: Mapping[str, Matrix], rng: np.random.Generator, settings: DeletionSettings
+    values: Values,
+    scores: Mapping[str, Matrix],
+    rng: np.random.Generator,
+    settings: DeletionSettings,
+    unsigned: Collection[str] = (),
 ) -> dict[str, Matrix]:
     """Measure rankings of the players of one example, beside leaving one out and random orders.
 
@@ -43,6 +47,8 @@ def measure_rankings(
         Names of the rankings, and the importance of each player for each output; (1, P) is the same for all outputs.
     rng : Generator
     settings : DeletionSettings
+    unsigned : collection of str
+        Rankings whose importance has no sign, such as attention.
 
     Returns
     -------
@@ -59,7 +65,10 @@ def measure_rankings(
         return sign * values(present)[:, output]
 
     full = sign * float(ends[0, output])
-    orders = {name: [_order(sign * each[output if len(each) > 1 else 0])] for name, each in scores.items()}
+    orders = {
+        name: [_order((1.0 if name in unsigned else sign) * each[output if len(each) > 1 else 0])]
+        for name, each in scores.items()
+    }
     if n_players <= settings.most_players:
         orders[LEAVE_ONE_OUT] = [_order(full - of(~np.eye(n_players, dtype=np.bool_)))]
     orders[RANDOM] = [rng.permutation(n_players) for _ in range(settings.n_random)]

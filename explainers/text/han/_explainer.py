@@ -32,7 +32,6 @@ from automl_explain.explainers.text._text_values import TextValues
 from automl_explain.explainers.text.games._text_model import TextModel, read_text_model
 from automl_explain.explainers.text.han._split import SplitText, Tokenizer, split_text
 from automl_explain.explainers.text.han._storage import StoredHAN, load_han, save_han
-from automl_explain.explainers.text.han._vocabulary import MOST_SENTENCES, MOST_WORDS
 
 if TYPE_CHECKING:
     from automl_explain.explainers.text.han._imitation import Importance
@@ -335,7 +334,7 @@ class HANTextExplainer(Picklable):
             shown[self._importance],
             base,
             asked.outputs,
-            notes=_text_notes(asked, len(text.words)),
+            notes=asked.notes(),
             also={other: shown[other]},
         )
 
@@ -348,7 +347,9 @@ class HANTextExplainer(Picklable):
                 if text.words:
                     words = self._asked(text, teacher).words
                     scores = {SIGNED: words.signed, ATTENTION: words.attention[None]}
-                    measured.append(measure_rankings(partial(_outputs, text, teacher), scores, rng, settings))
+                    measured.append(
+                        measure_rankings(partial(_outputs, text, teacher), scores, rng, settings, (ATTENTION,))
+                    )
                 advance(1)
         return faithfulness_of(measured, settings.share, self._space)
 
@@ -366,23 +367,6 @@ def _outputs(text: SplitText, teacher: TextModel, present: Masks) -> Matrix:
 
 def _n_outputs(classes: tuple[Any, ...] | None) -> int:
     return 1 if classes is None else len(classes)
-
-
-def _text_notes(asked: Importance, n_words: int) -> tuple[str, ...]:
-    notes = []
-    if not n_words:
-        notes.append("the text has no words")
-    if asked.tuned_r2 is not None:
-        before, after = asked.tuned_r2
-        notes.append(f"R2 on other copies of this text {after:.2f} after tuning, {before:.2f} before")
-    if asked.text.n_cut:
-        notes.append(
-            f"the network reads {MOST_SENTENCES} sentences of {MOST_WORDS} words; {counted(asked.text.n_cut, 'word')} of the "
-            "text were cut"
-        )
-    if asked.text.n_unknown == n_words and n_words:
-        notes.append("the network knows none of the words, so that it tells them apart by their place only")
-    return tuple(notes)
 
 
 def _check_settings(importance: Any, fine_tune: Any, epochs: Any) -> None:

@@ -14,13 +14,20 @@ import torch
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.text.han._attribution import WordImportance, word_importance
 from automl_explain.explainers.text.han._embedding import initial_embedding
 from automl_explain.explainers.text.han._network import device_named, weights_of
 from automl_explain.explainers.text.han._split import SplitText
 from automl_explain.explainers.text.han._surrogate import Matrix, Scale, Surrogate
 from automl_explain.explainers.text.han._training import Labelled, Teach, distil, fidelity, n_epochs, tuned
-from automl_explain.explainers.text.han._vocabulary import NumberedText, Vocabulary, numbered
+from automl_explain.explainers.text.han._vocabulary import (
+    MOST_SENTENCES,
+    MOST_WORDS,
+    NumberedText,
+    Vocabulary,
+    numbered,
+)
 
 FEWEST_TEXTS = 20
 """Fewest texts for a training."""
@@ -46,6 +53,23 @@ class Importance(NamedTuple):
     text: NumberedText
     tuned_r2: tuple[float, float] | None
     """R2 on copies of the text that the network was not tuned on, before and after; None if it was not tuned."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what readers of the values of the text should know."""
+        n_words, notes = len(self.words.attention), []
+        if not n_words:
+            notes.append("the text has no words")
+        if self.tuned_r2 is not None:
+            before, after = self.tuned_r2
+            notes.append(f"R2 on other copies of this text {after:.2f} after tuning, {before:.2f} before")
+        if self.text.n_cut:
+            notes.append(
+                f"the network reads {MOST_SENTENCES} sentences of {MOST_WORDS} words; {counted(self.text.n_cut, 'word')} of "
+                "the text were cut"
+            )
+        if n_words and self.text.n_unknown == n_words:
+            notes.append("the network knows none of the words, so that it tells them apart by their place only")
+        return tuple(notes)
 
 
 @dataclass(frozen=True, eq=False)
