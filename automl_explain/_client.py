@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain.display._class_view import any_explanation_of, check_top_k
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.stored._any_explanation import AnyExplanation

@@ -9,6 +9,7 @@ from typing import Any
 
 from automl_explain._class_names import names_of_labels
 from automl_explain._model_explanation import ExplainerRecipe, ModelExplanation
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._deep_explainer import DeepExplainer
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -29,6 +30,7 @@ DATA = ("auto", "images", "cells")
 """What examples may be, for the 'data' parameter of `explain_model`."""
 
 
+@checked
 def explain_model(
     fitted_model: Any,
     X_train: Any,

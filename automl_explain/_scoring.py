@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl_explain._model_explanation import ModelExplanation
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.methods._explainer import ShapleyExplainer
@@ -15,6 +16,7 @@ from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_scorers import scorer_of
 
 
+@checked
 def scoring_explainer(
     explainer: Any, background: Any = None, *, examples: Any = None, feature_space: FeatureSpace = "raw"
 ) -> ScoringExplainer:

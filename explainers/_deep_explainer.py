@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_background, question_of
@@ -98,6 +99,7 @@ class DeepExplainer(ShapleyExplainer):
     True
     """
 
+    @checked
     def __init__(
         self,
         model: Any,
@@ -176,6 +178,7 @@ class DeepExplainer(ShapleyExplainer):
         """
         return super().explain_local(self._table(X))
 
+    @checked
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._fallback import blamed_on_us
 from automl_explain.explainers.explanation._additivity import check_additivity
 from automl_explain.explainers.explanation._explanation import MemberExplanation
@@ -98,6 +99,7 @@ class TabularExplainer(ShapleyExplainer):
 
     _n_rows: int | None = None
 
+    @checked
     def __init__(
         self,
         model: Any,
@@ -255,6 +257,7 @@ class LinearExplainer(ShapleyExplainer):
     ['bmi', 's5']
     """
 
+    @checked
     def __init__(
         self,
         model: Any,

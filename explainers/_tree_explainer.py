@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._fallback import blamed_on_us
 from automl_explain.explainers.explanation._additivity import check_gaps
@@ -68,6 +69,7 @@ class TreeExplainer(ShapleyExplainer):
     (3, 10, 10)
     """
 
+    @checked
     def __init__(
         self,
         model: Any,

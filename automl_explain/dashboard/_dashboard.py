@@ -13,9 +13,9 @@ from automl_explain.dashboard._subject import Given, Parameters, read_given
 from automl_explain.dashboard.data._payload import PageData, make_payload
 from automl_explain.dashboard.model._export import export_model
 from automl_explain.dashboard.transports._answers import Answers
+from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.formatting._names import counted
 
 if TYPE_CHECKING:

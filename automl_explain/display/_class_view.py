@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._names import counted, one_line, shortened, unit_text

@@ -22,8 +22,8 @@ from automl_explain.display._class_view import (
     probabilities_of,
     view_class,
 )
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import bars

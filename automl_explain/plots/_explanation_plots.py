@@ -28,6 +28,7 @@ from automl_explain.display._class_view import (
     output_text,
     view_class,
 )
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
@@ -56,6 +57,7 @@ MOST_POINTS = 4000
 """Most rows that a beeswarm draws; from more rows, it draws this many at equal distances."""
 
 
+@checked
 def plot_global_importance(
     explanation: Any,
     *,
@@ -129,6 +131,7 @@ def plot_global_importance(
     return ax
 
 
+@checked
 def plot_summary(
     explanation: Any,
     *,
@@ -185,6 +188,7 @@ def plot_summary(
     return ax
 
 
+@checked
 def plot_local(
     explanation: Any,
     row: int = 0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR
 from automl_explain.explainers.formatting._names import shortened, unit_text
@@ -26,6 +27,7 @@ TITLE_ROOM = 0.14
 """Height of the titles, as a share of the height of a panel."""
 
 
+@checked
 def plot_image(
     explanation: ImageExplanation,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl_explain.display._class_view import check_top_k, class_position, class_text, members_of, output_text
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._colors import BAR_COLOR
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def plot_member_shares(
     explanation: Any,
     *,

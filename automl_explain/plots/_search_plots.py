@@ -8,6 +8,7 @@ import numpy as np
 
 from automl_explain.analysis._search_explanation import SearchExplanation
 from automl_explain.display._class_view import check_top_k
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers.formatting._colors import (
     BAR_COLOR,
     CLASS_COLORS,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 15) -> Axes:
     """Draw each feature's share of importance over the near-best runs: a point per run, the range, and the mean.
 
@@ -73,6 +75,7 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
     return ax
 
 
+@checked
 def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int = 5) -> Axes:
     """Draw the importance of the most important features in the course of the search.
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from automl_explain.display._class_view import check_top_k, class_text, explanation_of
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -24,6 +25,7 @@ MOST_CLASS_FILES = 10
 """Most classes with a picture of their own."""
 
 
+@checked
 def write_report(
     path: str | os.PathLike[str],
     runs: Any,
@@ -88,6 +90,7 @@ def write_report(
     return target
 
 
+@checked
 def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: int = 15) -> list[Path]:
     """Write an explanation's plots as PNG files.
 

@@ -16,8 +16,8 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.search._dataset import Dataset, Features, given_dataset, read_dataset

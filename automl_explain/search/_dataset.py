@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
-from automl_explain.explainers._validation import nearest
 from automl_explain.search._target import AS_ASKED, MANY_CLASSES, Task, settled
 
 VALIDATION_SHARE = 0.2

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._array_file import bundle_kind, parts_that_fit
 from automl_explain.explainers.explanation._convert import as_frame, as_shap
@@ -145,6 +146,7 @@ class Explanation(ExplanationValues):
         """
         return measure_global_importance(self, sample_weight, confidence, n_resamples, random_state)
 
+    @checked
     def validate_against(self, reference: Explanation, top_k: int | None = None) -> float:
         """Return how well this global ranking agrees with another explanation's: NDCG, 1 for the same order.
 
@@ -170,8 +172,7 @@ class Explanation(ExplanationValues):
         """
         return compare_rankings(self, reference, top_k)
 
-    # ------------------------------------------------------------------ parts
-
+    @checked
     def select(self, features: Sequence[Any] | None = None, rows: Any = None, *, why: str = "") -> Explanation:
         """Return the explanation of some features, of some rows, or of both.
 
@@ -224,8 +225,7 @@ class Explanation(ExplanationValues):
         """Iterate over the rows, each as an explanation of one row."""
         return (self.select(rows=row) for row in range(self.num_examples))
 
-    # ------------------------------------------------------------ other forms
-
+    @checked
     def get_raw_explanation(self, feature_map: FeatureMap | None = None) -> Explanation:
         """Return the same explanation over raw columns: the sum over the engineered columns of each raw one.
 

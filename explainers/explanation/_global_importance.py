@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl_explain.explainers._arguments import check_seed, checked
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.compiled._bootstrap import add_counted, draw_counts
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.explanation._selection import Values
@@ -19,6 +19,9 @@ BLOCK_ROWS = 1024
 """Rows whose counts are drawn at a time: few enough for the counts of a resample to stay in the processor's cache."""
 RESAMPLES_AT_ONCE = 128
 """Resamples of a step. Each step has a random generator of its own, so that values do not depend on the threads."""
+
+
+MOST_RESAMPLES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,7 @@ class GlobalImportance:
     classes: tuple[Any, ...] | None
     confidence: float
 
+    @checked
     def to_frame(self, top_k: int | None = None) -> pd.DataFrame:
         """Return importance, low and high by feature, most important first; ties keep the order of the columns."""
         frame = pd.DataFrame(
@@ -166,8 +170,14 @@ def _check(confidence: Any, n_resamples: Any) -> None:
         raise InvalidInputError(
             f"The 'confidence' parameter must lie between 0 and 1, such as 0.95. Got {confidence!r}."
         )
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int | np.integer) or n_resamples < 1:
-        raise InvalidInputError(f"The 'n_resamples' parameter must be an integer, 1 or more. Got {n_resamples!r}.")
+    if (
+        isinstance(n_resamples, bool)
+        or not isinstance(n_resamples, int | np.integer)
+        or not (1 <= n_resamples <= MOST_RESAMPLES)
+    ):
+        raise InvalidInputError(
+            f"The 'n_resamples' parameter must be an integer, 1 or more, and at most {MOST_RESAMPLES:,}. Got {n_resamples!r}."
+        )
 
 
 def _read_weights(sample_weight: Any, n: int) -> Values:

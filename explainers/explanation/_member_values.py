@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._selection import (
     Positions,
     Values,
@@ -134,6 +134,7 @@ class MemberValues:
 
     # ------------------------------------------------------------------ parts
 
+    @checked
     def select(self, features: Sequence[Any] | None = None, rows: Any = None) -> Self:
         """Return the members' contributions to some rows, the shares of some features, or both.
 

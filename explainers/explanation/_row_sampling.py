@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.tables._table import RowNumbers, Table, as_table, draw_rows
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._kinds import KINDS, Kind, KindTraits
 from automl_explain.explainers.explanation._selection import (
@@ -151,23 +151,28 @@ class ExplanationValues:
         """Standard deviation of each feature over the repeats of a permutation importance, (f,); None for others."""
         return None if self.importances is None else np.asarray(self.importances.std(axis=1))
 
+    @checked
     def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
         """Feature names, most important first; column numbers when there are no names."""
         return self._names(ranking(self.global_importance_values)[:top_k]).tolist()  # type: ignore[no-any-return]
 
+    @checked
     def get_ranked_global_values(self, top_k: int | None = None) -> Values:
         """Global importance values, (f,), descending."""
         return self.global_importance_values[ranking(self.global_importance_values)[:top_k]]
 
+    @checked
     def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
         """Feature names of each class, (C, f), most important first."""
         return self._names(ranking(self.per_class_values)[:, :top_k])
 
+    @checked
     def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
         """Importance values of each class, (C, f), each row descending."""
         order = ranking(self.per_class_values)[:, :top_k]
         return np.take_along_axis(self.per_class_values, order, axis=-1)
 
+    @checked
     def get_feature_importance_dict(self, top_k: int | None = None) -> dict[Any, float]:
         """Global importance by feature name, most important first."""
         return dict(
@@ -184,10 +189,12 @@ class ExplanationValues:
 
     # ------------------------------------------------------------------ local
 
+    @checked
     def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
         """Feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification."""
         return self._names(ranking(np.abs(local_values(self)))[..., :top_k])
 
+    @checked
     def get_ranked_local_values(self, top_k: int | None = None) -> Values:
         """Signed values of each row in the order of `get_ranked_local_names`."""
         values = local_values(self)

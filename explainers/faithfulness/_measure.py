@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.deletion._curves import DeletionSettings, measure_rankings
 from automl_explain.explainers.deletion._faithfulness import Faithfulness, faithfulness_of
 from automl_explain.explainers.faithfulness._examples import examples_of, unsigned_rankings

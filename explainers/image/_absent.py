@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.image._images import Images, Pixels, conform_images, read_images
 from automl_explain.explainers.image._segments import Segments
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -123,6 +124,7 @@ class ImageExplainer(Picklable):
            [0.5, 0. ]])
     """
 
+    @checked
     def __init__(
         self,
         model: Any,
@@ -150,8 +152,6 @@ class ImageExplainer(Picklable):
         check_method(level, method)
         _check_count("n_segments", n_segments)
         _check_count("top_classes", top_classes)
-        if preprocess is not None and not callable(preprocess):
-            raise InvalidInputError(f"The 'preprocess' parameter must be a function of images. Got {preprocess!r}.")
         self._given, self._segments, self._n_segments = model, segments, int(n_segments)
         self._absent, self._level, self._method, self._layer = absent, level, method, layer
         self._channel_axis, self._image_shape = channel_axis, _read_shape(image_shape)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.image._attribution import ImageAttribution, Masking
 from automl_explain.explainers.image._model import table_of

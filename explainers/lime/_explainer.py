@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy.linalg import solve
 
 from automl_explain.explainers._agreement import DOUBLE_ROUNDING
+from automl_explain.explainers._arguments import check_seed, checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.lime._perturbation import DISCRETIZERS, Drawn, Neighbourhood
 from automl_explain.explainers.methods._explainer import RowExplainer, check_background
@@ -97,6 +97,7 @@ class LIMEExplainer(RowExplainer):
 
     method = "lime"
 
+    @checked
     def __init__(
         self,
         model: Any,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers.explanation._additivity import adds_up, check_additivity, settled
@@ -37,6 +38,7 @@ class RowExplainer(Picklable, ABC):
         Features to return, by name or position. None: all features.
     """
 
+    @checked
     def __init__(self, explained: ExplainedModel, explain_subset: Sequence[Any] | None) -> None:
         self._explained = explained
         find_features(explain_subset, explained.features, explained.n_features, "explain_subset")
@@ -61,6 +63,7 @@ class RowExplainer(Picklable, ABC):
     def explain_local(self, X: Any) -> Explanation:
         """Explain each row."""
 
+    @checked
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:
@@ -123,6 +126,7 @@ class ShapleyExplainer(RowExplainer):
     fidelity: Fidelity | None = None
     """Fidelity of the surrogate, if a surrogate is explained in place of the model."""
 
+    @checked
     def __init__(
         self,
         explained: ExplainedModel,

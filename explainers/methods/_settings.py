@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.compiled._jit import count_threads
 from automl_explain.explainers.methods._background import SUMMARIES
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.neural._network import NetworkInput
 
 

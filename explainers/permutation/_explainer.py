@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
@@ -91,6 +91,7 @@ class PFIExplainer(Picklable):
 
     method = "permutation"
 
+    @checked
     def __init__(
         self,
         model: Any,

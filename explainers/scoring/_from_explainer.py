@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.methods._base import Engine
 from automl_explain.explainers.methods._explainer import ShapleyExplainer
 from automl_explain.explainers.methods._kernel import KernelEngine
@@ -124,6 +124,10 @@ def _example_rows(explained: ExplainedModel, examples: Any) -> NativeRows:
     elif table is None:
         table = given
     elif given is not None:
+        if given.n_columns != table.n_columns:
+            raise ColumnMismatchError(
+                f"The 'examples' parameter must have the {table.n_columns} columns of the background. Got {given.n_columns}."
+            )
         table = stack_rows([conform(given, table), table.alone()])
     assert table is not None
 

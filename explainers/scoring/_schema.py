@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.tables._formats import read_table
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
@@ -97,6 +98,7 @@ class MimicExplainer(ShapleyExplainer):
 
     fidelity: Fidelity
 
+    @checked
     def __init__(
         self,
         model: Any,
@@ -180,6 +182,7 @@ class MimicExplainer(ShapleyExplainer):
             "its values say little about the model. Use another surrogate, more initialization examples, or TabularExplainer."
         )
 
+    @checked
     def explain_global(
         self, X: Any = None, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.explainers.tables._column_codes import column_codes, distinct_floats
 from automl_explain.explainers.tables._formats import read_table
 

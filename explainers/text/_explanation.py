@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._kinds import KINDS
 from automl_explain.explainers.explanation._selection import find_rows
@@ -190,18 +191,22 @@ class TextExplanation(ExplainedTexts):
         """Mean absolute value of each distinct word for each class, (C, f)."""
         return self._overall.per_class_values
 
+    @checked
     def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
         """Words, most important first."""
         return self._overall.get_ranked_global_names(top_k)
 
+    @checked
     def get_ranked_global_values(self, top_k: int | None = None) -> Values:
         """Importance of the words, descending."""
         return self._overall.get_ranked_global_values(top_k)
 
+    @checked
     def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
         """Words of each class, most important first, (C, f)."""
         return self._overall.get_ranked_per_class_names(top_k)
 
+    @checked
     def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
         """Importance of the words of each class, each row descending, (C, f)."""
         return self._overall.get_ranked_per_class_values(top_k)

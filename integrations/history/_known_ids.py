@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import RunNotFoundError
-from automl_explain.explainers._validation import nearest
 
 OLDEST_FIRST = (
     "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import (
     ExplanationNotFoundError,
     HistoryError,
@@ -48,8 +49,7 @@ TOP = 5
 
 def default_directory() -> Path:
     """Return the default directory of the history: $AUTOML_EXPLAIN_HISTORY, otherwise in the user's data folder."""
-    named = os.environ.get(ENVIRONMENT)
-    if named:
+    if named := os.environ.get(ENVIRONMENT):
         return Path(named)
     import platformdirs
 
@@ -89,6 +89,7 @@ class RunHistory:
     []
     """
 
+    @checked
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         self.directory = Path(directory) if directory is not None else default_directory()
         self._index, self._rows_seen = Index(self.directory), RowsSeen()

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any, Literal
 
+from automl_explain.explainers._arguments import check_seed, nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import check_seed, nearest
 
 SHARE_OF_SEARCH = 0.25
 """Share of the search's own time that explaining may take if no budget is given."""
@@ -80,8 +80,8 @@ class ExplainabilityOptions:
         }
         for name, allowed in choices.items():
             value = getattr(self, name)
-            number = name == "which" and isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            if value not in allowed and not number:
+            number = name == "which" and _is_number(value, Integral) and value >= 1
+            if not (isinstance(value, str) and value in allowed) and not number:
                 extra = " or a number of runs, 1 or more" if name == "which" else ""
                 raise InvalidInputError(f"The {name!r} option must be one of {allowed}{extra}. Got {value!r}.")
         for name in ("max_rows", "background", "n_jobs"):

@@ -21,8 +21,8 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._validation import nearest
 from automl_explain.integrations.history._scores import usual_scores
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, cast
 
+from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
-from automl_explain.explainers._validation import nearest
 from automl_explain.search.engines._base import FinishedSearch, SearchEngine, SearchSettings
 
 ENTRY_POINT_GROUP = "automl_explain.engines"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from automl_explain.explainers._validation import nearest
+from automl_explain.explainers._arguments import nearest
 from automl_explain.service._bundle import ServedModel
 from automl_explain.service._problems import RequestError, wrong_columns
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -96,6 +97,7 @@ class TextExplainer(Picklable):
     ['bad', 'good']
     """
 
+    @checked
     def __init__(
         self,
         model: Any,

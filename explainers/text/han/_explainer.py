@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers._validation import check_seed
 from automl_explain.explainers.bundles._array_file import parts_that_fit
 from automl_explain.explainers.deletion._curves import DeletionSettings, measure_rankings
 from automl_explain.explainers.deletion._faithfulness import Faithfulness, faithfulness_of

@@ -129,7 +129,7 @@ def test_shap_gets_sums_that_are_the_outputs():
         (["a", 0], "name each feature once"),
         ([], "list one or more features"),
         ("ab", "list one or more features, by name or position. Got 'ab'"),
-        (3, "list one or more features"),
+        (3, "list of one or more features"),
     ],
 )
 def test_what_names_no_features_is_refused(subset, words):

@@ -60,7 +60,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "channel_axis None": ({"channel_axis": None}, "channel_axis=None means images without channels"),
     "image_shape": ({"image_shape": 64}, "'image_shape' parameter must be the shape of an image.*Got 64"),
     "other image_shape": ({"image_shape": (8, 8)}, r"rows of 64 pixels or images of the shape \(8, 8\)"),
-    "preprocess": ({"preprocess": 3}, "'preprocess' parameter must be a function of images. Got 3"),
+    "preprocess": ({"preprocess": 3}, "'preprocess' parameter must be a function, or None. Got 3"),
     "sampling": ({"sampling": 500}, "'sampling' parameter must be SamplingOptions"),
 }
 
