@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.dashboard.cases import make_case
 
 INSTALL = "pip install playwright, and apt-get install chromium, or name a browser in AUTOML_EXPLAIN_CHROMIUM"
 REQUIRED = os.environ.get("AUTOML_EXPLAIN_BROWSER") == "required"
@@ -85,3 +88,10 @@ def open_page(browser):
     unexpected = [said for said in visits.console if not any(known in said for known in visits.expected)]
     assert not unexpected, unexpected
     assert not visits.requests, visits.requests
+
+
+@pytest.fixture(scope="session")
+def case(tmp_path_factory):
+    """A function that returns a case of `tests.dashboard.pages` with its page, made once."""
+    folder = tmp_path_factory.mktemp("pages")
+    return cache(lambda name: make_case(name, folder))

@@ -1,78 +1,20 @@
-"""The views of the page in a real browser: their numbers are those of Python, by mouse and by keyboard, in light and in dark."""
-
-import csv
-import io
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+"""The views of the page in a real browser: their numbers are those of Python."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
-from automl_explain import ExplanationDashboard, explain_model
-from tests.dashboard.pages import CASES, LONG
+from automl_explain import ExplanationDashboard, TextExplainer
+from automl_explain.integrations.sklearn_search import ExplainingScorer
+from tests.dashboard.cases import class_values, show, table_of
 
 pytestmark = pytest.mark.slow
-
-CLIPBOARD = """Object.defineProperty(navigator, "clipboard",
-  { configurable: true, value: { writeText: async (text) => { window.copied = text; } } })"""
-PLACE = """([x, y]) => {
-  const view = [...Bokeh.index.roots].find((root) => root.canvas_view);
-  const canvas = view.canvas_view.el.getBoundingClientRect();
-  return [canvas.left + view.frame.x_scale.compute(x), canvas.top + view.frame.y_scale.compute(y)];
-}"""
-"""Where a place of the chart lies on the screen."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A page and what Python knows of it."""
-
-    path: Path
-    model: Any
-    rows: pd.DataFrame
-    labels: Any
-    explanation: Any
-
-
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    """A function that returns a case of `tests.dashboard.pages` with its page, made once."""
-    made: dict[str, Case] = {}
-    folder = tmp_path_factory.mktemp("pages")
-
-    def find(name):
-        if name not in made:
-            model, background, rows, labels = CASES[name]()
-            explanation = explain_model(model, background, rows)
-            path = ExplanationDashboard(explanation, model, rows, true_labels=labels).save(folder / f"{name}.html")
-            made[name] = Case(path, model, rows, labels, explanation.raw)
-        return made[name]
-
-    return find
-
-
-def show(page, tab):
-    page.get_by_role("tab", name=tab, exact=True).click()
-    page.locator(".axd-view canvas").first.wait_for()
-
-
-def table_of(page, chart=0):
-    """The numbers of a chart, from the button that copies them."""
-    page.evaluate(CLIPBOARD)
-    figure = page.locator(".axd-view .axd-chart").nth(chart)
-    if not figure.get_by_role("button", name="Copy as CSV").count():
-        figure.locator("summary").click()
-    page.evaluate("window.copied = null")
-    figure.get_by_role("button", name="Copy as CSV").click()
-    page.wait_for_function("window.copied !== null")
-    return pd.read_csv(io.StringIO(page.evaluate("window.copied")), dtype={"Row": str})
-
-
-def class_values(explanation, name):
-    return explanation.local_importance_values[list(map(str, explanation.classes)).index(name)]
 
 
 # ------------------------------------------------------------------ numbers
@@ -142,53 +84,6 @@ def test_the_summary_shows_the_most_important_features(case, open_page, kind):
     ranked = values.abs().mean().sort_values(ascending=False).index[:12]
     assert list(table["Feature"]) == list(ranked)
     np.testing.assert_allclose(table["Median"], values[ranked].median(), rtol=1e-5, atol=1e-6)
-
-
-# ------------------------------------------------------------------ selection
-
-
-def test_a_click_on_a_dot_selects_its_row(case, open_page):
-    cancer = case("cancer")
-    page = open_page(cancer.path)
-    show(page, "Explanation exploration")
-    feature = page.get_by_label("Feature, most important first").evaluate("list => list.selectedOptions[0].label")
-    cells = cancer.rows[feature]
-    values = class_values(cancer.explanation, "malignant")[:, list(cancer.rows.columns).index(feature)]
-    chosen = int(np.argmax(cells))  # the last point on the right, which no other one covers
-    page.mouse.click(*page.evaluate(PLACE, [float(cells.iloc[chosen]), float(values[chosen])]))
-    page.get_by_role("button", name=f"Row {chosen} is selected. Drop it").wait_for()
-    page.get_by_role("button", name=f"Row {chosen} is selected. Drop it").click()
-    assert page.get_by_role("button", name="is selected").count() == 0
-
-
-def test_at_most_three_rows_are_selected_and_unknown_ones_refused(case, open_page):
-    page = open_page(case("regression").path)
-    field = page.get_by_label("Name of a row to select")
-    for row in ("3", "5", "8", "13"):
-        field.fill(row)
-        field.press("Enter")
-    assert page.locator(".axd-chip > span:first-child").all_inner_texts() == ["Row 5", "Row 8", "Row 13"]
-    field.fill("no such row")
-    field.press("Enter")
-    assert field.evaluate("field => field.validationMessage") == "No row shown is called “no such row”."
-
-
-def test_a_selection_is_drawn_within_fifty_milliseconds(case, open_page):
-    cancer = case("cancer")
-    page = open_page(cancer.path)
-    show(page, "Explanation exploration")
-    feature = page.get_by_label("Feature, most important first").evaluate("list => list.selectedOptions[0].label")
-    chosen = int(np.argmax(cancer.rows[feature]))
-    value = class_values(cancer.explanation, "malignant")[chosen, list(cancer.rows.columns).index(feature)]
-    place = page.evaluate(PLACE, [float(cancer.rows[feature].iloc[chosen]), float(value)])
-    page.evaluate("""() => {
-      const chips = document.querySelector(".axd-choices");
-      document.addEventListener("click", () => { window.clicked = performance.now(); }, true);
-      new MutationObserver(() => { window.drawn ??= performance.now(); }).observe(chips, { childList: true });
-    }""")
-    page.mouse.click(*place)
-    page.wait_for_function("window.drawn !== undefined")
-    assert page.evaluate("window.drawn - window.clicked") < 50
 
 
 # ------------------------------------------------------------------ performance and cohorts
@@ -282,90 +177,52 @@ def test_residuals_are_truth_less_prediction(case, open_page):
     assert error == pytest.approx(np.abs(regression.labels - predicted).mean(), rel=5e-3)
 
 
-# ------------------------------------------------------------------ hostile text, keyboard, accessibility, narrow screens
+# ------------------------------------------------------------------ searches and examples
 
 
-def test_names_are_text(case, open_page):
-    page = open_page(case("churn").path)
-    show(page, "Explanation exploration")
-    page.get_by_label("Feature, most important first").select_option(label="city")
-    assert page.locator("b:has-text('and'), i:has-text('s')").count() == 0
-    show(page, "Global importance")
-    names = table_of(page)["Feature"]
-    assert LONG in set(names)
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    """A page of a small search, and its runs."""
+    folder = tmp_path_factory.mktemp("search")
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    scorer = ExplainingScorer("r2", X, history=folder / "history")
+    found = GridSearchCV(Ridge(), {"alpha": [0.01, 1, 50]}, scoring=scorer, cv=2).fit(X, y)
+    runs = scorer.explain(found)
+    return ExplanationDashboard(found, true_labels=y).save(folder / "page.html"), runs
 
 
-def test_a_row_can_be_selected_with_the_keyboard_alone(case, open_page):
-    page = open_page(case("cancer").path)
-    focused = "document.activeElement.textContent"
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.getAttribute('role')") == "tab":
-            break
-    assert page.evaluate(focused) == "Data exploration"
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate(focused) == "Explanation exploration"
-    assert page.get_by_role("tab", selected=True).first.inner_text() == "Explanation exploration"
-    page.keyboard.press("End")
-    page.keyboard.press("Home")
-    assert page.evaluate(focused) == "Data exploration"
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.tagName") == "SUMMARY":
-            break
-    page.keyboard.press("Enter")
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Select row 0":
-            break
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Row 0 is selected. Drop it").wait_for()
-    assert page.evaluate(focused) == "Selected"
+def test_runs_lie_at_their_loss_and_share_of_importance(search, open_page):
+    path, runs = search
+    page = open_page(path)
+    show(page, "Search")
+    page.get_by_label("Horizontal axis").select_option(label="share of bmi")
+    table = table_of(page).set_index("Run")
+    for run in (run for run in runs if run.loss is not None):
+        sizes = pd.Series(run.explanation.global_importance_values, run.explanation.feature_labels)
+        assert table.loc[run.number, "Loss"] == pytest.approx(run.loss)
+        assert table.loc[run.number].iloc[1] == pytest.approx(sizes["bmi"] / sizes.sum())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_rule_of_axe_is_broken(case, open_page, scheme):
-    axe = pytest.importorskip("axe_playwright_python")
-    page = open_page(case("churn").path, color_scheme=scheme)
-    page.get_by_label("Name of a row to select").fill("3")
-    page.get_by_label("Name of a row to select").press("Enter")
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    for tab in page.get_by_role("tablist", name="Views of all rows").get_by_role("tab").all():
-        tab.click()
-        page.wait_for_timeout(300)
-        for summary in page.locator("summary").all():
-            summary.click()
-        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
-        assert not [(one["id"], one["nodes"][0]["html"]) for one in found], tab.inner_text()
-
-
-def test_a_narrow_page_does_not_scroll_sideways(case, open_page):
-    page = open_page(case("churn").path, viewport={"width": 400, "height": 800})
-    for tab in page.get_by_role("tablist", name="Views of all rows").get_by_role("tab").all():
-        tab.click()
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400, tab.inner_text()
-
-
-def test_a_table_is_copied_as_csv_that_spreadsheets_do_not_run(case, open_page):
-    page = open_page(case("churn").path)
+def test_the_views_are_those_of_the_run_that_is_chosen(search, open_page):
+    path, runs = search
+    page = open_page(path)
+    show(page, "Search")
+    page.get_by_role("button", name="Run 1, Ridge").click()
+    chosen = next(run for run in runs if run.number == 1)
     show(page, "Data exploration")
-    page.get_by_label("Horizontal axis").select_option(label="city")
-    table_of(page)
-    cells = list(csv.reader(io.StringIO(page.evaluate("window.copied"))))
-    assert len(cells) == 801
-    assert {row[1] for row in cells[1:]} == {
-        "Rome",
-        "Oslo",
-        "a town with quite a long name",
-        "O\"Neill's <i>",
-        "missing",
-    }
+    page.get_by_label("Vertical axis").select_option(label="prediction")
+    np.testing.assert_allclose(table_of(page)["prediction"], chosen.explanation.predictions[:, 0], rtol=1e-9)
+    show(page, "Performance")
+    assert "Performance is that of Ridge (refit)." in page.locator(".axd-view").inner_text()
 
 
-def test_charts_that_are_gone_are_forgotten(case, open_page):
-    page = open_page(case("cancer").path)
-    for tab in ("Summary", "Performance", "Global importance") * 3:
-        show(page, tab)
-    assert page.evaluate("Bokeh.documents.length") == 1
+def test_examples_of_texts_are_shown_and_run_nothing(tmp_path, open_page):
+    script = "<script>document.title = 'run'</script>"
+    texts = ["a great film", "a dull film", f"great {script}", "dull <img src=x onerror=alert(1)>"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0])
+    explanation = TextExplainer(model).explain_local(texts)
+    page = open_page(ExplanationDashboard(explanation).save(tmp_path / "page.html"))
+    assert page.get_by_role("tablist").first.get_by_role("tab").all_inner_texts() == ["Examples", "Global importance"]
+    assert f"great {script}" in page.locator(".axd-examples").evaluate("host => host.shadowRoot.textContent")
+    assert page.locator(".axd-examples img").count() == 0
+    assert page.title() != "run"

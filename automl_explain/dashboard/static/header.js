@@ -9,7 +9,7 @@ const THEMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]]
 
 export function titleBar({ data, state, explanation }) {
   const parts = [
-    explanation.method, explanation.model_kind ?? null, counted(data.rows.total, "row"), counted(data.features.length, "feature"),
+    explanation.method, explanation.model_kind ?? null, data.rows.total ? counted(data.rows.total, "row") : null, counted(data.features.length, "feature"),
     data.classes ? counted(data.classes.length, "class").replace(/classs$/, "classes") : null,
   ];
   return element("header", { class: "axd-head" },
@@ -41,7 +41,9 @@ export function fillChoices(bar, { data, state }) {
     const options = [["all", "All rows"], ...current.cohorts.map(({ name }, k) => [k, name])];
     controls.push(selectControl("Cohort", options, current.cohort ?? "all", (chosen) => state.update({ cohort: chosen === "all" ? null : chosen })));
   }
-  bar.replaceChildren(...controls, selectedRows(data, state));
+  if (data.n) controls.push(selectedRows(data, state));
+  bar.replaceChildren(...controls);
+  bar.hidden = !controls.length;
 }
 
 function selectedRows(data, state) {
@@ -84,10 +86,9 @@ export function notesBox({ data, explanation }) {
   if (error != null) notes.push(`Largest difference between the sum of a row's values and its prediction: ${numberText(error)}.`);
   if (!notes.length && !data.missing.length) return null;
   const list = (sentences) => element("ul", {}, sentences.map((text) => element("li", { text })));
-  return element("details", { class: "axd-notes", open: data.missing.length > 0 },
-    element("summary", { text: data.missing.length ? `Notes, and ${counted(data.missing.length, "thing")} missing` : `Notes (${notes.length})` }),
+  return element("div", { class: "axd-notes" },
     data.missing.length ? element("div", { class: "axd-missing" }, list(data.missing)) : null,
-    notes.length ? list(notes) : null);
+    notes.length ? element("details", {}, element("summary", { text: `Notes (${notes.length})` }), list(notes)) : null);
 }
 
 // "n of N rows shown", and what the model in the page says of itself.
@@ -95,7 +96,7 @@ export function footerBar({ data, transport }) {
   const { shown, total } = data.rows;
   const rows = shown < total
     ? `${shown.toLocaleString("en-US")} of ${counted(total, "row")} shown as points. Importance, histograms and performance are of all rows.`
-    : `All ${counted(total, "row")} shown.`;
+    : total ? `All ${counted(total, "row")} shown.` : "";
   const check = element("p", { class: "axd-check", role: "status" });
   Promise.resolve(transport.ready).then((ready) => { check.textContent = ready?.sentence ?? ""; });
   return element("footer", { class: "axd-foot" }, element("p", { text: rows }), check);

@@ -19,6 +19,11 @@ export function prepareData(data) {
   };
 }
 
+// Whether the page is about texts or images, of which it has examples and an importance, but no rows.
+export function onlyExamples(data) {
+  return !data.n && Boolean(data.examples);
+}
+
 // The place of a class among the outputs of an explanation: some, such as permutation importance, have one for all classes.
 export function outputPlace(explanation, classIndex) {
   return Math.min(classIndex, explanation.importance.mean_abs.length - 1);

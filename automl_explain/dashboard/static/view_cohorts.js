@@ -7,7 +7,7 @@ import { buttonControl } from "./controls.js";
 import { element, uniqueId } from "./dom.js";
 import { fieldsOf } from "./fields.js";
 import { counted, NONE, numberText, shareText, shortened } from "./format.js";
-import { rankedFeatures } from "./page_data.js";
+import { onlyExamples, rankedFeatures } from "./page_data.js";
 import { classColor } from "./palette.js";
 import { mean, meanSize } from "./stats.js";
 
@@ -17,6 +17,7 @@ const MOST_COMPARED = 6;
 export const COHORTS_VIEW = {
   id: "cohorts", title: "Cohorts", group: "global",
   about: "Named groups of rows. The one that is chosen is laid over every view.", draw: drawCohorts,
+  absent: onlyExamples,
   needs: (data) => (data.n ? null : "The rows are not known. Pass the explained table to divide it into cohorts."),
 };
 

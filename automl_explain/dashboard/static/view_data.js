@@ -5,13 +5,14 @@ import { segmentedControl, selectControl, sliderControl, toggleControl, viewSett
 import { element } from "./dom.js";
 import { fieldOptions, fieldsOf } from "./fields.js";
 import { cellText } from "./format.js";
-import { rankedFeatures } from "./page_data.js";
+import { onlyExamples, rankedFeatures } from "./page_data.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "./scatter.js";
 import { extentOf } from "./stats.js";
 
 export const DATA_VIEW = {
   id: "data", title: "Data exploration", group: "global",
   about: "Each point is a row. Any feature, prediction, true value or importance can lie on an axis or be the colour.",
+  absent: onlyExamples,
   needs: (data) => (data.n ? null : "The rows are not known. Pass the explained table to explore the data."),
   draw: drawData,
 };

@@ -4,13 +4,14 @@ import { binGroups, boxesTable, drawBoxes, drawViolins, levelGroups } from "./bo
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
 import { fieldsOf } from "./fields.js";
-import { rankedFeatures } from "./page_data.js";
+import { onlyExamples, rankedFeatures } from "./page_data.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "./scatter.js";
 import { extentOf } from "./stats.js";
 
 export const DEPENDENCE_VIEW = {
   id: "dependence", title: "Explanation exploration", group: "global",
   about: "How the values of one feature move the output: above zero they raise it, below they lower it.",
+  absent: onlyExamples,
   needs: (data) => (data.hasCells ? null : "The cells of the rows are not known. Pass the explained table to see how importance depends on values."),
   draw: drawDependence,
 };

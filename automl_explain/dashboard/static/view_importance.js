@@ -12,7 +12,7 @@ const MOST_CLASSES = 7;
 
 export const IMPORTANCE_VIEW = {
   id: "importance", title: "Global importance", group: "global",
-  about: "How much each feature moves the output, on average over all rows. Lines are confidence intervals. A click on a bar opens the feature.",
+  about: "How much each feature moves the output, on average over all rows.",
   draw: drawImportance,
 };
 
@@ -51,11 +51,14 @@ function fillImportance(area, context, settings) {
   if (stacked) drawStack(chart, context, shown);
   else drawBars(chart, context, shown, total);
   chart.show();
-  if (stacked && context.mask) area.append(element("p", { class: "axd-soft", text: `Choose “The chosen class” to see ${context.cohort.name} beside all rows.` }));
-  if (rest.length) {
-    const share = rest.reduce((sum, j) => sum + Math.abs(size[j]), 0) / (total || 1);
-    area.append(element("p", { class: "axd-soft", text: `${counted(rest.length, "more feature")} with ${shareText(share)} of the importance.` }));
-  }
+  const share = rest.reduce((sum, j) => sum + Math.abs(size[j]), 0) / (total || 1);
+  const sentences = [
+    rest.length ? `${counted(rest.length, "more feature")} with ${shareText(share)} of the importance.` : "",
+    !stacked && explanation.importance.low ? `Lines are ${Math.round((explanation.importance.confidence ?? 0.95) * 100)}% intervals.` : "",
+    stacked && context.mask ? `Choose “The chosen class” to see ${context.cohort.name} beside all rows.` : "",
+    canOpen(context) ? "A click on a bar opens the feature." : "",
+  ];
+  area.append(element("p", { class: "axd-soft", text: sentences.filter(Boolean).join(" ") }));
 }
 
 function importanceLabel(explanation, stacked) {
@@ -87,7 +90,7 @@ function drawBars(chart, context, shown, total) {
       const range = low ? [[`${Math.round((confidence ?? 0.95) * 100)}% interval`, `${numberText(low[output][j])} to ${numberText(high[output][j])}`]] : [];
       return [data.features[j].name, ["importance", numberText(right[k])], ["share", shareText(Math.abs(right[k]) / (total || 1))], ...range];
     },
-    onPick: (k) => openDependence(context, shown[k]),
+    onPick: canOpen(context) ? (k) => openDependence(context, shown[k]) : null,
   });
   if (ofCohort) {
     chart.boxes({
@@ -140,15 +143,18 @@ function drawStack(chart, context, shown) {
     chart.boxes({
       left, right, ...barsAt(shown.length, -0.34, 0.34), color: classColor(chart.palette, place),
       tip: (k) => [data.features[shown[k]].name, [name, numberText(own[k] / members.length)]],
-      onPick: (k) => openDependence(context, shown[k]),
+      onPick: canOpen(context) ? (k) => openDependence(context, shown[k]) : null,
     });
     left = right;
   });
   chart.rule({ on: "x", value: 0 });
 }
 
+function canOpen({ data, explanation }) {
+  return data.hasCells && Boolean(explanation.values);
+}
+
 function openDependence(context, feature) {
-  if (!context.data.features[feature].values || !context.explanation.values) return;
   context.memoryOf("dependence").feature = feature;
   context.openView("dependence");
 }

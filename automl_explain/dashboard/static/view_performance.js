@@ -4,6 +4,7 @@ import { sliderControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
 import { counted, NONE, numberText, shareText } from "./format.js";
 import { metricsOf } from "./metrics.js";
+import { onlyExamples } from "./page_data.js";
 import { drawClassCurves } from "./view_curves.js";
 import { drawResiduals } from "./view_residuals.js";
 
@@ -12,6 +13,7 @@ const MOST_TEXTS = 12;
 export const PERFORMANCE_VIEW = {
   id: "performance", title: "Performance", group: "performance",
   about: "How the predictions compare with the true values.",
+  absent: onlyExamples,
   needs: (data) => (data.metrics ? null : "The true labels are not known. Pass true_labels to see how well the model predicts."),
   draw: drawPerformance,
 };

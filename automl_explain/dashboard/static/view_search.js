@@ -2,7 +2,8 @@
 
 import { buttonControl, selectControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
-import { lossText, NONE, numberText, shareText, shortened } from "./format.js";
+import { lossText, numberText, shareText, shortened } from "./format.js";
+import { importanceOf, rankedFeatures } from "./page_data.js";
 import { drawMembers } from "./view_members.js";
 import { classColor } from "./palette.js";
 import { dataTable } from "./tables.js";
@@ -31,9 +32,13 @@ function drawFindings(container, { findings }) {
   container.append(element("div", { class: "axd-findings" }, element("ul", {}, findings.sentences.map((text) => element("li", { text })))));
 }
 
-function shareIn(run, name) {
-  const found = run.top.find(([feature]) => feature === name);
-  return found ? found[1] : NaN;
+// The share of each feature in the importance of a run; null if the page does not have its explanation.
+function runShares(data, run) {
+  const explanation = data.explanations.find(({ id }) => id === run.explanation);
+  if (!explanation) return null;
+  const size = importanceOf(explanation, null).map(Math.abs);
+  const total = size.reduce((sum, value) => sum + value, 0);
+  return size.map((value) => value / (total || 1));
 }
 
 // Learners in order of their best loss; the colour of each.
@@ -42,26 +47,25 @@ function learnerColors(runs, palette) {
   return new Map(names.map((name, place) => [name, classColor(palette, place)]));
 }
 
-// What can lie on the horizontal axis of the runs: number, seconds, share of a feature.
-function runAxes({ runs, findings }) {
-  const features = findings ? findings.importance.map(({ feature }) => feature) : [...new Set(runs.flatMap(({ top }) => top.map(([name]) => name)))];
+// What can lie on the horizontal axis of the runs: number, seconds, share of a feature, most important first.
+function runAxes(data, runs) {
   const first = runs.some(({ seconds }) => seconds != null) ? [["seconds", "seconds of training"]] : [];
   return [
     { label: "Run", options: [["number", "number in the search"], ...first] },
-    { label: "Importance", options: features.slice(0, 100).map((name) => [`share:${name}`, `share of ${name}`]) },
+    { label: "Importance", options: rankedFeatures(data.explanations[0], null).slice(0, 100).map((j) => [`share:${j}`, `share of ${data.features[j].name}`]) },
   ];
 }
 
-function runValue(run, axis) {
-  if (axis.startsWith("share:")) return shareIn(run, axis.slice(6));
+function runValue(data, run, axis) {
+  if (axis.startsWith("share:")) return runShares(data, run)?.[axis.slice(6)] ?? NaN;
   return run[axis] ?? NaN;
 }
 
 function drawLosses(container, context) {
-  const { search } = context.data;
-  const runs = search.runs.filter(({ loss }) => loss != null);
+  const { data } = context;
+  const runs = data.search.runs.filter(({ loss }) => loss != null);
   if (!runs.length) return;
-  const axes = runAxes(search);
+  const axes = runAxes(data, runs);
   const area = element("div");
   const { settings, set } = viewSettings(context, { axis: axes[1].options[0]?.[0] ?? "number" }, () => fillLosses(area, context, runs, settings.axis));
   container.append(element("h2", { text: "Loss and importance" }), element("div", { class: "axd-controls" }, selectControl("Horizontal axis", axes, settings.axis, set("axis"))), area);
@@ -74,11 +78,11 @@ function fillLosses(area, context, runs, axis) {
   area.replaceChildren();
   const palette = charts.palette();
   const colors = learnerColors(runs, palette);
-  const label = axis.startsWith("share:") ? `share of the importance: ${axis.slice(6)}` : axis === "number" ? "number of the run" : axis;
-  const shown = runs.map((run) => ({ ...run, x: runValue(run, axis) })).filter(({ x }) => !Number.isNaN(x));
+  const label = axis.startsWith("share:") ? `share of ${data.features[axis.slice(6)].name} in the importance` : axis === "number" ? "number of the run" : axis;
+  const shown = runs.map((run) => ({ ...run, x: runValue(data, run, axis) })).filter(({ x }) => !Number.isNaN(x));
   const chart = charts.chart(area, {
     title: `Scatter plot: loss of ${shown.length} runs and ${label}.`, height: 340,
-    x: { label, kind: "linear" }, y: { label: `loss${runs[0].metric ? ` (${runs[0].metric})` : ""}`, kind: "linear" },
+    x: { label, kind: "linear" }, y: { label: runs[0].metric ? `loss (${runs[0].metric})` : "loss", kind: "linear" },
     legend: [...colors].map(([name, color]) => ({ label: name, color })),
     table: {
       caption: `Loss and ${label}`, n: shown.length,
@@ -88,13 +92,13 @@ function fillLosses(area, context, runs, axis) {
   const near = new Set(data.search.findings?.near_best ?? []);
   chart.points({
     x: shown.map(({ x }) => x), y: shown.map(({ loss }) => loss), color: shown.map(({ learner }) => colors.get(learner)), size: 10, alpha: 0.85,
-    edge: shown.map(({ id }) => (near.has(id) ? palette.ink : colors.get(shown.find((run) => run.id === id).learner))), edgeWidth: 1.6,
+    edge: shown.map(({ id, learner }) => (near.has(id) ? palette.ink : colors.get(learner))), edgeWidth: 1.6,
     tip: (k) => [`Run ${shown[k].number}`, ["learner", shown[k].learner], ["loss", lossText(shown[k].loss)], [label, axis.startsWith("share:") ? shareText(shown[k].x) : numberText(shown[k].x)], ...(near.has(shown[k].id) ? ["near-best"] : [])],
     onPick: (k) => showRun(context, state, shown[k]),
   });
   chart.show();
   const hidden = runs.length - shown.length;
-  const sentences = [near.size ? "A dark edge marks the near-best runs." : "", hidden ? `${hidden} runs are not drawn: the feature is not among their most important.` : ""];
+  const sentences = [near.size ? "A dark edge marks the near-best runs." : "", hidden ? `${hidden} runs are not drawn: their explanations are not in this page.` : ""];
   area.append(element("p", { class: "axd-soft", text: sentences.filter(Boolean).join(" ") }));
 }
 
@@ -149,8 +153,8 @@ function drawRuns(container, context) {
     columns: [
       { label: "Run", get: (k) => runs[k].number, text: (value, k) => `${value}${runs[k].id === final ? " (final)" : ""}` },
       { label: "Learner", get: (k) => runs[k].learner }, { label: "Loss", get: (k) => runs[k].loss ?? NaN, text: lossText },
-      { label: "Status", get: (k) => runs[k].status }, { label: "Seconds", get: (k) => runs[k].seconds ?? NaN },
-      { label: "Most important", get: (k) => runs[k].top.map(([name, share]) => `${name} ${shareText(share)}`).join(", ") || NONE },
+      { label: "Score", get: (k) => runs[k].score ?? NaN, text: lossText }, { label: "Status", get: (k) => runs[k].status }, { label: "Seconds", get: (k) => runs[k].seconds ?? NaN },
+      { label: "Most important", get: (k) => runs[k].top_features.map(([name]) => name).join(", ") },
       { label: "Why not explained", get: (k) => runs[k].why ?? "" },
     ],
   }, state));

@@ -4,7 +4,7 @@ import { boxesTable, drawBoxes, drawViolins } from "./boxes.js";
 import { segmentedControl, sliderControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
 import { cellText, counted, numberText } from "./format.js";
-import { rankedFeatures } from "./page_data.js";
+import { onlyExamples, rankedFeatures } from "./page_data.js";
 import { rampColors } from "./palette.js";
 import { pointLook } from "./scatter.js";
 import { extentOf, ranksOf, swarmOffsets } from "./stats.js";
@@ -14,6 +14,7 @@ const MOST_POINTS = 15000;
 export const SUMMARY_VIEW = {
   id: "summary", title: "Summary", group: "global",
   about: "The importance of the main features, row by row. Points on the right raise the output, points on the left lower it.",
+  absent: onlyExamples,
   draw: drawSummary,
 };
 
