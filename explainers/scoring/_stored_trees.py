@@ -123,7 +123,8 @@ def distinguishable(trees: Trees, background: Matrix, weights: Matrix) -> tuple[
         if not of_column.any():
             rows[:, column] = 0.0
         elif not (special & of_column).any():
-            borders = np.append(np.unique(_reached(trees.threshold[of_column], trees.float32)), largest)
+            # A split of missing cells from all others may have an infinite threshold.
+            borders = np.unique(np.append(_reached(trees.threshold[of_column], trees.float32).clip(max=largest), largest))
             missing = np.isnan(rows[:, column])
             rows[:, column] = borders[
                 np.searchsorted(borders, np.where(missing, largest, np.minimum(rows[:, column], largest)))

@@ -112,7 +112,7 @@ def test_edits_can_be_undone_and_constrained(churned, open_page):
     assert after(page, "Probability of stays") == before
     page.get_by_role("button", name="Redo").click()
     assert age.input_value() == "80"
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("tabpanel", name="What-if").get_by_role("button", name="Reset").click()
     page.locator("summary[aria-label='Limits of age']").click()
     most = page.locator(".axd-limits[open]").get_by_label("At most")
     most.fill("60")

@@ -23,6 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, SVR
 
+from automl_explain import TabularExplainer, scoring_explainer
+from automl_explain.dashboard.data._columns import column_cells, read_column
+from automl_explain.dashboard.data._page_model import StoredPageModel
 from automl_explain.explainers.tables._table import as_table
 from tests.dashboard.scorer_page import ScorerPage, page_model
 
@@ -204,6 +207,26 @@ def test_values_over_many_background_rows_are_those_of_a_sample(tab):
     values, _, expected, _ = shown.explain(NUMBERS[:4])
     outputs, _ = shown.predict(NUMBERS[:4])
     assert np.allclose(values.sum(axis=2).T + expected, outputs, rtol=0, atol=1e-9)
+
+
+def test_a_stored_scoring_explainer_reads_the_columns_of_the_page_by_name(tab):
+    model = prepared(LGBMClassifier(**TREES)).fit(HOLES, TWO)
+    scoring = scoring_explainer(TabularExplainer(model, HOLES[:120], feature_space="raw"), examples=HOLES)
+    shuffled = HOLES[HOLES.columns[::-1]]
+    table = as_table(shuffled)
+    columns = tuple(read_column(name, column_cells(table, j)) for j, name in enumerate(shuffled))
+    page = StoredPageModel(columns=columns, like=table, scoring=scoring)
+    shown = ScorerPage(tab, page)
+    assert shown.entry["notes"][0].startswith("Edited rows are explained over 100 of the 1")
+    rows = edited(shuffled)
+    outputs, probabilities = shown.predict(rows)
+    assert np.allclose(outputs, page.predict(as_table(rows)).output, rtol=0, atol=1e-12)
+    assert np.allclose(probabilities, model.predict_proba(rows[HOLES.columns]), rtol=0, atol=1e-12)
+    values, _, expected, _ = shown.explain(rows)
+    assert np.allclose(values.sum(axis=2).T + expected, outputs, rtol=0, atol=1e-9)
+    stored = scoring.explain_local(rows)
+    wanted = stored.local_importance_values[..., [stored.features.index(name) for name in shuffled]]
+    assert 0 < np.abs(values - wanted).max() < 0.2, "the stored values are over 120 background rows, these over 100"
 
 
 def test_a_cell_that_the_model_cannot_take_is_a_sentence(tab):

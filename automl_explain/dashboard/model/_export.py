@@ -16,6 +16,7 @@ from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainW
 from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.model._fitted_model import Opaque
+from automl_explain.explainers.model._links import find_link, name_of
 from automl_explain.explainers.scoring._from_explainer import make_scorer
 from automl_explain.explainers.scoring._scorer import Scorer
 from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer
@@ -117,7 +118,12 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     if made["kind"] == "none":
         return made
     first = page.like.take(np.arange(min(len(page.like), CHECKED_ROWS)))
-    matrix = scorer.read(first.data)
+    matrix, answer = scorer.read(first.data), page.predict(first)
+    space = scorer.model.output_space
+    if answer.probability is not None and space != "probability":
+        link = find_link(space, "probability", answer.output, answer.probability)
+        if link is not None:
+            made["data"]["model"]["links"]["probability"] = name_of(link)
     return {
         **made,
         "kind": "surrogate",

@@ -102,14 +102,15 @@ async function askIce(context, { area, status, root }) {
   });
   status.textContent = "The model is asked …";
   try {
-    const outputs = await askInBatches(transport, asked, memory.space);
-    if (outputs === null || !root.isConnected) return; // a later choice has been asked for
-    const place = memory.space === "probability" ? context.classIndex : context.output;
+    const answers = await askInBatches(transport, asked, memory.space);
+    if (answers === null || !root.isConnected) return; // a later choice has been asked for
+    const { outputs, space } = answers;
+    const place = space === "probability" ? context.classIndex : context.output;
     const lines = rows.map((_, r) => values.map((__, k) => outputs[r * values.length + k][place]));
     charts.clear(area);
     area.replaceChildren();
     status.textContent = feature.levels?.length > ICE_LEVELS ? `The first ${ICE_LEVELS} of ${feature.levels.length} values are shown.` : "";
-    drawLines(area, context, { feature, values, rows, lines, own: selected.length });
+    drawLines(area, context, { feature, values, rows, lines, own: selected.length, space });
   } catch (error) {
     if (!root.isConnected) return;
     charts.clear(area);
@@ -118,26 +119,29 @@ async function askIce(context, { area, status, root }) {
   }
 }
 
-// The outputs or probabilities of rows, asked for in batches that no transport refuses; null if a later question has been asked.
-async function askInBatches(transport, rows, space) {
+// {outputs, space} of rows, asked for in batches that no transport refuses; null if a later question has been asked. `space` is
+// "output" if there are no probabilities.
+async function askInBatches(transport, rows, wanted) {
   const outputs = [];
+  let space = wanted;
   for (let from = 0; from < rows.length; from += ICE_BATCH) {
     const answer = await transport.predict(rows.slice(from, from + ICE_BATCH), "ice");
     if (answer === null) return null;
+    if (!answer[space]) space = "output";
     outputs.push(...answer[space]);
   }
-  return outputs;
+  return { outputs, space };
 }
 
-function drawLines(area, context, { feature, values, rows, lines, own }) {
-  const { charts, data, memory } = context;
+function drawLines(area, context, { feature, values, rows, lines, own, space }) {
+  const { charts, data } = context;
   const palette = charts.palette();
   const named = isStepped(feature) ? null : values.map((value) => cellText(feature, value, 30));
   const at = named ? values.map((_, k) => k) : values;
   const mean = values.map((_, k) => lines.reduce((sum, line) => sum + line[k], 0) / lines.length);
   const colors = rows.slice(0, own).map((_, r) => classColor(palette, r));
   const spaces = spacesOf(context);
-  const label = spaces.find(([id]) => id === memory.space)?.[1] ?? spaces[0][1];
+  const label = spaces.find(([id]) => id === space)[1];
   const others = lines.length - own;
   const names = rows.slice(0, own).map((row) => `row ${shortened(data.rowName(row), 20)}`);
   const chart = charts.chart(area, {

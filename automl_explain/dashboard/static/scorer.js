@@ -97,8 +97,8 @@ export async function checkScorer(scorer, rowAt, wanted) {
     }
   }
   const ok = difference <= SCORER_TOLERANCE;
-  const size = difference === 0 ? "gives the predictions of Python" : `differs from Python by at most ${difference.toExponential(1)} (relative)`;
-  const found = `The model in the page ${size} for ${row === nRows ? `all ${nRows}` : `${row} of ${nRows}`} rows shown`;
+  const size = difference === 0 ? "predicts as in Python" : `differs from Python by at most ${difference.toExponential(1)} (relative)`;
+  const found = `The ${scorer.kind === "surrogate" ? "surrogate" : "model"} in the page ${size} for ${row === nRows ? `all ${nRows}` : `${row} of ${nRows}`} rows shown`;
   return { ok, rows: row, difference, sentence: ok ? `${found}.` : `${found}, more than ${SCORER_TOLERANCE}. What-if is off.` };
 }
 

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,7 @@ from automl_explain import (
     LinearScoringExplainer,
     PFIExplainer,
     TabularExplainer,
+    TreeExplainer,
     TreeScoringExplainer,
     UnsupportedModelError,
     explain_model,
@@ -108,6 +110,17 @@ def test_a_scoring_explainer_of_another_kind_is_refused():
         scoring_explainer(PFIExplainer(LogisticRegression().fit(X, Y)))
     with pytest.raises(InvalidInputError, match="explainer of Shapley values"):
         scoring_explainer(LogisticRegression().fit(X, Y))
+
+
+def test_splits_of_missing_cells_alone_keep_the_background_finite():
+    rows = np.column_stack([np.where(np.arange(300) % 3, X[:, 0], np.nan), X[:, 1]])
+    model = LGBMRegressor(n_estimators=5, verbose=-1).fit(rows, np.isnan(rows[:, 0]).astype(float))
+    scorer = scoring_explainer(TreeExplainer(model, rows[:60]))
+    background = scorer._scorer.background
+    assert np.isnan(background).any()
+    assert not np.isinf(background).any()
+    mean = np.average(scorer._scorer.outputs(background), axis=0, weights=scorer._scorer.weights)
+    assert np.allclose(mean, scorer.expected_values, rtol=0, atol=ROUNDING)
 
 
 def test_a_fitted_model_and_a_model_explanation_will_do():
