@@ -8,7 +8,7 @@ a sum of products over words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy import sparse
 
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._text_values import Span, Values
+from automl_explain.explainers.text.games._normalised import normalised_values
 
 Ints = npt.NDArray[np.intp]
 Token = tuple[str, Span]
@@ -115,6 +116,51 @@ class BlockTerms:
         linear = not (self.block.binary or self.block.sublinear)
         return linear or bool((np.bincount(self.counts.indices, minlength=len(self.columns)) <= 1).all())
 
+    @property
+    def one_word_per_column(self) -> bool:
+        """Whether each column is filled by one player alone."""
+        places = np.bincount(self.counts.indices, minlength=len(self.columns))
+        return self.words.shape[1] == 1 and bool((places <= 1).all())
+
+    @property
+    def owners(self) -> Ints:
+        """The player of each column, if each column has one."""
+        owner = np.empty(len(self.columns), np.intp)
+        owner[self.counts.indices] = np.repeat(self.words[:, 0], np.diff(self.counts.indptr))
+        return owner
+
+    @property
+    def has_closed_form(self) -> bool:
+        """Whether Shapley values of a linear model of the block are a formula."""
+        return self.is_sum or (self.block.norm is not None and self.one_word_per_column)
+
+    def linear_values(self, coef: Values, n_players: int) -> Values:
+        """Return the Shapley values (S, P) of a linear model whose coefficients (S, c) belong to the text's columns.
+
+        A term contributes if all of its words are present, so that its contribution is divided equally among them. Columns
+        that are normalised are a ratio; see `normalised_values`.
+        """
+        if self.block.norm is not None:
+            return self._normalised(coef, n_players)
+        values = np.zeros((len(coef), n_players + 1))
+        share = np.asarray(self.contributions() @ coef.T)
+        each = share / np.maximum((self.words < n_players).sum(axis=1), 1)[:, None]
+        for place in range(self.words.shape[1]):
+            np.add.at(values.T, self.words[:, place], each)
+        return values[:, :n_players]
+
+    def _normalised(self, coef: Values, n_players: int) -> Values:
+        block, owners = replace(self.block, norm=None, scale=1.0), self.owners
+        row = replace(self, block=block).matrix(np.ones((1, n_players), bool))[0]
+        order = 1 if self.block.norm == "l1" else 2
+        weights, sizes = np.zeros((len(coef), n_players)), np.zeros(n_players)
+        np.add.at(weights.T, owners, (coef * row).T)
+        np.add.at(sizes, owners, np.abs(row) ** order)
+        values, used = np.zeros_like(weights), sizes > 0.0
+        if used.any():
+            values[:, used] = normalised_values(weights[:, used], sizes[used], order) * self.block.scale
+        return values
+
     def matrix(self, masks: Masks) -> Values:
         """Return the block's columns for masked texts, (m, c)."""
         padded = np.column_stack([masks, np.ones(len(masks), bool)])
@@ -208,17 +254,14 @@ class TextTerms:
         return players[players < self.n_players]
 
     @property
-    def is_sum(self) -> bool:
-        """Whether the row of a masked text is a sum over terms."""
-        return all(terms.is_sum for terms in self.blocks)
+    def has_closed_form(self) -> bool:
+        """Whether Shapley values of a linear model are a formula."""
+        return all(terms.has_closed_form for terms in self.blocks)
 
     @property
     def one_word_per_column(self) -> bool:
-        """Whether each column is filled by one player alone."""
-        return self.is_sum and all(
-            terms.words.shape[1] == 1 and (np.bincount(terms.counts.indices, minlength=len(terms.columns)) <= 1).all()
-            for terms in self.blocks
-        )
+        """Whether each column is filled by one player alone, and the same in every masked text."""
+        return all(terms.is_sum and terms.one_word_per_column for terms in self.blocks)
 
     @property
     def columns(self) -> Ints:
@@ -242,27 +285,13 @@ class TextTerms:
         return out
 
     def linear_values(self, coef: Values) -> Values:
-        """Return the Shapley values (S, P) of a linear model whose row is a sum over terms.
-
-        A term contributes if all of its words are present, so that its contribution is divided equally among them.
-        """
-        values = np.zeros((len(coef), self.n_players + 1))
-        for terms in self.blocks:
-            share = np.asarray(terms.contributions() @ coef[:, terms.columns + terms.offset].T)
-            sizes = (terms.words < self.n_players).sum(axis=1)
-            each = share / np.maximum(sizes, 1)[:, None]
-            for place in range(terms.words.shape[1]):
-                np.add.at(values.T, terms.words[:, place], each)
-        return values[:, : self.n_players]
+        """Return the Shapley values (S, P) of a linear model of the bag that has a closed form."""
+        parts = (terms.linear_values(coef[:, terms.columns + terms.offset], self.n_players) for terms in self.blocks)
+        return np.asarray(sum(parts, np.zeros((len(coef), self.n_players))))
 
     def players_of_columns(self) -> tuple[Ints, Ints]:
         """Return the filled columns and the player of each, if each column has one."""
-        owners = []
-        for terms in self.blocks:
-            owner = np.empty(len(terms.columns), np.intp)
-            owner[terms.counts.indices] = np.repeat(terms.words[:, 0], np.diff(terms.counts.indptr))
-            owners.append(owner)
-        return self.columns, np.concatenate(owners)
+        return self.columns, np.concatenate([terms.owners for terms in self.blocks])
 
 
 def text_terms(

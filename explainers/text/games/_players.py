@@ -91,8 +91,6 @@ def players_at(players: Players, places: Sequence[Span]) -> list[int]:
     """
     own = sorted((*span, player) for player, spans in enumerate(players.spans) for span in spans)
     starts = np.array([start for start, _, _ in own])
-    found = []
-    for start, end in places:
-        at = int(np.searchsorted(starts, start, side="right")) - 1
-        found.append(own[at][2] if at >= 0 and end <= own[at][1] else -1)
-    return found
+    at = np.searchsorted(starts, [start for start, _ in places], side="right") - 1
+    ends = (end for _, end in places)
+    return [own[j][2] if j >= 0 and end <= own[j][1] else -1 for j, end in zip(at.tolist(), ends, strict=True)]

@@ -15,7 +15,7 @@ from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._sentences import find_sentences
 from automl_explain.explainers.text._text_values import Span, TextValues, Values
 from automl_explain.explainers.text._words import find_words, places_by
-from automl_explain.explainers.text.games._bag_of_words import TextTerms, Token, text_terms
+from automl_explain.explainers.text.games._bag_of_words import TextTerms, Token, WordBlock, text_terms
 from automl_explain.explainers.text.games._lime import SAMPLES, lime_values
 from automl_explain.explainers.text.games._players import Players, players_at, sentence_players, word_players
 from automl_explain.explainers.text.games._text_model import TextModel
@@ -84,7 +84,7 @@ class TextGames:
         self.absent = options.absent if place_holder is None else place_holder
         """Text in the place of an absent word."""
         self._counts = model.bag is not None and place_holder is not None
-        self._failed = ""
+        self._failed, self._n_checked = "", 0
 
     @property
     def way(self) -> Way:
@@ -98,8 +98,9 @@ class TextGames:
             return Way("kernel", f"{why}: values from the outputs of masked texts")
         assert self.model.bag is not None
         is_sum = all(block.norm is None for block in self.model.bag.blocks)
-        if self.model.linear is not None and is_sum:
-            return Way("linear", "a linear model of counted words, explained exactly from its coefficients")
+        if self.model.linear is not None and all(self._has_formula(block) for block in self.model.bag.blocks):
+            norm = "" if is_sum else " and the norms of the texts"
+            return Way("linear", f"a linear model of counted words, explained exactly from its coefficients{norm}")
         if self._has_trees and is_sum and not self.model.bag.has_ngrams:
             return Way("tree", "trees of counted words, explained exactly against a text without words")
         what = "a linear model" if self.model.linear is not None else self.model.model.name
@@ -116,6 +117,11 @@ class TextGames:
         if self._counts and self.model.bag is not None and self.model.bag.has_ngrams:
             notes.append("an absent word leaves a gap, so that its neighbours form no new n-gram")
         return tuple(notes)
+
+    def _has_formula(self, block: WordBlock) -> bool:
+        changes = block.binary or block.sublinear or block.norm is not None
+        single = not self.options.occurrences and (block.norm is None or block.ngrams == (1, 1))
+        return single or not changes
 
     @property
     def _has_trees(self) -> bool:
@@ -148,11 +154,15 @@ class TextGames:
             players = players.at_most(MOST_PREDICTED)
             outputs = self._outputs(players, None)
             return coalition_values(outputs, len(players), self.model.model, settings, costly=True), players
-        if self.model.linear is not None and terms.is_sum:
+        if self.model.linear is not None and terms.has_closed_form:
             return linear_values(self.model, terms), players
         if self._has_trees and terms.one_word_per_column:
             return tree_values(self.model, terms, settings), players
-        return self._counted_values(players, terms, settings), players
+        found = self._counted_values(players, terms, settings)
+        if self.way.method != "kernel":
+            note = "several players of this text fill one column: its values are from the outputs of coalitions"
+            found = replace(found, notes=(note, *found.notes))
+        return found, players
 
     def _counted_values(self, players: Players, terms: TextTerms, settings: Settings) -> GameValues:
         """Return values from the outputs of coalitions of the words that the model knows; others have the value 0."""
@@ -232,8 +242,8 @@ class TextGames:
     def read(self, texts: Sequence[str], outputs: Matrix) -> list[ReadText]:
         """Return the players of texts.
 
-        If the model counts words, what the counts say of whole texts, and of some masked ones, is compared with the model's
-        outputs. If they differ, masked texts are predicted from then on.
+        If the model counts words, what the counts say of whole texts, and of masked ones until `CHECKED` have been predicted,
+        is compared with the model's outputs. If they differ, masked texts are predicted from then on.
         """
         found = [self._read(text) for text in texts]
         if self._counts and not self._agrees(found, outputs):
@@ -244,7 +254,7 @@ class TextGames:
 
     def _agrees(self, texts: Sequence[ReadText], outputs: Matrix) -> bool:
         rng = np.random.default_rng(self._settings.random_state)
-        each = -(-CHECKED // max(1, len(texts)))
+        each = -(-(CHECKED - self._n_checked) // max(1, len(texts)))
         made, known = [outputs[:0]], [outputs[:0]]
         masked: list[str] = []
         for number, (read, output) in enumerate(zip(texts, outputs, strict=True)):
@@ -252,10 +262,11 @@ class TextGames:
                 continue
             made.append(self.model.outputs_of_masks(read.terms, np.ones((1, len(read.players)), bool)))
             known.append(output[None])
-            if number < CHECKED:
+            if each and number < CHECKED:
                 masks = rng.random((each, len(read.players))) < 0.5
                 made.insert(0, self.model.outputs_of_masks(read.terms, masks))
                 masked[:0] = self._masked(read.players, read.terms, masks)
+        self._n_checked = min(CHECKED, self._n_checked + len(masked))
         return agree(np.concatenate(made), np.concatenate([self.model.outputs(masked), *known]), SAME)
 
     def _masked(self, players: Players, terms: TextTerms, masks: Masks) -> list[str]:
