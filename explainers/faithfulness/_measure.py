@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._arguments import check_seed
+from automl_explain.explainers._arguments import check_seed, checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.deletion._curves import DeletionSettings, measure_rankings
@@ -15,6 +15,7 @@ from automl_explain.explainers.faithfulness._examples import examples_of, unsign
 from automl_explain.explainers.formatting._names import counted
 
 
+@checked
 def measure_faithfulness(
     explanation: Any,
     model: Any,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from automl_explain.explainers._errors import MissingExtraError
 from automl_explain.explainers.text._text_values import Span
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, as undecodable bytes leave it, which sentencex does not take."""
 
 
 def find_sentences(text: str, language: str = "en") -> list[Span]:
@@ -23,7 +28,7 @@ def find_sentences(text: str, language: str = "en") -> list[Span]:
             "Cutting texts into sentences needs sentencex. Install it with: pip install 'automl-explain[text]'"
         ) from error
     found = []
-    for one in sentencex.get_sentence_boundaries(language, text):
+    for one in sentencex.get_sentence_boundaries(language, SURROGATE.sub("\ufffd", text)):
         start, end = one["start_index"], one["end_index"]
         part = text[start:end]
         if part.strip():

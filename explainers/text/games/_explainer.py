@@ -21,8 +21,10 @@ from automl_explain.explainers.text._reading import read_texts
 from automl_explain.explainers.text._text_values import TextValues
 from automl_explain.explainers.text.games._text_game import TextGames, TextOptions
 from automl_explain.explainers.text.games._text_model import read_text_model
+from automl_explain.explainers.text.han._explainer import HANTextExplainer
 
-METHODS = ("auto", "lime")
+HAN = "han"
+METHODS = ("auto", "lime", HAN)
 LEVELS = ("word", "sentence")
 
 
@@ -47,8 +49,11 @@ class TextExplainer(Picklable):
     model : object
         A fitted pipeline or search that takes texts, any estimator that does, or a function from a list of texts to numbers
         (n,) or (n, C), or to lists of labels with scores.
-    method : {"auto", "lime"}, default "auto"
-        "auto" is as above. "lime" is a linear model of texts with random words left out.
+    method : {"auto", "lime", "han"}, default "auto"
+        "auto" is as above. "lime" is a linear model of texts with random words left out. "han" is `HANTextExplainer` with its
+        defaults, a network that imitates the model; it needs `initialization_examples`, and its values are less faithful.
+    initialization_examples : list, array or Series of str, optional
+        Texts on which the network of ``method="han"`` is trained. Other methods do not need any.
     level : {"word", "sentence"}, default "word"
         What has a value. Up to 10 sentences are explained exactly.
     tokenizer : callable, optional
@@ -103,6 +108,7 @@ class TextExplainer(Picklable):
         model: Any,
         *,
         method: str = "auto",
+        initialization_examples: Any = None,
         level: str = "word",
         tokenizer: Callable[[str], Iterable[Any]] | None = None,
         absent: str = "",
@@ -121,6 +127,14 @@ class TextExplainer(Picklable):
             raise InvalidInputError(f"The 'absent' parameter must be a text, such as '' or '[MASK]'. Got {absent!r}.")
         if tokenizer is not None and not callable(tokenizer):
             raise InvalidInputError(f"The 'tokenizer' parameter must be a function of a text. Got {tokenizer!r}.")
+        self._network: HANTextExplainer | None = None
+        if method == HAN:
+            _check_network(initialization_examples, level, absent, occurrences, output, sampling)
+            self._network = HANTextExplainer(
+                model, initialization_examples, classes=classes, tokenizer=tokenizer, random_state=random_state,
+                progress=progress,
+            )  # fmt: skip
+            return
         text_model = read_text_model(model, output, auto="probability" if method == "lime" else None)
         self._classes = class_names(classes, text_model.model)
         options = TextOptions(level, tokenizer, absent, bool(occurrences), method == "lime")
@@ -129,27 +143,27 @@ class TextExplainer(Picklable):
     @property
     def model(self) -> FittedModel:
         """Description of the model behind the vectorizers."""
-        return self._games.model.model
+        return self._games.model.model if self._network is None else self._network.model
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
         """Names of the classes; None for a regression."""
-        return self._classes
+        return self._classes if self._network is None else self._network.classes
 
     @property
     def method(self) -> str:
-        """How values are computed: "linear", "tree", "kernel" or "lime"."""
-        return self._games.way.method
+        """How values are computed: "linear", "tree", "kernel", "lime" or "han"."""
+        return self._games.way.method if self._network is None else self._network.method
 
     @property
     def reason(self) -> str:
         """Why in this way."""
-        return self._games.way.reason
+        return self._games.way.reason if self._network is None else self._network.reason
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What readers of the values should know."""
-        return self._games.notes
+        return self._games.notes if self._network is None else self._network.notes
 
     def explain_local(self, documents: Any) -> TextExplanation:
         """Explain each text.
@@ -170,6 +184,8 @@ class TextExplainer(Picklable):
         AdditivityError
             If the values do not add up to the outputs, such as those of a model with random outputs.
         """
+        if self._network is not None:
+            return self._network.explain_local(documents)
         texts = read_texts(documents)
         outputs = self._games.model.outputs(texts)
         reads, explained = self._games.read(texts, outputs), []
@@ -213,6 +229,25 @@ class TextExplainer(Picklable):
             f"The values of words miss the output by up to {{:.3g}} in {self.model.output_space}",
             lambda: self._games.model.outputs([one.text for one in known]),
         )  # fmt: skip
+
+
+def _check_network(
+    examples: Any, level: str, absent: str, occurrences: bool, output: str, sampling: SamplingOptions | None
+) -> None:
+    """Raise `InvalidInputError` unless there are texts for a network, and no parameters that it does not have."""
+    if examples is None:
+        raise InvalidInputError(
+            "method='han' trains a network that imitates the model: pass texts as 'initialization_examples'. Got none."
+        )
+    given = {
+        "level": level != "word", "absent": absent != "", "occurrences": bool(occurrences),
+        "output": output != "auto", "sampling": sampling is not None,
+    }  # fmt: skip
+    if any(given.values()):
+        names = ", ".join(repr(name) for name, is_set in given.items() if is_set)
+        raise InvalidInputError(
+            f"method='han' does not have the parameters {names}. Leave them out, or use another method."
+        )
 
 
 def _check_choice(name: str, given: Any, known: Sequence[str]) -> None:

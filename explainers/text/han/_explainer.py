@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl_explain.explainers._arguments import check_seed
+from automl_explain.explainers._arguments import check_seed, checked
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -23,7 +23,7 @@ from automl_explain.explainers.deletion._faithfulness import Faithfulness, faith
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.formatting._names import counted
-from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._names import ClassNames, class_names
 from automl_explain.explainers.text._explanation import TextExplanation
 from automl_explain.explainers.text._masking import Masks
@@ -53,9 +53,9 @@ class HANTextExplainer(Picklable):
     both kinds of importance (`faithfulness`): how much the model's output falls if the words ranked first are removed,
     beside leaving out one word at a time and random orders.
 
-    **Attention is not an explanation of the model.** On texts whose labels are known, removing the words with the most
-    attention changed the output little more than removing random words; docs/text.md has the figures. `TextExplainer` asks
-    the model itself, is more accurate and needs no training. Use this explainer if the model is too slow for that, or to
+    **Attention is not an explanation of the model.** If the words with the most attention are removed, the model's output
+    falls much less than without the words that `TextExplainer` ranks first; docs/benchmarks_han.md has the figures.
+    `TextExplainer` asks the model itself and needs no training. Use this explainer if the model is too slow for that, or to
     read attention.
 
     Parameters
@@ -131,6 +131,7 @@ class HANTextExplainer(Picklable):
 
     method = "han"
 
+    @checked
     def __init__(
         self,
         model: Any,
@@ -164,6 +165,19 @@ class HANTextExplainer(Picklable):
         self._faithfulness = self._measured(held_out[:MEASURED_TEXTS], teacher)
         if self.fidelity.r2 < UNRELIABLE:
             warnings.warn(self._too_far(), AutoMLExplainWarning, stacklevel=2)
+
+    @property
+    def model(self) -> FittedModel:
+        """Description of the model that the network imitates.
+
+        Raises
+        ------
+        InvalidInputError
+            If the explainer was loaded without it.
+        """
+        if self._teacher is None:
+            raise InvalidInputError("The explainer was loaded without its model: pass it to HANTextExplainer.load.")
+        return self._teacher.model
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
