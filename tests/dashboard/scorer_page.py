@@ -17,7 +17,8 @@ from automl_explain.explainers.tables._table import as_table
 
 PROBE = """
 import { bytesOfBase64, readData } from "./data.js";
-import { checkScorer, createScorer } from "./scorer.js";
+import { createScorer, pageModelMaker } from "./scorer.js";
+import { createTransport } from "./transport.js";
 async function openScorer(model, packed) {
   const data = await readData({ features: [], explanations: [], model }, bytesOfBase64(packed));
   globalThis.model = data.model;

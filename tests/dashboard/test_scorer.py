@@ -27,7 +27,7 @@ from automl_explain import TabularExplainer, scoring_explainer
 from automl_explain.dashboard.data._columns import column_cells, read_column
 from automl_explain.dashboard.data._page_model import StoredPageModel
 from automl_explain.explainers.tables._table import as_table
-from tests.dashboard.scorer_page import ScorerPage, page_model
+from tests.dashboard.scorer_page import ScorerPage, numbers_of, page_model
 
 RANDOM = np.random.default_rng(0)
 N = 240
@@ -235,3 +235,41 @@ def test_a_cell_that_the_model_cannot_take_is_a_sentence(tab):
     refused = tab.evaluate("row => scorer.predict([row]).then(() => null, (error) => error.message)", [None] * 8)
     assert refused.startswith('A value of "age" is needed') or "missing" in refused, refused
     assert shown.predict(MIXED[:2])[0].shape == (2, 1)
+
+
+OPENED = """async ([rows, wanted]) => {
+  const features = rows[0].map((_, j) => ({ values: Float64Array.from(rows, (row) => row[j] ?? NaN) }));
+  const maker = pageModelMaker({ model, features, predictions: { output: [Float64Array.from(wanted)] } });
+  const { available, sentence } = await maker.ready;
+  const refused = await maker.predict(rows.slice(0, 1)).then(() => null, (error) => error.message);
+  return { available, sentence, refused };
+}"""
+
+
+def test_a_page_whose_model_differs_from_python_refuses_to_answer(tab):
+    model = LGBMRegressor(**TREES).fit(NUMBERS, SCORE)
+    page = page_model(model, NUMBERS[:20], NUMBERS)
+    shown = ScorerPage(tab, page)
+    rows, own = numbers_of(page, NUMBERS), model.predict(NUMBERS)
+    right = shown.tab.evaluate(OPENED, [rows, own.tolist()])
+    assert right["available"]
+    assert right["sentence"] == f"The model in the page predicts as in Python for all {N} rows shown."
+    assert right["refused"] is None
+    own[17] += 2e-6 * np.abs(own).max()
+    wrong = shown.tab.evaluate(OPENED, [rows, own.tolist()])
+    assert not wrong["available"]
+    assert "differs from Python by at most 2.0e-6 (relative)" in wrong["sentence"]
+    assert wrong["refused"] == wrong["sentence"]
+    assert wrong["sentence"].endswith("What-if is off.")
+
+
+SLOW_MAKER = """async () => {
+  const predict = ([[answer, delay]]) => new Promise((resolve) => { setTimeout(() => resolve(answer), delay); });
+  const transport = createTransport({ kind: "page", predict });
+  return Promise.all([transport.predict([[1, 200]], "edit"), transport.predict([[2, 10]], "edit"), transport.predict([[3, 50]])]);
+}"""
+
+
+def test_of_two_questions_of_a_slow_model_the_last_is_answered(tab):
+    ScorerPage(tab, page_model(Ridge().fit(NUMBERS, SCORE), NUMBERS[:5], NUMBERS))
+    assert tab.evaluate(SLOW_MAKER) == [None, 2, 3]

@@ -14,7 +14,9 @@ from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, S
 from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
 from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
 from automl_explain.explainers._quiet import ignored
+from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.formatting._numbers import number_text
 from automl_explain.explainers.model._fitted_model import Opaque
 from automl_explain.explainers.model._links import find_link, name_of
 from automl_explain.explainers.scoring._from_explainer import make_scorer
@@ -22,6 +24,7 @@ from automl_explain.explainers.scoring._scorer import Scorer
 from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer
 from automl_explain.explainers.surrogate._explainer import MimicExplainer
 from automl_explain.explainers.surrogate._models import LGBMExplainableModel
+from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import Table
 
 Numbers = npt.NDArray[np.float64]
@@ -34,6 +37,8 @@ LEAST_FIDELITY = 0.8
 """Least R2 of a surrogate that is shown."""
 CHECKED_ROWS = 200
 """Most rows by which a page compares a surrogate with Python."""
+NEAR_BASE = 0.05
+"""Difference of base values, relative to the range of the predictions, above which a page says it."""
 MOST_BYTES = 40_000_000
 """Largest model in a page, in bytes of its arrays; a page stores about a sixth of them."""
 WAY_OUT = "Open the dashboard with serve(), or in a notebook, where Python answers."
@@ -60,27 +65,57 @@ def export_model(page: AnyPageModel, block: ArrayBlock) -> dict[str, Any]:
     if isinstance(page, StoredPageModel):
         return _stored(page, block)
     assert isinstance(page, PageModel)
+    structure = page.explained.model.structure
+    if isinstance(structure, Opaque):
+        return _surrogate(page, block, structure.why)
     try:
         few = replace(page, background=_few_rows(page))
         scorer = make_scorer(few.explainer, "kernel", page.like.data)
     except AutoMLExplainError as error:
-        return _surrogate(page, block, str(error))
+        return _surrogate(page, block, _reason(error))
     if isinstance(scorer, ExternalScorer):
         return _surrogate(page, block, _why(scorer))
     size = size_of(scorer)
     if size > MOST_BYTES:
-        return _surrogate(page, block, f"its {size / 1e6:.0f} MB are too many for a page")
-    return _entry(scorer, page, block, len(page.background))
+        return _surrogate(page, block, f"its {size / 1e6:.0f} MB are too many")
+    made = _entry(scorer, page, block, len(page.background))
+    made["notes"] += _differences(page.explanation, few.explainer.method, scorer)
+    return made
+
+
+def _differences(shown: Explanation, method: str, scorer: Scorer) -> list[str]:
+    """Return sentences on how the explanations of edited rows differ from the one that is shown."""
+    notes = []
+    if shown.method != method:
+        notes.append(f"Edited rows are explained by the method {method}, the rows shown by {shown.method}.")
+    backing = _backing(scorer)
+    if backing is None or shown.kind != "shapley" or shown.predictions is None:
+        return notes
+    base = backing.weights @ scorer.outputs(backing.rows)
+    spread = np.ptp(shown.predictions, axis=0)
+    distance = np.abs(base - shown.expected_values)
+    c = int(np.argmax(distance))
+    if distance[c] > NEAR_BASE * spread[c]:
+        notes.append(
+            f"The base value of edited rows is {number_text(base[c])}, that of the rows shown "
+            f"{number_text(shown.expected_values[c])}: they are over other background rows, or without any."
+        )
+    return notes
+
+
+def _reason(error: AutoMLExplainError) -> str:
+    """Return why a model has no form as data, without the advice on bundles that follows it."""
+    return str(error.__cause__ if isinstance(error.__cause__, NotColumnwiseError) else error)
 
 
 def _stored(page: StoredPageModel, block: ArrayBlock) -> dict[str, Any]:
     """Return the entry of a scoring explainer that a history keeps."""
     scorer = page.scoring._scorer
     if isinstance(scorer, ExternalScorer):
-        return _none(f"The model cannot run in the page: {_why(scorer).rstrip('.')}.")
+        return _none(f"The model cannot run in the page ({_why(scorer).rstrip('.')}).")
     size = size_of(scorer)
     if size > MOST_BYTES:
-        return _none(f"The model cannot run in the page: its {size / 1e6:.0f} MB are too many for a page.")
+        return _none(f"The model cannot run in the page (its {size / 1e6:.0f} MB are too many).")
     return _entry(scorer, page, block, 0 if scorer.background is None else len(scorer.background))
 
 
@@ -94,7 +129,7 @@ def _entry(scorer: Scorer, page: AnyPageModel, block: ArrayBlock, n_all: int) ->
     try:
         data = encode_scorer(scorer, _backing(scorer), page.columns, block)
     except AutoMLExplainError as error:
-        return _none(f"The model cannot run in the page: {str(error).rstrip('.')}.")
+        return _none(f"The model cannot run in the page ({str(error).rstrip('.')}).")
     notes = []
     if n_all > BACKGROUND_ROWS:
         notes = [f"Edited rows are explained over {BACKGROUND_ROWS} of the {n_all:,} background rows."]
@@ -103,7 +138,7 @@ def _entry(scorer: Scorer, page: AnyPageModel, block: ArrayBlock, n_all: int) ->
 
 def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     """Return the entry of a surrogate if it imitates the model well enough."""
-    cannot = f"The model cannot run in the page: {why.rstrip('.')}."
+    cannot = f"The model cannot run in the page ({why.rstrip('.')})."
     rows = page.like if len(page.like) > len(page.background) else page.background
     some = _sample(rows, TRAINING_ROWS)
     try:
@@ -113,7 +148,10 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
             return _none(f"{cannot} A surrogate imitates it too poorly: {explainer.fidelity}.")
         scorer = make_scorer(explainer, "kernel", page.like.data)
     except AutoMLExplainError as error:
-        return _none(f"{cannot} A surrogate cannot answer for it either: {str(error).rstrip('.')}.")
+        also = _reason(error)
+        return _none(
+            cannot if also == why else f"{cannot} A surrogate cannot answer for it either: {also.rstrip('.')}."
+        )
     made = _entry(scorer, page, block, len(some))
     if made["kind"] == "none":
         return made
