@@ -17,8 +17,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.integrations.history._known_ids import new_id
 from automl_explain.integrations.history._run import Run, best_trial
-from automl_explain.integrations.history._run_history import RunHistory, new_id
+from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order, last_step
 from automl_explain.integrations.searches._explain_runs import explain_runs
 from automl_explain.integrations.searches._memory import keep_within_memory

@@ -106,7 +106,7 @@ def _reasons(runs: Sequence[Run]) -> list[str]:
     return [wrapped(f"{len(group.runs)} {group.status}: {one_line(group.why)}") for group in unexplained(runs)]
 
 
-_STATUSES = ("explained", "captured", "skipped", "failed")
+_STATUSES = ("explained", "captured", "interrupted", "skipped", "failed")
 
 
 def six_values_tables(model_explanation: Any, rows: int = 5, top: int = 10) -> str:

@@ -90,7 +90,7 @@ def _on_agreement(story: Story) -> str:
 
 
 def _on_gaps(story: Story) -> str:
-    counts = [(status, story.count(status)) for status in ("skipped", "failed", "captured")]
+    counts = [(status, story.count(status)) for status in ("skipped", "failed", "interrupted", "captured")]
     missing = [f"{number} {status}" for status, number in counts if number]
     if not missing:
         return f"All {counted(len(story.runs), 'run')} were explained." if len(story.runs) > 1 else ""

@@ -180,7 +180,9 @@ def _score_card(story: Story) -> Card:
 
 def _cards(story: Story) -> tuple[Card, ...]:
     best, n_runs, n_explained = story.best, len(story.runs), story.count("explained")
-    details = ", ".join(f"{n} {status}" for status in ("skipped", "failed", "captured") if (n := story.count(status)))
+    details = ", ".join(
+        f"{n} {status}" for status in ("skipped", "failed", "interrupted", "captured") if (n := story.count(status))
+    )
     seconds = story.facts.get("search_seconds")
     search = f"; search {seconds:.1f} s" if isinstance(seconds, int | float) else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,16 @@ OLDEST_FIRST = (
     "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"
 )
 """Ids of all runs, the latest last."""
+
+
+def new_id() -> str:
+    """Return an id for a search."""
+    return secrets.token_hex(4)
+
+
+def run_id(search: str, number: int, kind: str = "trial") -> str:
+    """Return the id of a run of a search."""
+    return f"{search}-{number:04d}" if kind == "trial" else f"{search}-{kind}"
 
 
 def known_id(connection: sqlite3.Connection, run_id: str, directory: Path) -> str:

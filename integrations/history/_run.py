@@ -88,10 +88,11 @@ class Run:
         Name of the loss.
     kind : {"trial", "refit", "ensemble"}
         A scored trial, the best configuration fitted again on all data, or an ensemble.
-    status : {"captured", "explained", "skipped", "failed"}
-        State of the run: its model was captured but not explained yet, it was explained, skipped, or failed.
+    status : {"captured", "explained", "skipped", "failed", "interrupted"}
+        State of the run: its model was captured but not explained yet, it was explained, skipped, or failed, or
+        the process that was to explain it ended before.
     why : str
-        Reason of a skipped or failed run.
+        Reason of a run that was skipped, failed or interrupted.
     sample_size : int or None
         Training rows of a trial that used a part of the data.
     seconds : float or None

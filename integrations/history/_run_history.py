@@ -35,7 +35,8 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._storage import EncodedRows, save_values
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._index import Index
-from automl_explain.integrations.history._known_ids import known_id
+from automl_explain.integrations.history._known_ids import known_id, new_id, run_id
+from automl_explain.integrations.history._owners import end_orphans, owned
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
 from automl_explain.integrations.history._run import Run, Runs, StoredExplanation
 from automl_explain.integrations.history._schema import NAMES, SCORERS, SCORES
@@ -54,16 +55,6 @@ def default_directory() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
-
-
-def new_id() -> str:
-    """Return an id for a search."""
-    return secrets.token_hex(4)
-
-
-def run_id(search: str, number: int, kind: str = "trial") -> str:
-    """Return the id of a run of a search."""
-    return f"{search}-{number:04d}" if kind == "trial" else f"{search}-{kind}"
 
 
 class RunHistory:
@@ -96,7 +87,7 @@ class RunHistory:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._index.open() as connection:
-                connection.execute("SELECT 1 FROM runs LIMIT 1")
+                end_orphans(connection)
         except OSError as error:
             raise HistoryError(
                 f"The run history {self.directory} cannot be opened for writing: {error}. Name another directory with "
@@ -271,6 +262,10 @@ class RunHistory:
         """Keep the index open within the block, for storing many explanations one after the other."""
         with self._index.kept_open():
             yield
+
+    def owned(self, search: str) -> contextlib.AbstractContextManager[None]:
+        """Note that this process explains a search within the block; if it dies, the runs left are marked as interrupted."""
+        return owned(self._index.open, search)
 
     # ---------------------------------------------------------------- reading
 

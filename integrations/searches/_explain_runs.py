@@ -61,17 +61,21 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
     for run in runs:
         if run.read is not None and run not in chosen:
             run.release(f"not requested (which={job.options.which!r})")
-    ids = job.history.add_runs(job.search, [run.as_row() for run in runs])
-    for run, run_id in zip(runs, ids, strict=True):
-        run.id = run_id
-    queue = [run for run in in_order(chosen) if run.read is not None]
+    with job.history.kept_open(), job.history.owned(job.search):
+        ids = job.history.add_runs(job.search, [run.as_row() for run in runs])
+        for run, run_id in zip(runs, ids, strict=True):
+            run.id = run_id
+        _explain_queue(job, [run for run in in_order(chosen) if run.read is not None])
+    tell_listeners(job.history, ids, job.options)
+
+
+def _explain_queue(job: ExplanationJob, queue: list[CapturedRun]) -> None:
     best = next((run for run in queue if run.kind == "trial"), None)
     n_threads = job.options.n_jobs or _n_cores()
     plan = Plan(queue, job.deadline, n_threads)
     with (
         ignored(),  # warnings about a captured model's input were shown during the search
         progress_bar(len(queue), "explaining runs", job.options.progress) as advance,
-        job.history.kept_open(),
         threadpool_limits(1 if n_threads > 1 else None),  # each run has a thread: those of BLAS and OpenMP would wait
         ThreadPoolExecutor(n_threads) as pool,
     ):
@@ -88,7 +92,6 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> None:
             for run in left:
                 _skip(job, run, "explaining the runs was interrupted")
             raise
-    tell_listeners(job.history, ids, job.options)
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:

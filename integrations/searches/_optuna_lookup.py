@@ -13,8 +13,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
+from automl_explain.integrations.history._known_ids import run_id
 from automl_explain.integrations.history._run import Run
-from automl_explain.integrations.history._run_history import RunHistory, default_directory, run_id
+from automl_explain.integrations.history._run_history import RunHistory, default_directory
 
 ATTRIBUTE = "automl_explain"
 """User attribute of a study: the id of its search, and the path of its history."""

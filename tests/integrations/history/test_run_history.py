@@ -152,6 +152,6 @@ def test_one_file_is_read_to_retrieve_an_explanation(history, run, monkeypatch):
     read, load = [], Explanation.load
     monkeypatch.setattr(Explanation, "load", lambda path: read.append(path) or load(path))
     found = retrieve_model_explanation(run.id, history=history)
-    assert np.shape(found[0]) == (2, 2000, 30)
-    assert len(found[:6]) == 6
+    assert np.shape(found.shap_values) == (2, 2000, 30)
+    assert len(tuple(found)) == 6
     assert len(read) == 1

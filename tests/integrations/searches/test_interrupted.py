@@ -59,7 +59,10 @@ def test_what_was_explained_is_kept_and_the_rest_says_what_happened(how, tmp_pat
     assert all(run.explanation.data.data.shape == (50, 5) for run in explained)
     rest = [run for run in runs if run.status != "explained"]
     if how == "SIGKILL":
-        assert {run.status for run in rest} == {"captured"}
+        assert {run.status for run in rest} == {"interrupted"}
+        assert {run.why for run in rest} == {
+            "the process that explained the search ended before this run was explained"
+        }
     else:
         assert process.returncode != 0
         assert "KeyboardInterrupt" in problems
