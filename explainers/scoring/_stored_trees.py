@@ -124,7 +124,9 @@ def distinguishable(trees: Trees, background: Matrix, weights: Matrix) -> tuple[
             rows[:, column] = 0.0
         elif not (special & of_column).any():
             # A split of missing cells from all others may have an infinite threshold.
-            borders = np.unique(np.append(_reached(trees.threshold[of_column], trees.float32).clip(max=largest), largest))
+            borders = np.unique(
+                np.append(_reached(trees.threshold[of_column], trees.float32).clip(max=largest), largest)
+            )
             missing = np.isnan(rows[:, column])
             rows[:, column] = borders[
                 np.searchsorted(borders, np.where(missing, largest, np.minimum(rows[:, column], largest)))
