@@ -22,11 +22,14 @@ from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.neural._examples import as_examples, is_table, is_tensor
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.text._explanation import TextExplanation
+from automl_explain.explainers.text._reading import is_texts
+from automl_explain.explainers.text.games._explainer import TextExplainer
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 
-DATA = ("auto", "images", "cells")
+DATA = ("auto", "texts", "images", "cells")
 """What examples may be, for the 'data' parameter of `explain_model`."""
 
 
@@ -75,11 +78,13 @@ def explain_model(
         Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw").
     members : bool, default False
         Also compute the contributions of the members of an ensemble: `ModelExplanation.members`.
-    data : {"auto", "images", "cells"}, default "auto"
-        What the examples are. "auto" takes arrays and tensors of shape (n, rows, columns, channels) or (n, channels, rows,
-        columns) for images if they have at least 16 rows and columns, and 1, 3 or 4 channels. `ImageExplainer` explains
-        images by their segments; `X_train` then serves for the outputs and class names only, and `ModelExplanation.overall`
-        has the importance of positions. "cells" gives each cell a value of its own, as `DeepExplainer` does.
+    data : {"auto", "texts", "images", "cells"}, default "auto"
+        What the examples are. "auto" takes lists, arrays and Series of str for texts: `TextExplainer` gives each word a value,
+        `X_train` serves for class names only, and the features are the words of all texts. "auto" takes arrays and tensors of
+        shape (n, rows, columns, channels) or (n, channels, rows, columns) for images if they have at least 16 rows and
+        columns, and 1, 3 or 4 channels. `ImageExplainer` explains images by their segments; `X_train` then serves for the
+        outputs and class names only, and `ModelExplanation.overall` has the importance of positions. "cells" gives each cell a
+        value of its own, as `DeepExplainer` does.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
@@ -111,6 +116,10 @@ def explain_model(
     ((10, 10), 's5')
     """
     run = None if best_run is None else find_run(best_run)
+    if _are_texts(X_train, data):
+        options = {"output": output, "random_state": random_state, "progress": progress}
+        texts = _of_texts(fitted_model, X_train, X_test, classes, y_train, (members, features), options)
+        return _stored(texts, run, texts.model_kind)
     if _are_images(X_train, data):
         options = {"output": output, "random_state": random_state, "progress": progress}
         images = _of_images(fitted_model, X_train, X_test, classes, y_train, members, options)
@@ -146,6 +155,37 @@ def _are_images(X_train: Any, data: Any) -> bool:
     if not isinstance(data, str) or data not in DATA:
         raise InvalidInputError(f"The 'data' parameter must be one of {list(DATA)}. Got {data!r}.")
     return data == "images" or (data == "auto" and look_like_images(X_train))
+
+
+def _are_texts(X_train: Any, data: Any) -> bool:
+    """Whether examples are explained as texts."""
+    return bool(data == "texts") or (data == "auto" and is_texts(X_train))
+
+
+def _of_texts(
+    model: Any,
+    X_train: Any,
+    X_test: Any,
+    classes: ClassNames | None,
+    y_train: Any,
+    of_tables: tuple[bool, Sequence[str] | None],
+    options: dict[str, Any],
+) -> TextExplanation:
+    """Return the explanation of texts by their words; `of_tables` are options that texts do not have."""
+    members, features = of_tables
+    if members:
+        raise UnsupportedModelError(
+            "explain_members expects an ensemble of models over a table. Got texts: leave out members=True."
+        )
+    if features is not None:
+        raise InvalidInputError(
+            "The 'features' parameter names columns of a table. Got texts, whose words are the names."
+        )
+    explainer = TextExplainer(model, classes=classes, **options)
+    if classes is None and y_train is not None:
+        named = names_of_labels(y_train, explainer.model, explainer.prepared(X_train))
+        explainer = TextExplainer(model, classes=named, **options)
+    return explainer.explain_local(X_test)
 
 
 def _of_images(

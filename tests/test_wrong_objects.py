@@ -15,11 +15,18 @@ from automl_explain import (
     plot_member_shares,
     plot_search_importance,
     plot_summary,
+    plot_text,
     write_report,
 )
 from tests import explanation_cases as cases
 
-OF_AN_EXPLANATION = [plot_global_importance, plot_summary, plot_member_shares, lambda source: plot_local(source, 0)]
+OF_AN_EXPLANATION = [
+    plot_global_importance,
+    plot_summary,
+    plot_member_shares,
+    plot_text,
+    lambda source: plot_local(source, 0),
+]
 OF_A_SEARCH = [plot_search_importance, plot_importance_history, SearchExplanation.from_runs]
 NEITHER = [None, 3, "text", [1, 2], np.ones(3), object()]
 
@@ -36,6 +43,8 @@ def test_every_plot_is_held_to_this():
         "plot_summary",
         "plot_member_shares",
         "plot_local",
+        "plot_text",
+        "plot_image",  # in tests/plots/test_image_plots.py
         *(f.__name__ for f in OF_A_SEARCH[:2]),
     }
     assert {name for name in automl_explain.__all__ if name.startswith("plot_")} <= known

@@ -16,6 +16,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._settings import SamplingOptions, read_settings
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames, class_names
+from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.text._explanation import TextExplanation
 from automl_explain.explainers.text._reading import read_texts
 from automl_explain.explainers.text._text_values import TextValues
@@ -137,13 +138,17 @@ class TextExplainer(Picklable):
             return
         text_model = read_text_model(model, output, auto="probability" if method == "lime" else None)
         self._classes = class_names(classes, text_model.model)
-        options = TextOptions(level, tokenizer, absent, bool(occurrences), method == "lime")
+        options = TextOptions(level, tokenizer, absent, bool(occurrences), method)
         self._games = TextGames(text_model, options, self._settings)
 
     @property
     def model(self) -> FittedModel:
         """Description of the model behind the vectorizers."""
         return self._games.model.model if self._network is None else self._network.model
+
+    def prepared(self, texts: Any) -> Table:
+        """Return texts as the table that the model behind the vectorizers reads."""
+        return Table(self._games.model.front(read_texts(texts)))
 
     @property
     def classes(self) -> tuple[Any, ...] | None:

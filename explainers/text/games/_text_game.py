@@ -42,7 +42,7 @@ class TextOptions:
     tokenizer: Callable[[str], Iterable[Any]] | None
     absent: str
     occurrences: bool
-    lime: bool
+    method: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class TextGames:
     @property
     def way(self) -> Way:
         """How values are computed, as far as the model tells; single texts may need another way, which a note says."""
-        if self.options.lime:
+        if self.options.method == "lime":
             return Way(
                 "lime", "LIME was asked for: weights of a linear model of texts with random words left out", False
             )
@@ -147,7 +147,7 @@ class TextGames:
         )  # fmt: skip
 
     def _values(self, players: Players, terms: TextTerms | None, settings: Settings) -> tuple[GameValues, Players]:
-        if self.options.lime:
+        if self.options.method == "lime":
             n_samples = settings.sampling.nsamples or SAMPLES
             return lime_values(self._outputs(players, terms), len(players), n_samples, settings.random_state), players
         if terms is None:

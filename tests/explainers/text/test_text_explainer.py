@@ -24,6 +24,7 @@ from automl_explain import (
     TextExplainer,
     TextExplanation,
     UnsupportedModelError,
+    explain_model,
 )
 from automl_explain.explainers.text._masking import MaskedTexts
 from tests.oracles import shapley_values
@@ -375,3 +376,22 @@ def test_explainers_can_be_pickled(fitted):
     assert isinstance(found, TextExplanation)
     for one, other in zip(found.documents, known.documents, strict=True):
         np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_explain_model_takes_texts(fitted):
+    explained = explain_model(fitted("tfidf"), TEXTS, pd.Series(TEXTS[:3]))
+    shap_values, expected_values, values, names, per_class, class_names = explained
+    assert isinstance(explained.explanation, TextExplanation)
+    assert [block.shape for block in shap_values] == [(3, 4)] * 3
+    assert expected_values.shape == (3,)
+    assert len(names) == len(values) == per_class.shape[1] == class_names.shape[1] == 4
+    named = explain_model(fitted("counts"), TEXTS, TEXTS[:1], classes=["bad", "good"])
+    assert named.classes == ("bad", "good")
+    codes = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, [label == "yes" for label in CLASSES])
+    codes.steps[-1][1].classes_ = np.array([0, 1])
+    assert explain_model(codes, TEXTS, TEXTS[:1], y_train=CLASSES).classes == ("no", "yes")
+    assert explain_model(fitted("counts"), TEXTS, "good film").explanation.texts == ("good film",)
+    with pytest.raises(UnsupportedModelError, match="Got texts: leave out members=True"):
+        explain_model(fitted("counts"), TEXTS, TEXTS, members=True)
+    with pytest.raises(InvalidInputError, match="Got texts, whose words are the names"):
+        explain_model(fitted("counts"), TEXTS, TEXTS, features=["text"])
