@@ -93,6 +93,38 @@ def test_of_two_quick_edits_the_last_is_answered(churned, open_page):
     assert page.locator(".axd-history li").count() == 1, "typing in one field is one edit"
 
 
+DIAMOND = """() => {
+  for (const document of Bokeh.documents) {
+    for (const model of document._all_models.values()) {
+      if (model.type === "GlyphRenderer" && model.glyph.marker?.value === "diamond") {
+        return [Array.from(model.data_source.data.x), Array.from(model.data_source.data.y)];
+      }
+    }
+  }
+  return null;
+}"""
+
+
+@pytest.mark.slow
+def test_the_edited_row_is_a_new_point_in_the_chart_of_all_rows(churned, open_page):
+    model, rows, path = churned
+    page = open_page(path)
+    page.get_by_label("Horizontal axis").select_option("age")
+    page.get_by_label("Vertical axis").select_option("probability of stays")
+    select(page, 5)
+    open_view(page, "What-if")
+    page.wait_for_selector(".axd-before-after")
+    assert page.evaluate(DIAMOND) == [[], []]
+    cell(page, "age").fill("64")
+    wait_for_answer(page)
+    x, y = page.evaluate(DIAMOND)
+    assert x == [64]
+    assert y == pytest.approx([model.predict_proba(rows.iloc[[5]].assign(age=64))[0, 1]], rel=1e-9)
+    page.get_by_role("button", name="Undo").click()
+    wait_for_answer(page)
+    assert page.evaluate(DIAMOND) == [[], []]
+
+
 @pytest.mark.slow
 def test_edits_can_be_undone_and_constrained(churned, open_page):
     _, rows, path = churned

@@ -77,7 +77,7 @@ export function waterfallSteps(bars, base) {
 export function paddedRange(places, room) {
   const finite = places.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const pad = (high - low || Math.abs(high) || 1) * Math.min(0.5, 52 / Math.max(room - 200, 60));
+  const pad = (high - low || Math.abs(high) || 1) * Math.min(0.5, 62 / Math.max(room - 200, 60));
   return [low - pad, high + pad];
 }
 

@@ -175,6 +175,7 @@ async function ask(view) {
     view.status.textContent = "";
     showAnswer(view, cells);
     showHistory(view);
+    context.state.update({ edited: isSame ? null : editedRow(view.row, cells, after) });
   } catch (error) {
     if (!view.root.isConnected) return;
     view.status.replaceChildren(element("span", { class: "axd-error", text: `The model cannot answer for this row. ${error.message}` }));
@@ -193,6 +194,11 @@ async function answerFor(transport, cells, topic) {
   ]);
   if (predicted === null || explained === null) return null;
   return { output: predicted.output[0], probability: predicted.probability?.[0] ?? null, explained };
+}
+
+// The edited row as the charts of all rows draw it (edited_point.js).
+function editedRow(row, cells, { output, probability, explained }) {
+  return { row, cells, output, probability, values: explained.values?.map(([values]) => values) ?? null };
 }
 
 // Remembers the output after the last edit, for the history.

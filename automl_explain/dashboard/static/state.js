@@ -1,12 +1,13 @@
-// The one store of what the user has chosen: {explanation, classIndex, selected, cohort, cohorts, theme, view, localView}.
+// The one store of what the user has chosen: {explanation, classIndex, selected, cohort, cohorts, theme, view, localView, edited}.
 // `selected` holds positions of shown rows, at most three. `cohort` is a position in `cohorts`, or null for all rows.
+// `edited` is the edited row of the what-if view (edited_point.js), or null.
 
 export const MOST_SELECTED = 3;
 
 export function createState(initial) {
   let current = Object.freeze({
     explanation: 0, classIndex: 0, selected: Object.freeze([]), cohort: null, cohorts: Object.freeze([]),
-    theme: "auto", view: null, localView: null, ...initial,
+    theme: "auto", view: null, localView: null, edited: null, ...initial,
   });
   const listeners = new Set();
   return {

@@ -3,6 +3,7 @@
 import { binGroups, boxesTable, drawBoxes, levelGroups, MOST_LEVELS } from "./boxes.js";
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
+import { drawEditedRow } from "./edited_point.js";
 import { fieldOptions, fieldsOf } from "./fields.js";
 import { cellText } from "./format.js";
 import { onlyExamples, rankedFeatures } from "./page_data.js";
@@ -84,6 +85,7 @@ function drawDataPoints(area, context, { x, y, color }) {
   markMissing(chart, yAxis, "y", extentOf(xAxis.places));
   const rows = Array.from({ length: data.n }, (_, row) => row);
   const drawn = drawRows(chart, { rows, x: xAxis.places, y: yAxis.places, ...looks, mask, tip: rowTip(context, [x, y, color]) });
+  drawEditedRow(chart, context, { x, y, xAxis, yAxis });
   chart.show();
   if (drawn < data.n) area.append(element("p", { class: "axd-soft", text: `${data.n - drawn} rows cannot be drawn on a log scale, or have no value.` }));
 }

@@ -3,6 +3,7 @@
 import { binGroups, boxesTable, drawBoxes, drawViolins, levelGroups } from "./boxes.js";
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
+import { drawEditedRow } from "./edited_point.js";
 import { fieldsOf } from "./fields.js";
 import { onlyExamples, rankedFeatures } from "./page_data.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "./scatter.js";
@@ -82,6 +83,7 @@ function drawPoints(area, context, { x, y, color, isLog }) {
   markMissing(chart, xAxis, "x", extentOf(y.values));
   const rows = Array.from({ length: data.n }, (_, row) => row);
   drawRows(chart, { rows, x: xAxis.places, y: y.values, ...looks, mask, tip: rowTip(context, [x, y, color]) });
+  drawEditedRow(chart, context, { x, y, xAxis, yAxis: { places: y.values, missing: null } });
   chart.show();
 }
 
