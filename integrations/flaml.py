@@ -133,7 +133,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         if own.get("model_explainability", False):
             options = ExplainabilityOptions.read(own.get("explainability_options"))
             self._check_task(args[1] if len(args) > 1 else kwargs.get("task"))
-            self._plan = (options, RunHistory.read(own.get("history")))
+            self._plan = (options, RunHistory.to_write(own.get("history")))
         started = time.monotonic()
         try:
             super().fit(X_train, y_train, dataframe, label, *args, **kwargs)

@@ -102,7 +102,7 @@ class TrialExplainer:
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.options = ExplainabilityOptions.read(explainability_options)
-        self.history = RunHistory.read(history)
+        self.history = RunHistory.to_write(history)
         USED[self.history.directory.absolute()] = None
         background = as_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
         valid = None if X_valid is None else as_table(X_valid, "X_valid")

@@ -103,7 +103,7 @@ class ExplainingScorer:
     ) -> None:
         self.scoring = scoring
         self.options = ExplainabilityOptions.read(explainability_options)
-        self.history = RunHistory.read(history)
+        self.history = RunHistory.to_write(history)
         table = None if X_train is None else as_table(X_train, "X_train")
         self._background = None if table is None else self._sampled(table, self.options.background)
         self._features, self._own_facts = features, dict(facts or {})

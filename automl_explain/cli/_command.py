@@ -7,10 +7,11 @@ import json
 import math
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from automl_explain.cli._terminal import say
-from automl_explain.explainers._errors import RunNotFoundError
+from automl_explain.explainers._errors import HistoryError, RunNotFoundError
 
 if TYPE_CHECKING:
     from automl_explain.integrations.history._run_history import RunHistory
@@ -123,9 +124,21 @@ def say_error(error: object, code: int) -> int:
 
 
 def open_history(options: argparse.Namespace) -> RunHistory:
-    """Open the run history that ``--history`` names, or the default one."""
-    from automl_explain.integrations.history._run_history import RunHistory
+    """Open the run history that ``--history`` names, or the default one.
 
+    Raises
+    ------
+    HistoryError
+        If ``--history`` names a directory without one: none is made of a mistyped name.
+    """
+    from automl_explain.integrations.history._run_history import RunHistory
+    from automl_explain.integrations.history._schema import INDEX
+
+    if options.history is not None and not Path(options.history, INDEX).is_file():
+        raise HistoryError(
+            f"There is no run history in {options.history}. Check --history DIR; a search makes one: automl-explain demo "
+            f"--history {options.history}"
+        )
     return RunHistory(options.history)
 
 

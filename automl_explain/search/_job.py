@@ -107,7 +107,7 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     """
     options = ExplainabilityOptions.read(config.explainability_options)
     options = replace(options, progress=True) if options.progress is None else options
-    config = replace(config, history=RunHistory.read(config.history), explainability_options=options)
+    config = replace(config, history=RunHistory.to_write(config.history), explainability_options=options)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=out):

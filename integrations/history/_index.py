@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from automl_explain.explainers._errors import FormatVersionError, HistoryError
-from automl_explain.integrations.history._schema import PROTOCOL, create_tables
+from automl_explain.integrations.history._schema import INDEX, PROTOCOL, create_tables
 
 
 class Index:
@@ -22,12 +22,17 @@ class Index:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.file = directory / "history.sqlite"
+        self.file = directory / INDEX
         self._kept: _Kept | None = None
         self._guard = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Index], tuple[Path]]:
         return Index, (self.file.parent,)  # a connection stays in its process
+
+    @property
+    def is_readable_only(self) -> bool:
+        """Whether the index exists and cannot be written, such as one in a folder of somebody else."""
+        return self.file.is_file() and not (os.access(self.file, os.W_OK) and os.access(self.file.parent, os.W_OK))
 
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -77,6 +82,10 @@ class Index:
         """Return a connection to an index of this protocol, which is created if there is none."""
         connection = sqlite3.connect(self.file, timeout=60, check_same_thread=check_same_thread)
         try:
+            if self.is_readable_only:
+                connection.close()
+                place = f"{self.file.resolve().as_uri()}?immutable=1"  # no file is made beside it
+                connection = sqlite3.connect(place, timeout=60, check_same_thread=check_same_thread, uri=True)
             protocol = connection.execute("PRAGMA user_version").fetchone()[0]
             if protocol > PROTOCOL:
                 raise FormatVersionError(

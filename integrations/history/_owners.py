@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from automl_explain.integrations.history._schema import has_table
+
 OWNERS = """
 CREATE TABLE IF NOT EXISTS owners (search TEXT NOT NULL, host TEXT NOT NULL, process INTEGER NOT NULL, born TEXT NOT NULL)
 """
@@ -39,7 +41,7 @@ def owned(open_index: Open, search: str) -> Iterator[None]:
 
 def end_orphans(connection: sqlite3.Connection) -> None:
     """Mark the runs that a process of this machine was to explain, and that it left behind, as interrupted."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'owners'").fetchone():
+    if not has_table(connection, "owners"):
         return
     here = connection.execute(
         "SELECT rowid, search, process, born FROM owners WHERE host = ?", (socket.gethostname(),)

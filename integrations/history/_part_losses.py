@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from automl_explain.integrations.history._schema import has_table
+
 PART_LOSSES = """
 CREATE TABLE IF NOT EXISTS part_losses (
     run TEXT NOT NULL REFERENCES runs (id), part INTEGER NOT NULL, loss REAL NOT NULL, PRIMARY KEY (run, part)
@@ -23,7 +25,8 @@ def put_part_losses(connection: sqlite3.Connection, runs: Iterable[tuple[str, Se
 
 def get_part_losses(connection: sqlite3.Connection, search: str) -> dict[str, tuple[float, ...]]:
     """Return the losses of the parts of a search's runs, by run; runs without parts are left out."""
-    connection.execute(PART_LOSSES)
+    if not has_table(connection, "part_losses"):
+        return {}
     found: dict[str, tuple[float, ...]] = {}
     rows = connection.execute(
         "SELECT part_losses.run, part_losses.loss FROM part_losses JOIN runs ON runs.id = part_losses.run WHERE runs.search = ? "

@@ -38,23 +38,13 @@ from automl_explain.integrations.history._index import Index
 from automl_explain.integrations.history._known_ids import known_id, new_id, run_id
 from automl_explain.integrations.history._owners import end_orphans, owned
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
+from automl_explain.integrations.history._place import ELSEWHERE, default_directory
 from automl_explain.integrations.history._run import Run, Runs, StoredExplanation
-from automl_explain.integrations.history._schema import NAMES, SCORERS, SCORES
+from automl_explain.integrations.history._schema import NAMES, SCORERS, SCORES, has_table
 from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 
-ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
-"""Environment variable with the default directory."""
 TOP = 5
 """Most important features kept in the index, for tables of runs."""
-
-
-def default_directory() -> Path:
-    """Return the default directory of the history: $AUTOML_EXPLAIN_HISTORY, otherwise in the user's data folder."""
-    if named := os.environ.get(ENVIRONMENT):
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
 
 
 class RunHistory:
@@ -85,19 +75,33 @@ class RunHistory:
         self.directory = Path(directory) if directory is not None else default_directory()
         self._index, self._rows_seen = Index(self.directory), RowsSeen()
         try:
+            if self._index.is_readable_only:
+                return
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._index.open() as connection:
                 end_orphans(connection)
         except OSError as error:
-            raise HistoryError(
-                f"The run history {self.directory} cannot be opened for writing: {error}. Name another directory with "
-                f"--history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
-            ) from error
+            why = f"The run history {self.directory} cannot be opened for writing: {error}. {ELSEWHERE}"
+            raise HistoryError(why) from error
 
     @classmethod
     def read(cls, history: RunHistory | str | os.PathLike[str] | None) -> RunHistory:
         """Return a history from itself, its directory, or None for the default one."""
         return history if isinstance(history, cls) else cls(history)  # type: ignore[arg-type]
+
+    @classmethod
+    def to_write(cls, history: RunHistory | str | os.PathLike[str] | None) -> RunHistory:
+        """Return a history as `read` does.
+
+        Raises
+        ------
+        HistoryError
+            If it can only be read; this is found out before a search, not after it.
+        """
+        found = cls.read(history)
+        if found._index.is_readable_only:
+            raise HistoryError(f"The run history {found.directory} can be read, not written. {ELSEWHERE}")
+        return found
 
     def __repr__(self) -> str:
         return f"RunHistory({str(self.directory)!r})"
@@ -299,7 +303,8 @@ class RunHistory:
     def named(self, name: str) -> list[Run]:
         """Return the runs that were recorded with a name; names need not be unique."""
         with self._index.open() as connection:
-            connection.execute(NAMES)
+            if not has_table(connection, "names"):
+                return []
             rows = connection.execute(
                 "SELECT runs.* FROM runs JOIN names ON names.run = runs.id WHERE names.name = ?", (name,)
             ).fetchall()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 PROTOCOL = 1
+INDEX = "history.sqlite"
+"""File of the index."""
 SCORERS = "scoring"
 """Folder of the scoring explainers that are kept of runs."""
 SCORES = "scores"
@@ -43,3 +45,8 @@ def create_tables(connection: sqlite3.Connection) -> None:
             for statement in SCHEMA.strip().split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {PROTOCOL}")
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a table that is created when it is first needed is there."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None

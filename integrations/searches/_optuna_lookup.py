@@ -14,8 +14,10 @@ from optuna.trial import FrozenTrial
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
 from automl_explain.integrations.history._known_ids import run_id
+from automl_explain.integrations.history._place import default_directory
 from automl_explain.integrations.history._run import Run
-from automl_explain.integrations.history._run_history import RunHistory, default_directory
+from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.history._schema import INDEX
 
 ATTRIBUTE = "automl_explain"
 """User attribute of a study: the id of its search, and the path of its history."""
@@ -103,7 +105,7 @@ def _run_of(study: optuna.Study, number: int, history: RunHistory | None) -> Run
 
 
 def _holds_one(directory: Path) -> bool:
-    return (directory / "history.sqlite").exists()
+    return (directory / INDEX).exists()
 
 
 def name_of(trial: FrozenTrial) -> str:
