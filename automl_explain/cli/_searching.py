@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the settings of a search."""
-    parser.add_argument("--engine", default="flaml", metavar="NAME", help="search engine: flaml (default) or optuna")
+    parser.add_argument(
+        "--engine", default="auto", metavar="NAME", help="search engine: flaml (default) or optuna (default for texts)"
+    )
     parser.add_argument("--ensemble", action="store_true", help="stack the best learners at the end of the search")
     parser.add_argument("--metric", default="auto", help="metric to optimise (default: auto)")
     parser.add_argument(

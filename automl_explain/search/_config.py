@@ -22,6 +22,7 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.search._dataset import Dataset, Features, given_dataset, read_dataset
 from automl_explain.search._target import Task
+from automl_explain.search._texts import said_of_texts, text_columns
 from automl_explain.search.engines._registry import find_engine
 
 LARGEST_SEED = 2**32 - 1
@@ -47,9 +48,10 @@ class AutoMLConfig:
         Default: inferred from `y`.
     model_explainability : bool, default True
         Explain every run. If False, only search.
-    engine : {"flaml", "optuna"} or str, default "flaml"
+    engine : {"auto", "flaml", "optuna"} or str, default "auto"
         The search engine: FLAML; Optuna, over LightGBM, XGBoost, random forests and logistic or ridge models, or over a
-        custom `objective`; or an engine of an installed package, see `SearchEngine`.
+        custom `objective`; or an engine of an installed package, see `SearchEngine`. "auto" is FLAML, or Optuna if a column
+        holds texts, whose words it counts.
     time_budget : float, default 60
         Seconds of search. A trial that is running when the time is over is finished. The final fit on all rows, or of the
         ensemble, is not included; the optuna engine leaves it out, with a warning, if it would end far over the budget.
@@ -106,7 +108,7 @@ class AutoMLConfig:
     y_valid: Any = field(default=None, repr=False)
     task: Task | None = None
     model_explainability: bool = True
-    engine: str = "flaml"
+    engine: str = "auto"
     time_budget: float = 60.0
     max_iter: int | None = None
     metric: str = "auto"
@@ -128,6 +130,8 @@ class AutoMLConfig:
             raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
         valid = None if self.X_valid is None else (_features(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
         dataset = given_dataset(X, y, valid, task=self.task, cv=self.cv, random_state=self.seed)
+        if self.engine == "auto":
+            object.__setattr__(self, "engine", "optuna" if text_columns(dataset.X_train) else "flaml")
         object.__setattr__(self, "dataset", dataset)
         object.__setattr__(self, "task", dataset.task)
         find_engine(self.engine).check(self)
@@ -135,7 +139,7 @@ class AutoMLConfig:
     @property
     def said(self) -> tuple[str, ...]:
         """Messages about what was inferred and how the rows were split."""
-        return self.dataset.said
+        return (*self.dataset.said, *said_of_texts(text_columns(self.dataset.X_train), self.engine))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:

@@ -25,6 +25,7 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.report._write import save_plots, write_report
 from automl_explain.search._config import AutoMLConfig
 from automl_explain.search._dataset import Dataset
+from automl_explain.search._texts import text_columns
 from automl_explain.search.engines._base import FinishedSearch
 from automl_explain.search.engines._registry import run_engine
 
@@ -107,6 +108,8 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     """
     options = ExplainabilityOptions.read(config.explainability_options)
     options = replace(options, progress=True) if options.progress is None else options
+    if config.engine == "optuna" and text_columns(config.dataset.X_train):
+        options = replace(options, feature_space="engineered")  # words, rather than the column of texts as a whole
     config = replace(config, history=RunHistory.to_write(config.history), explainability_options=options)
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -18,9 +19,12 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.tables._column_codes import column_codes
 from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.search._dataset import Features
+from automl_explain.search._texts import text_columns
 
 MOST_CATEGORIES = 50
 """Maximum number of columns for one text column of a linear model; rarer values share the last column."""
+MOST_WORDS = 1000
+"""Maximum number of words of a column of texts, the most frequent ones; each is a column."""
 DAY = 86_400e9
 """Nanoseconds of a day."""
 
@@ -52,6 +56,41 @@ class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ign
             for (name, series), is_text in zip(frame.items(), self.is_text_, strict=True)
         ]
         return pd.DataFrame(dict(enumerate(columns)), index=frame.index).set_axis(self.get_feature_names_out(), axis=1)
+
+
+class Words(TfidfVectorizer):  # type: ignore[misc]
+    """Count the words of a column of texts by TF-IDF; a missing text has no words.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column, with which the names of the words begin.
+    """
+
+    def __init__(self, column: str = "text") -> None:
+        super().__init__(max_features=MOST_WORDS, sublinear_tf=True)
+        self.column = column
+
+    def fit(self, raw_documents: Any, y: Any = None) -> Words:
+        """Learn the most frequent words."""
+        self.fit_transform(raw_documents, y)
+        return self
+
+    def fit_transform(self, raw_documents: Any, y: Any = None) -> sparse.csr_matrix:
+        """Learn the most frequent words, and return their weights."""
+        return super().fit_transform(_filled(raw_documents), y)
+
+    def transform(self, raw_documents: Any) -> sparse.csr_matrix:
+        """Return the weights of the words of each text."""
+        return super().transform(_filled(raw_documents))
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Return the words with the name of the column."""
+        return np.array([f"{self.column}: {word}" for word in super().get_feature_names_out()], dtype=object)
+
+
+def _filled(texts: Any) -> pd.Series:
+    return pd.Series(texts, dtype=object).fillna("").map(str)
 
 
 def _is_number(series: pd.Series) -> bool:
@@ -102,9 +141,14 @@ def for_linear(X: Features, model: Any) -> Pipeline:
 def _pipeline(X: pd.DataFrame, categories: Any, numbers: Any, model: Any) -> Pipeline:
     cells = Cells().fit(X)
     names = cells.get_feature_names_out()
-    parts = [
-        ("categories", categories, names[cells.is_text_].tolist()),
+    texts = text_columns(X)
+    is_category = cells.is_text_ & ~np.isin(names, texts)
+    parts: list[tuple[str, Any, Any]] = [
+        ("categories", categories, names[is_category].tolist()),
         ("numbers", numbers, names[~cells.is_text_].tolist()),
+        *((f"words of {name}", Words(name), name) for name in texts),
     ]
-    columns = ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+    columns = ColumnTransformer(
+        [part for part in parts if part[2]], sparse_threshold=0.0, verbose_feature_names_out=False
+    )
     return Pipeline([("cells", Cells()), ("columns", columns), ("model", model)])
