@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -245,3 +246,23 @@ def test_a_surrogate_is_labelled_and_a_poor_one_refused(open_page, tmp_path):
         select(page, 5)
         open_view(page, "What-if")
         page.wait_for_function("text => document.querySelector('.axd-localView').textContent.includes(text)", arg=text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_local_views_break_no_rule_of_axe_and_fit_narrow_screens(churned, open_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python")
+    page = open_page(churned[2], color_scheme=scheme, viewport={"width": 400, "height": 800})
+    select(page, 3, 7)
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    for name in ("Local importance", "What-if", "ICE"):
+        open_view(page, name)
+        page.wait_for_selector(".axd-localView .axd-plot")
+        if name == "What-if":
+            cell(page, "age").fill("300")
+            wait_for_answer(page)
+        for summary in page.locator(".axd-localView summary").all():
+            summary.click()
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        assert not [(one["id"], one["nodes"][0]["html"]) for one in found], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400, name

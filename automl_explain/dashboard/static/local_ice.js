@@ -5,7 +5,7 @@ import { selectControl, sliderControl, viewSettings } from "./controls.js";
 import { debounced, element } from "./dom.js";
 import { cellText, counted, numberText, shortened } from "./format.js";
 import { outputName, strongestFeatures, valuesOfRow } from "./local_values.js";
-import { refusalOf, surrogateNote } from "./local_whatif.js";
+import { modelContext, modelNote, refusalOf } from "./local_whatif.js";
 import { rankedFeatures } from "./page_data.js";
 import { classColor } from "./palette.js";
 
@@ -20,7 +20,8 @@ export const ICE_VIEW = {
   draw: drawIce,
 };
 
-async function drawIce(container, context) {
+async function drawIce(container, chosen) {
+  const context = modelContext(chosen);
   const { data, explanation, output, state, transport } = context;
   const root = element("div");
   container.append(root);
@@ -43,7 +44,7 @@ async function drawIce(container, context) {
     later();
   };
   const { set } = viewSettings(context, { feature: ranked[0], steps: 30, others: 30, space: spaces[0][0] }, draw);
-  root.append(...[surrogateNote(context), controls, status, area].filter(Boolean));
+  root.append(...[modelNote(context), controls, status, area].filter(Boolean));
   fillIceControls(controls, context, ranked, spaces, set);
   askIce(context, { area, status, root });
 }

@@ -26,12 +26,20 @@ export async function refusalOf(transport) {
   return ready && ready.available === false ? ready.sentence : null;
 }
 
-// A warning that a surrogate answers in place of the model; null if the model itself does.
-export function surrogateNote({ data, transport }) {
-  return transport.kind === "surrogate" ? element("p", { class: "axd-missing", text: data.model.reason }) : null;
+// The context of a view that asks the model, which is that of the first explanation, whichever one is chosen.
+export function modelContext(context) {
+  return { ...context, explanation: context.data.explanations[0], output: context.data.classes ? context.classIndex : 0 };
 }
 
-async function drawWhatIf(container, context) {
+// Whose model answers, if it is not the one that the user may think of; else null.
+export function modelNote({ data, state, transport }) {
+  const said = transport.kind === "surrogate" ? [data.model.reason] : [];
+  if (state.current.explanation > 0) said.push(`The model of ${data.explanations[0].name} answers.`);
+  return said.length ? element("p", { class: "axd-missing", text: said.join(" ") }) : null;
+}
+
+async function drawWhatIf(container, chosen) {
+  const context = modelContext(chosen);
   const { data, state, transport, memory } = context;
   const root = element("div", { class: "axd-whatif" });
   container.append(root);
@@ -53,13 +61,14 @@ async function drawWhatIf(container, context) {
   view.history = element("div");
   view.charts = element("div");
   view.later = debounced(() => ask(view), WHATIF_DELAY_MS);
-  const redraw = (chosen) => {
-    memory.row = chosen;
+  const redraw = (other) => {
+    memory.row = other;
+    context.charts.clear(root);
     root.remove();
-    drawWhatIf(container, context);
+    drawWhatIf(container, chosen);
   };
   root.append(
-    ...[surrogateNote(context), headOf(view, rows, redraw)].filter(Boolean),
+    ...[modelNote(context), headOf(view, rows, redraw)].filter(Boolean),
     element("div", { class: "axd-whatif-parts" }, fieldsOfRow(view),
       element("div", { class: "axd-answer" }, view.status, view.answer, view.warning),
       element("div", { class: "axd-whatif-charts" }, view.charts, view.history)));
@@ -234,7 +243,7 @@ function answerTable(context, before, after) {
   if (shares[0] && data.classes) {
     for (const c of shownClasses(shares[1], classIndex)) addLine(`Probability of ${shortened(data.classes[c], 40)}`, shares[0][c], shares[1][c], shareText);
   }
-  const heads = ["", "Before", "After", "Change"].map((text) => element("th", { scope: "col", text, class: text ? "axd-number" : null }));
+  const heads = ["Prediction", "Before", "After", "Change"].map((text) => element("th", { scope: "col", text, class: text === "Prediction" ? null : "axd-number" }));
   const body = lines.map(({ name, cells }) => element("tr", {}, element("th", { scope: "row", text: name }),
     cells.map(([text, exact]) => element("td", { class: "axd-number", text, title: exact }))));
   return element("table", { class: "axd-before-after" }, element("caption", { text: "Prediction before and after the edits" }),
