@@ -16,6 +16,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.image._explainer import ImageExplainer
 from automl_explain.explainers.image._explanation import ImageExplanation
 from automl_explain.explainers.image._images import look_like_images
+from automl_explain.explainers.methods._settings import read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
@@ -25,6 +26,7 @@ from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.text._explanation import TextExplanation
 from automl_explain.explainers.text._reading import is_texts
 from automl_explain.explainers.text.games._explainer import TextExplainer
+from automl_explain.explainers.text.games._text_columns import explain_text_columns
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
@@ -47,6 +49,7 @@ def explain_model(
     feature_space: FeatureSpace = "engineered",
     members: bool = False,
     data: str = "auto",
+    text_detail: str | Sequence[str] | None = None,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> ModelExplanation:
@@ -85,6 +88,9 @@ def explain_model(
         columns, and 1, 3 or 4 channels. `ImageExplainer` explains images by their segments; `X_train` then serves for the
         outputs and class names only, and `ModelExplanation.overall` has the importance of positions. "cells" gives each cell a
         value of its own, as `DeepExplainer` does.
+    text_detail : str or sequence of str, optional
+        Columns of texts whose words are explained as well: `ModelExplanation.texts` has a `TextExplanation` for each. With
+        ``feature_space="raw"``, a column of texts as a whole has a value beside numbers and categories.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
@@ -147,7 +153,12 @@ def explain_model(
     )
     explainer = recipe.for_rows(len(rows))
     shares = explainer.explain_members(rows) if members else None
-    return _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
+    made = _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
+    if text_detail is None:
+        return made
+    settings = read_settings(None, random_state, None, progress)
+    model, names = explainer.model, made.classes
+    return replace(made, texts=explain_text_columns(model, rows.data, text_detail, names, settings))
 
 
 def _are_images(X_train: Any, data: Any) -> bool:

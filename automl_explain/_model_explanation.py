@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
@@ -22,6 +22,7 @@ from automl_explain.explainers.explanation._notebook import importance_table
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.text._explanation import TextExplanation
 
 Values = npt.NDArray[np.float64]
 
@@ -70,6 +71,8 @@ class ModelExplanation:
         Makes the explainer again, for `scoring_explainer`. None: the explanation was read from a history.
     find_engineered : callable or None
         Returns the explanation of the same run over engineered columns, or None. None: there is no run.
+    texts : mapping of str to TextExplanation
+        Explanations of the words in columns of texts, for the columns named by ``text_detail``. They are not stored with a run.
     """
 
     explanation: Any
@@ -77,6 +80,7 @@ class ModelExplanation:
     run_id: str | None = None
     explainer: ExplainerRecipe | None = None
     find_engineered: Callable[[], Explanation | None] | None = None
+    texts: Mapping[str, TextExplanation] = field(default_factory=dict)
 
     @property
     def _any(self) -> AnyExplanation:
@@ -146,7 +150,8 @@ class ModelExplanation:
         return self._part(rows)
 
     def _part(self, rows: Any) -> ModelExplanation:
-        return replace(self, explanation=self.explanation[rows], find_engineered=None)
+        texts = {name: words[rows] for name, words in self.texts.items()}
+        return replace(self, explanation=self.explanation[rows], find_engineered=None, texts=texts)
 
     def row(self, row: Any = None, class_: Any = None, *, label: Any = None) -> RowExplanation:
         """Return why one row was predicted so: its prediction, and the contribution of each of its cells.

@@ -1,0 +1,81 @@
+"""Tables with columns of texts: the column as a player, and its words by `text_detail`."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import LGBMClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from automl_explain import InvalidInputError, explain_model
+from automl_explain.explainers.text._masking import MaskedTexts
+from tests.oracles import shapley_values
+
+
+def table(n=60):
+    rng = np.random.default_rng(0)
+    words = ["good", "bad", "fine", "awful", "film", "plot"]
+    texts = [" ".join(rng.choice(words, 4)) for _ in range(n)]
+    frame = pd.DataFrame({"age": rng.normal(size=n), "review": texts, "city": rng.choice(["a", "b"], n)})
+    score = frame.age + frame.review.str.count("good") - frame.review.str.count("bad")
+    return frame, np.where(score > 0.2, "yes", "no")
+
+
+def fitted(last):
+    X, y = table()
+    parts = [
+        ("words", TfidfVectorizer(), "review"),
+        ("numbers", StandardScaler(), ["age"]),
+        ("cities", OneHotEncoder(), ["city"]),
+    ]
+    return make_pipeline(ColumnTransformer(parts), last).fit(X, y)
+
+
+@pytest.mark.parametrize("last", [LogisticRegression(), LGBMClassifier(n_estimators=5, verbose=-1)])
+@pytest.mark.parametrize("feature_space", ["raw", "engineered"])
+def test_words_of_a_cell_with_the_other_columns_as_they_are(last, feature_space):
+    model, (X, _) = fitted(last), table()
+    explained = explain_model(model, X, X[:3], feature_space=feature_space, text_detail="review")
+    if feature_space == "raw":
+        assert explained.explanation.features == ("age", "review", "city")
+    words = explained.texts["review"]
+    assert words.texts == tuple(X.review[:3])
+    assert words.classes == explained.classes
+    assert words.output_space == explained.output_space
+    np.testing.assert_allclose(words.predictions, explained.explanation.predictions, atol=1e-6)
+    for row, document in enumerate(words.documents):
+        n_players = len(document.words)
+        masks = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 == 1
+        frame = X.iloc[[row] * len(masks)].assign(review=MaskedTexts(document.text, document.spans)(masks))
+        probability = model.predict_proba(frame)
+        outputs = np.log(probability / probability[:, ::-1])
+        known = shapley_values(lambda present, outputs=outputs: outputs[sum(1 << j for j in present)], n_players)
+        np.testing.assert_allclose(document.values, known, atol=1e-6)
+    assert len(explained[1:].texts["review"]) == 2
+
+
+def test_searches_and_missing_cells():
+    X, y = table()
+    search = GridSearchCV(fitted(LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2).fit(X, y)
+    rows = X[:2].reset_index(drop=True)
+    rows.loc[0, "review"] = ""
+    words = explain_model(search, X, rows, text_detail=["review"]).texts["review"]
+    assert words.documents[0].words == ()
+    assert words.additivity_error < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("rows", "detail", "message"),
+    [
+        (lambda X: X, "text", "'text_detail' parameter must name features.*Got 'text'"),
+        (lambda X: X, "age", "must hold texts. Got float at position 0"),
+    ],
+)
+def test_what_is_no_column_of_texts(rows, detail, message):
+    X, _ = table()
+    with pytest.raises(InvalidInputError, match=message):
+        explain_model(fitted(LogisticRegression()), X, rows(X[:2]), text_detail=detail)
