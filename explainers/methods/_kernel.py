@@ -9,7 +9,7 @@ import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
-from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look, forecast
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, announcement, first_look
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
     N_BLOCKS,
     Design,
@@ -36,8 +36,6 @@ FIRST_STAGE = 256
 """Coalitions per row in the first stage, if there is a tolerance or a time budget."""
 LAST_STAGE = 1 << 15
 """Maximum number of coalitions per row in the last stage, if the caller sets none."""
-MEASURED = 1
-"""Block of rows whose time tells that of the others; the first may wait for compilation."""
 WALK_CELLS = 1 << 25
 """Most cells of the coalitions of walks that are held in memory at a time."""
 CELLS_AT_ONCE = 1 << 22
@@ -126,12 +124,15 @@ class KernelEngine:
         coalitions is reached. A note then gives the number of coalitions and the largest standard error.
         """
         sampling = self._settings.sampling
-        clock, self._forecast = Clock(sampling.time_budget), ""
+        clock, announced = Clock(sampling.time_budget), ""
         sizes = self._stages(len(rows))
         limits = self._all_within(len(rows), sizes)
         parts = self._blocks(rows, sizes, limits)
         n_coalitions = (part.n_all if part.all_within(limits[-1]) else sizes[-1] for part in parts)
         total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
+        if not self._staged:
+            size = 0 if parts[0].all_within(limits[-1]) else sizes[-1]
+            announced = announcement(self._game, parts[0], self._round(parts[0], range(1)), len(rows), size, total)
         what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
         with progress_bar(total, what, self._settings.progress) as advance:
             going = sampling.time_budget is None or first_look(
@@ -146,7 +147,7 @@ class KernelEngine:
         for part in parts:
             values[:, part.numbers], errors[:, part.numbers] = part.values, part.errors
         exact = all(part.exact for part in parts)
-        return Attribution(values, None if exact else errors, self._notes_on(parts, clock, sizes[-1]))
+        return Attribution(values, None if exact else errors, self._notes_on(parts, clock, sizes[-1], announced))
 
     def _refine(
         self, parts: list[RowBlock], size: int, limit: int, most: int, clock: Clock, advance: Callable[[int], object]
@@ -157,10 +158,10 @@ class KernelEngine:
         the coalitions evaluated before. Otherwise those of a design of `size` coalitions are evaluated.
         """
         design: Design | None = None
-        for number, part in enumerate(parts):
+        for part in parts:
             if part.exact:
                 continue
-            before, started = part.n_coalitions, clock.seconds
+            before = part.n_coalitions
             everything = part.all_within(limit) and part.all_within(most - before)
             walks = not everything and (
                 walks_suit(self._n_players, size, self._n_background)
@@ -179,9 +180,6 @@ class KernelEngine:
                 design = design or make_design(self._n_players, size, self._settings.random_state)
                 part.evaluate(self._game, design)
             advance(max(0, part.n_coalitions - before) * len(part.rows) * self._n_background)
-            if number == MEASURED and not self._staged:
-                n_left = sum(len(other.rows) for other in parts[number + 1 :])
-                self._forecast = forecast(part, n_left, (clock.seconds - started) * n_left / len(part.rows))
         return True
 
     @property
@@ -228,7 +226,7 @@ class KernelEngine:
         tolerance = self._settings.sampling.tolerance
         return tolerance is not None and bool(parts[0].n_coalitions) and max(part.error for part in parts) <= tolerance
 
-    def _notes_on(self, parts: list[RowBlock], clock: Clock, most: int) -> tuple[str, ...]:
+    def _notes_on(self, parts: list[RowBlock], clock: Clock, most: int, announced: str) -> tuple[str, ...]:
         """Return notes on exact rows, unsteady predictions, and whether the tolerance was reached."""
         sampling = self._settings.sampling
         sampled = [part for part in parts if not part.exact] or parts
@@ -237,8 +235,8 @@ class KernelEngine:
             notes.append(UNSTEADY.format(self._game.unsteady))
         fewest, error = min(part.n_coalitions for part in sampled), max(part.error for part in sampled)
         if not self._staged:
-            if self._forecast:
-                notes.append(self._forecast)
+            if announced:
+                notes.append(announced)
             if isinstance(self._structure, Network) and error > 0.0:
                 notes.append(f"{fewest} coalitions of each row; the largest standard error is {error:.2g}")
             return tuple(notes)

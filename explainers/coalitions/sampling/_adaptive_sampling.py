@@ -21,6 +21,8 @@ logger = logging.getLogger("automl_explain")
 
 LONG = 20.0
 """Seconds from which on a computation is announced, with what would make it shorter."""
+MANY_OUTPUTS = 20_000
+"""Outputs of masked rows from which on a computation may be long: its speed is measured before it starts."""
 SHARE = 0.8
 """Share of the time left that is planned for; the rest is for what is estimated too low."""
 PROBE = 0.01
@@ -176,19 +178,40 @@ class RowBlock:
             self.errors = np.where(better, errors, self.errors)
 
 
-def forecast(part: RowBlock, n_rows: int, seconds: float) -> str:
-    """Return what is said, and logged, if the rows that are left take long, after one block; empty if they do not."""
+def announcement(game: Game, part: RowBlock, plan: WalkPlan, n_rows: int, size: int, n_outputs: float) -> str:
+    """Return what is said, and logged, before rows are explained that will take long; empty if they will not.
+
+    At most a hundredth of the outputs are evaluated to measure the speed of the model.
+
+    Parameters
+    ----------
+    game : Game
+    part : RowBlock
+        A block of the rows, of which one is used.
+    plan : WalkPlan
+        A complete round.
+    n_rows : int
+    size : int
+        Coalitions that will be evaluated for each row; 0 if these are all coalitions.
+    n_outputs : float
+        Outputs of masked rows that will be computed for all rows.
+    """
+    if n_outputs < MANY_OUTPUTS:
+        return ""
+    one = RowBlock(part.rows.take(np.arange(1)), np.arange(1), part.n_all)
+    clock = Clock(LONG)
+    _walk_a_little(game, one, plan, 1)  # the first call may wait for compilation
+    seconds = n_outputs * _seconds_per_output(game, one, plan, clock, PROBE * n_outputs)
     if seconds < LONG:
         return ""
-    said = (
-        f"{n_rows} more rows are expected to take {seconds:.0f} s. SamplingOptions(time_budget={LONG:.0f}) ends sooner"
-    )
-    if part.exact:
+    said = f"explaining {n_rows} rows is expected to take {seconds:.0f} s. SamplingOptions(time_budget={LONG:.0f}) ends sooner"
+    if not size:
         said += ", with sampled values and their standard errors instead of exact ones"
     else:
-        error = part.error
+        one.walk(game, plan, clock.part(PROBE))
+        error = one.error * np.sqrt(one.n_coalitions / size)
         said += (
-            f", with standard errors of up to about {error * np.sqrt(seconds / LONG):.2g} instead of {error:.2g}; "
+            f", with standard errors of about {error * np.sqrt(seconds / LONG):.2g} instead of {error:.2g}; "
             f"tolerance={2.0 * error:.2g} takes about {seconds / 4.0:.0f} s"
         )
     logger.warning("%s", said)
@@ -247,18 +270,26 @@ def _affordable(plan: WalkPlan, outputs: float) -> WalkPlan:
     return replace(plan, n_others=fewest, rounds=range(n_rounds), cuts=cuts)
 
 
-def _seconds_per_output(game: Game, part: RowBlock, plan: WalkPlan, clock: Clock) -> float:
+def _seconds_per_output(
+    game: Game, part: RowBlock, plan: WalkPlan, clock: Clock, most_outputs: float = np.inf
+) -> float:
     """Measure the time per output of masked rows on more and more of them, since calls have a cost of their own."""
-    row, most, n_others = part.rows.take(np.arange(1)), 4, 1
+    most, n_others = 4, 1
     while True:
-        cuts = cuts_of(plan.n_players, most)
-        started = time.monotonic()
-        game.walk(row, range(n_others), draw_walks(plan.n_players, range(n_others), range(1), cuts, plan.random_state))
-        seconds, n_outputs = time.monotonic() - started, 2 * n_others * (len(cuts) + 1)
-        whole = len(cuts) >= plan.n_players - 1
-        if seconds > PROBE * (clock.left + clock.seconds) or (whole and n_others == game.n_background):
+        seconds, n_cuts = _walk_a_little(game, part, plan, n_others, most)
+        n_outputs, whole = 2 * n_others * (n_cuts + 1), n_cuts >= plan.n_players - 1
+        enough = seconds > PROBE * (clock.left + clock.seconds) or n_outputs > most_outputs / 8.0
+        if enough or (whole and n_others == game.n_background):
             return max(seconds, 1e-9) / n_outputs
         most, n_others = most * 8, min(4 * n_others, game.n_background) if whole else n_others
+
+
+def _walk_a_little(game: Game, part: RowBlock, plan: WalkPlan, n_others: int, most: int = 4) -> tuple[float, int]:
+    """Evaluate a pair of walks of one row with at most `most` cuts; return the seconds and the number of cuts."""
+    cuts, started = cuts_of(plan.n_players, most), time.monotonic()
+    walks = draw_walks(plan.n_players, range(n_others), range(1), cuts, plan.random_state)
+    game.walk(part.rows.take(np.arange(1)), range(n_others), walks)
+    return time.monotonic() - started, len(cuts)
 
 
 def _places(old: Design, new: Design) -> npt.NDArray[np.intp]:

@@ -211,11 +211,17 @@ def test_a_long_computation_is_announced_with_what_would_make_it_shorter(monkeyp
 
     rows = X[:, :n_columns]
     explainer = KernelExplainer(predict, rows[:20], sampling=SamplingOptions(**options), progress=False)
+    started, announced = clock.now, []
+    caplog.handler.addFilter(lambda record: announced.append(clock.now - started) or True)
     with caplog.at_level("WARNING", logger="automl_explain"):
         explanation = explainer.explain_local(rows[-12:])
+    took = clock.now - started
     if said is None:
         assert not caplog.records
     else:
         assert caplog.records[0].message in explanation.notes
-        assert "10 more rows are expected to take" in explanation.notes[-1]
+        assert "explaining 12 rows is expected to take" in explanation.notes[-1]
+        assert announced[0] < 0.05 * took
+        expected = float(explanation.notes[-1].split("expected to take ")[1].split(" s.")[0])
+        assert expected == pytest.approx(took, rel=0.2)
         assert said in explanation.notes[-1]
