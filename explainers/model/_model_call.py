@@ -43,10 +43,11 @@ def model_call(name: str, what: str) -> Iterator[None]:
                 f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
             ) from error
         told = f"{name} cannot take the values of {what}: "
+        said, *_ = str(error).split("\nStack trace:")  # of XGBoost's native code
         if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
-            raise InvalidInputError(f"{told}{error}") from error
+            raise InvalidInputError(f"{told}{said}") from error
         raise InvalidInputError(
-            f"{told}{type(error).__name__}: {error}. It gets {what} as a table of the caller's types; pass a function that "
+            f"{told}{type(error).__name__}: {said}. It gets {what} as a table of the caller's types; pass a function that "
             "converts the table and calls the model if it needs other types."
         ) from error
 

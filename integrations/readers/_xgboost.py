@@ -103,6 +103,8 @@ class _Saved:
         self.sizes: Mapping[str, str] = learner["learner_model_param"]
         self.gradient_booster: Mapping[str, Any] = learner["gradient_booster"]
         self.body: Mapping[str, Any] = self.gradient_booster.get("gbtree", self.gradient_booster)["model"]
+        # Of dropout: in the booster before XGBoost 3.4, in its model from then on.
+        self.tree_weights = list(self.body.get("weight_drop", self.gradient_booster.get("weight_drop", ())))
         self.is_linear = self.gradient_booster["name"] == "gblinear"
         self.objective_state: Mapping[str, Any] = learner["objective"]
         self.objective: str = self.objective_state["name"]
@@ -297,7 +299,7 @@ def _assemble(saved: _Saved, n_rounds: int) -> Trees:
     trees = saved.body["trees"][:n_trees]
     if not trees:
         raise UnsupportedModelError("This XGBoost model has no trees. Train it for at least one round.")
-    weights = np.asarray(saved.gradient_booster.get("weight_drop", np.ones(n_trees)), dtype=np.float64)[:n_trees]
+    weights = np.asarray(saved.tree_weights or np.ones(n_trees), dtype=np.float64)[:n_trees]
     sizes = np.array([len(tree["left_children"]) for tree in trees])
     roots = np.cumsum(sizes) - sizes
     offset = np.repeat(roots, sizes)

@@ -97,10 +97,10 @@ REFUSED: dict[str, tuple[Attempt, type[Exception], str]] = {
         lambda: explain(boosted(), numbers()[:2], gap()), InvalidInputError, "no missing values: .* no rule.*column 2",
     ),
     "a category that training lacked": (
-        lambda: explain(xgb_with_categories(), unseen()), InvalidInputError, "'new'",
+        lambda: explain(xgb_with_categories(), unseen()), InvalidInputError, "['`]new['`]",
     ),
     "a category that training lacked, in the background": (
-        lambda: explain(xgb_with_categories(), frame()[:2], unseen()), InvalidInputError, "'new'",
+        lambda: explain(xgb_with_categories(), frame()[:2], unseen()), InvalidInputError, "['`]new['`]",
     ),
     "too few columns": (
         lambda: explain(lgbm(), numbers()[["a", "b"]]), ColumnMismatchError, "'c'",

@@ -25,6 +25,8 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
 from tests.oracles import interventional_game, model_game, path_dependent_game, shapley_values
 
+SHAP_VERSION = tuple(map(int, shap.__version__.split(".")[:2]))
+
 N_ROWS, N_BACKGROUND = 48, 5
 TASKS = ("regression", "binary", "multiclass")
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 0.1, 0.3, 2.0, 3.0, 1e-36, -1e-36, 1e6, 16777217.0, -3.3]
@@ -229,7 +231,7 @@ def test_shap_reads_categories_of_histograms_as_numbers() -> None:
     assert np.abs(theirs.sum(axis=1) + explainer.expected_value - outputs).max() > 0.1
 
 
-def test_shap_leaves_the_base_score_of_a_class_out() -> None:
+def test_shap_before_0_54_leaves_the_base_score_of_a_class_out() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3, n_jobs=1)
@@ -237,7 +239,7 @@ def test_shap_leaves_the_base_score_of_a_class_out() -> None:
     mean = model.predict(X[:20], output_margin=True).mean(axis=0)
     theirs = shap.TreeExplainer(model, shap.maskers.Independent(X[:20])).expected_value
     np.testing.assert_allclose(Interventional(_structure(model), X[:20]).base_values, mean, atol=1e-5)
-    assert np.abs(theirs - mean).max() > 0.1
+    assert (np.abs(theirs - mean).max() > 0.1) == (SHAP_VERSION < (0, 54))
 
 
 def _structure(model: Any) -> Trees:
