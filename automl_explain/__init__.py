@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from automl_explain.integrations.history._run import Run, StoredExplanation
     from automl_explain.integrations.history._run_history import RunHistory
     from automl_explain.integrations.searches._options import ExplainabilityOptions
+    from automl_explain.plots._dependence import importance_by_category, plot_dependence, plot_interactions
     from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary
     from automl_explain.plots._image_plots import plot_image
     from automl_explain.plots._member_plots import plot_member_shares
@@ -48,6 +49,9 @@ _MODULES = {
     **dict.fromkeys(("explain_model", "retrieve_model_explanation"), "automl_explain._explain_model"),
     **dict.fromkeys(
         ("plot_global_importance", "plot_local", "plot_summary"), "automl_explain.plots._explanation_plots"
+    ),
+    **dict.fromkeys(
+        ("importance_by_category", "plot_dependence", "plot_interactions"), "automl_explain.plots._dependence"
     ),
     "Performance": "automl_explain.display._performance",
     "RowExplanation": "automl_explain.display._row_view",

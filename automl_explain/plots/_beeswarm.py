@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.explainers.formatting._names import shortened
+from automl_explain.explainers.formatting._numbers import cell_text
 from automl_explain.explainers.tables._table import Table
 
 Values = npt.NDArray[np.float64]
@@ -47,6 +49,41 @@ def offsets(values: Values, low: float, high: float) -> Values:
     # one distance for the whole row, so that the height shows the number of points
     tallest = max(int(counts.max(initial=1)) // 2, 1)
     return np.asarray(steps * min(STEP, HALF_HEIGHT / tallest))
+
+
+MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
+"""matplotlib's marker and the character of each mark; the most frequent category of a feature has the first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """The marks of the cells of a column of categories.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The most frequent categories, most frequent first.
+    places : ndarray of int, shape (n,)
+        Number of each cell's category among the names; -1 for the others and for missing cells.
+    """
+
+    names: tuple[str, ...]
+    places: npt.NDArray[np.intp]
+
+    @property
+    def as_text(self) -> str:
+        """The legend, such as "● basic, ■ plus"."""
+        shown = [f"{MARKS[k][1]} {shortened(name, 14)}" for k, name in enumerate(self.names)]
+        return ", ".join([*shown, "others grey"] if (self.places < 0).any() else shown)
+
+
+def marks(table: Table, position: int) -> Marks:
+    """Return the marks of a column of categories."""
+    cells = pd.Series(table.column(position), dtype=object)
+    texts = cells.map(cell_text)
+    names = tuple(texts[~cells.isna()].value_counts().index[: len(MARKS)])
+    codes = {name: k for k, name in enumerate(names)}
+    return Marks(names, np.array([codes.get(text, -1) for text in texts], dtype=np.intp))
 
 
 @dataclass(frozen=True, eq=False)

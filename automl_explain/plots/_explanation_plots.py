@@ -32,10 +32,16 @@ from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
-from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR, RULE_COLOR
+from automl_explain.explainers.formatting._colors import (
+    BAR_COLOR,
+    CLASS_COLORS,
+    LOWERING_COLOR,
+    NEUTRAL_COLOR,
+    RULE_COLOR,
+)
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.explainers.formatting._numbers import minus, number_text
-from automl_explain.plots._beeswarm import offsets, shades
+from automl_explain.plots._beeswarm import MARKS, Marks, marks, offsets, shades
 from automl_explain.plots._style import (
     BAR_HEIGHT,
     add_color_bar,
@@ -55,6 +61,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 4000
 """Most rows that a beeswarm draws; from more rows, it draws this many at equal distances."""
+MOST_LEGENDS = 4
+"""Features whose categories are named below a beeswarm, the most important first."""
 
 
 @checked
@@ -179,12 +187,11 @@ def plot_summary(
     rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_POINTS)).astype(np.intp))
     ax = ax or new_axes(len(order), row_inches=0.36)
     ax.axvline(0, color=RULE_COLOR, linewidth=1, zorder=1)
-    grey = _points(ax, view, order, rows)
+    legends = _points(ax, view, order, rows)
     name_rows(ax, [explanation.feature_labels[j] for j in order])
     of = f" for class {shortened(view.label, 24)}" if view.label else ""
     count = f"{n_rows:,} rows" if len(rows) == n_rows else f"{len(rows):,} of {n_rows:,} rows"
-    note = f"\ngrey: {grey}" if grey else ""
-    finish(ax, f"Contributions{of}", count, f"contribution to the {view.unit}{note}")
+    finish(ax, f"Contributions{of}", count, "\n".join([f"contribution to the {view.unit}", *legends]))
     return ax
 
 
@@ -309,32 +316,54 @@ def rows_needed(explanation: Explanation, top_k: int) -> int:
     return max(min(top_k, explanation.num_features), legend)
 
 
-def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> str:
-    """Draw one collection per feature and return the meaning of grey."""
-    from matplotlib.colors import to_rgba
-
+def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> list[str]:
+    """Draw the points of each feature, and return the meaning of marks and of grey."""
     values = view.values[np.ix_(rows, order)]
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     margin = 0.04 * (high - low) or 1.0
     data = data_of(view.explanation)
     data = None if data is None else data.take(rows)
-    colors, grey, greys = color_map(), to_rgba(NEUTRAL_COLOR), set()
-    size = float(np.clip(16000 / len(rows), 7, 26))
-    colored = False
+    about = {
+        "s": float(np.clip(16000 / len(rows), 7, 26)),
+        "linewidths": 0,
+        "alpha": 0.85,
+        "zorder": 2,
+        "rasterized": True,
+    }
+    from matplotlib.colors import to_rgba
+
+    colors, greys, legends, colored = color_map(), set(), [], False
     for place, j in enumerate(order):
-        face = np.tile(to_rgba(BAR_COLOR), (len(rows), 1))
-        if data is not None:
-            shade = shades(data, int(j))
-            greys.add(shade.grey)
+        x = values[:, place]
+        y = place + offsets(x, low - margin, high + margin)
+        shade = None if data is None else shades(data, int(j))
+        if data is None or shade is None:
+            ax.scatter(x, y, c=BAR_COLOR, **about)  # type: ignore[arg-type]
+        elif shade.grey == "categories":
+            found = marks(data, int(j))
+            _marked(ax, x, y, found, about)
+            if found.names:
+                legends.append(f"{shortened(view.explanation.feature_labels[j], 20)}: {found.as_text}")
+        else:
             known = np.isfinite(shade.ranks)
+            greys.add(shade.grey)
             colored = colored or bool(known.any())
-            face = np.where(known[:, None], colors(np.where(known, shade.ranks, 0.0)), grey)
-        y = place + offsets(values[:, place], low - margin, high + margin)
-        ax.scatter(values[:, place], y, s=size, c=face, linewidths=0, alpha=0.85, zorder=2, rasterized=True)
+            face = np.where(known[:, None], colors(np.where(known, shade.ranks, 0.0)), to_rgba(NEUTRAL_COLOR))
+            ax.scatter(x, y, c=face, **about)  # type: ignore[arg-type]
     ax.set_xlim(low - margin, high + margin)
     if colored:
         add_color_bar(ax)
-    return ", ".join(sorted(greys - {""}))
+    grey = ", ".join(sorted(greys - {""}))
+    return [*legends[:MOST_LEGENDS], *([f"grey: {grey}"] if grey else [])]
+
+
+def _marked(ax: Axes, x: Values, y: Values, found: Marks, about: dict[str, Any]) -> None:
+    """Draw categories with a mark and a colour each, the most frequent ones first."""
+    for k in range(-1, len(found.names)):
+        own = found.places == k
+        if own.any():
+            color, marker = (NEUTRAL_COLOR, "o") if k < 0 else (CLASS_COLORS[k], MARKS[k][0])
+            ax.scatter(x[own], y[own], c=color, marker=marker, **about)
 
 
 def _waterfall(ax: Axes, expected: float, steps: list[Step]) -> None:

@@ -168,8 +168,8 @@ def color_map() -> Colormap:
     return ListedColormap(colormaps[name](np.linspace(low, high, 256)), name="low_to_high")
 
 
-def add_color_bar(ax: Axes) -> None:
-    """Add the legend of `color_map` to the right of the axes."""
+def add_color_bar(ax: Axes, name: str = "feature value") -> None:
+    """Add the legend of `color_map`, of the values of what is named, to the right of the axes."""
     from matplotlib.cm import ScalarMappable
 
     figure = ax.get_figure(root=False)
@@ -177,5 +177,5 @@ def add_color_bar(ax: Axes) -> None:
     bar = figure.colorbar(ScalarMappable(cmap=color_map()), ax=ax, ticks=[0, 1], aspect=35, shrink=0.9, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.ax.tick_params(length=0)
-    bar.set_label("feature value", labelpad=-12)
+    bar.set_label(name, labelpad=-12, parse_math=False)
     bar.outline.set_visible(False)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from automl_explain.display._class_view import Values, class_text, output_text, view_class
+from automl_explain.display._class_view import Values, class_text, data_of, output_text, view_class
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import Bar, bars
 from automl_explain.explainers.formatting._names import counted
+from automl_explain.plots._dependence import plot_dependence
 from automl_explain.plots._explanation_plots import plot_summary
 from automl_explain.report._facts import TOP, Model
 from automl_explain.report._picture import Picture, draw
@@ -19,6 +21,8 @@ MOST_CLASSES = 12
 """Classes with a column of their own in a table of importance."""
 MOST_PICTURES = 3
 """Classes with a beeswarm of their own."""
+CURVE_ROWS = 8
+"""Height of the picture of one feature, in rows of a bar plot."""
 HEAT = 0.45
 """Opacity behind the largest importance of a class."""
 
@@ -75,6 +79,8 @@ class ModelView:
     importance : Importance
     beeswarms : tuple of Beeswarm
         The first is shown, the others are folded.
+    curves : tuple of Picture
+        Contribution over the values of the most important features.
     """
 
     place: int
@@ -82,6 +88,7 @@ class ModelView:
     remarks: tuple[str, ...]
     importance: Importance
     beeswarms: tuple[Beeswarm, ...]
+    curves: tuple[Picture, ...] = ()
 
 
 def view_model(model: Model, place: int, top_k: int) -> ModelView:
@@ -94,7 +101,30 @@ def view_model(model: Model, place: int, top_k: int) -> ModelView:
         swarms = tuple(
             Beeswarm(class_text(explanation, position), _beeswarm(explanation, position, top_k)) for position in shown
         )
-    return ModelView(place, model, remarks, importance(explanation, top_k), swarms)
+    curves = _curves(explanation) if swarms and not place else ()
+    return ModelView(place, model, remarks, importance(explanation, top_k), swarms, curves)
+
+
+def _curves(explanation: Explanation) -> tuple[Picture, ...]:
+    """Return how the contributions of the most important features follow their values, for the class of the first beeswarm."""
+    data, position = data_of(explanation), _pictured(explanation)[0]
+    if data is None:
+        return ()
+    label = None if position is None or explanation.classes is None else explanation.classes[position]
+    view = view_class(explanation, position)
+    sizes = np.abs(view.values).mean(axis=0)
+    return tuple(_curve(explanation, int(j), label, view.unit) for j in ranking(sizes)[:TOP] if sizes[j] > 0)
+
+
+def _curve(explanation: Explanation, j: int, label: Any, unit: str) -> Picture:
+    name = explanation.feature_labels[j]
+    return draw(
+        lambda ax: plot_dependence(explanation, j, ax=ax, class_=label),
+        CURVE_ROWS,
+        alt=f"Contribution of {name} to the {unit} over its values.",
+        caption=f"Each point is one row: the contribution of {name} to the {unit} over its value. The colour is that of "
+        "the feature with the strongest interaction, if there is one.",
+    )
 
 
 def importance(explanation: Explanation, top_k: int) -> Importance:
