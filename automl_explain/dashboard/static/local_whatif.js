@@ -245,7 +245,7 @@ function answerTable(context, before, after) {
   }
   const heads = ["Prediction", "Before", "After", "Change"].map((text) => element("th", { scope: "col", text, class: text === "Prediction" ? null : "axd-number" }));
   const body = lines.map(({ name, cells }) => element("tr", {}, element("th", { scope: "row", text: name }),
-    cells.map(([text, exact]) => element("td", { class: "axd-number", text, title: exact }))));
+    cells.map(([text, exact]) => element("td", { class: exact === undefined ? "axd-number axd-word" : "axd-number", text, title: exact }))));
   return element("table", { class: "axd-before-after" }, element("caption", { text: "Prediction before and after the edits" }),
     element("thead", {}, element("tr", {}, heads)), element("tbody", {}, body));
 }

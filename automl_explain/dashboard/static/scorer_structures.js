@@ -13,8 +13,7 @@ export function readModel(facts, name, arrays) {
   const nOutputs = facts.classes === null ? 1 : facts.classes.length;
   const encode = facts.encode ? columnMap(facts.encode, `${name}.encode`, arrays) : (row) => row;
   const expands = structure.nOutputs === 1 && nOutputs === 2;
-  const isShare = facts.space === "probability";
-  return {
+  const model = {
     name: facts.name,
     space: facts.space,
     links: facts.links,
@@ -24,11 +23,14 @@ export function readModel(facts, name, arrays) {
     table: encode,
     prepare: facts.preprocessing ? columnMap(facts.preprocessing, `${name}.preprocessing`, arrays) : null,
     parent: arrays[`${name}.parent`] ?? null,
-    own(row) {
-      const made = structure.outputs(encode(row));
-      return expands ? Float64Array.of(isShare ? 1 - made[0] : -made[0], made[0]) : made;
-    },
+    own: (row) => expandedOutputs(model, structure.outputs(encode(row))),
   };
+  return model;
+}
+
+// One output per class from the outputs of a model's structure, which may have that of the second of two classes only.
+export function expandedOutputs({ expands, space }, made) {
+  return expands ? Float64Array.of(space === "probability" ? 1 - made[0] : -made[0], made[0]) : made;
 }
 
 function finiteCells(row, largest, allowsMissing) {

@@ -3,10 +3,11 @@
 
 import { joined } from "./scorer_structures.js";
 import { splitsLeft, treeCells } from "./scorer_trees.js";
+import { outputWalker } from "./shapley_walks.js";
 
 const MOST_EXACT_PLAYERS = 12;
 const EXACT_BUDGET_MS = 1500;
-const SAMPLING_BUDGET_MS = 400;
+const SAMPLING_BUDGET_MS = 100;
 const FEWEST_ROUNDS = 2;
 const MOST_ROUNDS = 50;
 
@@ -264,6 +265,7 @@ function sampledValues(question, row, differing) {
   const { rows, weights, nPlayers, model } = question;
   const size = model.nOutputs * nPlayers;
   const columns = columnsOfPlayers(question);
+  const walker = outputWalker(model, question.players, nPlayers);
   const random = seededRandom(1);
   const [sums, squares] = [rows.map(() => new Float64Array(size)), rows.map(() => new Float64Array(size))];
   const started = performance.now();
@@ -272,8 +274,8 @@ function sampledValues(question, row, differing) {
     rows.forEach((other, b) => {
       const order = shuffled(differing[b], random);
       const made = new Float64Array(size);
-      addWalk(made, question, row, other, order, columns);
-      addWalk(made, question, row, other, order.reverse(), columns);
+      addWalk(made, walker, { row, other, order, columns });
+      addWalk(made, walker, { row, other, order: order.reverse(), columns });
       for (let at = 0; at < size; at += 1) {
         sums[b][at] += made[at];
         squares[b][at] += made[at] ** 2;
@@ -303,14 +305,13 @@ function columnsOfPlayers(question) {
 }
 
 // Adds half of what each player changes when the players' cells are taken from the row one after the other.
-function addWalk(made, question, row, other, order, columns) {
+function addWalk(made, walker, { row, other, order, columns }) {
   const mixed = other.slice();
-  const { nPlayers, model } = question;
-  let before = model.own(mixed);
+  let before = walker.start(mixed);
   for (const player of order) {
     for (const j of columns[player]) mixed[j] = row[j];
-    const after = model.own(mixed);
-    for (let k = 0; k < after.length; k += 1) made[k * nPlayers + player] += (after[k] - before[k]) / 2;
+    const after = walker.move(mixed, player);
+    for (let k = 0; k < after.length; k += 1) made[k * columns.length + player] += (after[k] - before[k]) / 2;
     before = after;
   }
 }
