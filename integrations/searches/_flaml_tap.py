@@ -25,7 +25,7 @@ from automl_explain.integrations.readers._flaml import own_rows
 from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.integrations.searches._row_noise import RowNumbers, block_losses
+from automl_explain.integrations.searches._row_noise import RowNumbers, block_losses, quick_loss
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 IN_OTHERS = "Search without use_ray."
@@ -312,7 +312,9 @@ class ScoredRows:
             some = None if weights is None else weights[rows]
             return float(metric_loss_score(metric, predicted[rows], truth[rows], self.labels, sample_weight=some))
 
-        return block_losses(loss_of, len(truth), loss)
+        quick = None if weights is not None or loss is None else quick_loss(metric, truth, predicted, self.labels)
+        found = () if quick is None else block_losses(quick, len(truth), loss)  # the search's own loss confirms it
+        return found or block_losses(loss_of, len(truth), loss)
 
 
 def own_tables(

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import optuna
 import pytest
+from flaml.automl.ml import metric_loss_score
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import f1_score, log_loss, mean_squared_error, roc_auc_score
@@ -13,7 +14,7 @@ from automl_explain import AutoMLConfig, Experiment, SearchExplanation
 from automl_explain.analysis._near_best import within_noise
 from automl_explain.integrations.flaml import AutoML
 from automl_explain.integrations.optuna import TrialExplainer
-from automl_explain.integrations.searches._row_noise import BLOCKS, FEWEST_ROWS, block_losses
+from automl_explain.integrations.searches._row_noise import BLOCKS, FEWEST_ROWS, block_losses, quick_loss
 
 METRICS = {
     "log_loss": lambda y, p: log_loss(y, p, labels=[0, 1]),
@@ -27,6 +28,30 @@ METRICS = {
 def standard_error(gaps):
     """As `within_noise` has it."""
     return gaps.std(ddof=1) * np.sqrt(1 / len(gaps) + 1 / (len(gaps) - 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy", "mae", "mse"])
+def test_quick_losses_are_those_of_flaml(metric, dtype):
+    rng = np.random.default_rng(3)
+    numbers, labels = metric in ("mae", "mse"), [2, 5, 9] if metric == "log_loss" else [2, 5]
+    truth = rng.normal(size=200) if numbers else rng.choice(labels, 200)
+    predicted = {
+        "log_loss": lambda: rng.multinomial(2, [1 / 3] * 3, 200) / 2,
+        "accuracy": lambda: rng.choice(labels, 200),
+    }.get(metric, lambda: np.round(rng.uniform(size=200), 1))()
+    predicted = predicted.astype(dtype) if metric != "accuracy" else predicted
+    loss = quick_loss(metric, truth, predicted, labels)
+    for rows in (np.arange(200), rng.permutation(200)[:60]):
+        expected = metric_loss_score(metric, predicted[rows], truth[rows], labels)
+        assert loss(rows) == pytest.approx(expected, rel=1e-6)
+
+
+def test_other_metrics_and_shapes_have_no_quick_loss():
+    truth, shares = np.array([0, 1, 2]), np.full((3, 3), 1 / 3)
+    assert quick_loss("ap", truth, shares[:, 0], [0, 1, 2]) is None
+    assert quick_loss("roc_auc", truth, shares, [0, 1, 2]) is None
+    assert quick_loss("log_loss", truth, shares, [0, 1]) is None
 
 
 @pytest.mark.parametrize("metric", METRICS)
