@@ -138,7 +138,8 @@ class Faithfulness:
             ]
         )
 
-    def __str__(self) -> str:
+    def in_words(self) -> str:
+        """Return the comprehensiveness of all rankings in a phrase."""
         parts = ", ".join(f"{name} {value:.3f}" for name, value in self.comprehensiveness.items())
         return f"comprehensiveness at {self.share:.0%}: {parts}, on {counted(self.num_examples, 'example')}"
 

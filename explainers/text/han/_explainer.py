@@ -22,6 +22,7 @@ from automl_explain.explainers.deletion._curves import DeletionSettings, measure
 from automl_explain.explainers.deletion._faithfulness import Faithfulness, faithfulness_of
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._kinds import Kind
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
 from automl_explain.explainers.model._names import ClassNames, class_names
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from automl_explain.explainers.text.han._imitation import Importance
 
 SIGNED, ATTENTION = "signed", "attention"
-KINDS = {SIGNED: "shapley", ATTENTION: "attention"}
+KINDS: dict[str, Kind] = {SIGNED: "shapley", ATTENTION: "attention"}
 """Importance -> what the values of the explanation are."""
 MEASURED_TEXTS = 20
 """Held-out texts on which faithfulness is measured."""
@@ -63,8 +64,8 @@ class HANTextExplainer(Picklable):
     model : object
         A model of texts, as for `TextExplainer`. The network imitates its probabilities if it has them.
     initialization_examples : sequence of str
-        At least 20 texts on which the network is trained. A tenth decides when training ends, and another tenth is held out
-        to measure fidelity and faithfulness.
+        At least 20 different texts with words, on which the network is trained. A tenth decides when training ends, and
+        another tenth is held out to measure fidelity and faithfulness.
     embedding : path-like, optional
         File of word vectors of dimension 100 in GloVe's text format, such as "glove.6B.100d.txt". Only the words of the texts
         are kept. Default: vectors are random at first.
@@ -116,8 +117,8 @@ class HANTextExplainer(Picklable):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
     >>> from automl_explain import HANTextExplainer
-    >>> texts = [f"A {word} {noun}." for word in ("good", "fine", "bad", "awful") for noun in ("film", "plot", "cast", "end")]
-    >>> texts *= 4
+    >>> texts = [f"A {word} {noun}." for word in ("good", "fine", "bad", "awful") for noun in
+    ...          ("film", "plot", "cast", "end", "song", "book", "game", "show", "tale", "role", "team", "trip")]
     >>> labels = ["bad" in text or "awful" in text for text in texts]
     >>> model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, labels)
     >>> explainer = HANTextExplainer(model, texts, fine_tune=False, epochs=20)
@@ -154,17 +155,17 @@ class HANTextExplainer(Picklable):
 
         self._importance, self._fine_tune, self._tokenizer = importance, fine_tune, tokenizer
         self._random_state, self._progress = random_state, progress
-        documents = read_texts(initialization_examples, "initialization_examples")
-        split = [split_text(text, tokenizer) for text in documents]
+        documents = dict.fromkeys(read_texts(initialization_examples, "initialization_examples"))
+        split = [one for text in documents if (one := split_text(text, tokenizer)).words]
         teacher = read_text_model(model, "auto", auto="probability")
         self._teacher: TextModel | None = teacher
-        self._name, self._space = teacher.model.name, teacher.model.output_space
+        self._name, self._space = teacher.model.name, str(teacher.model.output_space)
         self._classes = class_names(classes, teacher.model)
         settings = TrainingSettings(embedding, device, epochs, random_state, progress)
-        self._imitation, held_out = trained(split, teacher.outputs(documents), self._space, teacher.outputs, settings)
+        self._imitation, held_out = trained(split, self._space, teacher.outputs, settings)
         self._faithfulness = self._measured(held_out[:MEASURED_TEXTS], teacher)
         if self.fidelity.r2 < UNRELIABLE:
-            warnings.warn(self._too_far(), AutoMLExplainWarning, stacklevel=2)
+            warnings.warn(self._too_far(), AutoMLExplainWarning, stacklevel=3)
 
     @property
     def model(self) -> FittedModel:
@@ -212,14 +213,15 @@ class HANTextExplainer(Picklable):
             ATTENTION: "attention sums to 1, has no sign, is the same for all classes, and does not add up to an output",
         }
         found, size = self._imitation.n_found, len(self._imitation.vocabulary.words)
+        well = self.fidelity.r2 >= UNRELIABLE
         notes = [
-            f"the network imitates the model with {self.fidelity}",
-            f"{self.faithfulness}",
+            f"the network imitates the model with {self.fidelity}" if well else self._too_far(),
+            self.faithfulness.in_words(),
             meaning[self._importance],
         ]
         if found is not None:
             notes.append(f"the file of word vectors has {found:,} of {size:,} words ({found / size:.0%})")
-        return tuple(notes if self.fidelity.r2 >= UNRELIABLE else [self._too_far(), *notes])
+        return tuple(notes)
 
     def explain_local(self, documents: Sequence[str]) -> TextExplanation:
         """Explain texts by their words.
@@ -252,7 +254,7 @@ class HANTextExplainer(Picklable):
             self.method,
             self.reason,
             notes=self.notes,
-            kind=KINDS[self._importance],  # type: ignore[arg-type]
+            kind=KINDS[self._importance],
             fidelity=self.fidelity,
             faithfulness=self.faithfulness,
         )
@@ -309,11 +311,10 @@ class HANTextExplainer(Picklable):
         made._tokenizer, made._progress = tokenizer, None
         with parts_that_fit(path):
             about, made._classes = stored.about, stored.classes
-            made._name, made._space, made._importance = about["name"], about["space"], about["importance"]
-            made._random_state, made._faithfulness = (
-                about["random_state"],
-                Faithfulness.from_dict(about["faithfulness"]),
-            )
+            _check_settings(about["importance"], about["fine_tune"], None)
+            made._name, made._space, made._importance = str(about["name"]), str(about["space"]), about["importance"]
+            made._random_state = int(about["random_state"])
+            made._faithfulness = Faithfulness.from_dict(about["faithfulness"])
             measured = Fidelity(**about["fidelity"])
             made._imitation = imitation_of(stored.arrays, about["words"], measured, about["n_found"], device)
             made._fine_tune = bool(about["fine_tune"]) and model is not None
@@ -358,12 +359,9 @@ class HANTextExplainer(Picklable):
         rng = np.random.default_rng(self._random_state)
         with progress_bar(len(texts), "measuring faithfulness", self._progress) as advance:
             for text in texts:
-                if text.words:
-                    words = self._asked(text, teacher).words
-                    scores = {SIGNED: words.signed, ATTENTION: words.attention[None]}
-                    measured.append(
-                        measure_rankings(partial(_outputs, text, teacher), scores, rng, settings, (ATTENTION,))
-                    )
+                words = self._asked(text, teacher).words
+                scores = {SIGNED: words.signed, ATTENTION: words.attention[None]}
+                measured.append(measure_rankings(partial(_outputs, text, teacher), scores, rng, settings, (ATTENTION,)))
                 advance(1)
         return faithfulness_of(measured, settings.share, self._space)
 

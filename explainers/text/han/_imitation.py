@@ -114,14 +114,14 @@ class Imitation:
 
 
 def trained(
-    texts: Sequence[SplitText], outputs: Matrix, space: str, teach: Teach, settings: TrainingSettings
+    texts: Sequence[SplitText], space: str, teach: Teach, settings: TrainingSettings
 ) -> tuple[Imitation, list[SplitText]]:
     """Train a network on a teacher's outputs, and return the texts that took no part in it.
 
     Parameters
     ----------
     texts : sequence of SplitText
-    outputs : ndarray, shape (n, K)
+        Different texts with words.
     space : str
         Output space of the teacher.
     teach : callable
@@ -130,22 +130,19 @@ def trained(
     Raises
     ------
     InvalidInputError
-        If there are too few texts, or no words in them.
+        If there are too few texts.
     """
     if len(texts) < FEWEST_TEXTS:
         raise InvalidInputError(
-            f"The 'initialization_examples' parameter must have at least {FEWEST_TEXTS} texts to train a network. Got "
-            f"{len(texts)}: use TextExplainer, which needs none."
+            f"The 'initialization_examples' parameter must have at least {FEWEST_TEXTS} different texts with words "
+            f"to train a network. Got {len(texts)}: use TextExplainer, which needs none."
         )
     device, rng = device_named(settings.device), np.random.default_rng(settings.random_state)
     order, n_held = rng.permutation(len(texts)), max(2, int(HELD_OUT * len(texts)))
     held, stop, train = order[:n_held], order[n_held : 2 * n_held], order[2 * n_held :]
     vocabulary = Vocabulary.of([texts[i] for i in train])
-    if not vocabulary.words:
-        raise InvalidInputError(
-            "The 'initialization_examples' parameter must have texts with words. Got none with a word."
-        )
     embedding = initial_embedding(vocabulary, settings.embedding, rng)
+    outputs = teach([text.text for text in texts])
     every = Labelled(texts, [numbered(text, vocabulary) for text in texts], outputs)
     scale = Scale.of(outputs[train], space)
     surrogate = Surrogate.initial(embedding.vectors, scale, outputs.shape[1], device, rng)

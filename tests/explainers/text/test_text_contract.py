@@ -154,7 +154,7 @@ def test_text_explainer_reaches_the_network_on_request_only():
         ({}, "pass texts as 'initialization_examples'. Got none"),
         ({"initialization_examples": TEXTS, "level": "sentence"}, "does not have the parameters 'level'"),
         ({"initialization_examples": TEXTS, "occurrences": True, "absent": "x"}, "'absent', 'occurrences'"),
-        ({"initialization_examples": TEXTS[:3]}, "at least 20 texts"),
+        ({"initialization_examples": TEXTS[:3]}, "at least 20 different texts"),
     ],
     ids=["no texts", "sentences", "two", "few"],
 )

@@ -24,9 +24,9 @@ from automl_explain.explainers.text.han._training import Labelled, dropped, fide
 from automl_explain.explainers.text.han._vocabulary import MOST_SENTENCES, MOST_WORDS, numbered
 
 WORDS = {"good": 1, "fine": 1, "great": 1, "bad": 0, "awful": 0, "dull": 0}
-NOUNS = ("film", "plot", "cast", "end", "song")
-TEXTS = [f"We saw a {noun}. It was {word}, they say." for word in WORDS for noun in NOUNS] * 2
-LABELS = [label for label in WORDS.values() for _ in NOUNS] * 2
+NOUNS = ("film", "plot", "cast", "end", "song", "book", "game", "show", "tale", "role")
+TEXTS = [f"We saw a {noun}. It was {word}, they say." for word in WORDS for noun in NOUNS]
+LABELS = [label for label in WORDS.values() for _ in NOUNS]
 MODEL = make_pipeline(CountVectorizer(), LogisticRegression(C=5.0)).fit(TEXTS, np.array(["no", "yes"])[LABELS])
 NEW = ["The song was awful.", "What a great, great end! We saw it."]
 QUICK = {"epochs": 12, "fine_tune": False, "progress": False}
@@ -145,6 +145,26 @@ def test_a_file_with_other_weights_is_refused(explainer, tmp_path):
         HANTextExplainer.load(tmp_path / "cut.zip")
 
 
+def test_a_file_with_other_settings_is_refused(explainer, tmp_path):
+    explainer.save(tmp_path / "han.zip")
+    stored = load_han(tmp_path / "han.zip")
+    for wrong in ({"importance": "gradient"}, {"random_state": "x"}, {"words": ["one"]}, {"fidelity": {"r3": 1}}):
+        save_han(tmp_path / "changed.zip", stored._replace(about={**stored.about, **wrong}))
+        with pytest.raises(InvalidInputError):
+            HANTextExplainer.load(tmp_path / "changed.zip")
+
+
+@may_be_rough
+def test_word_vectors_of_a_file_are_used_and_their_coverage_is_noted(tmp_path):
+    lines = [f"{word} " + " ".join(["0.5"] * 100) for word in ("good", "bad", "unseen")]
+    (tmp_path / "vectors.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    explainer = HANTextExplainer(MODEL, TEXTS, embedding=tmp_path / "vectors.txt", **UNTRAINED)
+    assert any("has 2 of 23 words (9%)" in note for note in explainer.notes)
+    vocabulary, vectors = explainer._imitation.vocabulary, explainer._imitation.surrogate.vectors.detach().numpy()
+    found = vectors[[vocabulary.numbers[word] for word in ("good", "film")]]
+    assert np.abs(found[0] - 0.5).max() < 0.1 < np.abs(found[1] - 0.5).max()
+
+
 def test_explanations_and_explainers_come_back_from_files_and_pickles(explainer, explanation, tmp_path):
     explanation.save(tmp_path / "explanation.zip")
     loaded = TextExplanation.load(tmp_path / "explanation.zip")
@@ -209,7 +229,8 @@ class Widening:
 @pytest.mark.parametrize(
     ("model", "texts", "given", "error", "said"),
     [
-        (MODEL, TEXTS[:5], {}, InvalidInputError, "at least 20 texts.*Got 5.*TextExplainer"),
+        (MODEL, TEXTS[:5], {}, InvalidInputError, "at least 20 different texts with words.*Got 5.*TextExplainer"),
+        (MODEL, [*TEXTS[:10] * 6, "", "."], {}, InvalidInputError, "different texts.*Got 10"),
         (MODEL, [*TEXTS, None], {}, InvalidInputError, "missing"),
         (MODEL, [*TEXTS, b"bad"], {}, InvalidInputError, "bytes"),
         (MODEL, [*TEXTS, 3], {}, InvalidInputError, "int at position 60"),
