@@ -169,6 +169,21 @@ def test_the_same_dashboard_is_the_same_file(tmp_path, linear):
 
 
 @pytest.mark.parametrize(
+    ("index", "labels"),
+    [
+        (range(50), None),
+        (range(1500, 1550), [str(1500 + i) for i in range(50)]),
+        ([f"row {i}" for i in range(50)], None),
+    ],
+)
+def test_rows_have_the_labels_of_the_users_index(linear, index, labels):
+    model, X, _ = linear
+    rows = X.set_axis(index)
+    found = payload_of(ExplanationDashboard(explain_model(model, X, rows), model, rows))["rows"]["labels"]
+    assert found == (labels if isinstance(index, range) else index)
+
+
+@pytest.mark.parametrize(
     ("labels", "said"),
     [
         (["yes"] * 49, "a label for each of the 50 rows"),

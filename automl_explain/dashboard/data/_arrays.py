@@ -1,18 +1,17 @@
 """Arrays in a page: all are packed into one block of bytes, and JSON says where each one lies.
 
-An array is ``{"column": type, "at": offset, "n": length, "scale": number?}``. Its bytes are little-endian and grouped by
-significance: first the lowest byte of every number, then the next one, which compresses better. The types of integers keep
-one code for a missing number: the largest of "u1" and "u2", the smallest of "i4". With a `scale`, a number is the integer
-divided by it, which gives the same float64 as the decimal that was stored. "f4" and "f8" keep NaN. The block is compressed
-once, as gzip. `static/data.js` reads it.
+An array is ``{"column": type, "at": offset, "n": length, "from": integer?, "scale": number?}``. Its bytes are little-endian
+and grouped by significance: first the lowest byte of every number, then the next one, which compresses better. Unsigned
+integers "u1", "u2" and "u4" count from `from`; their largest one is a missing number. With a `scale`, a number is the
+integer divided by it, which gives the same float64 as the decimal that was stored. "f4" and "f8" keep NaN. The sign of zero
+is lost. Equal arrays are stored once. The block is compressed once, as gzip. `static/data.js` reads it.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +19,8 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _IntegerType:
-    """An integer type of a page: its NumPy type, the numbers that it holds, and its code for a missing number."""
-
-    name: str
-    dtype: str
-    low: int
-    high: int
-    missing: int
-
-
-INTEGERS = (
-    _IntegerType("u1", "<u1", 0, 254, 255),
-    _IntegerType("u2", "<u2", 0, 65534, 65535),
-    _IntegerType("i4", "<i4", -(2**31) + 1, 2**31 - 1, -(2**31)),
-)
+INTEGERS = (("u1", 2**8), ("u2", 2**16), ("u4", 2**32))
+"""Type and number of its values, of which the last one stands for a missing number."""
 SCALES = (1, 10, 100, 1000, 10_000)
 """Powers of ten by which decimals are stored as integers."""
 
@@ -46,6 +31,7 @@ class ArrayBlock:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
+        self._places: dict[tuple[str, bytes], int] = {}
 
     def add(self, numbers: npt.ArrayLike, *, single: bool = False) -> dict[str, Any]:
         """Store an array and return its place as JSON.
@@ -58,17 +44,20 @@ class ArrayBlock:
             Round to float32. By default the page has the same float64 numbers.
         """
         values = np.ascontiguousarray(numbers, dtype=np.float64).ravel()
-        name, stored, scale = ("f4", values.astype("<f4"), 1) if single else _smallest(values)
-        place = {"column": name, "at": self._size, "n": len(values)} | ({"scale": scale} if scale != 1 else {})
-        shuffled = stored.view(np.uint8).reshape(len(values), stored.itemsize).T.tobytes()
-        self._parts.append(shuffled)
-        self._size += len(shuffled)
-        return place
+        made = _Stored("f4", values.astype("<f4")) if single else _smallest(values)
+        shuffled = made.array.view(np.uint8).reshape(len(values), made.array.itemsize).T.tobytes()
+        key = made.name, hashlib.sha256(shuffled).digest()
+        if key not in self._places:
+            self._places[key] = self._size
+            self._parts.append(shuffled)
+            self._size += len(shuffled)
+        place: dict[str, Any] = {"column": made.name, "at": self._places[key], "n": len(values)}
+        return place | ({"from": made.first} if made.first else {}) | ({"scale": made.scale} if made.scale != 1 else {})
 
     def copy(self) -> ArrayBlock:
         """Return a block with the same arrays, to which others can be added."""
         made = ArrayBlock()
-        made._parts, made._size = list(self._parts), self._size
+        made._parts, made._size, made._places = list(self._parts), self._size, dict(self._places)
         return made
 
     def packed(self) -> bytes:
@@ -76,36 +65,46 @@ class ArrayBlock:
         return gzip.compress(b"".join(self._parts), compresslevel=6, mtime=0)
 
 
+class _Stored(NamedTuple):
+    """An array as it is stored."""
+
+    name: str
+    array: npt.NDArray[Any]
+    first: int = 0
+    scale: int = 1
+
+
 def bytes_of(numbers: Numbers) -> int:
     """Return the bytes of a number of an array as it is stored."""
-    return _smallest(numbers)[1].itemsize
+    return _smallest(numbers).array.itemsize
 
 
-def _smallest(values: Numbers) -> tuple[str, npt.NDArray[Any], int]:
-    """Return the smallest type that holds the numbers without loss, the stored array, and its scale."""
-    missing = np.isnan(values)
-    present = values[~missing]
-    for found, scale in _integers(present):
-        stored = np.full(len(values), found.missing, dtype=found.dtype)
-        stored[~missing] = np.rint(present * scale)
-        return found.name, stored, scale
+def _smallest(values: Numbers) -> _Stored:
+    """Return the array in the smallest type that holds the numbers without loss."""
+    whole = _as_integers(values)
+    if whole is not None:
+        return whole
     with np.errstate(over="ignore"):
         single = values.astype("<f4")
     if np.array_equal(single.astype(np.float64), values, equal_nan=True):
-        return "f4", single, 1
-    return "f8", values.astype("<f8"), 1
+        return _Stored("f4", single)
+    return _Stored("f8", values.astype("<f8"))
 
 
-def _integers(present: Numbers) -> Iterator[tuple[_IntegerType, int]]:
-    """Yield the integer type and scale that hold all numbers exactly, if there is one."""
-    if not np.isfinite(present).all() or np.any((present == 0) & np.signbit(present)):
-        return
+def _as_integers(values: Numbers) -> _Stored | None:
+    """Return the numbers as integers that were divided by a power of ten; None if they are no such numbers."""
+    missing = np.isnan(values)
+    present = values[~missing]
     largest = float(np.max(np.abs(present), initial=0.0))
     for scale in SCALES:
-        if largest * scale >= 2**31:
-            return
+        if not largest * scale < 2**31:  # nor infinite
+            return None
         whole = np.rint(present * scale)
         if np.array_equal(whole / scale, present):
-            low, high = float(np.min(whole, initial=0.0)), float(np.max(whole, initial=0.0))
-            yield next(kind for kind in INTEGERS if kind.low <= low and high <= kind.high), scale
-            return
+            first = int(np.min(whole)) if len(whole) else 0
+            span = int(np.max(whole)) - first if len(whole) else 0
+            name, n_values = next(kind for kind in INTEGERS if span < kind[1] - 1)
+            stored = np.full(len(values), n_values - 1, dtype=f"<{name}")
+            stored[~missing] = whole - first
+            return _Stored(name, stored, first, scale)
+    return None

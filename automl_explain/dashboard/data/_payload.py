@@ -296,6 +296,6 @@ def _by_output(outputs: Numbers | None, rows: Positions, block: ArrayBlock) -> A
 
 
 def _row_labels(table: Table | None, rows: Positions) -> list[str] | None:
-    if table is None or not table.is_frame or isinstance(table.data.index, pd.RangeIndex):
+    if table is None or not table.is_frame or table.data.index.equals(pd.RangeIndex(len(table))):
         return None
     return [one_line(label) for label in table.data.index[rows]]

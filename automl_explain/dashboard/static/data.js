@@ -4,7 +4,7 @@
 const COLUMN_TYPES = {
   u1: { bytes: 1, make: Uint8Array, missing: 255 },
   u2: { bytes: 2, make: Uint16Array, missing: 65535 },
-  i4: { bytes: 4, make: Int32Array, missing: -2147483648 },
+  u4: { bytes: 4, make: Uint32Array, missing: 4294967295 },
   f4: { bytes: 4, make: Float32Array },
   f8: { bytes: 8, make: Float64Array },
 };
@@ -39,9 +39,9 @@ function readColumn(place, block) {
   }
   const stored = new make(ordered.buffer);
   if (missing === undefined) return stored;
-  const scale = place.scale || 1;
+  const { from = 0, scale = 1 } = place;
   const numbers = new Float64Array(n);
-  for (let i = 0; i < n; i += 1) numbers[i] = stored[i] === missing ? NaN : stored[i] / scale;
+  for (let i = 0; i < n; i += 1) numbers[i] = stored[i] === missing ? NaN : (stored[i] + from) / scale;
   return numbers;
 }
 
