@@ -25,6 +25,7 @@ const GLYPHS = {
     looks: (spec) => ({
       text_color: spec.color, text_font: spec.font, text_font_size: spec.size ?? "12px", text_align: spec.align ?? "center",
       text_baseline: spec.baseline ?? "middle", x_offset: spec.dx ?? 0, y_offset: spec.dy ?? 0,
+      background_fill_color: spec.background ?? null, background_fill_alpha: 0.85,
     }),
   },
 };

@@ -35,16 +35,16 @@ function fillRows(area, context, settings) {
   const { charts, state, explanation, output } = context;
   charts.clear(area);
   const rows = state.current.selected;
+  const form = explanation.additive ? settings.form : "bars";
   const parts = rows.map((row) => valuesOfRow(explanation, output, row));
   const order = strongestFeatures(parts.map(({ values }) => values));
-  const panels = rows.map((row, k) => element("section", { class: "axd-row", "aria-label": `Row ${context.data.rowName(row)}` }, rowHead(context, row, parts[k])));
+  const panels = rows.map((row, k) => element("section", { class: "axd-row", "aria-label": `Row ${context.data.rowName(row)}` }, rowHead(context, row, parts[k], form)));
   area.replaceChildren(...panels);
-  const form = explanation.additive ? settings.form : "bars";
   const drawn = rows.map((row, k) => {
     const bars = barsOf(parts[k], order, settings.top, (j) => cellName(context, j, row, nameWidth(panels[k])));
     return form === "waterfall" ? waterfallSteps(bars, parts[k].base) : bars.map((bar) => ({ ...bar, from: 0, to: bar.value }));
   });
-  const range = paddedRange(drawn.flatMap((steps) => steps.flatMap(({ from, to, error }) => [from, to - (error ?? 0), to + (error ?? 0)])), panels[0].clientWidth);
+  const range = paddedRange(drawn.flatMap((steps) => steps.flatMap(({ from, to, error }) => [from, to - (error ?? 0), to + (error ?? 0)])), panels[0].clientWidth, nameWidth(panels[0]));
   rows.forEach((row, k) => drawRowChart(panels[k], context, { row, part: parts[k], bars: drawn[k], order, form, range }));
 }
 
@@ -58,10 +58,10 @@ function cellName({ data }, j, row, width) {
 }
 
 // The row's prediction, and its truth if it is known.
-function rowHead(context, row, part) {
+function rowHead(context, row, part, form) {
   const { data, classIndex } = context;
   const { probability, truth } = data.predictions;
-  const facts = [["Base value", numberText(part.base)], [outputName(context), numberText(part.prediction ?? sumOf(part))]];
+  const facts = [[form === "waterfall" ? "Base value (dashed line)" : "Base value", numberText(part.base)], [outputName(context), numberText(part.prediction ?? sumOf(part))]];
   if (probability && data.output.space !== "probability") {
     facts.push([`Probability of ${shortened(data.classes[classIndex], 24)}`, shareText(probability[classIndex][row])]);
   }
@@ -82,7 +82,7 @@ function drawRowChart(panel, context, { row, part, bars, order, form, range }) {
   const chart = charts.chart(panel, {
     title: `${form === "waterfall" ? "Waterfall" : "Bar"} chart: importance of ${counted(bars.length, "feature")} for row ${data.rowName(row)}.`,
     height: 70 + 27 * bars.length, zoom: false,
-    x: { label: form === "waterfall" ? `${outputName(context)}, from the base value (dashed) to the prediction` : `importance (${outputName(context)})`, kind: "linear", range },
+    x: { label: form === "waterfall" ? outputName(context) : `importance (${outputName(context)})`, kind: "linear", range },
     y: { kind: "names", names: bars.map(({ name }) => name), flip: true, width: nameWidth(panel) },
     table: rowTable(context, row, part, order),
   });

@@ -73,11 +73,15 @@ export function waterfallSteps(bars, base) {
   });
 }
 
-// The range of an axis of so many pixels that has room for the texts beside the bars.
-export function paddedRange(places, room) {
+const TEXT_ROOM = 54;
+const NAME_LETTER = 7;
+
+// The range of an axis that has room for the texts beside the bars, in a chart of `room` pixels with names of `width` letters.
+export function paddedRange(places, room, width) {
   const finite = places.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const pad = (high - low || Math.abs(high) || 1) * Math.min(0.5, 62 / Math.max(room - 200, 60));
+  const inner = room - NAME_LETTER * width - 40;
+  const pad = (high - low || Math.abs(high) || 1) * (TEXT_ROOM / Math.max(inner - 2 * TEXT_ROOM, 80));
   return [low - pad, high + pad];
 }
 
@@ -107,7 +111,7 @@ export function drawValueTexts(chart, bars) {
     const reach = ({ to, error }) => to + (rising ? 1 : -1) * (error ?? 0);
     chart.texts({
       x: some.map(reach), y: some.map(({ k }) => k), text: some.map(({ value }) => numberText(value, { signed: true })),
-      color: chart.palette.soft, align: rising ? "left" : "right", dx: rising ? 5 : -5,
+      color: chart.palette.soft, background: chart.palette.page, align: rising ? "left" : "right", dx: rising ? 5 : -5,
     });
   }
 }

@@ -55,7 +55,7 @@ export function drawChanges(container, context, { before, after, original, cells
     heading: "Explanation before and after", height: 70 + 32 * order.length, zoom: false,
     x: {
       label: `importance (${outputName(context)})`, kind: "linear",
-      range: paddedRange([0, ...parts.flat().flatMap(({ value, error }) => [value - (error ?? 0), value + (error ?? 0)])], container.clientWidth),
+      range: paddedRange([0, ...parts.flat().flatMap(({ value, error }) => [value - (error ?? 0), value + (error ?? 0)])], container.clientWidth, width),
     },
     y: { kind: "names", names: order.map((j) => featureAndChange(data.features[j], original[j], cells[j], width)), flip: true, width },
     legend: [{ label: `before, base value ${numberText(own.base)}`, color: palette.neutral }, { label: "after", color: palette.bar }],
