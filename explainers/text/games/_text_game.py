@@ -26,6 +26,10 @@ MOST_COUNTED = 2000
 """Most players of a text whose masked counts are evaluated; further words are one player."""
 MOST_PREDICTED = 300
 """Most players of a text whose masked texts are predicted; further words are one player."""
+PLACES_PREDICTED = 5_000_000
+"""Places of words in all masked texts of a text that are predicted by default: long texts get fewer, and fewer players."""
+FEWEST_PREDICTED = 100
+"""Masked texts that are predicted at least, however long the text is."""
 CHECKED = 16
 """Masked texts that are predicted to check what is computed from counts."""
 SAME = 1e-6
@@ -151,9 +155,10 @@ class TextGames:
             n_samples = settings.sampling.nsamples or SAMPLES
             return lime_values(self._outputs(players, terms), len(players), n_samples, settings.random_state), players
         if terms is None:
-            players = players.at_most(MOST_PREDICTED)
+            most = max(FEWEST_PREDICTED, PLACES_PREDICTED // max(1, sum(map(len, players.spans))))
+            players = players.at_most(min(MOST_PREDICTED, most // 2))
             outputs = self._outputs(players, None)
-            return coalition_values(outputs, len(players), self.model.model, settings, costly=True), players
+            return coalition_values(outputs, len(players), self.model.model, settings, most=most), players
         if self.model.linear is not None and terms.has_closed_form:
             return linear_values(self.model, terms), players
         if self._has_trees and terms.one_word_per_column:
@@ -175,8 +180,8 @@ class TextGames:
             every[:, relevant] = masks[:, joined]
             return self.model.outputs_of_masks(terms, every)
 
-        costly = self.model.linear is None
-        found = coalition_values(outputs, n_players, self.model.model, settings, costly=costly)
+        most = np.inf if self.model.linear is not None else PLACES_PREDICTED
+        found = coalition_values(outputs, n_players, self.model.model, settings, most=most)
         sizes = np.bincount(joined, minlength=max(n_players, 1))[joined]
         values = np.zeros((len(found.values), len(players)))
         values[:, relevant] = found.values[:, joined] / sizes

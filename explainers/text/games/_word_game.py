@@ -65,7 +65,12 @@ def tree_values(model: TextModel, terms: TextTerms, settings: Settings) -> GameV
 
 
 def coalition_values(
-    outputs: Callable[[Masks], Matrix], n_players: int, model: FittedModel, settings: Settings, *, costly: bool
+    outputs: Callable[[Masks], Matrix],
+    n_players: int,
+    model: FittedModel,
+    settings: Settings,
+    *,
+    most: float = np.inf,
 ) -> GameValues:
     """Return values from the outputs of coalitions: all of them if there are few players, otherwise a sample.
 
@@ -77,25 +82,29 @@ def coalition_values(
     model : FittedModel
         The model that the outputs are of.
     settings : Settings
-    costly : bool
-        Whether each masked text is predicted, so that fewer coalitions are evaluated by default.
+    most : float
+        Masked texts that may be predicted by default. Infinite if the outputs are sums that take little time.
     """
     if n_players == 0:
         return GameValues(np.zeros((model.n_outputs, 0)))
+    ends = outputs(np.array([[False], [True]]).repeat(n_players, axis=1))
     if n_players == 1:
-        ends = outputs(np.array([[False], [True]]))
         return GameValues((ends[1] - ends[0])[:, None])
     sampling = settings.sampling
     is_open = sampling.nsamples is None and sampling.tolerance is None and sampling.time_budget is None
-    if costly and is_open and sampling.max_evaluations is None and n_players > PREDICTED.all_up_to:
-        most = max(FEWEST_COALITIONS, COALITIONS_PER_WORD * n_players)
-        settings = settings.with_sampling(nsamples=min(2 * n_players + 2048, most))
+    is_cheap = most == np.inf
+    if not is_cheap and is_open and sampling.max_evaluations is None and n_players > PREDICTED.all_up_to:
+        usual = min(2 * n_players + 2048, max(FEWEST_COALITIONS, COALITIONS_PER_WORD * n_players))
+        settings = settings.with_sampling(nsamples=int(min(usual, most)))
     step = max(1, MASKS_AT_ONCE // n_players)
 
     def of_table(table: Values) -> Matrix:
         masks = table > 0.5
         parts = [outputs(masks[start : start + step]) for start in range(0, len(masks), step)]
-        return np.concatenate(parts)
+        found = np.concatenate(parts)
+        if is_cheap:  # products round differently with other numbers of rows
+            found[~masks.any(axis=1)], found[masks.all(axis=1)] = ends[0], ends[1]
+        return found
 
     game = FittedModel(
         {model.output_space: of_table}, model.output_space, model.task, Opaque("a game of words"),

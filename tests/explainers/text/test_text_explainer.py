@@ -395,3 +395,20 @@ def test_explain_model_takes_texts(fitted):
         explain_model(fitted("counts"), TEXTS, TEXTS, members=True)
     with pytest.raises(InvalidInputError, match="Got texts, whose words are the names"):
         explain_model(fitted("counts"), TEXTS, TEXTS, features=["text"])
+
+
+def test_long_texts_take_few_masked_texts():
+    seen = []
+
+    def score(texts):
+        seen.append(len(texts))
+        return [float(text.count("w0")) for text in texts]
+
+    document = (
+        TextExplainer(score, progress=False).explain_local(" ".join(f"w{j % 400}" for j in range(50_000))).documents[0]
+    )
+    assert len(document.words) == 50
+    assert document.words[-1] == "(351 further words)"
+    assert sum(seen) < 120
+    assert any("the first 49 have values of their own" in note for note in document.notes)
+    assert abs(document.additivity_gap) < 1e-9
