@@ -16,7 +16,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.image._explainer import ImageExplainer
 from automl_explain.explainers.image._explanation import ImageExplanation
 from automl_explain.explainers.image._images import look_like_images
-from automl_explain.explainers.methods._settings import read_settings
+from automl_explain.explainers.methods._settings import SamplingOptions, read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, read_columns
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import describe
@@ -50,6 +50,8 @@ def explain_model(
     members: bool = False,
     data: str = "auto",
     text_detail: str | Sequence[str] | None = None,
+    sampling: SamplingOptions | None = None,
+    n_jobs: int | None = None,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> ModelExplanation:
@@ -91,6 +93,10 @@ def explain_model(
     text_detail : str or sequence of str, optional
         Columns of texts whose words are explained as well: `ModelExplanation.texts` has a `TextExplanation` for each. With
         ``feature_space="raw"``, a column of texts as a whole has a value beside numbers and categories.
+    sampling : SamplingOptions, optional
+        How coalitions of the columns of a table are sampled, and when to stop.
+    n_jobs : int, optional
+        Threads, for tables. Default: all cores of the process.
     random_state : int, default 0
         Seed of sampled coalitions.
     progress : bool, optional
@@ -122,16 +128,15 @@ def explain_model(
     ((10, 10), 's5')
     """
     run = None if best_run is None else find_run(best_run)
+    options: dict[str, Any] = {"output": output, "random_state": random_state, "progress": progress}
     if _are_texts(X_train, data):
-        options = {"output": output, "random_state": random_state, "progress": progress}
         texts = _of_texts(fitted_model, X_train, X_test, classes, y_train, (members, features), options)
         return _stored(texts, run, texts.model_kind)
     if _are_images(X_train, data):
-        options = {"output": output, "random_state": random_state, "progress": progress}
         images = _of_images(fitted_model, X_train, X_test, classes, y_train, members, options)
         return _stored(images, run, images.model_kind)
     if not is_table(X_train) or is_tensor(X_train):
-        options = {"features": features, "output": output, "random_state": random_state, "progress": progress}
+        options |= {"features": features, "sampling": sampling, "n_jobs": n_jobs}
         explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, members, options)
         return _stored(explanation, run, explanation.model_kind)
     described = describe(fitted_model, X_train)
@@ -143,12 +148,9 @@ def explain_model(
         described,
         background,
         {
-            "features": features,
-            "classes": classes,
-            "output": output,
-            "feature_space": feature_space,
-            "random_state": random_state,
-            "progress": progress,
+            **options,
+            **{"features": features, "classes": classes, "feature_space": feature_space},
+            **{"sampling": sampling, "n_jobs": n_jobs},
         },
     )
     explainer = recipe.for_rows(len(rows))
@@ -156,7 +158,7 @@ def explain_model(
     made = _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
     if text_detail is None:
         return made
-    settings = read_settings(None, random_state, None, progress)
+    settings = read_settings(sampling, random_state, n_jobs, progress)
     model, names = explainer.model, made.classes
     return replace(made, texts=explain_text_columns(model, rows.data, text_detail, names, settings))
 

@@ -9,6 +9,7 @@ from automl_explain import (
     InvalidInputError,
     RunHistory,
     SearchExplanation,
+    plot_dependence,
     plot_global_importance,
     plot_importance_history,
     plot_local,
@@ -26,6 +27,7 @@ OF_AN_EXPLANATION = [
     plot_member_shares,
     plot_text,
     lambda source: plot_local(source, 0),
+    lambda source: plot_dependence(source, 0),
 ]
 OF_A_SEARCH = [plot_search_importance, plot_importance_history, SearchExplanation.from_runs]
 NEITHER = [None, 3, "text", [1, 2], np.ones(3), object()]
@@ -43,6 +45,8 @@ def test_every_plot_is_held_to_this():
         "plot_summary",
         "plot_member_shares",
         "plot_local",
+        "plot_dependence",
+        "plot_interactions",  # in tests/plots/test_dependence.py
         "plot_text",
         "plot_image",  # in tests/plots/test_image_plots.py
         *(f.__name__ for f in OF_A_SEARCH[:2]),

@@ -240,10 +240,14 @@ def plot_interactions(
     >>> len(ax.get_yticks())
     4
     """
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
     if array.ndim not in (3, 4) or array.shape[-1] != array.shape[-2] or not array.size:
         raise InvalidInputError(
-            f"'values' must have the shape (n, f, f) or (C, n, f, f), as interaction_values returns. Got {array.shape}."
+            f"'values' must have the shape (n, f, f) or (C, n, f, f), as interaction_values returns. Got "
+            f"{type(values).__name__} of shape {np.shape(array)}."
         )
     names = [f"x{j}" for j in range(array.shape[-1])] if features is None else [str(name) for name in features]
     if len(names) != array.shape[-1]:

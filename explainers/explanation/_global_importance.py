@@ -14,6 +14,10 @@ from automl_explain.explainers.compiled._bootstrap import add_counted, draw_coun
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.explanation._selection import Values
 from automl_explain.explainers.explanation._values import ExplanationValues, ranking
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import counted
+from automl_explain.explainers.formatting._numbers import number_text
+from automl_explain.explainers.formatting._text_table import Column, TextTable
 
 BLOCK_ROWS = 1024
 """Rows whose counts are drawn at a time: few enough for the counts of a resample to stay in the processor's cache."""
@@ -22,6 +26,8 @@ RESAMPLES_AT_ONCE = 128
 
 
 MOST_RESAMPLES = 1_000_000
+SHOWN = 15
+"""Features that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +78,18 @@ class GlobalImportance:
             index=pd.Index(self.features, name="feature"),
         )
         return frame.iloc[ranking(self.values)[:top_k]]
+
+    def _repr_html_(self) -> str:
+        lines = self.to_frame(SHOWN)
+        columns = (Column("feature"), *(Column(head, is_number=True) for head in lines.columns))
+        rows = tuple((name, *map(number_text, line)) for name, *line in lines.itertuples())
+        n_rest = max(len(self.values) - SHOWN, 0)
+        more = [counted(n_rest, "further feature")] if n_rest else []
+        facts = [
+            f"importance of {counted(len(self.values), 'feature')}, with {self.confidence:.0%} intervals over the rows",
+            *more,
+        ]
+        return render("notebook/tables.html", facts=facts, tables=[("", TextTable(columns, rows))])
 
 
 def measure_global_importance(

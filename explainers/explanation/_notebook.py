@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl_explain.explainers.explanation._member_values import MemberValues
-from automl_explain.explainers.explanation._summary_tables import importance_bars, member_bars, split_table
+from automl_explain.explainers.explanation._summary_tables import class_table, importance_bars, member_bars, split_table
 from automl_explain.explainers.explanation._values import ExplanationValues
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, unit_text
@@ -33,7 +33,9 @@ def importance_table(explanation: ExplanationValues, top_k: int = TOP, title: st
         unit=explanation.traits.importance.format(unit=unit_text(explanation.unit)),
         bars=importance_bars(explanation, top_k),
         more=_more(explanation.num_features - top_k),
-        split=None,
+        split=class_table(explanation, top_k),
+        split_head="The same for each class:",
+        split_more="",
     )
 
 
@@ -47,6 +49,7 @@ def members_table(shares: MemberValues, top_k: int = TOP) -> str:
         bars=member_bars(shares),
         more="",
         split=split_table(shares, top_k),
+        split_head="Each member's part of a feature's importance:",
         split_more=_more(len(shares.feature_labels) - top_k),
     )
 

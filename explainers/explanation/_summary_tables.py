@@ -10,6 +10,9 @@ from automl_explain.explainers.formatting._bars import Bar, bars
 from automl_explain.explainers.formatting._numbers import number_text
 from automl_explain.explainers.formatting._text_table import Column, TextTable
 
+MOST_CLASSES = 12
+"""Classes with a column of their own."""
+
 
 def importance_bars(explanation: ExplanationValues, top_k: int) -> tuple[Bar, ...]:
     """Return the importance of the `top_k` most important features, most important first."""
@@ -17,6 +20,19 @@ def importance_bars(explanation: ExplanationValues, top_k: int) -> tuple[Bar, ..
     labels = explanation.feature_labels
     shown = np.argsort(-values, kind="stable")[:top_k]
     return bars([labels[j] for j in shown], values[shown])
+
+
+def class_table(explanation: ExplanationValues, top_k: int) -> TextTable | None:
+    """Return the importance of the most important features for each class; None unless there are more than two classes."""
+    n_classes = len(explanation.classes or ())
+    known = explanation.local_importance_values is not None or explanation.class_values is not None
+    if n_classes <= 2 or not known:
+        return None
+    shown = np.argsort(-explanation.global_importance_values, kind="stable")[:top_k]
+    values, labels = explanation.per_class_values[:MOST_CLASSES], explanation.feature_labels
+    heads = [str(label) for label in (explanation.classes or ())[:MOST_CLASSES]]
+    columns = (Column("feature"), *(Column(head, is_number=True) for head in heads))
+    return TextTable(columns, tuple((labels[j], *map(number_text, values[:, j])) for j in shown))
 
 
 def member_bars(shares: MemberValues) -> tuple[Bar, ...]:

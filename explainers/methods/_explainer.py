@@ -17,6 +17,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._row_sampling import explain_table
 from automl_explain.explainers.explanation._selection import find_features
+from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
 from automl_explain.explainers.methods._fallback import attributed, failures
 from automl_explain.explainers.methods._settings import Settings
@@ -62,6 +63,10 @@ class RowExplainer(Picklable, ABC):
     @abstractmethod
     def explain_local(self, X: Any) -> Explanation:
         """Explain each row."""
+
+    def __call__(self, X: Any) -> Explanation:
+        """Explain each row, as `explain_local` does."""
+        return self.explain_local(X)
 
     @checked
     def explain_global(
@@ -150,6 +155,14 @@ class ShapleyExplainer(RowExplainer):
     def reason(self) -> str:
         """Why that engine was chosen."""
         return self._engine.reason
+
+    def _repr_html_(self) -> str:
+        facts = [
+            f"{type(self).__name__} of {self.model.name}: {self._explained.n_features:,} features, in {self.model.output_space}",
+            f"{self.method}: {self.reason}",
+            *self.notes,
+        ]
+        return render("notebook/tables.html", facts=facts, tables=[])
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -7,11 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pandas as pd
+
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.formatting._html import render
+from automl_explain.explainers.formatting._names import counted
+from automl_explain.explainers.formatting._numbers import NONE
+from automl_explain.explainers.formatting._text_table import Column, TextTable
 from automl_explain.integrations.history._scores import score_name, score_of, scores_of
 
 if TYPE_CHECKING:
     from automl_explain.explainers.stored._any_explanation import AnyExplanation
+
+
+TOP = 3
+"""Features of a run that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -170,13 +180,43 @@ class Run:
         row = {name: getattr(self, name) for name in names}
         return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the run as a table of one line: see `Runs.to_frame`."""
+        return Runs([self]).to_frame()
+
+    def _repr_html_(self) -> str:
+        return Runs([self])._repr_html_()
+
 
 class Runs(list[Run]):
     """The runs of a search. If its final model was not explained, their text says so first."""
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line per run, by id: learner, kind, score, loss, metric, status, reason, seconds and top features."""
+        names = ("learner", "kind", "score", "loss", "metric", "status", "why", "seconds")
+        columns: dict[str, list[Any]] = {name: [getattr(run, name) for run in self] for name in names}
+        columns["top_features"] = [[name for name, _ in run.top] for run in self]
+        return pd.DataFrame(columns, index=pd.Index([run.id for run in self], name="run"))
+
     def __repr__(self) -> str:
         said = final_unexplained(self)
         return "\n".join([*said, super().__repr__()])
+
+    def _repr_html_(self) -> str:
+        heads = ("run", "learner", "score", "status", "features, or the reason")
+        rows = tuple(
+            (
+                run.id,
+                run.learner,
+                run.score_text or NONE,
+                run.status,
+                ", ".join(name for name, _ in run.top[:TOP]) or run.why,
+            )
+            for run in self
+        )
+        table = TextTable(tuple(Column(head) for head in heads), rows)
+        complete = final_unexplained(self) if len(self) > 1 else []
+        return render("notebook/tables.html", facts=[*complete, counted(len(self), "run")], tables=[("", table)])
 
 
 def best_trial(runs: Sequence[Run]) -> Run | None:

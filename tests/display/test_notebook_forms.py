@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from automl_explain import ExplanationDiff, SearchExplanation, TabularExplainer
 from automl_explain._model_explanation import ModelExplanation
+from automl_explain.integrations.history._run import Runs
 from tests import explanation_cases as cases
 from tests.report.test_report import EVIL, search
 
@@ -106,5 +107,25 @@ def test_features_beyond_the_first_ten_are_counted():
 
 @pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.__name__)
 def test_every_kind_has_a_form(case):
-    form = Form(case()._repr_html_())
-    assert form.tags.count("table") == 1
+    explanation = case()
+    form = Form(explanation._repr_html_())
+    known = explanation.local_importance_values is not None or explanation.class_values is not None
+    assert form.tags.count("table") == (2 if known and len(explanation.classes or ()) > 2 else 1)
+
+
+def test_runs_intervals_and_explainers_have_forms(tmp_path):
+    runs = search(tmp_path, cases.multiclass(), n_trials=3)
+    assert Form(Runs(runs)._repr_html_()).tags.count("tr") == 4
+    assert runs[0].id in runs[0]._repr_html_()
+    frame = Runs(runs).to_frame()
+    assert frame.index.tolist() == [run.id for run in runs]
+    assert frame["score"].tolist() == [run.score for run in runs]
+    assert runs[0].to_frame().shape == (1, 9)
+    importance = cases.multiclass().global_importance(n_resamples=50)
+    assert Form(importance._repr_html_()).tags.count("table") == 1
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    explainer = TabularExplainer(Ridge().fit(X, X[:, 0]), X)
+    assert "linear" in explainer._repr_html_()
+    np.testing.assert_array_equal(
+        explainer(X[:4]).local_importance_values, explainer.explain_local(X[:4]).local_importance_values
+    )

@@ -101,6 +101,8 @@ def test_interactions_are_whole_and_named():
         (lambda: plot_dependence(EXPLANATION, 7), "There is no feature 7"),
         (lambda: plot_dependence(cases.global_only(), 0), "no local values"),
         (lambda: plot_interactions(np.zeros((3, 2))), "interaction_values"),
+        (lambda: plot_interactions("text"), "Got str"),
+        (lambda: plot_interactions(None), "interaction_values"),
         (lambda: plot_interactions(np.zeros((3, 2, 2)), ["a"]), "must name 2"),
         (lambda: plot_interactions(np.zeros((2, 3, 2, 2)), class_=5), "number of a class"),
     ],
