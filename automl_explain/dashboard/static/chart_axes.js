@@ -16,12 +16,20 @@ const KINDS = {
 // Tick texts with as many decimals as the distance between ticks asks for.
 function tickTexts(ticks) {
   if (ticks.length < 2) return ticks.map((tick) => numberText(tick));
-  const step = Math.min(...ticks.slice(1).map((tick, k) => Math.abs(tick - ticks[k])).filter((gap) => gap > 0));
+  const step = Math.min(
+    ...ticks
+      .slice(1)
+      .map((tick, k) => Math.abs(tick - ticks[k]))
+      .filter((gap) => gap > 0),
+  );
   const largest = Math.max(...ticks.map(Math.abs));
   if (largest >= 1e7 || (largest > 0 && largest < 1e-4)) return ticks.map((tick) => numberText(tick));
   const decimals = Math.min(8, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
   return ticks.map((tick) => {
-    const text = Math.abs(tick).toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    const text = Math.abs(tick).toLocaleString("en-US", {
+      minimumFractionDigits: decimals,
+      maximumFractionDigits: decimals,
+    });
     return tick < 0 && Number(text.replaceAll(",", "")) !== 0 ? `−${text}` : text;
   });
 }
@@ -68,31 +76,46 @@ export function scaleOf(models, axis) {
 }
 
 // The axis model, with its ticks, texts and colours.
-export function axisModel(models, axis, palette, { isX, room }) { // room: pixels along the axis
+export function axisModel(models, axis, palette, { isX, room }) {
+  // room: pixels along the axis
   const [axisName, , tickerName] = KINDS[axis.kind ?? "linear"];
   const byName = axis.kind === "names";
   const turned = isX && byName && axis.names.length * 58 > room;
   const most = isX ? Math.max(2, Math.floor(room / (turned ? 22 : 64))) : Math.max(2, Math.floor(room / 13));
   const ticker = byName
     ? new models.FixedTicker({ ticks: axis.ticks ?? namePlaces(axis.names.length, most) })
-    : new models[tickerName](isX && axis.kind !== "date" ? { desired_num_ticks: Math.max(2, Math.min(8, Math.floor(room / 80))) } : {});
+    : new models[tickerName](
+        isX && axis.kind !== "date" ? { desired_num_ticks: Math.max(2, Math.min(8, Math.floor(room / 80))) } : {},
+      );
   const formatter = new models.BasicTickFormatter();
   const texts = textsOf(turned ? { ...axis, width: Math.min(axis.width ?? 18, 18) } : axis);
   formatter.doFormat = (ticks) => texts(ticks); // CustomJSTickFormatter would need eval, which the page's policy forbids
   return new models[axisName]({
-    ticker, formatter, axis_label: axis.label ? shortened(axis.label, Math.max(12, Math.floor(room / 7.2))) : null,
-    axis_label_text_font: FONT, axis_label_text_font_size: "13px", axis_label_text_font_style: "normal",
-    axis_label_text_color: palette.soft, axis_label_standoff: 8,
-    major_label_text_font: FONT, major_label_text_font_size: "12px",
-    major_label_text_color: byName ? palette.ink : palette.soft, major_label_standoff: 6,
+    ticker,
+    formatter,
+    axis_label: axis.label ? shortened(axis.label, Math.max(12, Math.floor(room / 7.2))) : null,
+    axis_label_text_font: FONT,
+    axis_label_text_font_size: "13px",
+    axis_label_text_font_style: "normal",
+    axis_label_text_color: palette.soft,
+    axis_label_standoff: 8,
+    major_label_text_font: FONT,
+    major_label_text_font_size: "12px",
+    major_label_text_color: byName ? palette.ink : palette.soft,
+    major_label_standoff: 6,
     major_label_orientation: turned ? 0.7 : "horizontal",
-    axis_line_color: byName ? null : palette.rule, major_tick_line_color: byName ? null : palette.rule,
-    minor_tick_line_color: null, major_tick_in: 0, major_tick_out: byName ? 0 : 4,
+    axis_line_color: byName ? null : palette.rule,
+    major_tick_line_color: byName ? null : palette.rule,
+    minor_tick_line_color: null,
+    major_tick_in: 0,
+    major_tick_out: byName ? 0 : 4,
   });
 }
 
 export function gridModel(models, axis, axisOf, palette, dimension) {
   return new models.Grid({
-    dimension, axis: axisOf, grid_line_color: axis.kind === "names" || axis.grid === false ? null : palette.grid,
+    dimension,
+    axis: axisOf,
+    grid_line_color: axis.kind === "names" || axis.grid === false ? null : palette.grid,
   });
 }

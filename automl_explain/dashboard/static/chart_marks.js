@@ -5,35 +5,75 @@
 const GLYPHS = {
   points: { glyph: "Scatter", data: { x: "x", y: "y" }, onX: ["x"], onY: ["y"], looks: pointLooks },
   boxes: {
-    glyph: "Quad", data: { left: "left", right: "right", bottom: "bottom", top: "top" }, onX: ["left", "right"], onY: ["bottom", "top"],
-    looks: (spec) => ({ fill_color: spec.color, line_color: spec.edge ?? null, fill_alpha: spec.alpha ?? 1, hatch_pattern: spec.hatch ?? null }),
+    glyph: "Quad",
+    data: { left: "left", right: "right", bottom: "bottom", top: "top" },
+    onX: ["left", "right"],
+    onY: ["bottom", "top"],
+    looks: (spec) => ({
+      fill_color: spec.color,
+      line_color: spec.edge ?? null,
+      fill_alpha: spec.alpha ?? 1,
+      hatch_pattern: spec.hatch ?? null,
+    }),
   },
   segments: {
-    glyph: "Segment", data: { x0: "x0", y0: "y0", x1: "x1", y1: "y1" }, onX: ["x0", "x1"], onY: ["y0", "y1"],
-    looks: (spec) => ({ line_color: spec.color, line_width: spec.width ?? 1.5, line_alpha: spec.alpha ?? 1, line_dash: spec.dash ?? [] }),
+    glyph: "Segment",
+    data: { x0: "x0", y0: "y0", x1: "x1", y1: "y1" },
+    onX: ["x0", "x1"],
+    onY: ["y0", "y1"],
+    looks: (spec) => ({
+      line_color: spec.color,
+      line_width: spec.width ?? 1.5,
+      line_alpha: spec.alpha ?? 1,
+      line_dash: spec.dash ?? [],
+    }),
   },
   lines: {
-    glyph: "MultiLine", data: { xs: "xs", ys: "ys" }, onX: ["xs"], onY: ["ys"],
-    looks: (spec) => ({ line_color: spec.color, line_width: spec.width ?? 2, line_alpha: spec.alpha ?? 1, line_dash: spec.dash ?? [] }),
+    glyph: "MultiLine",
+    data: { xs: "xs", ys: "ys" },
+    onX: ["xs"],
+    onY: ["ys"],
+    looks: (spec) => ({
+      line_color: spec.color,
+      line_width: spec.width ?? 2,
+      line_alpha: spec.alpha ?? 1,
+      line_dash: spec.dash ?? [],
+    }),
   },
   patches: {
-    glyph: "Patches", data: { xs: "xs", ys: "ys" }, onX: ["xs"], onY: ["ys"],
+    glyph: "Patches",
+    data: { xs: "xs", ys: "ys" },
+    onX: ["xs"],
+    onY: ["ys"],
     looks: (spec) => ({ fill_color: spec.color, line_color: spec.edge ?? spec.color, fill_alpha: spec.alpha ?? 0.5 }),
   },
   texts: {
-    glyph: "Text", data: { x: "x", y: "y", text: "text" }, onX: [], onY: [],
+    glyph: "Text",
+    data: { x: "x", y: "y", text: "text" },
+    onX: [],
+    onY: [],
     looks: (spec) => ({
-      text_color: spec.color, text_font: spec.font, text_font_size: spec.size ?? "12px", text_align: spec.align ?? "center",
-      text_baseline: spec.baseline ?? "middle", x_offset: spec.dx ?? 0, y_offset: spec.dy ?? 0,
-      background_fill_color: spec.background ?? null, background_fill_alpha: 0.85,
+      text_color: spec.color,
+      text_font: spec.font,
+      text_font_size: spec.size ?? "12px",
+      text_align: spec.align ?? "center",
+      text_baseline: spec.baseline ?? "middle",
+      x_offset: spec.dx ?? 0,
+      y_offset: spec.dy ?? 0,
+      background_fill_color: spec.background ?? null,
+      background_fill_alpha: 0.85,
     }),
   },
 };
 
 function pointLooks(spec) {
   return {
-    fill_color: spec.color, line_color: spec.edge ?? null, size: spec.size ?? 6, fill_alpha: spec.alpha ?? 0.75,
-    marker: spec.marker ?? "circle", line_width: spec.edgeWidth ?? 1,
+    fill_color: spec.color,
+    line_color: spec.edge ?? null,
+    size: spec.size ?? 6,
+    fill_alpha: spec.alpha ?? 0.75,
+    marker: spec.marker ?? "circle",
+    line_width: spec.edgeWidth ?? 1,
   };
 }
 

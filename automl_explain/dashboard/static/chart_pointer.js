@@ -32,7 +32,8 @@ function boxAt(spec, place, toX, toY) {
   const [left, right, bottom, top] = [toX(spec.left), toX(spec.right), toY(spec.bottom), toY(spec.top)];
   for (let i = left.length - 1; i >= 0; i -= 1) {
     const inX = place.x >= Math.min(left[i], right[i]) - 1 && place.x <= Math.max(left[i], right[i]) + 1;
-    if (inX && place.y >= Math.min(bottom[i], top[i]) && place.y <= Math.max(bottom[i], top[i])) return { index: i, distance: 0 };
+    if (inX && place.y >= Math.min(bottom[i], top[i]) && place.y <= Math.max(bottom[i], top[i]))
+      return { index: i, distance: 0 };
   }
   return null;
 }
@@ -41,7 +42,8 @@ function nearestVertex(spec, place, toX, toY) {
   let best = null;
   spec.xs.forEach((xs, line) => {
     const found = nearestPoint({ x: xs, y: spec.ys[line] }, place, toX, toY);
-    if (found && (!best || found.distance < best.distance)) best = { index: line, vertex: found.index, distance: found.distance };
+    if (found && (!best || found.distance < best.distance))
+      best = { index: line, vertex: found.index, distance: found.distance };
   });
   return best;
 }
@@ -58,18 +60,26 @@ function findMark(marks, place, toX, toY, wanted) {
 }
 
 function showTip(tip, host, lines, place) {
-  tip.replaceChildren(...lines.map((line) =>
-    Array.isArray(line)
-      ? element("div", {}, element("span", { class: "axd-soft", text: `${line[0]} ` }), element("b", { text: line[1] }))
-      : element("div", { text: line })));
+  tip.replaceChildren(
+    ...lines.map((line) =>
+      Array.isArray(line)
+        ? element(
+            "div",
+            {},
+            element("span", { class: "axd-soft", text: `${line[0]} ` }),
+            element("b", { text: line[1] }),
+          )
+        : element("div", { text: line }),
+    ),
+  );
   tip.hidden = false;
   const room = host.clientWidth - tip.offsetWidth - 4;
   tip.style.left = `${Math.max(2, Math.min(place.x + 14, room))}px`;
   tip.style.top = `${place.y + 16 + tip.offsetHeight > host.clientHeight ? place.y - tip.offsetHeight - 10 : place.y + 16}px`;
 }
 
-// Follows the pointer over `host`, the element that holds the plot. `onPick(found)` is called for clicks on an item of a
-// mark that has `rows` or `onPick`.
+// Follows the pointer over `host`, the element that holds the plot. `onPick(found)` is called for clicks on an item of
+// a mark that has `rows` or `onPick`.
 export function followPointer({ host, view, marks, onPick }) {
   const tip = element("div", { class: "axd-tip", hidden: true, "aria-hidden": "true" });
   host.append(tip);
@@ -78,7 +88,12 @@ export function followPointer({ host, view, marks, onPick }) {
   const placeOf = (event) => {
     const canvas = view.canvas_view.el.getBoundingClientRect();
     const box = host.getBoundingClientRect();
-    return { x: event.clientX - canvas.left, y: event.clientY - canvas.top, hostX: event.clientX - box.left, hostY: event.clientY - box.top };
+    return {
+      x: event.clientX - canvas.left,
+      y: event.clientY - canvas.top,
+      hostX: event.clientX - box.left,
+      hostY: event.clientY - box.top,
+    };
   };
   const isInside = ({ x, y }) => view.frame.bbox.contains(x, y);
   let waiting = false;
@@ -89,14 +104,22 @@ export function followPointer({ host, view, marks, onPick }) {
     requestAnimationFrame(() => {
       waiting = false;
       const place = placeOf(event);
-      const found = isInside(place) && event.buttons === 0 ? findMark(marks, place, toX, toY, (spec) => spec.tip || spec.rows) : null;
+      const found =
+        isInside(place) && event.buttons === 0
+          ? findMark(marks, place, toX, toY, (spec) => spec.tip || spec.rows)
+          : null;
       host.style.cursor = found && (found.spec.rows || found.spec.onPick) ? "pointer" : "";
-      if (found?.spec.tip) showTip(tip, host, found.spec.tip(found.index, found.vertex), { x: place.hostX, y: place.hostY });
+      if (found?.spec.tip)
+        showTip(tip, host, found.spec.tip(found.index, found.vertex), { x: place.hostX, y: place.hostY });
       else tip.hidden = true;
     });
   };
-  const leave = () => { tip.hidden = true; };
-  const press = (event) => { pressed = [event.clientX, event.clientY]; };
+  const leave = () => {
+    tip.hidden = true;
+  };
+  const press = (event) => {
+    pressed = [event.clientX, event.clientY];
+  };
   const click = (event) => {
     const moved = pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 4;
     const place = placeOf(event);

@@ -45,9 +45,18 @@ export function createCharts(state) {
 
 function makeChart(container, spec, state, palette) {
   const host = element("div", { class: "axd-plot", role: "img", "aria-label": spec.title });
-  const head = element("div", { class: "axd-chart-head" }, spec.legend ? legendOf(spec.legend, palette) : element("span"));
-  const figure = element("figure", { class: "axd-chart" },
-    spec.heading ? element("figcaption", { class: "axd-chart-title", text: spec.heading }) : null, head, host);
+  const head = element(
+    "div",
+    { class: "axd-chart-head" },
+    spec.legend ? legendOf(spec.legend, palette) : element("span"),
+  );
+  const figure = element(
+    "figure",
+    { class: "axd-chart" },
+    spec.heading ? element("figcaption", { class: "axd-chart-title", text: spec.heading }) : null,
+    head,
+    host,
+  );
   if (spec.table) figure.append(numbersTable(spec.table, state));
   container.append(figure);
   const room = Math.max(200, host.clientWidth || container.clientWidth || 640);
@@ -90,9 +99,19 @@ function plotModel(chart) {
     return new Models.Range1d(axis.flip ? { start: end, end: start } : { start, end });
   };
   const plot = new Models.Plot({
-    x_range: range(spec.x, extents.x), y_range: range(spec.y, extents.y), x_scale: scaleOf(Models, spec.x), y_scale: scaleOf(Models, spec.y),
-    height: spec.height ?? 360, sizing_mode: "stretch_width", min_border_right: 12, min_border_top: 6, toolbar_location: null,
-    background_fill_color: null, border_fill_color: palette.page, outline_line_color: null, output_backend: "canvas",
+    x_range: range(spec.x, extents.x),
+    y_range: range(spec.y, extents.y),
+    x_scale: scaleOf(Models, spec.x),
+    y_scale: scaleOf(Models, spec.y),
+    height: spec.height ?? 360,
+    sizing_mode: "stretch_width",
+    min_border_right: 12,
+    min_border_top: 6,
+    toolbar_location: null,
+    background_fill_color: null,
+    border_fill_color: palette.page,
+    outline_line_color: null,
+    output_backend: "canvas",
   });
   const xAxis = axisModel(Models, spec.x, palette, { isX: true, room: room - namesWidth(spec.y) });
   const yAxis = axisModel(Models, spec.y, palette, { isX: false, room: (spec.height ?? 360) - 60 });
@@ -101,10 +120,17 @@ function plotModel(chart) {
   plot.add_layout(gridModel(Models, spec.x, xAxis, palette, 0), "center");
   plot.add_layout(gridModel(Models, spec.y, yAxis, palette, 1), "center");
   for (const { value, on, color, dash } of chart.rules) {
-    plot.add_layout(new Models.Span({
-      location: value, dimension: on === "x" ? "height" : "width", line_color: color ?? palette.rule, line_width: 1.2,
-      line_dash: dash ?? [], level: "underlay",
-    }), "center");
+    plot.add_layout(
+      new Models.Span({
+        location: value,
+        dimension: on === "x" ? "height" : "width",
+        line_color: color ?? palette.rule,
+        line_width: 1.2,
+        line_dash: dash ?? [],
+        level: "underlay",
+      }),
+      "center",
+    );
   }
   return plot;
 }
@@ -131,12 +157,16 @@ async function showChart(chart) {
   chart.frees.push(forget);
   chart.head.append(toolButtons(views.get(plot), tools, chart.spec.title));
   followPointer({
-    host: chart.host, view: views.get(plot), marks: chart.marks,
+    host: chart.host,
+    view: views.get(plot),
+    marks: chart.marks,
     onPick: ({ spec, index }) => (spec.onPick ? spec.onPick(index) : toggleRow(chart.state, spec.rows[index])),
   });
-  chart.frees.push(chart.state.subscribe((_, changed) => {
-    if (changed.has("selected")) highlights.forEach(({ refresh }) => refresh());
-  }));
+  chart.frees.push(
+    chart.state.subscribe((_, changed) => {
+      if (changed.has("selected")) highlights.forEach(({ refresh }) => refresh());
+    }),
+  );
 }
 
 // Rings around the points of selected rows, on the overlay, so that a click redraws the rings alone.
@@ -154,7 +184,13 @@ function highlightOf(chart, mark) {
     });
     return rings;
   };
-  const looks = { color: null, alpha: 0, edge: palette.ink, edgeWidth: 2.5, size: (typeof mark.spec.size === "number" ? mark.spec.size : 6) + 8 };
+  const looks = {
+    color: null,
+    alpha: 0,
+    edge: palette.ink,
+    edgeWidth: 2.5,
+    size: (typeof mark.spec.size === "number" ? mark.spec.size : 6) + 8,
+  };
   const made = markRenderer(Bokeh.Models, "points", { ...ringed(), ...looks }, "overlay");
   const refresh = () => made.replace({ ...ringed(), ...looks });
   mark.moved = refresh;
@@ -163,14 +199,18 @@ function highlightOf(chart, mark) {
 
 // A legend is a list of {label, color, marker?} or {low, high, label} for a ramp of colours.
 function legendOf(items, palette) {
-  return element("ul", { class: "axd-legend" }, items.filter(Boolean).map((item) => {
-    if (item.low === undefined) {
-      const swatch = element("span", { class: `axd-swatch${item.marker ? ` axd-${item.marker}` : ""}` });
-      swatch.style.background = item.color;
-      return element("li", {}, swatch, item.label);
-    }
-    const ramp = element("span", { class: "axd-ramp" });
-    ramp.style.background = `linear-gradient(to right, ${palette.sequential.join(", ")})`;
-    return element("li", {}, item.label ? `${item.label}: ` : null, item.low, ramp, item.high);
-  }));
+  return element(
+    "ul",
+    { class: "axd-legend" },
+    items.filter(Boolean).map((item) => {
+      if (item.low === undefined) {
+        const swatch = element("span", { class: `axd-swatch${item.marker ? ` axd-${item.marker}` : ""}` });
+        swatch.style.background = item.color;
+        return element("li", {}, swatch, item.label);
+      }
+      const ramp = element("span", { class: "axd-ramp" });
+      ramp.style.background = `linear-gradient(to right, ${palette.sequential.join(", ")})`;
+      return element("li", {}, item.label ? `${item.label}: ` : null, item.low, ramp, item.high);
+    }),
+  );
 }

@@ -19,14 +19,22 @@ filterEditor.first = (fields) => openFilter(fields[0]);
 // `change` takes a filter whose form stays, `replace` one that needs another form, `remove` ends it.
 export function filterEditor(fields, filter, { change, replace, remove }) {
   const field = fields.find(({ id }) => id === filter.field) ?? fields[0];
-  const kinds = [field.kind === "category" ? ["levels", "is one of"] : ["range", "lies between"], ["missing", "is missing"]];
+  const kinds = [
+    field.kind === "category" ? ["levels", "is one of"] : ["range", "lies between"],
+    ["missing", "is missing"],
+  ];
   const toKind = (kind) => replace(kind === "missing" ? { field: field.id, kind } : openFilter(field));
   const editors = { levels: levelEditor, range: rangeEditor, missing: () => null };
-  return element("div", { class: "axd-filter" },
-    selectControl("Field", fieldOptions(fields), field.id, (id) => replace(openFilter(fields.find((other) => other.id === id)))),
+  return element(
+    "div",
+    { class: "axd-filter" },
+    selectControl("Field", fieldOptions(fields), field.id, (id) =>
+      replace(openFilter(fields.find((other) => other.id === id))),
+    ),
     selectControl("Condition", kinds, filter.kind, toKind),
     editors[filter.kind](field, filter, change),
-    buttonControl("Remove the filter", remove, { class: "axd-small" }));
+    buttonControl("Remove the filter", remove, { class: "axd-small" }),
+  );
 }
 
 function rangeEditor(field, filter, change) {
@@ -36,7 +44,13 @@ function rangeEditor(field, filter, change) {
   const end = (title, key, limit, hint) => {
     const id = uniqueId("limit");
     const value = Number.isFinite(filter[key]) ? (isDate ? dateText(filter[key]).slice(0, 10) : filter[key]) : "";
-    const input = element("input", { type: isDate ? "date" : "number", step: "any", id, value, placeholder: Number.isFinite(hint) ? shown(hint) : "" });
+    const input = element("input", {
+      type: isDate ? "date" : "number",
+      step: "any",
+      id,
+      value,
+      placeholder: Number.isFinite(hint) ? shown(hint) : "",
+    });
     input.addEventListener("input", () => {
       const number = isDate ? Date.parse(input.value) : Number(input.value);
       const isGiven = input.value !== "" && !Number.isNaN(number);
@@ -45,7 +59,12 @@ function rangeEditor(field, filter, change) {
     });
     return element("div", { class: "axd-control" }, element("label", { for: id, text: title }), input);
   };
-  return element("div", { class: "axd-controls" }, end("From", "low", -Infinity, low), end("To", "high", Infinity, high));
+  return element(
+    "div",
+    { class: "axd-controls" },
+    end("From", "low", -Infinity, low),
+    end("To", "high", Infinity, high),
+  );
 }
 
 // Boxes to tick; with many levels a field that searches them.
@@ -54,9 +73,14 @@ function levelEditor(field, filter, change) {
   const list = element("div", { class: "axd-levels", role: "group", "aria-label": `Levels of ${field.label}` });
   const fill = (text) => {
     const wanted = text.toLowerCase();
-    const levels = field.levels.map((name, level) => ({ name, level })).filter(({ name, level }) => chosen.has(level) || name.toLowerCase().includes(wanted));
+    const levels = field.levels
+      .map((name, level) => ({ name, level }))
+      .filter(({ name, level }) => chosen.has(level) || name.toLowerCase().includes(wanted));
     list.replaceChildren(...levels.slice(0, MOST_BOXES).map(({ name, level }) => levelBox(name, level)));
-    if (levels.length > MOST_BOXES) list.append(element("span", { class: "axd-soft", text: `and ${levels.length - MOST_BOXES} more; search for them` }));
+    if (levels.length > MOST_BOXES)
+      list.append(
+        element("span", { class: "axd-soft", text: `and ${levels.length - MOST_BOXES} more; search for them` }),
+      );
   };
   const levelBox = (name, level) => {
     const id = uniqueId("level");
@@ -66,10 +90,20 @@ function levelEditor(field, filter, change) {
       else chosen.delete(level);
       change({ ...filter, levels: [...chosen].sort((a, b) => a - b) });
     });
-    return element("span", { class: "axd-toggle" }, box, element("label", { for: id, text: shortened(name, 40), title: name }));
+    return element(
+      "span",
+      { class: "axd-toggle" },
+      box,
+      element("label", { for: id, text: shortened(name, 40), title: name }),
+    );
   };
   fill("");
   if (field.levels.length <= 12) return list;
-  const search = element("input", { type: "search", placeholder: "Search the levels", "aria-label": `Search the levels of ${field.label}`, on: { input: () => fill(search.value) } });
+  const search = element("input", {
+    type: "search",
+    placeholder: "Search the levels",
+    "aria-label": `Search the levels of ${field.label}`,
+    on: { input: () => fill(search.value) },
+  });
   return element("div", {}, search, list);
 }

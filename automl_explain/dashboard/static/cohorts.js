@@ -1,5 +1,6 @@
 // Cohorts: named filters over fields. A cohort is { name, filters }; a filter is { field, kind: "range", low, high } or
-// { field, kind: "levels", levels: [positions] } or { field, kind: "missing" }. A row is in a cohort if it passes all filters.
+// { field, kind: "levels", levels: [positions] } or { field, kind: "missing" }. A row is in a cohort if it passes all
+// filters.
 
 import { fieldsOf } from "./fields.js";
 import { dateText, numberText, shortened } from "./format.js";
@@ -33,10 +34,16 @@ export function cohortRows(context, cohort) {
   return mask ? rows.filter((row) => mask[row]) : rows;
 }
 
-export function filterText(filter, field) {
+// A filter as a sentence. A field that the chosen explanation lacks, such as the importance of a feature, is not applied.
+export function filterText(filter, fields) {
+  const field = fields.find(({ id }) => id === filter.field);
+  if (!field) return "a field that this explanation lacks (not applied)";
   if (filter.kind === "missing") return `${field.label} is missing`;
   if (filter.kind === "levels") {
-    const names = filter.levels.slice(0, 4).map((level) => shortened(field.levels[level], 24)).join(", ");
+    const names = filter.levels
+      .slice(0, 4)
+      .map((level) => shortened(field.levels[level], 24))
+      .join(", ");
     return `${field.label} is ${names}${filter.levels.length > 4 ? ` or ${filter.levels.length - 4} more` : ""}`;
   }
   const text = field.kind === "date" ? dateText : numberText;

@@ -14,10 +14,18 @@ export function selectControl(label, options, chosen, onChange) {
   const byText = new Map();
   const optionOf = ([value, text]) => {
     byText.set(String(value), value);
-    return element("option", { value: String(value), text: shortened(text, 60), title: text, selected: String(value) === String(chosen) });
+    return element("option", {
+      value: String(value),
+      text: shortened(text, 60),
+      title: text,
+      selected: String(value) === String(chosen),
+    });
   };
   const children = options.map((option) =>
-    Array.isArray(option) ? optionOf(option) : element("optgroup", { label: option.label }, option.options.map(optionOf)));
+    Array.isArray(option)
+      ? optionOf(option)
+      : element("optgroup", { label: option.label }, option.options.map(optionOf)),
+  );
   const select = element("select", { on: { change: () => onChange(byText.get(select.value)) } }, children);
   return labelled(label, select);
 }
@@ -52,8 +60,12 @@ export function segmentedControl(label, options, chosen, onChange) {
     radio.addEventListener("change", () => radio.checked && onChange(value));
     return [radio, element("label", { for: id, text })];
   });
-  return element("fieldset", { class: "axd-control axd-segments" }, element("legend", { text: label }),
-    element("div", {}, choices.flat()));
+  return element(
+    "fieldset",
+    { class: "axd-control axd-segments" },
+    element("legend", { text: label }),
+    element("div", {}, choices.flat()),
+  );
 }
 
 export function buttonControl(text, onClick, attributes = {}) {

@@ -41,7 +41,13 @@ export function shortened(text, width) {
   const line = [...(String(text).trim().split(/\s+/).join(" ") || "(empty)")];
   if (line.length <= width) return line.join("");
   const tail = Math.floor((width - 1) / 3);
-  return `${line.slice(0, width - 1 - tail).join("").trimEnd()}…${line.slice(line.length - tail).join("").trimStart()}`;
+  return `${line
+    .slice(0, width - 1 - tail)
+    .join("")
+    .trimEnd()}…${line
+    .slice(line.length - tail)
+    .join("")
+    .trimStart()}`;
 }
 
 export function dateText(milliseconds) {
@@ -56,7 +62,8 @@ function plainNumber(value) {
   return text.replace(/^-/, "−");
 }
 
-// A cell of a column as people read it. `value` is what the column holds: a number, a position in its levels, milliseconds or seconds.
+// A cell of a column as people read it. `value` is what the column holds: a number, a position in its levels,
+// milliseconds or seconds.
 export function cellText(feature, value, width = 40) {
   if (value == null || Number.isNaN(value)) return "missing";
   if (feature.levels) return shortened(feature.levels[value], width);

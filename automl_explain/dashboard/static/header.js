@@ -5,18 +5,31 @@ import { element, uniqueId } from "./dom.js";
 import { counted, numberText, shortened } from "./format.js";
 import { MOST_SELECTED, toggleRow } from "./state.js";
 
-const THEMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES = [
+  ["auto", "As the system"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
 
 export function titleBar({ data, state, explanation }) {
   const parts = [
-    explanation.method, explanation.model_kind ?? null, data.rows.total ? counted(data.rows.total, "row") : null, counted(data.features.length, "feature"),
-    data.classes ? counted(data.classes.length, "class").replace(/classs$/, "classes") : null,
+    explanation.method,
+    explanation.model_kind ?? null,
+    data.rows.total ? counted(data.rows.total, "row") : null,
+    counted(data.features.length, "feature"),
+    data.classes ? `${data.classes.length} classes` : null,
   ];
-  return element("header", { class: "axd-head" },
-    element("div", {},
+  return element(
+    "header",
+    { class: "axd-head" },
+    element(
+      "div",
+      {},
       element("h1", { text: shortened(data.title, 120), title: data.title }),
-      element("p", { class: "axd-soft", text: parts.filter(Boolean).join(" · ") })),
-    selectControl("Colours", THEMES, state.current.theme, (theme) => state.update({ theme })));
+      element("p", { class: "axd-soft", text: parts.filter(Boolean).join(" · ") }),
+    ),
+    selectControl("Colours", THEMES, state.current.theme, (theme) => state.update({ theme })),
+  );
 }
 
 // The bar of choices that hold for all views. `refill` draws it again when cohorts or rows change.
@@ -31,7 +44,9 @@ export function fillChoices(bar, { data, state }) {
   const controls = [];
   if (data.explanations.length > 1) {
     const options = data.explanations.map(({ name }, k) => [k, name]);
-    controls.push(selectControl("Explanation", options, current.explanation, (explanation) => state.update({ explanation })));
+    controls.push(
+      selectControl("Explanation", options, current.explanation, (explanation) => state.update({ explanation })),
+    );
   }
   if (data.classes) {
     const options = data.classes.map((name, c) => [c, name]);
@@ -39,7 +54,11 @@ export function fillChoices(bar, { data, state }) {
   }
   if (current.cohorts.length) {
     const options = [["all", "All rows"], ...current.cohorts.map(({ name }, k) => [k, name])];
-    controls.push(selectControl("Cohort", options, current.cohort ?? "all", (chosen) => state.update({ cohort: chosen === "all" ? null : chosen })));
+    controls.push(
+      selectControl("Cohort", options, current.cohort ?? "all", (chosen) =>
+        state.update({ cohort: chosen === "all" ? null : chosen }),
+      ),
+    );
   }
   if (data.n) controls.push(selectedRows(data, state));
   bar.replaceChildren(...controls);
@@ -49,19 +68,42 @@ export function fillChoices(bar, { data, state }) {
 function selectedRows(data, state) {
   const { selected } = state.current;
   const chips = selected.map((row) =>
-    element("button", {
-      type: "button", class: "axd-chip", "aria-label": `Row ${data.rowName(row)} is selected. Drop it`, on: { click: () => toggleRow(state, row) },
-    }, element("span", { text: `Row ${shortened(data.rowName(row), 18)}` }), element("span", { "aria-hidden": "true", text: "×" })));
-  return element("div", { class: "axd-selected", role: "group", "aria-label": `Selected rows, at most ${MOST_SELECTED}` },
+    element(
+      "button",
+      {
+        type: "button",
+        class: "axd-chip",
+        "aria-label": `Row ${data.rowName(row)} is selected. Drop it`,
+        on: { click: () => toggleRow(state, row) },
+      },
+      element("span", { text: `Row ${shortened(data.rowName(row), 18)}` }),
+      element("span", { "aria-hidden": "true", text: "×" }),
+    ),
+  );
+  return element(
+    "div",
+    { class: "axd-selected", role: "group", "aria-label": `Selected rows, at most ${MOST_SELECTED}` },
     element("span", { class: "axd-caption", text: "Selected rows" }),
-    element("div", { class: "axd-chips" }, chips.length ? chips : element("span", { class: "axd-soft", text: "Click a point, or name a row" }),
-      rowPicker(data, state)));
+    element(
+      "div",
+      { class: "axd-chips" },
+      chips.length ? chips : element("span", { class: "axd-soft", text: "Click a point, or name a row" }),
+      rowPicker(data, state),
+    ),
+  );
 }
 
 // A field for the name of a row, as the user's index has it: the way to select a row without a mouse.
 function rowPicker(data, state) {
   const id = uniqueId("row");
-  const field = element("input", { type: "text", id, size: 8, autocomplete: "off", placeholder: "row", "aria-label": "Name of a row to select" });
+  const field = element("input", {
+    type: "text",
+    id,
+    size: 8,
+    autocomplete: "off",
+    placeholder: "row",
+    "aria-label": "Name of a row to select",
+  });
   const pick = () => {
     const wanted = field.value.trim();
     const row = Array.from({ length: data.n }, (_, k) => k).find((k) => data.rowName(k) === wanted);
@@ -69,7 +111,12 @@ function rowPicker(data, state) {
     if (row === undefined) field.reportValidity();
     else if (!state.current.selected.includes(row)) toggleRow(state, row);
   };
-  const form = element("form", { class: "axd-row-picker" }, field, element("button", { class: "axd-small", text: "Add" }));
+  const form = element(
+    "form",
+    { class: "axd-row-picker" },
+    field,
+    element("button", { class: "axd-small", text: "Add" }),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     pick();
@@ -81,23 +128,41 @@ function rowPicker(data, state) {
 // Notes on the explanation, and what cannot be shown; nothing if there are none.
 export function notesBox({ data, explanation }) {
   const { method, reason } = explanation;
-  const notes = [...(reason ? [`Method ${method}: ${reason}${/[.!?]$/.test(reason) ? "" : "."}`] : []), ...data.notes, ...explanation.notes];
+  const notes = [
+    ...(reason ? [`Method ${method}: ${reason}${/[.!?]$/.test(reason) ? "" : "."}`] : []),
+    ...data.notes,
+    ...explanation.notes,
+  ];
   const error = explanation.additivity_error;
-  if (error != null) notes.push(`Largest difference between the sum of a row's values and its prediction: ${numberText(error)}.`);
+  if (error != null)
+    notes.push(`Largest difference between the sum of a row's values and its prediction: ${numberText(error)}.`);
   if (!notes.length && !data.missing.length) return null;
-  const list = (sentences) => element("ul", {}, sentences.map((text) => element("li", { text })));
-  return element("div", { class: "axd-notes" },
+  const list = (sentences) =>
+    element(
+      "ul",
+      {},
+      sentences.map((text) => element("li", { text })),
+    );
+  return element(
+    "div",
+    { class: "axd-notes" },
     data.missing.length ? element("div", { class: "axd-missing" }, list(data.missing)) : null,
-    notes.length ? element("details", {}, element("summary", { text: `Notes (${notes.length})` }), list(notes)) : null);
+    notes.length ? element("details", {}, element("summary", { text: `Notes (${notes.length})` }), list(notes)) : null,
+  );
 }
 
 // "n of N rows shown", and what the model in the page says of itself.
 export function footerBar({ data, transport }) {
   const { shown, total } = data.rows;
-  const rows = shown < total
-    ? `${shown.toLocaleString("en-US")} of ${counted(total, "row")} shown as points. Importance, histograms and performance are of all rows.`
-    : total ? `All ${counted(total, "row")} shown.` : "";
+  const rows =
+    shown < total
+      ? `${shown.toLocaleString("en-US")} of ${counted(total, "row")} shown as points. Importance, histograms and performance are of all rows.`
+      : total
+        ? `All ${counted(total, "row")} shown.`
+        : "";
   const check = element("p", { class: "axd-check", role: "status" });
-  Promise.resolve(transport.ready).then((ready) => { check.textContent = ready?.sentence ?? ""; });
+  Promise.resolve(transport.ready).then((ready) => {
+    check.textContent = ready?.sentence ?? "";
+  });
   return element("footer", { class: "axd-foot" }, element("p", { text: rows }), check);
 }

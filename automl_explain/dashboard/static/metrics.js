@@ -1,4 +1,5 @@
-// Metrics of the rows of a cohort, in the form of automl_explain/dashboard/data/_metrics.py, which has them for all rows.
+// Metrics of the rows of a cohort, in the form of automl_explain/dashboard/data/_metrics.py, which has them for all
+// rows.
 
 import { predictedClasses } from "./fields.js";
 import { extentOf, histogram, mean } from "./stats.js";
@@ -19,12 +20,24 @@ function classificationMetrics(data, rows) {
   const predicted = predictedClasses(data, { id: "", output, probability });
   const confusion = data.classes.map(() => new Array(data.classes.length).fill(0));
   for (const row of rows) confusion[truth[row]][predicted[row]] += 1;
-  const losses = probability ? rows.map((row) => -Math.log(Math.min(1, Math.max(SMALLEST, probability[truth[row]][row])))) : null;
+  const losses = probability
+    ? rows.map((row) => -Math.log(Math.min(1, Math.max(SMALLEST, probability[truth[row]][row]))))
+    : null;
   const orNull = (value) => (Number.isNaN(value) ? null : value);
   return {
-    rows: rows.length, confusion,
-    scores: { accuracy: orNull(mean(rows.map((row) => Number(truth[row] === predicted[row])))), log_loss: losses && orNull(mean(losses)) },
-    classes: data.classes.map((_, c) => classMetrics(rows.map((row) => truth[row] === c), rows.map((row) => (probability ?? output)[c][row]), probability !== null)),
+    rows: rows.length,
+    confusion,
+    scores: {
+      accuracy: orNull(mean(rows.map((row) => Number(truth[row] === predicted[row])))),
+      log_loss: losses && orNull(mean(losses)),
+    },
+    classes: data.classes.map((_, c) =>
+      classMetrics(
+        rows.map((row) => truth[row] === c),
+        rows.map((row) => (probability ?? output)[c][row]),
+        probability !== null,
+      ),
+    ),
   };
 }
 
@@ -42,9 +55,15 @@ function classMetrics(isClass, score, isProbability) {
   const kept = thinned(points);
   const column = (name) => kept.map((point) => point[name]);
   return {
-    positives, auc, average_precision: average,
+    positives,
+    auc,
+    average_precision: average,
     brier: isProbability ? mean(score.map((value, i) => (value - isClass[i]) ** 2)) : null,
-    roc: { false_positive: [0, ...column("fpr")], true_positive: [0, ...column("tpr")], threshold: [null, ...column("threshold")] },
+    roc: {
+      false_positive: [0, ...column("fpr")],
+      true_positive: [0, ...column("tpr")],
+      threshold: [null, ...column("threshold")],
+    },
     precision_recall: { recall: column("tpr"), precision: column("precision"), threshold: column("threshold") },
     calibration: isProbability ? calibrationOf(isClass, score) : null,
     thresholds: isProbability ? thresholdsOf(isClass, score) : null,
@@ -60,14 +79,21 @@ function curvePoints(isClass, score, positives) {
     if (isClass[i]) tp += 1;
     else fp += 1;
     if (place + 1 < order.length && score[order[place + 1]] === score[i]) return;
-    points.push({ tpr: tp / positives, fpr: fp / (score.length - positives), precision: tp / (tp + fp), threshold: score[i] });
+    points.push({
+      tpr: tp / positives,
+      fpr: fp / (score.length - positives),
+      precision: tp / (tp + fp),
+      threshold: score[i],
+    });
   });
   return points;
 }
 
 function thinned(points) {
   const most = Math.min(points.length, CURVE_POINTS);
-  const places = new Set(Array.from({ length: most }, (_, k) => Math.floor(most > 1 ? (k * (points.length - 1)) / (most - 1) : 0)));
+  const places = new Set(
+    Array.from({ length: most }, (_, k) => Math.floor(most > 1 ? (k * (points.length - 1)) / (most - 1) : 0)),
+  );
   return points.filter((_, place) => places.has(place));
 }
 
@@ -81,7 +107,8 @@ function calibrationOf(isClass, probability) {
   });
   const used = bins.filter(({ count }) => count);
   return {
-    predicted: used.map(({ predicted, count }) => predicted / count), observed: used.map(({ observed, count }) => observed / count),
+    predicted: used.map(({ predicted, count }) => predicted / count),
+    observed: used.map(({ observed, count }) => observed / count),
     counts: used.map(({ count }) => count),
   };
 }
@@ -90,10 +117,15 @@ function thresholdsOf(isClass, probability) {
   const threshold = Array.from({ length: 101 }, (_, k) => k / 100);
   const counts = threshold.map((least) => {
     const found = { tp: 0, fp: 0, tn: 0, fn: 0 };
-    probability.forEach((value, i) => { found[value >= least ? (isClass[i] ? "tp" : "fp") : isClass[i] ? "fn" : "tn"] += 1; });
+    probability.forEach((value, i) => {
+      found[value >= least ? (isClass[i] ? "tp" : "fp") : isClass[i] ? "fn" : "tn"] += 1;
+    });
     return found;
   });
-  return { threshold, ...Object.fromEntries(["tp", "fp", "tn", "fn"].map((name) => [name, counts.map((found) => found[name])])) };
+  return {
+    threshold,
+    ...Object.fromEntries(["tp", "fp", "tn", "fn"].map((name) => [name, counts.map((found) => found[name])])),
+  };
 }
 
 function regressionMetrics(data, rows) {
@@ -104,9 +136,17 @@ function regressionMetrics(data, rows) {
   const spread = targets.reduce((sum, value) => sum + (value - center) ** 2, 0);
   const squared = residuals.reduce((sum, value) => sum + value * value, 0);
   const [low, high] = rows.length ? extentOf(residuals) : [0, 0];
-  const { counts, edges } = high > low ? histogram(residuals, RESIDUAL_BINS, low, high) : histogram(residuals, RESIDUAL_BINS, low - 0.5, low + 0.5);
+  const { counts, edges } =
+    high > low
+      ? histogram(residuals, RESIDUAL_BINS, low, high)
+      : histogram(residuals, RESIDUAL_BINS, low - 0.5, low + 0.5);
   return {
-    rows: rows.length, residuals: { counts: [...counts], edges },
-    scores: { r2: spread > 0 ? 1 - squared / spread : null, mae: rows.length ? mean(residuals.map(Math.abs)) : null, rmse: rows.length ? Math.sqrt(squared / rows.length) : null },
+    rows: rows.length,
+    residuals: { counts: [...counts], edges },
+    scores: {
+      r2: spread > 0 ? 1 - squared / spread : null,
+      mae: rows.length ? mean(residuals.map(Math.abs)) : null,
+      rmse: rows.length ? Math.sqrt(squared / rows.length) : null,
+    },
   };
 }

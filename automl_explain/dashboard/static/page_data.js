@@ -1,6 +1,7 @@
 // What the views read: the payload of data.js, with what is computed of it once.
 
-// Adds to the data: `cached(name, make)`, `rowName(row)`, `isClassification`, `n` (rows shown), `hasCells` (the features' cells are known).
+// Adds to the data: `cached(name, make)`, `rowName(row)`, `isClassification`, `n` (rows shown), `hasCells` (the
+// features' cells are known).
 export function prepareData(data) {
   const made = new Map();
   const { labels, positions } = data.rows;
@@ -24,7 +25,8 @@ export function onlyExamples(data) {
   return !data.n && Boolean(data.examples);
 }
 
-// The place of a class among the outputs of an explanation: some, such as permutation importance, have one for all classes.
+// The place of a class among the outputs of an explanation: some, such as permutation importance, have one for all
+// classes.
 export function outputPlace(explanation, classIndex) {
   return Math.min(classIndex, explanation.importance.mean_abs.length - 1);
 }

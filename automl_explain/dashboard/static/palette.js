@@ -6,15 +6,45 @@ const DARK_CLASS_COLORS = ["#5b9be0", "#e9b24a", "#4fbf97", "#d983b8", "#8fcaf0"
 // plasma from 0.05 to 0.80, low to high.
 const SEQUENTIAL = ["#2a0593", "#5302a3", "#7801a8", "#9a169f", "#b7318a", "#cf4c74", "#e3685f", "#f3854b", "#fca636"];
 // plasma from 0.28 to 0.95, which is legible on black.
-const DARK_SEQUENTIAL = ["#8808a6", "#a62098", "#be3885", "#d35171", "#e4695e", "#f1834c", "#fba139", "#fec029", "#f7e425"];
+const DARK_SEQUENTIAL = [
+  "#8808a6",
+  "#a62098",
+  "#be3885",
+  "#d35171",
+  "#e4695e",
+  "#f1834c",
+  "#fba139",
+  "#fec029",
+  "#f7e425",
+];
 
 const LIGHT = {
-  bar: "#2a6fbb", lower: "#d9682b", neutral: "#8c8c8c", ink: "#1f2328", soft: "#5b6470", rule: "#b8bec6", grid: "#e6e9ed",
-  page: "#ffffff", panel: "#f5f7f9", classes: CLASS_COLORS, sequential: SEQUENTIAL, faded: "#d5d9de",
+  bar: "#2a6fbb",
+  lower: "#d9682b",
+  neutral: "#8c8c8c",
+  ink: "#1f2328",
+  soft: "#5b6470",
+  rule: "#b8bec6",
+  grid: "#e6e9ed",
+  page: "#ffffff",
+  panel: "#f5f7f9",
+  classes: CLASS_COLORS,
+  sequential: SEQUENTIAL,
+  faded: "#d5d9de",
 };
 const DARK = {
-  bar: "#5b9be0", lower: "#ec8b56", neutral: "#9aa0a8", ink: "#e6e9ee", soft: "#a2abb7", rule: "#5a626d", grid: "#2b313a",
-  page: "#14171c", panel: "#1d2128", classes: DARK_CLASS_COLORS, sequential: DARK_SEQUENTIAL, faded: "#3a414b",
+  bar: "#5b9be0",
+  lower: "#ec8b56",
+  neutral: "#9aa0a8",
+  ink: "#e6e9ee",
+  soft: "#a2abb7",
+  rule: "#5a626d",
+  grid: "#2b313a",
+  page: "#14171c",
+  panel: "#1d2128",
+  classes: DARK_CLASS_COLORS,
+  sequential: DARK_SEQUENTIAL,
+  faded: "#3a414b",
 };
 
 // Whether the page is dark: as chosen, else as the browser prefers.
@@ -36,7 +66,8 @@ export function classColor(palette, place) {
 export function rampColors(palette, shares) {
   const steps = rampSteps(palette);
   return Array.from(shares, (share) =>
-    Number.isNaN(share) ? palette.neutral : steps[Math.min(63, Math.max(0, Math.floor(share * 64)))]);
+    Number.isNaN(share) ? palette.neutral : steps[Math.min(63, Math.max(0, Math.floor(share * 64)))],
+  );
 }
 
 function rampSteps(palette) {

@@ -1,5 +1,5 @@
-// The page: header, choices, tabs of the views, the local views of the selected rows, footer. It loads no data: it gets what
-// data.js has read, and a transport. `mountDashboard` may be called more than once in one document.
+// The page: header, choices, tabs of the views, the local views of the selected rows, footer. It loads no data: it gets
+// what data.js has read, and a transport. `mountDashboard` may be called more than once in one document.
 
 import { createCharts } from "./charts.js";
 import { cohortMask } from "./cohorts.js";
@@ -14,16 +14,25 @@ import { VIEWS } from "./views.js";
 // What makes a view drawn again; local views also follow the selection.
 const REDRAWS = ["explanation", "classIndex", "cohort", "cohorts", "theme"];
 
-// Draws the dashboard into `root`. `read` is what readData returns, `maker` the maker of a transport (transport.js). Returns
-// {state, remove}.
+// Draws the dashboard into `root`. `read` is what readData returns, `maker` the maker of a transport (transport.js).
+// Returns {state, remove}.
 export function mountDashboard(root, read, maker) {
   const data = prepareData(read);
   const state = createState({ classIndex: data.classes?.length === 2 ? 1 : 0 });
   const page = element("div", { class: "axd" });
   root.replaceChildren(page);
-  const app = { page, data, state, transport: createTransport(maker), charts: createCharts(state), memories: new Map() };
+  const app = {
+    page,
+    data,
+    state,
+    transport: createTransport(maker),
+    charts: createCharts(state),
+    memories: new Map(),
+  };
   app.live = element("div", { class: "axd-offscreen", role: "status", "aria-live": "polite" });
-  app.announce = (sentence) => { app.live.textContent = sentence; };
+  app.announce = (sentence) => {
+    app.live.textContent = sentence;
+  };
   mountParts(app);
   const stop = followTheme(app);
   return {
@@ -41,8 +50,16 @@ function contextOf(app, id) {
   const explanation = data.explanations[state.current.explanation];
   if (!app.memories.has(id)) app.memories.set(id, {});
   const context = {
-    data, state, transport, charts, announce, explanation, output: outputPlace(explanation, state.current.classIndex),
-    classIndex: state.current.classIndex, memory: app.memories.get(id), openView: (view) => state.update({ view }),
+    data,
+    state,
+    transport,
+    charts,
+    announce,
+    explanation,
+    output: outputPlace(explanation, state.current.classIndex),
+    classIndex: state.current.classIndex,
+    memory: app.memories.get(id),
+    openView: (view) => state.update({ view }),
     memoryOf: (view) => {
       if (!app.memories.has(view)) app.memories.set(view, {});
       return app.memories.get(view);
@@ -57,7 +74,7 @@ function contextOf(app, id) {
 function mountParts(app) {
   const { page, state } = app;
   const context = contextOf(app, "page");
-  const isShown = (view) => view.group !== "local" && !(view.absent?.(app.data));
+  const isShown = (view) => view.group !== "local" && !view.absent?.(app.data);
   const globalViews = VIEWS.filter(isShown);
   const localViews = VIEWS.filter((view) => view.group === "local");
   const choices = choicesBar(context);
@@ -137,7 +154,9 @@ function area(app, label, views, key) {
     tabs.panel.style.minHeight = `${height}px`; // so that the page does not jump while the view is drawn again
     clear();
     cleanup = drawView(app, view, tabs.panel);
-    setTimeout(() => { tabs.panel.style.minHeight = ""; }, 300);
+    setTimeout(() => {
+      tabs.panel.style.minHeight = "";
+    }, 300);
   };
   const box = element("section", { class: `axd-area axd-${key}`, "aria-label": label }, tabs.bar, tabs.panel);
   return { box, draw, clear };
@@ -150,7 +169,10 @@ function drawView(app, view, panel) {
     return null;
   }
   if (view.about) panel.append(element("p", { class: "axd-about", text: view.about }));
-  const sentence = (error) => panel.append(element("p", { class: "axd-error", role: "alert", text: `This view cannot be drawn: ${error.message}` }));
+  const sentence = (error) =>
+    panel.append(
+      element("p", { class: "axd-error", role: "alert", text: `This view cannot be drawn: ${error.message}` }),
+    );
   try {
     const ended = view.draw(panel, contextOf(app, view.id));
     if (typeof ended?.catch === "function") ended.catch(sentence);

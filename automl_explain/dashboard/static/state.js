@@ -1,20 +1,29 @@
-// The one store of what the user has chosen: {explanation, classIndex, selected, cohort, cohorts, theme, view, localView, edited}.
-// `selected` holds positions of shown rows, at most three. `cohort` is a position in `cohorts`, or null for all rows.
-// `edited` is the edited row of the what-if view (edited_point.js), or null.
+// The one store of what the user has chosen: {explanation, classIndex, selected, cohort, cohorts, theme, view,
+// localView, edited}. `selected` holds positions of shown rows, at most three. `cohort` is a position in `cohorts`, or
+// null for all rows. `edited` is the edited row of the what-if view (edited_point.js), or null.
 
 export const MOST_SELECTED = 3;
 
 export function createState(initial) {
   let current = Object.freeze({
-    explanation: 0, classIndex: 0, selected: Object.freeze([]), cohort: null, cohorts: Object.freeze([]),
-    theme: "auto", view: null, localView: null, edited: null, ...initial,
+    explanation: 0,
+    classIndex: 0,
+    selected: Object.freeze([]),
+    cohort: null,
+    cohorts: Object.freeze([]),
+    theme: "auto",
+    view: null,
+    localView: null,
+    edited: null,
+    ...initial,
   });
   const listeners = new Set();
   return {
     get current() {
       return current;
     },
-    // Calls `listener(current, changed)` after each update; `changed` is the set of changed names. Returns a function that ends it.
+    // Calls `listener(current, changed)` after each update; `changed` is the set of changed names. Returns a function
+    // that ends it.
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -59,7 +59,9 @@ export function density(values, steps = 64) {
   const counts = new Float64Array(steps);
   for (const value of sorted) counts[Math.round((value - low) / step)] += 1;
   const at = Array.from(counts, (_, k) => low + k * step);
-  const height = at.map((place) => at.reduce((sum, other, k) => sum + counts[k] * Math.exp(-0.5 * ((place - other) / width) ** 2), 0));
+  const height = at.map((place) =>
+    at.reduce((sum, other, k) => sum + counts[k] * Math.exp(-0.5 * ((place - other) / width) ** 2), 0),
+  );
   const most = Math.max(...height);
   return { at, height: height.map((value) => value / most) };
 }
@@ -67,7 +69,9 @@ export function density(values, steps = 64) {
 // Ranks from 0 to 1, the mean rank for ties, NaN for missing values and for constant columns.
 export function ranksOf(values) {
   const ranks = new Float64Array(values.length).fill(NaN);
-  const order = Array.from(values.keys()).filter((i) => !Number.isNaN(values[i])).sort((i, j) => values[i] - values[j]);
+  const order = Array.from(values.keys())
+    .filter((i) => !Number.isNaN(values[i]))
+    .sort((i, j) => values[i] - values[j]);
   const groups = [];
   for (let from = 0; from < order.length;) {
     let to = from;
@@ -106,13 +110,14 @@ const SWARM_BINS = 110;
 const SWARM_STEP = 0.075;
 const SWARM_HALF = 0.4;
 
-// Distances of the points of a swarm from the middle of their line, as in plots/_beeswarm.py: equal values lie alternately above and
-// below, closer together the more there are.
+// Distances of the points of a swarm from the middle of their line, as in plots/_beeswarm.py: equal values lie
+// alternately above and below, closer together the more there are.
 export function swarmOffsets(values, low, high) {
   const width = high - low;
   const counts = new Int32Array(SWARM_BINS + 1);
   const bins = Int32Array.from(values, (value) =>
-    width > 0 ? Math.min(SWARM_BINS, Math.max(0, Math.floor(((value - low) / width) * SWARM_BINS))) : 0);
+    width > 0 ? Math.min(SWARM_BINS, Math.max(0, Math.floor(((value - low) / width) * SWARM_BINS))) : 0,
+  );
   const places = Float64Array.from(bins, (bin) => {
     const rank = counts[bin];
     counts[bin] += 1;

@@ -6,11 +6,15 @@ import { toggleRow } from "./state.js";
 
 const PAGE = 50;
 
-// A closed table beside a chart. `table` is {caption, n, columns: [{label, get(i), text?(value, i)}], rows?}; `get` returns what
-// is copied, `text` what is shown. `rows` holds the positions of shown rows, which get a button that selects them.
+// A closed table beside a chart. `table` is {caption, n, columns: [{label, get(i), text?(value, i)}], rows?}; `get`
+// returns what is copied, `text` what is shown. `rows` holds the positions of shown rows, which get a button that
+// selects them.
 export function numbersTable(table, state) {
-  const details = element("details", { class: "axd-numbers" },
-    element("summary", { text: `Table of these numbers (${counted(table.n, "row")})` }));
+  const details = element(
+    "details",
+    { class: "axd-numbers" },
+    element("summary", { text: `Table of these numbers (${counted(table.n, "row")})` }),
+  );
   details.addEventListener("toggle", () => {
     if (details.open && details.childElementCount === 1) details.append(dataTable(table, state));
   });
@@ -24,8 +28,11 @@ export function dataTable(table, state) {
   view.where = element("span", { class: "axd-soft", "aria-live": "polite" });
   view.heads = table.columns.map((column, k) => headCell(view, column, k));
   const heads = element("tr", {}, table.rows ? element("th", { scope: "col", text: "Select" }) : null, view.heads);
-  const box = element("div", { class: "axd-table-box", tabindex: "0", role: "region", "aria-label": table.caption },
-    element("table", {}, element("caption", { text: table.caption }), element("thead", {}, heads), view.body));
+  const box = element(
+    "div",
+    { class: "axd-table-box", tabindex: "0", role: "region", "aria-label": table.caption },
+    element("table", {}, element("caption", { text: table.caption }), element("thead", {}, heads), view.body),
+  );
   const bar = element("div", { class: "axd-table-bar" }, copyButton(table), table.n > PAGE ? pageButtons(view) : null);
   fillPage(view);
   if (table.rows) followSelection(view);
@@ -36,12 +43,18 @@ export function dataTable(table, state) {
 function followSelection(view) {
   const stop = view.state.subscribe((_, changed) => {
     if (!view.body.isConnected) stop();
-    else if (changed.has("selected")) view.body.querySelectorAll("button").forEach((button) => button.dispatchEvent(new CustomEvent("selection")));
+    else if (changed.has("selected"))
+      view.body.querySelectorAll("button").forEach((button) => button.dispatchEvent(new CustomEvent("selection")));
   });
 }
 
 function headCell(view, column, k) {
-  const button = element("button", { type: "button", text: column.label, title: "Sort", on: { click: () => sortBy(view, k) } });
+  const button = element("button", {
+    type: "button",
+    text: column.label,
+    title: "Sort",
+    on: { click: () => sortBy(view, k) },
+  });
   return element("th", { scope: "col", class: isNumeric(column, view.table.n) ? "axd-number" : null }, button);
 }
 
@@ -56,7 +69,9 @@ function isNumeric(column, n) {
 function compare(a, b) {
   const missing = (value) => value == null || Number.isNaN(value);
   if (missing(a) || missing(b)) return missing(a) - missing(b);
-  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+  return typeof a === "number" && typeof b === "number"
+    ? a - b
+    : String(a).localeCompare(String(b), undefined, { numeric: true });
 }
 
 function sortBy(view, k) {
@@ -76,9 +91,12 @@ function sortBy(view, k) {
 function fillPage(view) {
   const { table } = view;
   const from = view.page * PAGE;
-  const places = Array.from({ length: Math.min(PAGE, table.n - from) }, (_, k) => (view.order ? view.order[from + k] : from + k));
+  const places = Array.from({ length: Math.min(PAGE, table.n - from) }, (_, k) =>
+    view.order ? view.order[from + k] : from + k,
+  );
   view.body.replaceChildren(...places.map((i) => bodyRow(view, i)));
-  view.where.textContent = table.n > PAGE ? `${from + 1} to ${from + places.length} of ${table.n.toLocaleString("en-US")}` : "";
+  view.where.textContent =
+    table.n > PAGE ? `${from + 1} to ${from + places.length} of ${table.n.toLocaleString("en-US")}` : "";
 }
 
 function bodyRow(view, i) {
@@ -86,18 +104,34 @@ function bodyRow(view, i) {
   const cells = table.columns.map((column, k) => {
     const value = column.get(i);
     const numeric = typeof value === "number" && !column.text;
-    const text = column.text ? column.text(value, i) : numeric ? numberText(value) : value === "" ? "" : shortened(value ?? "missing", 60);
+    const text = column.text
+      ? column.text(value, i)
+      : numeric
+        ? numberText(value)
+        : value === ""
+          ? ""
+          : shortened(value ?? "missing", 60);
     const isNumber = view.heads[k].classList.contains("axd-number");
     const cell = element(k === 0 && !isNumber ? "th" : "td", { class: isNumber ? "axd-number" : null, text });
     if (cell.tagName === "TH") cell.scope = "row";
     if (typeof value === "string" && text !== value) cell.title = value;
     return cell;
   });
-  return element("tr", {}, table.rows ? element("td", {}, selectButton(state, table.rows[i], table.rowName?.(i))) : null, cells);
+  return element(
+    "tr",
+    {},
+    table.rows ? element("td", {}, selectButton(state, table.rows[i], table.rowName?.(i))) : null,
+    cells,
+  );
 }
 
 function selectButton(state, row, name) {
-  const button = element("button", { type: "button", class: "axd-small", "aria-label": name ? `Select row ${name}` : null, on: { click: () => toggleRow(state, row) } });
+  const button = element("button", {
+    type: "button",
+    class: "axd-small",
+    "aria-label": name ? `Select row ${name}` : null,
+    on: { click: () => toggleRow(state, row) },
+  });
   const show = () => {
     const isOn = state.current.selected.includes(row);
     button.setAttribute("aria-pressed", String(isOn));
@@ -112,9 +146,16 @@ function copyButton(table) {
   const button = element("button", { type: "button", class: "axd-small", text: "Copy as CSV" });
   button.addEventListener("click", async () => {
     const rows = Array.from({ length: table.n }, (_, i) => table.columns.map((column) => column.get(i)));
-    const copied = await copyText(csvText(table.columns.map((column) => column.label), rows));
+    const copied = await copyText(
+      csvText(
+        table.columns.map((column) => column.label),
+        rows,
+      ),
+    );
     button.textContent = copied ? "Copied" : "The browser refused to copy";
-    setTimeout(() => { button.textContent = "Copy as CSV"; }, 2000);
+    setTimeout(() => {
+      button.textContent = "Copy as CSV";
+    }, 2000);
   });
   return button;
 }
@@ -125,8 +166,11 @@ function pageButtons(view) {
     view.page = Math.max(0, Math.min(last, view.page + by));
     fillPage(view);
   };
-  return element("span", { class: "axd-pages" },
+  return element(
+    "span",
+    { class: "axd-pages" },
     element("button", { type: "button", class: "axd-small", text: "Previous", on: { click: () => turn(-1) } }),
     view.where,
-    element("button", { type: "button", class: "axd-small", text: "Next", on: { click: () => turn(1) } }));
+    element("button", { type: "button", class: "axd-small", text: "Next", on: { click: () => turn(1) } }),
+  );
 }

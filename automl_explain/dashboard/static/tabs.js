@@ -7,7 +7,15 @@ export function tabList(label, tabs, onChoose) {
   const panelId = uniqueId("panel");
   const panel = element("div", { class: "axd-panel", role: "tabpanel", id: panelId, tabindex: "-1" });
   const buttons = tabs.map(({ id, title }) =>
-    element("button", { type: "button", role: "tab", id: uniqueId(`tab-${id}`), "aria-controls": panelId, text: title, on: { click: () => onChoose(id) } }));
+    element("button", {
+      type: "button",
+      role: "tab",
+      id: uniqueId(`tab-${id}`),
+      "aria-controls": panelId,
+      text: title,
+      on: { click: () => onChoose(id) },
+    }),
+  );
   const bar = element("div", { class: "axd-tabs", role: "tablist", "aria-label": label }, buttons);
   bar.addEventListener("keydown", (event) => {
     const at = buttons.indexOf(event.target);

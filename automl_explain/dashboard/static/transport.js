@@ -1,9 +1,10 @@
-// The page's one door to the model. A maker supplies `predict(rows)` and `explain(rows)`; rows are arrays of raw cells in
-// the order of the features, null for a missing cell. Makers: scorer.js (in the page), transport_http.js, transport_widget.js.
+// The page's one door to the model. A maker supplies `predict(rows)` and `explain(rows)`; rows are arrays of raw cells
+// in the order of the features, null for a missing cell. Makers: scorer.js (in the page), transport_http.js,
+// transport_widget.js.
 
 // Wraps a maker so that stale answers are dropped here and nowhere else: of the calls on one `topic`, only the last is
-// answered; the earlier ones resolve to null. Calls without a topic are always answered. A maker may have `ready`, a promise of
-// {available, sentence}: whether the model can be asked, and what the footer says of it.
+// answered; the earlier ones resolve to null. Calls without a topic are always answered. A maker may have `ready`, a
+// promise of {available, sentence}: whether the model can be asked, and what the footer says of it.
 export function createTransport(maker) {
   const latest = new Map();
   async function ask(method, rows, topic) {
@@ -31,5 +32,10 @@ export function createTransport(maker) {
 // The maker of a page without a model: every question is answered by the reason.
 export function noModel(reason) {
   const refuse = () => Promise.reject(new Error(reason));
-  return { kind: "none", predict: refuse, explain: refuse, ready: Promise.resolve({ available: false, sentence: reason }) };
+  return {
+    kind: "none",
+    predict: refuse,
+    explain: refuse,
+    ready: Promise.resolve({ available: false, sentence: reason }),
+  };
 }

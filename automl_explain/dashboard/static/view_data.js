@@ -11,7 +11,9 @@ import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from
 import { extentOf } from "./stats.js";
 
 export const DATA_VIEW = {
-  id: "data", title: "Data exploration", group: "global",
+  id: "data",
+  title: "Data exploration",
+  group: "global",
   about: "Each point is a row. Any feature, prediction, true value or importance can lie on an axis or be the colour.",
   absent: onlyExamples,
   needs: (data) => (data.n ? null : "The rows are not known. Pass the explained table to explore the data."),
@@ -24,8 +26,14 @@ function defaults(context, fields) {
   const top = rankedFeatures(explanation, output).find((j) => data.features[j].values);
   const feature = has(`feature:${top}`);
   return {
-    kind: "points", x: feature ?? "index", y: has(`probability:${classIndex}`) ?? has("output") ?? has(`importance:${top}`) ?? "index",
-    color: has("truth") && data.classes ? "truth" : has("predicted") ?? has("output") ?? "none", bins: 20, jitter: false, logX: false, logY: false,
+    kind: "points",
+    x: feature ?? "index",
+    y: has(`probability:${classIndex}`) ?? has("output") ?? has(`importance:${top}`) ?? "index",
+    color: has("truth") && data.classes ? "truth" : (has("predicted") ?? has("output") ?? "none"),
+    bins: 20,
+    jitter: false,
+    logX: false,
+    logY: false,
   };
 }
 
@@ -45,19 +53,36 @@ function drawData(container, context) {
 function fillDataControls(controls, fields, settings, set) {
   const focused = [...controls.querySelectorAll("select, input")].indexOf(controls.getRootNode().activeElement);
   const options = fieldOptions(fields);
-  const colors = fieldOptions(settings.kind === "histogram" ? fields.filter((field) => field.kind === "category") : fields);
+  const colors = fieldOptions(
+    settings.kind === "histogram" ? fields.filter((field) => field.kind === "category") : fields,
+  );
   const kindOf = (id) => fields.find((field) => field.id === id)?.kind;
   const { kind } = settings;
-  controls.replaceChildren(...[
-    segmentedControl("Drawn as", [["points", "Points"], ["boxes", "Boxes"], ["histogram", "Histogram"]], kind, set("kind")),
-    selectControl("Horizontal axis", options, settings.x, set("x")),
-    kind !== "histogram" ? selectControl("Vertical axis", options, settings.y, set("y")) : null,
-    kind !== "boxes" ? selectControl("Colour", [["none", "One colour"], ...colors], settings.color, set("color")) : null,
-    kind !== "points" && kindOf(settings.x) !== "category" ? sliderControl("Bins", { min: 2, max: 60, value: settings.bins }, set("bins")) : null,
-    kind === "points" ? toggleControl("Jitter", settings.jitter, set("jitter")) : null,
-    kind === "points" && kindOf(settings.x) === "number" ? toggleControl("Log x", settings.logX, set("logX")) : null,
-    kind === "points" && kindOf(settings.y) === "number" ? toggleControl("Log y", settings.logY, set("logY")) : null,
-  ].filter(Boolean));
+  controls.replaceChildren(
+    ...[
+      segmentedControl(
+        "Drawn as",
+        [
+          ["points", "Points"],
+          ["boxes", "Boxes"],
+          ["histogram", "Histogram"],
+        ],
+        kind,
+        set("kind"),
+      ),
+      selectControl("Horizontal axis", options, settings.x, set("x")),
+      kind !== "histogram" ? selectControl("Vertical axis", options, settings.y, set("y")) : null,
+      kind !== "boxes"
+        ? selectControl("Colour", [["none", "One colour"], ...colors], settings.color, set("color"))
+        : null,
+      kind !== "points" && kindOf(settings.x) !== "category"
+        ? sliderControl("Bins", { min: 2, max: 60, value: settings.bins }, set("bins"))
+        : null,
+      kind === "points" ? toggleControl("Jitter", settings.jitter, set("jitter")) : null,
+      kind === "points" && kindOf(settings.x) === "number" ? toggleControl("Log x", settings.logX, set("logX")) : null,
+      kind === "points" && kindOf(settings.y) === "number" ? toggleControl("Log y", settings.logY, set("logY")) : null,
+    ].filter(Boolean),
+  );
   if (focused >= 0) [...controls.querySelectorAll("select, input")][focused]?.focus();
 }
 
@@ -74,20 +99,38 @@ function fillData(area, context, fields) {
 function drawDataPoints(area, context, { x, y, color }) {
   const { charts, data, mask, memory: settings } = context;
   const narrow = area.clientWidth < 560;
-  const axisOf = (field, isLog, seed) => fieldAxis(field, { isLog, jitter: settings.jitter || field.kind === "category", width: narrow ? 12 : 22, seed });
+  const axisOf = (field, isLog, seed) =>
+    fieldAxis(field, { isLog, jitter: settings.jitter || field.kind === "category", width: narrow ? 12 : 22, seed });
   const [xAxis, yAxis] = [axisOf(x, settings.logX, 0), axisOf(y, settings.logY, 1)];
   const looks = fieldColors(color, charts.palette());
   const chart = charts.chart(area, {
-    title: `Scatter plot: ${x.label} and ${y.label}${color ? `, coloured by ${color.label}` : ""}.`, height: narrow ? 340 : 440,
-    x: xAxis.spec, y: yAxis.spec, legend: looks.legend, table: rowsTable(context, [x, y, color], `${x.label} and ${y.label}`),
+    title: `Scatter plot: ${x.label} and ${y.label}${color ? `, coloured by ${color.label}` : ""}.`,
+    height: narrow ? 340 : 440,
+    x: xAxis.spec,
+    y: yAxis.spec,
+    legend: looks.legend,
+    table: rowsTable(context, [x, y, color], `${x.label} and ${y.label}`),
   });
   markMissing(chart, xAxis, "x", extentOf(yAxis.places));
   markMissing(chart, yAxis, "y", extentOf(xAxis.places));
   const rows = Array.from({ length: data.n }, (_, row) => row);
-  const drawn = drawRows(chart, { rows, x: xAxis.places, y: yAxis.places, ...looks, mask, tip: rowTip(context, [x, y, color]) });
+  const drawn = drawRows(chart, {
+    rows,
+    x: xAxis.places,
+    y: yAxis.places,
+    ...looks,
+    mask,
+    tip: rowTip(context, [x, y, color]),
+  });
   drawEditedRow(chart, context, { x, y, xAxis, yAxis });
   chart.show();
-  if (drawn < data.n) area.append(element("p", { class: "axd-soft", text: `${data.n - drawn} rows cannot be drawn on a log scale, or have no value.` }));
+  if (drawn < data.n)
+    area.append(
+      element("p", {
+        class: "axd-soft",
+        text: `${data.n - drawn} rows cannot be drawn on a log scale, or have no value.`,
+      }),
+    );
 }
 
 function groupsOf(context, field, bins, equalCounts) {
@@ -99,14 +142,23 @@ function groupsOf(context, field, bins, equalCounts) {
 function drawDataBoxes(area, context, { x, y }) {
   const { charts, memory: settings } = context;
   if (y.kind === "category") {
-    area.append(element("p", { class: "axd-empty", text: `Boxes need numbers on the vertical axis; ${y.label} has categories.` }));
+    area.append(
+      element("p", { class: "axd-empty", text: `Boxes need numbers on the vertical axis; ${y.label} has categories.` }),
+    );
     return;
   }
   const { groups, left } = groupsOf(context, x, settings.bins, true);
-  const filled = groups.map((group) => ({ ...group, color: charts.palette().bar, values: Float64Array.from(group.rows, (row) => y.values[row]) }));
+  const filled = groups.map((group) => ({
+    ...group,
+    color: charts.palette().bar,
+    values: Float64Array.from(group.rows, (row) => y.values[row]),
+  }));
   const chart = charts.chart(area, {
-    title: `Box plot: ${y.label} by ${x.label}.`, height: 440, x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
-    y: { label: y.label, kind: y.kind === "date" ? "date" : "linear" }, table: boxesTable(filled, `${y.label} by ${x.label}`, x.label),
+    title: `Box plot: ${y.label} by ${x.label}.`,
+    height: 440,
+    x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
+    y: { label: y.label, kind: y.kind === "date" ? "date" : "linear" },
+    table: boxesTable(filled, `${y.label} by ${x.label}`, x.label),
   });
   drawBoxes(chart, filled);
   chart.show();
@@ -114,7 +166,11 @@ function drawDataBoxes(area, context, { x, y }) {
 }
 
 function sayWhichRows(area, { mask, cohort, data }, left) {
-  const sentences = [left, mask ? `Only the rows of ${cohort.name}.` : "", data.rows.shown < data.rows.total ? "Counted over the rows shown." : ""];
+  const sentences = [
+    left,
+    mask ? `Only the rows of ${cohort.name}.` : "",
+    data.rows.shown < data.rows.total ? "Counted over the rows shown." : "",
+  ];
   const text = sentences.filter(Boolean).join(" ");
   if (text) area.append(element("p", { class: "axd-soft", text }));
 }
@@ -127,24 +183,40 @@ function drawHistogram(area, context, { x, color }) {
   const split = color?.kind === "category" ? color : null;
   const { groups, left } = ofAll ?? groupsOf(context, x, settings.bins, false);
   const looks = split ? fieldColors(split, palette) : null;
-  const levels = split ? [...new Set(groups.flatMap(({ rows }) => rows.map((row) => looks.colors[row])))] : [palette.bar];
-  const counts = levels.map((level) => groups.map((group) => (split ? group.rows.filter((row) => looks.colors[row] === level).length : group.count ?? group.rows.length)));
+  const levels = split
+    ? [...new Set(groups.flatMap(({ rows }) => rows.map((row) => looks.colors[row])))]
+    : [palette.bar];
+  const counts = levels.map((level) =>
+    groups.map((group) =>
+      split ? group.rows.filter((row) => looks.colors[row] === level).length : (group.count ?? group.rows.length),
+    ),
+  );
   const names = looks?.legend.map(({ label }) => label) ?? ["rows"];
   const colors = looks?.legend.map((item) => item.color) ?? [palette.bar];
   const chart = charts.chart(area, {
-    title: `Histogram of ${x.label}.`, height: 400, x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
-    y: { label: "rows", kind: "linear", zero: true }, legend: looks?.legend,
+    title: `Histogram of ${x.label}.`,
+    height: 400,
+    x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
+    y: { label: "rows", kind: "linear", zero: true },
+    legend: looks?.legend,
     table: {
-      caption: `Rows by ${x.label}`, n: groups.length,
-      columns: [{ label: x.label, get: (k) => groups[k].name },
-        ...levels.map((level, s) => ({ label: names[colors.indexOf(level)] ?? "rows", get: (k) => counts[s][k] }))],
+      caption: `Rows by ${x.label}`,
+      n: groups.length,
+      columns: [
+        { label: x.label, get: (k) => groups[k].name },
+        ...levels.map((level, s) => ({ label: names[colors.indexOf(level)] ?? "rows", get: (k) => counts[s][k] })),
+      ],
     },
   });
   let bottom = groups.map(() => 0);
   levels.forEach((level, s) => {
     const top = bottom.map((value, k) => value + counts[s][k]);
     chart.boxes({
-      left: groups.map(({ at }) => at - 0.46), right: groups.map(({ at }) => at + 0.46), bottom, top, color: level,
+      left: groups.map(({ at }) => at - 0.46),
+      right: groups.map(({ at }) => at + 0.46),
+      bottom,
+      top,
+      color: level,
       tip: (k) => [groups[k].name, [names[colors.indexOf(level)] ?? "rows", counts[s][k].toLocaleString("en-US")]],
     });
     bottom = top;
@@ -159,7 +231,8 @@ function allRowsHistogram(data, feature) {
   if (!found) return null;
   const { counts, edges } = found;
   if (feature.levels && counts.length > MOST_LEVELS) return null;
-  const name = (k) => (feature.levels ? feature.levels[k] : `${cellText(feature, edges[k])} to ${cellText(feature, edges[k + 1])}`);
+  const name = (k) =>
+    feature.levels ? feature.levels[k] : `${cellText(feature, edges[k])} to ${cellText(feature, edges[k + 1])}`;
   const groups = Array.from(counts, (count, k) => ({ at: k, name: name(k), count, rows: [] }));
   if (feature.missing) groups.push({ at: groups.length, name: "missing", count: feature.missing, rows: [] });
   return { groups, left: "" };

@@ -10,17 +10,27 @@ import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from
 import { extentOf } from "./stats.js";
 
 export const DEPENDENCE_VIEW = {
-  id: "dependence", title: "Explanation exploration", group: "global",
+  id: "dependence",
+  title: "Explanation exploration",
+  group: "global",
   about: "How the values of one feature move the output: above zero they raise it, below they lower it.",
   absent: onlyExamples,
-  needs: (data) => (data.hasCells ? null : "The cells of the rows are not known. Pass the explained table to see how importance depends on values."),
+  needs: (data) =>
+    data.hasCells
+      ? null
+      : "The cells of the rows are not known. Pass the explained table to see how importance depends on values.",
   draw: drawDependence,
 };
 
 function drawDependence(container, context) {
   const { data, explanation, output } = context;
   if (!explanation.values) {
-    container.append(element("p", { class: "axd-empty", text: `${explanation.name} has no values of single rows. Choose another explanation.` }));
+    container.append(
+      element("p", {
+        class: "axd-empty",
+        text: `${explanation.name} has no values of single rows. Choose another explanation.`,
+      }),
+    );
     return;
   }
   const area = element("div");
@@ -31,7 +41,11 @@ function drawDependence(container, context) {
     fillControls(controls, context, ranked, set);
     fillDependence(area, context, settings);
   };
-  const { set } = viewSettings(context, { feature: ranked[0], color: ranked[1] ?? "none", kind: "points", bins: 10, log: false }, draw);
+  const { set } = viewSettings(
+    context,
+    { feature: ranked[0], color: ranked[1] ?? "none", kind: "points", bins: 10, log: false },
+    draw,
+  );
   container.append(controls, area);
   draw();
 }
@@ -41,13 +55,28 @@ function fillControls(controls, { data, memory: settings }, ranked, set) {
   const feature = data.features[settings.feature];
   const options = ranked.map((j) => [j, data.features[j].name]);
   const byPoints = settings.kind === "points";
-  controls.replaceChildren(...[
-    selectControl("Feature, most important first", options, settings.feature, set("feature")),
-    segmentedControl("Drawn as", [["points", "Points"], ["boxes", "Boxes"], ["violins", "Violins"]], settings.kind, set("kind")),
-    byPoints ? selectControl("Colour", [["none", "One colour"], ...options], settings.color, set("color")) : null,
-    !byPoints && !feature.levels ? sliderControl("Bins", { min: 2, max: 30, value: settings.bins }, set("bins")) : null,
-    byPoints && !feature.levels && feature.min > 0 && feature.kind !== "date" ? toggleControl("Log scale", settings.log, set("log")) : null,
-  ].filter(Boolean));
+  controls.replaceChildren(
+    ...[
+      selectControl("Feature, most important first", options, settings.feature, set("feature")),
+      segmentedControl(
+        "Drawn as",
+        [
+          ["points", "Points"],
+          ["boxes", "Boxes"],
+          ["violins", "Violins"],
+        ],
+        settings.kind,
+        set("kind"),
+      ),
+      byPoints ? selectControl("Colour", [["none", "One colour"], ...options], settings.color, set("color")) : null,
+      !byPoints && !feature.levels
+        ? sliderControl("Bins", { min: 2, max: 30, value: settings.bins }, set("bins"))
+        : null,
+      byPoints && !feature.levels && feature.min > 0 && feature.kind !== "date"
+        ? toggleControl("Log scale", settings.log, set("log"))
+        : null,
+    ].filter(Boolean),
+  );
   if (focused >= 0) [...controls.querySelectorAll("select, input")][focused]?.focus();
 }
 
@@ -59,7 +88,13 @@ function fillDependence(area, context, settings) {
   const find = (id) => fields.find((field) => field.id === id) ?? null;
   const x = find(`feature:${settings.feature}`);
   const y = find(`importance:${settings.feature}`);
-  if (settings.kind === "points") drawPoints(area, context, { x, y, color: find(`feature:${settings.color}`), isLog: settings.log && x.kind === "number" });
+  if (settings.kind === "points")
+    drawPoints(area, context, {
+      x,
+      y,
+      color: find(`feature:${settings.color}`),
+      isLog: settings.log && x.kind === "number",
+    });
   else drawGroups(area, context, { x, y, kind: settings.kind, bins: settings.bins });
 }
 
@@ -75,8 +110,11 @@ function drawPoints(area, context, { x, y, color, isLog }) {
   const xAxis = fieldAxis(x, { isLog, jitter: x.kind === "category", width: narrow ? 12 : 22 });
   const looks = fieldColors(color, palette);
   const chart = charts.chart(area, {
-    title: `Scatter plot: values of ${x.label} and their importance${color ? `, coloured by ${color.label}` : ""}.`, height: narrow ? 320 : 420,
-    x: xAxis.spec, y: { label: valueLabel(context), kind: "linear" }, legend: looks.legend,
+    title: `Scatter plot: values of ${x.label} and their importance${color ? `, coloured by ${color.label}` : ""}.`,
+    height: narrow ? 320 : 420,
+    x: xAxis.spec,
+    y: { label: valueLabel(context), kind: "linear" },
+    legend: looks.legend,
     table: rowsTable(context, [x, y, color], `Values of ${x.label} and their importance`),
   });
   chart.rule({ on: "y", value: 0 });
@@ -91,10 +129,16 @@ function drawGroups(area, context, { x, y, kind, bins }) {
   const { charts, data, mask } = context;
   const palette = charts.palette();
   const rows = Array.from({ length: data.n }, (_, row) => row).filter((row) => !mask || mask[row]);
-  const { groups, left } = x.kind === "category" ? levelGroups(x, rows) : binGroups(x, rows, bins, { equalCounts: true });
-  const filled = groups.map((group) => ({ ...group, color: palette.bar, values: Float64Array.from(group.rows, (row) => y.values[row]) }));
+  const { groups, left } =
+    x.kind === "category" ? levelGroups(x, rows) : binGroups(x, rows, bins, { equalCounts: true });
+  const filled = groups.map((group) => ({
+    ...group,
+    color: palette.bar,
+    values: Float64Array.from(group.rows, (row) => y.values[row]),
+  }));
   const chart = charts.chart(area, {
-    title: `${kind === "boxes" ? "Box" : "Violin"} plot: importance of ${x.label} by its values.`, height: area.clientWidth < 560 ? 340 : 420,
+    title: `${kind === "boxes" ? "Box" : "Violin"} plot: importance of ${x.label} by its values.`,
+    height: area.clientWidth < 560 ? 340 : 420,
     x: { label: x.label, kind: "names", names: groups.map(({ name }) => name), width: 20 },
     y: { label: valueLabel(context), kind: "linear" },
     table: boxesTable(filled, `Importance of ${x.label} by its values`, x.label),

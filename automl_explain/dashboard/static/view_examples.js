@@ -5,13 +5,16 @@ import { element } from "./dom.js";
 const UNWANTED = "script, iframe, object, embed, link, meta, base, form";
 
 export const EXAMPLES_VIEW = {
-  id: "examples", title: "Examples", group: "global", absent: (data) => !data.examples,
+  id: "examples",
+  title: "Examples",
+  group: "global",
+  absent: (data) => !data.examples,
   about: "The texts or images that were explained, with what raises and what lowers the output.",
   draw: drawExamples,
 };
 
-// The markup comes from templates that escape all data. It is parsed in a document of its own, in which no script runs, and shown
-// in a shadow tree, so that its styles stay inside.
+// The markup comes from templates that escape all data. It is parsed in a document of its own, in which no script runs,
+// and shown in a shadow tree, so that its styles stay inside.
 function drawExamples(container, { data }) {
   const parsed = new DOMParser().parseFromString(data.examples, "text/html");
   parsed.querySelectorAll(UNWANTED).forEach((unwanted) => unwanted.remove());

@@ -1,4 +1,5 @@
-// Global importance: mean absolute value of each feature over all rows, with its interval; classes stacked or one class.
+// Global importance: mean absolute value of each feature over all rows, with its interval; classes stacked or one
+// class.
 
 import { segmentedControl, selectControl, sliderControl, viewSettings } from "./controls.js";
 import { element } from "./dom.js";
@@ -7,11 +8,17 @@ import { importanceOf, rankedFeatures } from "./page_data.js";
 import { classColor } from "./palette.js";
 import { meanSize } from "./stats.js";
 
-const SORTS = [["importance", "Importance"], ["name", "Name"], ["order", "Order in the table"]];
+const SORTS = [
+  ["importance", "Importance"],
+  ["name", "Name"],
+  ["order", "Order in the table"],
+];
 const MOST_CLASSES = 7;
 
 export const IMPORTANCE_VIEW = {
-  id: "importance", title: "Global importance", group: "global",
+  id: "importance",
+  title: "Global importance",
+  group: "global",
   about: "How much each feature moves the output, on average over all rows.",
   draw: drawImportance,
 };
@@ -20,13 +27,39 @@ function drawImportance(container, context) {
   const { data, explanation } = context;
   const byClass = explanation.importance.mean_abs.length > 1;
   const area = element("div");
-  const { settings, set } = viewSettings(context, {
-    top: Math.min(15, data.features.length), mode: explanation.importance.mean_abs.length > 2 ? "stacked" : "class", sort: "importance",
-  }, () => fillImportance(area, context, settings));
-  container.append(element("div", { class: "axd-controls" },
-    sliderControl("Features shown", { min: 1, max: Math.min(data.features.length, 100), value: settings.top }, set("top")),
-    byClass ? segmentedControl("Classes", [["stacked", "All, stacked"], ["class", "The chosen class"]], settings.mode, set("mode")) : null,
-    selectControl("Sorted by", SORTS, settings.sort, set("sort"))), area);
+  const { settings, set } = viewSettings(
+    context,
+    {
+      top: Math.min(15, data.features.length),
+      mode: explanation.importance.mean_abs.length > 2 ? "stacked" : "class",
+      sort: "importance",
+    },
+    () => fillImportance(area, context, settings),
+  );
+  container.append(
+    element(
+      "div",
+      { class: "axd-controls" },
+      sliderControl(
+        "Features shown",
+        { min: 1, max: Math.min(data.features.length, 100), value: settings.top },
+        set("top"),
+      ),
+      byClass
+        ? segmentedControl(
+            "Classes",
+            [
+              ["stacked", "All, stacked"],
+              ["class", "The chosen class"],
+            ],
+            settings.mode,
+            set("mode"),
+          )
+        : null,
+      selectControl("Sorted by", SORTS, settings.sort, set("sort")),
+    ),
+    area,
+  );
   fillImportance(area, context, settings);
 }
 
@@ -42,9 +75,15 @@ function fillImportance(area, context, settings) {
   const rest = ranked.slice(settings.top);
   const chart = charts.chart(area, {
     title: `Bar chart: importance of ${counted(shown.length, "feature")}${stacked ? ", classes stacked" : ""}.`,
-    height: 70 + 26 * shown.length, zoom: false,
+    height: 70 + 26 * shown.length,
+    zoom: false,
     x: { label: importanceLabel(explanation, stacked), kind: "linear", zero: true },
-    y: { kind: "names", names: shown.map((j) => data.features[j].name), flip: true, width: area.clientWidth < 560 ? 16 : 34 },
+    y: {
+      kind: "names",
+      names: shown.map((j) => data.features[j].name),
+      flip: true,
+      width: area.clientWidth < 560 ? 16 : 34,
+    },
     legend: stacked ? stackLegend(context) : cohortLegend(context),
     table: importanceTable(context, ranked, size, total, stacked),
   });
@@ -54,7 +93,9 @@ function fillImportance(area, context, settings) {
   const share = rest.reduce((sum, j) => sum + Math.abs(size[j]), 0) / (total || 1);
   const sentences = [
     rest.length ? `${counted(rest.length, "more feature")} with ${shareText(share)} of the importance.` : "",
-    !stacked && explanation.importance.low ? `Lines are ${Math.round((explanation.importance.confidence ?? 0.95) * 100)}% intervals.` : "",
+    !stacked && explanation.importance.low
+      ? `Lines are ${Math.round((explanation.importance.confidence ?? 0.95) * 100)}% intervals.`
+      : "",
     stacked && context.mask ? `Choose “The chosen class” to see ${context.cohort.name} beside all rows.` : "",
     canOpen(context) ? "A click on a bar opens the feature." : "",
   ];
@@ -69,11 +110,16 @@ function importanceLabel(explanation, stacked) {
 function sortedFeatures(features, data, sort) {
   if (sort === "order") return [...features].sort((a, b) => a - b);
   if (sort !== "name") return features;
-  return [...features].sort((a, b) => data.features[a].name.localeCompare(data.features[b].name, undefined, { numeric: true }));
+  return [...features].sort((a, b) =>
+    data.features[a].name.localeCompare(data.features[b].name, undefined, { numeric: true }),
+  );
 }
 
 function barsAt(n, from, to) {
-  return { bottom: Float64Array.from({ length: n }, (_, k) => k + from), top: Float64Array.from({ length: n }, (_, k) => k + to) };
+  return {
+    bottom: Float64Array.from({ length: n }, (_, k) => k + from),
+    top: Float64Array.from({ length: n }, (_, k) => k + to),
+  };
 }
 
 // One bar for each feature, with its interval, and a thinner one of the cohort.
@@ -84,23 +130,48 @@ function drawBars(chart, context, shown, total) {
   const right = shown.map((j) => means[output][j]);
   const ofCohort = mask && explanation.values ? cohortImportance(context) : null;
   chart.boxes({
-    left: new Array(n).fill(0), right, ...barsAt(n, ofCohort ? -0.36 : -0.34, ofCohort ? 0.04 : 0.34), color: chart.palette.bar,
+    left: new Array(n).fill(0),
+    right,
+    ...barsAt(n, ofCohort ? -0.36 : -0.34, ofCohort ? 0.04 : 0.34),
+    color: chart.palette.bar,
     tip: (k) => {
       const j = shown[k];
-      const range = low ? [[`${Math.round((confidence ?? 0.95) * 100)}% interval`, `${numberText(low[output][j])} to ${numberText(high[output][j])}`]] : [];
-      return [data.features[j].name, ["importance", numberText(right[k])], ["share", shareText(Math.abs(right[k]) / (total || 1))], ...range];
+      const range = low
+        ? [
+            [
+              `${Math.round((confidence ?? 0.95) * 100)}% interval`,
+              `${numberText(low[output][j])} to ${numberText(high[output][j])}`,
+            ],
+          ]
+        : [];
+      return [
+        data.features[j].name,
+        ["importance", numberText(right[k])],
+        ["share", shareText(Math.abs(right[k]) / (total || 1))],
+        ...range,
+      ];
     },
     onPick: canOpen(context) ? (k) => openDependence(context, shown[k]) : null,
   });
   if (ofCohort) {
     chart.boxes({
-      left: new Array(n).fill(0), right: shown.map((j) => ofCohort[j]), ...barsAt(n, 0.08, 0.38), color: chart.palette.classes[1],
+      left: new Array(n).fill(0),
+      right: shown.map((j) => ofCohort[j]),
+      ...barsAt(n, 0.08, 0.38),
+      color: chart.palette.classes[1],
       tip: (k) => [data.features[shown[k]].name, [context.cohort.name, numberText(ofCohort[shown[k]])]],
     });
   }
   if (low) {
     const y = shown.map((_, k) => (ofCohort ? k - 0.16 : k));
-    chart.segments({ x0: shown.map((j) => low[output][j]), x1: shown.map((j) => high[output][j]), y0: y, y1: y, color: chart.palette.ink, width: 1.4 });
+    chart.segments({
+      x0: shown.map((j) => low[output][j]),
+      x1: shown.map((j) => high[output][j]),
+      y0: y,
+      y1: y,
+      color: chart.palette.ink,
+      width: 1.4,
+    });
   }
   chart.rule({ on: "x", value: 0 });
 }
@@ -113,7 +184,10 @@ function cohortImportance({ explanation, output, mask }) {
 function cohortLegend({ cohort, mask, explanation, charts }) {
   if (!cohort || !mask || !explanation.values) return null;
   const palette = charts.palette();
-  return [{ label: "all rows", color: palette.bar }, { label: cohort.name, color: palette.classes[1] }];
+  return [
+    { label: "all rows", color: palette.bar },
+    { label: cohort.name, color: palette.classes[1] },
+  ];
 }
 
 // The classes in order of their importance; those after the seventh are one group.
@@ -123,8 +197,10 @@ function stackedClasses({ data, explanation }) {
   const order = sums.map((_, c) => c);
   if (blocks.length <= MOST_CLASSES) return order.map((c) => ({ name: data.classes[c], members: [c] }));
   order.sort((a, b) => sums[b] - sums[a]);
-  return [...order.slice(0, MOST_CLASSES).map((c) => ({ name: data.classes[c], members: [c] })),
-    { name: `${blocks.length - MOST_CLASSES} other classes`, members: order.slice(MOST_CLASSES) }];
+  return [
+    ...order.slice(0, MOST_CLASSES).map((c) => ({ name: data.classes[c], members: [c] })),
+    { name: `${blocks.length - MOST_CLASSES} other classes`, members: order.slice(MOST_CLASSES) },
+  ];
 }
 
 function stackLegend(context) {
@@ -141,7 +217,10 @@ function drawStack(chart, context, shown) {
     const own = shown.map((j) => members.reduce((sum, c) => sum + blocks[c][j], 0));
     const right = left.map((value, k) => value + own[k] / blocks.length);
     chart.boxes({
-      left, right, ...barsAt(shown.length, -0.34, 0.34), color: classColor(chart.palette, place),
+      left,
+      right,
+      ...barsAt(shown.length, -0.34, 0.34),
+      color: classColor(chart.palette, place),
       tip: (k) => [data.features[shown[k]].name, [name, numberText(own[k] / members.length)]],
       onPick: canOpen(context) ? (k) => openDependence(context, shown[k]) : null,
     });
@@ -169,7 +248,10 @@ function importanceTable(context, ranked, size, total, stacked) {
   ];
   if (stacked) data.classes.forEach((name, c) => columns.push({ label: name, get: (k) => blocks[c][ranked[k]] }));
   else if (low) {
-    columns.push({ label: "Low", get: (k) => low[output][ranked[k]] }, { label: "High", get: (k) => high[output][ranked[k]] });
+    columns.push(
+      { label: "Low", get: (k) => low[output][ranked[k]] },
+      { label: "High", get: (k) => high[output][ranked[k]] },
+    );
   }
   const ofCohort = !stacked && context.mask && explanation.values ? cohortImportance(context) : null;
   if (ofCohort) columns.push({ label: context.cohort.name, get: (k) => ofCohort[ranked[k]] });

@@ -14,8 +14,17 @@ export function drawResiduals(container, context, series) {
   if (truth && prediction) {
     const pair = element("div", { class: "axd-pair" });
     const second = element("div");
-    const { settings, set } = viewSettings(context, { against: "output" }, () => fillResiduals(second, context, find(settings.against) ?? prediction, residual));
-    container.append(element("div", { class: "axd-controls" }, selectControl("Residuals against", fieldOptions(fields), settings.against, set("against"))), pair);
+    const { settings, set } = viewSettings(context, { against: "output" }, () =>
+      fillResiduals(second, context, find(settings.against) ?? prediction, residual),
+    );
+    container.append(
+      element(
+        "div",
+        { class: "axd-controls" },
+        selectControl("Residuals against", fieldOptions(fields), settings.against, set("against")),
+      ),
+      pair,
+    );
     drawTruth(pair, context, prediction, truth);
     pair.append(second);
     fillResiduals(second, context, find(settings.against) ?? prediction, residual);
@@ -27,7 +36,11 @@ function scatterOf(area, context, { x, y, heading, line }) {
   const { charts, data, mask } = context;
   const xAxis = fieldAxis(x, { jitter: x.kind === "category", width: 14 });
   const chart = charts.chart(area, {
-    title: `Scatter plot: ${x.label} and ${y.label}.`, heading, height: 360, x: xAxis.spec, y: { label: y.label, kind: "linear" },
+    title: `Scatter plot: ${x.label} and ${y.label}.`,
+    heading,
+    height: 360,
+    x: xAxis.spec,
+    y: { label: y.label, kind: "linear" },
     table: rowsTable(context, [x, y], `${x.label} and ${y.label}`),
   });
   if (line === "diagonal") {
@@ -56,15 +69,29 @@ function drawHistogramOfResiduals(container, { charts }, series) {
   const [{ metrics }] = series;
   const { edges, counts } = metrics.residuals;
   const chart = charts.chart(container, {
-    title: "Histogram of the residuals of all rows.", heading: "Distribution of the residuals, all rows", height: 260, zoom: false,
-    x: { label: "residual (true − predicted)", kind: "linear" }, y: { label: "rows", kind: "linear", zero: true },
+    title: "Histogram of the residuals of all rows.",
+    heading: "Distribution of the residuals, all rows",
+    height: 260,
+    zoom: false,
+    x: { label: "residual (true − predicted)", kind: "linear" },
+    y: { label: "rows", kind: "linear", zero: true },
     table: {
-      caption: "Residuals of all rows", n: counts.length,
-      columns: [{ label: "From", get: (k) => edges[k] }, { label: "To", get: (k) => edges[k + 1] }, { label: "Rows", get: (k) => counts[k] }],
+      caption: "Residuals of all rows",
+      n: counts.length,
+      columns: [
+        { label: "From", get: (k) => edges[k] },
+        { label: "To", get: (k) => edges[k + 1] },
+        { label: "Rows", get: (k) => counts[k] },
+      ],
     },
   });
   chart.boxes({
-    left: edges.slice(0, -1), right: edges.slice(1), bottom: counts.map(() => 0), top: counts, color: chart.palette.bar, edge: chart.palette.page,
+    left: edges.slice(0, -1),
+    right: edges.slice(1),
+    bottom: counts.map(() => 0),
+    top: counts,
+    color: chart.palette.bar,
+    edge: chart.palette.page,
     tip: (k) => [`${numberText(edges[k])} to ${numberText(edges[k + 1])}`, ["rows", counts[k].toLocaleString("en-US")]],
   });
   chart.rule({ on: "x", value: 0, dash: [5, 4] });

@@ -1,4 +1,5 @@
-// Summary: the values of the most important features as a swarm, boxes or violins; colour is the feature's scaled value.
+// Summary: the values of the most important features as a swarm, boxes or violins; colour is the feature's scaled
+// value.
 
 import { boxesTable, drawBoxes, drawViolins } from "./boxes.js";
 import { segmentedControl, sliderControl, viewSettings } from "./controls.js";
@@ -12,8 +13,11 @@ import { extentOf, ranksOf, swarmOffsets } from "./stats.js";
 const MOST_POINTS = 15000;
 
 export const SUMMARY_VIEW = {
-  id: "summary", title: "Summary", group: "global",
-  about: "The importance of the main features, row by row. Points on the right raise the output, points on the left lower it.",
+  id: "summary",
+  title: "Summary",
+  group: "global",
+  about:
+    "The importance of the main features, row by row. Points on the right raise the output, points on the left lower it.",
   absent: onlyExamples,
   draw: drawSummary,
 };
@@ -21,14 +25,40 @@ export const SUMMARY_VIEW = {
 function drawSummary(container, context) {
   const { data, explanation } = context;
   if (!explanation.values) {
-    container.append(element("p", { class: "axd-empty", text: `${explanation.name} has no values of single rows. Choose another explanation.` }));
+    container.append(
+      element("p", {
+        class: "axd-empty",
+        text: `${explanation.name} has no values of single rows. Choose another explanation.`,
+      }),
+    );
     return;
   }
   const area = element("div");
-  const { settings, set } = viewSettings(context, { top: Math.min(12, data.features.length), kind: "swarm" }, () => fillSummary(area, context));
-  container.append(element("div", { class: "axd-controls" },
-    segmentedControl("Drawn as", [["swarm", "Swarm"], ["boxes", "Boxes"], ["violins", "Violins"]], settings.kind, set("kind")),
-    sliderControl("Features shown", { min: 1, max: Math.min(data.features.length, 50), value: settings.top }, set("top"))), area);
+  const { settings, set } = viewSettings(context, { top: Math.min(12, data.features.length), kind: "swarm" }, () =>
+    fillSummary(area, context),
+  );
+  container.append(
+    element(
+      "div",
+      { class: "axd-controls" },
+      segmentedControl(
+        "Drawn as",
+        [
+          ["swarm", "Swarm"],
+          ["boxes", "Boxes"],
+          ["violins", "Violins"],
+        ],
+        settings.kind,
+        set("kind"),
+      ),
+      sliderControl(
+        "Features shown",
+        { min: 1, max: Math.min(data.features.length, 50), value: settings.top },
+        set("top"),
+      ),
+    ),
+    area,
+  );
   fillSummary(area, context);
 }
 
@@ -41,14 +71,24 @@ function fillSummary(area, context) {
   const isSwarm = settings.kind === "swarm";
   const rows = Array.from({ length: data.n }, (_, row) => row).filter((row) => isSwarm || !mask || mask[row]);
   const groups = shown.map((j, at) => ({
-    at, feature: j, name: data.features[j].name, color: palette.bar, values: Float64Array.from(rows, (row) => explanation.values[output][j][row]),
+    at,
+    feature: j,
+    name: data.features[j].name,
+    color: palette.bar,
+    values: Float64Array.from(rows, (row) => explanation.values[output][j][row]),
   }));
   const of = data.classes ? ` for ${data.classes[classIndex]}` : "";
   const chart = charts.chart(area, {
-    title: `Summary of the ${counted(shown.length, "most important feature")}${of}.`, height: 80 + (isSwarm ? 38 : 34) * shown.length,
+    title: `Summary of the ${counted(shown.length, "most important feature")}${of}.`,
+    height: 80 + (isSwarm ? 38 : 34) * shown.length,
     x: { label: `importance${of} (${explanation.unit})`, kind: "linear" },
     y: { kind: "names", names: groups.map(({ name }) => name), flip: true, width: area.clientWidth < 560 ? 14 : 32 },
-    legend: isSwarm ? [{ label: "feature value", low: "low", high: "high" }, { label: "categories and missing values", color: palette.neutral }] : null,
+    legend: isSwarm
+      ? [
+          { label: "feature value", low: "low", high: "high" },
+          { label: "categories and missing values", color: palette.neutral },
+        ]
+      : null,
     table: boxesTable(groups, "Values of the most important features", "Feature"),
   });
   chart.rule({ on: "x", value: 0 });
@@ -58,9 +98,13 @@ function fillSummary(area, context) {
     context.openView("dependence");
   };
   const drawn = isSwarm ? drawSwarm(chart, context, groups) : rows.length;
-  if (!isSwarm) (settings.kind === "boxes" ? drawBoxes : drawViolins)(chart, groups, { across: true, onPick: openFeature });
+  if (!isSwarm)
+    (settings.kind === "boxes" ? drawBoxes : drawViolins)(chart, groups, { across: true, onPick: openFeature });
   chart.show();
-  const sentences = [drawn < data.n && isSwarm ? `${drawn.toLocaleString("en-US")} of ${counted(data.n, "row")} are drawn here.` : "", mask && !isSwarm ? `Only the rows of ${context.cohort.name}.` : ""];
+  const sentences = [
+    drawn < data.n && isSwarm ? `${drawn.toLocaleString("en-US")} of ${counted(data.n, "row")} are drawn here.` : "",
+    mask && !isSwarm ? `Only the rows of ${context.cohort.name}.` : "",
+  ];
   const text = sentences.filter(Boolean).join(" ");
   if (text) area.append(element("p", { class: "axd-soft", text }));
 }
@@ -95,11 +139,18 @@ function drawSwarm(chart, context, groups) {
   });
   const look = pointLook(rows.length);
   chart.points({
-    ...points, size: Math.min(6, look.size), alpha: Math.max(0.6, look.alpha),
+    ...points,
+    size: Math.min(6, look.size),
+    alpha: Math.max(0.6, look.alpha),
     tip: (i) => {
       const feature = data.features[points.features[i]];
       const cell = feature.values ? [["value", cellText(feature, feature.values[points.rows[i]])]] : [];
-      return [`Row ${data.rowName(points.rows[i])}`, ["feature", feature.name], ...cell, ["importance", numberText(points.x[i], { signed: true })]];
+      return [
+        `Row ${data.rowName(points.rows[i])}`,
+        ["feature", feature.name],
+        ...cell,
+        ["importance", numberText(points.x[i], { signed: true })],
+      ];
     },
   });
   return rows.length;

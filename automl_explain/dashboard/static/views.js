@@ -1,10 +1,11 @@
 // The views of the page, in the order of their tabs. A view is
 //   { id, title, group: "global" | "performance" | "search" | "local", about, needs, absent, draw }
-// `about` is a sentence for readers who see such a chart for the first time. `needs(data)` returns a sentence if the view cannot be
-// shown, else null; `absent(data)` whether its tab is left out. `draw(container, context)` fills the container and may return a function
-// that is called before it is cleared. `context` is { data, state, transport, charts, explanation, output, classIndex, cohort, mask,
-// memory, announce, openView, memoryOf }: `explanation` is the chosen one, `output` the chosen class's place in it, `mask` which rows
-// are in the chosen cohort (null: all), `memory` an object of the view's own that outlives redrawing.
+// `about` is a sentence for readers who see such a chart for the first time. `needs(data)` returns a sentence if the
+// view cannot be shown, else null; `absent(data)` whether its tab is left out. `draw(container, context)` fills the
+// container and may return a function that is called before it is cleared. `context` is { data, state, transport,
+// charts, explanation, output, classIndex, cohort, mask, memory, announce, openView, memoryOf }: `explanation` is the
+// chosen one, `output` the chosen class's place in it, `mask` which rows are in the chosen cohort (null: all), `memory`
+// an object of the view's own that outlives redrawing.
 
 import { ICE_VIEW } from "./local_ice.js";
 import { LOCAL_IMPORTANCE_VIEW } from "./local_importance.js";
@@ -19,6 +20,15 @@ import { SEARCH_VIEW } from "./view_search.js";
 import { SUMMARY_VIEW } from "./view_summary.js";
 
 export const VIEWS = [
-  EXAMPLES_VIEW, DATA_VIEW, IMPORTANCE_VIEW, DEPENDENCE_VIEW, SUMMARY_VIEW, PERFORMANCE_VIEW, COHORTS_VIEW, SEARCH_VIEW,
-  LOCAL_IMPORTANCE_VIEW, WHATIF_VIEW, ICE_VIEW,
+  EXAMPLES_VIEW,
+  DATA_VIEW,
+  IMPORTANCE_VIEW,
+  DEPENDENCE_VIEW,
+  SUMMARY_VIEW,
+  PERFORMANCE_VIEW,
+  COHORTS_VIEW,
+  SEARCH_VIEW,
+  LOCAL_IMPORTANCE_VIEW,
+  WHATIF_VIEW,
+  ICE_VIEW,
 ];
