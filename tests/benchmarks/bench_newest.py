@@ -79,7 +79,7 @@ def main() -> None:
             for n in sizes:
                 rows, mine, theirs = X[:n], [], []
                 explain(rows), work(rows[:1])
-                for _ in range(101 if n == 1 else 11 if n <= 1000 else 3):
+                for _ in range(101 if n == 1 else 11 if n <= 1000 else 1):
                     spent, ours = seconds(explain, rows)
                     mine.append(spent)
                     spent, other = seconds(work, rows)

@@ -181,8 +181,6 @@ class RowBlock:
 def announcement(game: Game, part: RowBlock, plan: WalkPlan, n_rows: int, size: int, n_outputs: float) -> str:
     """Return what is said, and logged, before rows are explained that will take long; empty if they will not.
 
-    At most a hundredth of the outputs are evaluated to measure the speed of the model.
-
     Parameters
     ----------
     game : Game
@@ -199,16 +197,14 @@ def announcement(game: Game, part: RowBlock, plan: WalkPlan, n_rows: int, size: 
     if n_outputs < MANY_OUTPUTS:
         return ""
     one = RowBlock(part.rows.take(np.arange(1)), np.arange(1), part.n_all)
-    clock = Clock(LONG)
-    _walk_a_little(game, one, plan, 1)  # the first call may wait for compilation
-    seconds = n_outputs * _seconds_per_output(game, one, plan, clock, PROBE * n_outputs)
+    seconds = _expected_seconds(game, one, plan, n_outputs)
     if seconds < LONG:
         return ""
     said = f"explaining {n_rows} rows is expected to take {seconds:.0f} s. SamplingOptions(time_budget={LONG:.0f}) ends sooner"
     if not size:
         said += ", with sampled values and their standard errors instead of exact ones"
     else:
-        one.walk(game, plan, clock.part(PROBE))
+        one.walk(game, plan, Clock(PROBE * LONG))
         error = one.error * np.sqrt(one.n_coalitions / size)
         said += (
             f", with standard errors of about {error * np.sqrt(seconds / LONG):.2g} instead of {error:.2g}; "
@@ -270,16 +266,41 @@ def _affordable(plan: WalkPlan, outputs: float) -> WalkPlan:
     return replace(plan, n_others=fewest, rounds=range(n_rounds), cuts=cuts)
 
 
-def _seconds_per_output(
-    game: Game, part: RowBlock, plan: WalkPlan, clock: Clock, most_outputs: float = np.inf
-) -> float:
+def _expected_seconds(game: Game, part: RowBlock, plan: WalkPlan, total: float) -> float:
+    """Measure the speed on at most a few hundredths of `total` outputs, and return about how long all of them take.
+
+    What a call costs however few outputs there are is left out. More and more are computed, until they take several times as
+    long as the fewest. A long time is measured again, since a busy machine may have caused it.
+    """
+    _walk_a_little(game, part, plan, 1)  # the first call may wait for compilation
+    (least, n_cuts), (again, _) = (_walk_a_little(game, part, plan, 1) for _ in range(2))
+    least, n_least = min(least, again), 2 * (n_cuts + 1)
+    most, n_others = 4, 1
+    while True:
+        if n_cuts < plan.n_players - 1:
+            most *= 2 if least > PROBE * LONG else 8
+        else:
+            n_others = min(4 * n_others, game.n_background)
+        seconds, n_cuts = _walk_a_little(game, part, plan, n_others, most)
+        n_outputs = 2 * n_others * (n_cuts + 1)
+        everything = n_cuts >= plan.n_players - 1 and n_others == game.n_background
+        if everything or seconds > max(3.0 * least, PROBE * LONG) or n_outputs > PROBE * total:
+            break
+    for _ in range(3):
+        expected = max(seconds - least, 0.0) / max(1, n_outputs - n_least) * total
+        if expected < LONG:
+            break
+        seconds = min(seconds, _walk_a_little(game, part, plan, n_others, most)[0])
+    return expected
+
+
+def _seconds_per_output(game: Game, part: RowBlock, plan: WalkPlan, clock: Clock) -> float:
     """Measure the time per output of masked rows on more and more of them, since calls have a cost of their own."""
     most, n_others = 4, 1
     while True:
         seconds, n_cuts = _walk_a_little(game, part, plan, n_others, most)
         n_outputs, whole = 2 * n_others * (n_cuts + 1), n_cuts >= plan.n_players - 1
-        enough = seconds > PROBE * (clock.left + clock.seconds) or n_outputs > most_outputs / 8.0
-        if enough or (whole and n_others == game.n_background):
+        if seconds > PROBE * (clock.left + clock.seconds) or (whole and n_others == game.n_background):
             return max(seconds, 1e-9) / n_outputs
         most, n_others = most * 8, min(4 * n_others, game.n_background) if whole else n_others
 
