@@ -27,7 +27,10 @@ def as_frame(explanation: ExplanationValues) -> pd.DataFrame:
 
 
 def as_shap(explanation: ExplanationValues) -> shap.Explanation:
-    """Return what `Explanation.to_shap` documents."""
+    """Return what `Explanation.to_shap` documents.
+
+    shap's plots are coloured by numbers: dates are nanoseconds there and categories codes. The cells themselves are shown.
+    """
     import shap
 
     values, left_out, classes = local_values(explanation), explanation.left_out, explanation.classes
@@ -36,7 +39,8 @@ def as_shap(explanation: ExplanationValues) -> shap.Explanation:
     return shap.Explanation(
         values=values if classes is None else np.moveaxis(values, 0, -1),
         base_values=base[:, 0] if classes is None else base,
-        data=None if explanation.data is None else _shown(explanation.data),
+        data=None if explanation.data is None else explanation.data.codes(),
+        display_data=None if explanation.data is None else _shown(explanation.data),
         feature_names=list(explanation.feature_labels),
         output_names=None if classes is None else [str(label) for label in classes],
     )

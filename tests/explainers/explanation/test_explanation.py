@@ -113,6 +113,16 @@ def test_shap_gets_its_own_layout():
     assert regression().to_shap().base_values.tolist() == [2.0, 2.0]
 
 
+def test_shap_gets_numbers_and_shows_the_cells():
+    table = pd.DataFrame({"day": pd.to_datetime(["2025-01-01", "2025-01-03"]), "town": ["b", "a"], "n": [1, 2]})
+    explanation = regression(data=as_table(table), features=("day", "town", "n"))
+    made = explanation.to_shap()
+    assert made.data.dtype == np.float64
+    assert made.data[0, 0] < made.data[1, 0]
+    assert made.data[:, 2].tolist() == [1.0, 2.0]
+    assert made.display_data[:, 1].tolist() == ["b", "a"]
+
+
 def mixed_frame():
     return pd.DataFrame(
         {
