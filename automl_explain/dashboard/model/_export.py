@@ -40,7 +40,7 @@ CHECKED_ROWS = 200
 NEAR_BASE = 0.05
 """Difference of base values, relative to the range of the predictions, above which a page says it."""
 MOST_BYTES = 40_000_000
-"""Largest model in a page, in bytes of its arrays; a page stores about a sixth of them."""
+"""Largest model in a page, in bytes of its arrays; a page stores a tenth to a quarter of them."""
 WAY_OUT = "Open the dashboard with serve(), or in a notebook, where Python answers."
 """What to do about a model that is not in the page."""
 
@@ -91,8 +91,9 @@ def _differences(shown: Explanation, method: str, scorer: Scorer) -> list[str]:
     backing = _backing(scorer)
     if backing is None or shown.kind != "shapley" or shown.predictions is None:
         return notes
-    base = backing.weights @ scorer.outputs(backing.rows)
-    spread = np.ptp(shown.predictions, axis=0)
+    outputs = scorer.outputs(backing.rows)
+    base = backing.weights @ outputs
+    spread = np.maximum(np.ptp(shown.predictions, axis=0), np.ptp(outputs, axis=0))
     distance = np.abs(base - shown.expected_values)
     c = int(np.argmax(distance))
     if distance[c] > NEAR_BASE * spread[c]:

@@ -19,7 +19,7 @@ const FIELD_MAKERS = {
 // A field of a feature; `onEdit(cell)` is called with what the user enters, `onEnd()` when the field is left.
 export function cellField(feature, { onEdit, onEnd, limits, onLimits }) {
   const id = uniqueId("cell");
-  const { input, read, extra } = FIELD_MAKERS[feature.levels ? "category" : feature.kind](feature, onEdit);
+  const { input, write, extra = null } = FIELD_MAKERS[feature.levels ? "category" : feature.kind](feature, onEdit);
   input.id = id;
   const note = element("span", { class: "axd-cell-note", "aria-live": "polite" });
   input.setAttribute("aria-describedby", `${id}-note`);
@@ -28,11 +28,11 @@ export function cellField(feature, { onEdit, onEnd, limits, onLimits }) {
   const constraint = limitsBox(feature, limits, onLimits);
   const box = element("div", { class: "axd-cell" },
     element("label", { for: id, text: shortened(feature.name, 60), title: feature.name }),
-    element("div", { class: "axd-cell-line" }, input, extra ?? null, restore, constraint), note);
+    element("div", { class: "axd-cell-line" }, input, extra, restore, constraint), note);
   input.addEventListener("blur", onEnd);
   return {
     box, restore, input,
-    show: (cell) => read.write(cell),
+    show: write,
     refuse(sentence) {
       box.classList.toggle("axd-refused", sentence !== null);
       input.setAttribute("aria-invalid", String(sentence !== null));
@@ -54,7 +54,7 @@ function numberCell(feature, step, onEdit) {
     else onEdit(input.value === "" ? null : Number(input.value));
   });
   const write = (cell) => { input.value = cell === null ? "" : String(cell); };
-  return { input, read: { write } };
+  return { input, write };
 }
 
 // Dates are milliseconds since 1970 in UTC. A column whose dates have no time of day is edited as days.
@@ -66,7 +66,7 @@ function dateCell(feature, onEdit) {
     else onEdit(input.value === "" ? null : Date.parse(hasTime ? `${input.value}Z` : input.value));
   });
   const write = (cell) => { input.value = cell === null ? "" : new Date(cell).toISOString().slice(0, hasTime ? 19 : 10); };
-  return { input, read: { write } };
+  return { input, write };
 }
 
 function booleanCell(feature, onEdit) {
@@ -85,7 +85,7 @@ function listCell(options, mayBeMissing, onEdit) {
   const input = element("select", {}, missing, shown);
   input.addEventListener("change", () => onEdit(input.value === "" ? null : Number(input.value)));
   const write = (cell) => { input.value = cell === null ? "" : String(cell); };
-  return { input, read: { write } };
+  return { input, write };
 }
 
 // Many levels: text that suggests those that contain it.
@@ -99,7 +99,7 @@ function searchedCell(feature, onEdit) {
     else onEdit(undefined, "Choose one of the known values.");
   });
   const write = (cell) => { input.value = cell === null ? "" : feature.levels[cell]; };
-  return { input, read: { write }, extra: list };
+  return { input, write, extra: list };
 }
 
 // Constraints of a feature: locked, and a range for numbers.

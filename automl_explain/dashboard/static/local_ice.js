@@ -4,7 +4,7 @@
 import { selectControl, sliderControl, viewSettings } from "./controls.js";
 import { debounced, element } from "./dom.js";
 import { cellText, counted, numberText, shortened } from "./format.js";
-import { outputName, strongestFeatures, valuesOfRow } from "./local_values.js";
+import { cellsOfRow, outputName, strongestFeatures, valuesOfRow } from "./local_values.js";
 import { modelContext, modelNote, refusalOf } from "./local_whatif.js";
 import { rankedFeatures } from "./page_data.js";
 import { classColor } from "./palette.js";
@@ -74,7 +74,7 @@ function isStepped(feature) {
 }
 
 // The values that a feature takes: all levels, or steps from its smallest to its largest value in all rows.
-export function iceValues(feature, steps) {
+function iceValues(feature, steps) {
   if (feature.levels) return Array.from({ length: Math.min(feature.levels.length, ICE_LEVELS) }, (_, code) => code);
   if (feature.kind === "boolean") return [0, 1];
   const { min, max } = feature;
@@ -98,7 +98,7 @@ async function askIce(context, { area, status, root }) {
   const { selected } = state.current;
   const rows = [...selected, ...otherRows(data, selected, memory.others)];
   const asked = rows.flatMap((row) => {
-    const cells = data.features.map((one) => (Number.isNaN(one.values[row]) ? null : one.values[row]));
+    const cells = cellsOfRow(data, row);
     return values.map((value) => cells.with(feature.index, value));
   });
   status.textContent = "The model is asked …";

@@ -53,8 +53,8 @@ async function drawWhatIf(container, chosen) {
   memory.rows ??= new Map();
   if (!rows.includes(memory.row)) memory.row = rows.at(-1);
   const { row } = memory;
-  if (!memory.rows.has(row)) memory.rows.set(row, { edits: createEdits(cellsOfRow(data, row)), outputs: [] });
-  const view = { root, context, row, ...memory.rows.get(row), held: memory.rows.get(row), before: null, after: null };
+  if (!memory.rows.has(row)) memory.rows.set(row, createEdits(cellsOfRow(data, row)));
+  const view = { root, context, row, edits: memory.rows.get(row), before: null, after: null };
   view.answer = element("div");
   view.status = element("p", { class: "axd-soft", role: "status" });
   view.warning = element("div", { class: "axd-missing", role: "status", hidden: true });

@@ -4,7 +4,7 @@ import { rowCoder, columnMap } from "./scorer_columns.js";
 import { modelOutputs, readModel } from "./scorer_structures.js";
 import { shapleyQuestion, shapleyValues } from "./shapley.js";
 
-export const SCORER_TOLERANCE = 1e-6;
+const SCORER_TOLERANCE = 1e-6;
 const CHECK_SLICE_MS = 12;
 const CHECK_BUDGET_MS = 4000;
 
@@ -73,7 +73,7 @@ function ofColumns(values, data) {
 
 // Compares the scorer's outputs with Python's for the rows of a page, in slices between which the page stays responsive.
 // `rowAt(i)` is a row, `wanted` one column of outputs per class. The difference is relative to the largest output of a class.
-export async function checkScorer(scorer, rowAt, wanted) {
+async function checkScorer(scorer, rowAt, wanted) {
   const nRows = wanted[0].length;
   const largest = wanted.map((column) => column.reduce((size, one) => Math.max(size, Math.abs(one)), 0));
   const started = performance.now();

@@ -56,7 +56,7 @@ function ofLinear(question, row) {
 }
 
 // Nodes in [0, 1] and weights of the Gauss-Legendre rule that integrates polynomials of degree 2 n - 1.
-export function gaussLegendre(n) {
+function gaussLegendre(n) {
   const nodes = new Float64Array(n);
   const weights = new Float64Array(n);
   for (let i = 0; i < n; i += 1) {

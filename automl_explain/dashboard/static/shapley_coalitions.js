@@ -241,7 +241,7 @@ const TABLE_MAKERS = {
 };
 
 // A small generator of numbers in [0, 1), so that the same row has the same sampled values.
-export function seededRandom(seed) {
+function seededRandom(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
