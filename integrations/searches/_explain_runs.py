@@ -23,7 +23,9 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._kernel import predicts_mixed_rows
 from automl_explain.explainers.methods._members import has_members
 from automl_explain.explainers.methods._settings import SamplingOptions
+from automl_explain.explainers.model._explained_model import engineer
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
+from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_scorers import keep_scorer
@@ -45,6 +47,8 @@ PATIENCE = 2.0
 CERTAIN = 0.25
 """A slow run is not timed first if its rows are expected to take less than this many seconds, and less than this share of
 the time that it may take."""
+LEAST_SECONDS = 1.0
+"""Seconds that a slow run may take at least if it is explained whatever the time: then by fewer coalitions, with their errors."""
 PROBED_ROWS = 16
 """Rows of a run explained from its structure whose explanation is timed."""
 QUICK = 0.1
@@ -259,15 +263,22 @@ def explain_within(
     if options.output != "auto" and options.output not in model.outputs:
         return f"{model.name} has no output in {options.output}, only in {', '.join(model.outputs)}"
     slow = _is_slow(model, options.output)
-    explainer = _explainer(model, job.tables, job, len(rows) if n_rows is None else n_rows, slow=slow, must=must)
+    make = partial(_explainer, model, job.tables, job, len(rows) if n_rows is None else n_rows, slow=slow, must=must)
+    explainer = make()
     if not slow:
         seconds = max(seconds, PATIENCE)
         expected = expected_seconds(explainer.model.structure, len(rows), len(job.tables.background))
+    elif must:
+        seconds = max(seconds, LEAST_SECONDS)
     certain = expected <= (min(CERTAIN, CERTAIN * seconds) if slow else seconds)
     if n_rows is None and certain:
         n_rows = len(rows)
     elif n_rows is None:
-        per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
+        per_row = _row_seconds(model, job.tables, must=must) if slow else 0.0
+        if FEWEST_ROWS * per_row <= seconds:  # otherwise a row alone may take too long
+            per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
+        elif must:
+            explainer = make(within=seconds)
         affordable = int(min(seconds / per_row, len(rows)))
         if affordable < min(FEWEST_ROWS, len(rows)) and not must:
             return (
@@ -304,13 +315,37 @@ def _is_slow(model: FittedModel, output: str) -> bool:
     return not structured or output not in ("auto", model.output_space)
 
 
+def _row_seconds(model: FittedModel, tables: RunTables, *, must: bool) -> float:
+    """Return about how long a row of a slow run takes if its masked rows are predicted; 0 if they are not."""
+    if not predicts_mixed_rows(model.structure):
+        return 0.0
+    background = engineer(model, tables.background, "the background")
+    seconds = math.inf
+    for _ in range(2):  # the first call may load a library
+        started = time.monotonic()
+        predict_finite(model, background.data, "the background")
+        seconds = min(seconds, time.monotonic() - started)
+    return seconds / len(background) * SLOW_BACKGROUND * tables.rows.n_columns * _per_column(model, must=must)
+
+
+def _per_column(model: FittedModel, *, must: bool) -> int:
+    return MANY_COALITIONS if must and not predicts_mixed_rows(model.structure) else FEW_COALITIONS
+
+
 def _explainer(
-    model: FittedModel, tables: RunTables, job: ExplanationJob, n_rows: int, *, slow: bool, must: bool
+    model: FittedModel,
+    tables: RunTables,
+    job: ExplanationJob,
+    n_rows: int,
+    *,
+    slow: bool,
+    must: bool,
+    within: float | None = None,
 ) -> TabularExplainer:
     options, sampling = job.options, None
     if slow:
-        per_column = MANY_COALITIONS if must and not predicts_mixed_rows(model.structure) else FEW_COALITIONS
-        sampling = SamplingOptions(nsamples=tables.rows.n_columns * per_column, background_size=SLOW_BACKGROUND)
+        n_samples = tables.rows.n_columns * _per_column(model, must=must)
+        sampling = SamplingOptions(nsamples=n_samples, background_size=SLOW_BACKGROUND, time_budget=within)
     return OneTableExplainer(
         n_rows,
         model,

@@ -1,6 +1,7 @@
 """How many rows of a run are explained when its time is short."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row
 @pytest.mark.parametrize("name", MODELS)
 def test_a_run_is_skipped_where_even_few_rows_take_too_long(name, job, seconds_per_row, monkeypatch):
     monkeypatch.setattr(_explain_runs, "PATIENCE", 0.01)
+    monkeypatch.setattr(_explain_runs, "LEAST_SECONDS", 0.01)
     model = describe(MODELS[name].fit(X, Y))
     seconds_per_row(0.01)
     why = explain_within(model, job, 0.01)
@@ -91,3 +93,23 @@ def test_all_rows_of_trees_are_explained_where_that_is_fast(job, seconds_per_row
     assert explanation.num_examples == 300
     assert not any("validation rows" in note for note in explanation.notes)
     assert np.isfinite(explanation.local_importance_values).all()
+
+
+class Waiting(KNeighborsClassifier):
+    """Predicts a row in a fifth of a millisecond: the masked rows of 10 rows would take two minutes."""
+
+    def predict_proba(self, X):
+        time.sleep(2e-4 * len(X))
+        return super().predict_proba(X)
+
+
+def test_a_final_model_that_predicts_slowly_ends_with_its_time():
+    wide, high = make_classification(400, 300, random_state=0)
+    tables = RunTables(background=as_table(wide[:40]), rows=as_table(wide[100:400]), n_validation=300)
+    job = ExplanationJob(None, "s", ExplainabilityOptions(), 60.0, tables, None)
+    started = time.monotonic()
+    explanation = explain_within(describe(Waiting().fit(wide, high)), job, 0.5, must=True)
+    assert time.monotonic() - started < 20.0
+    assert explanation.num_examples == FEWEST_ROWS
+    assert explanation.standard_errors.max() > 0.0
+    assert explanation.additivity_error < 1e-9
