@@ -148,7 +148,7 @@ class MimicExplainer(ShapleyExplainer):
         self._training_notes: tuple[str, ...] = (f"fidelity: {self.fidelity}", imitation.training)
         if imitation.worse_than_constant:
             self._training_notes = (self._worse_than_constant(), *self._training_notes)
-            warnings.warn(self._training_notes[0], AutoMLExplainWarning, stacklevel=2)
+            warnings.warn(self._training_notes[0], AutoMLExplainWarning, stacklevel=3)  # past the check of arguments
         question, surrogate = replace(question, model=imitation.model), self._surrogate
         engine = built(question, lambda asked: build_engine(_over_columns(asked, asked.model, surrogate)))
         super().__init__(replace(explained, model=imitation.model), engine, explain_subset, settings, question=question)
