@@ -125,6 +125,7 @@ export function followPointer({ host, view, marks, onPick }) {
     const place = placeOf(event);
     if (moved || !isInside(place)) return;
     const found = findMark(marks, place, toX, toY, (spec) => spec.rows || spec.onPick);
+    tip.hidden = true; // the chart may move when the views of the row open
     if (found) onPick(found);
   };
   const listeners = { pointermove: move, pointerleave: leave, pointerdown: press, click };

@@ -1,6 +1,6 @@
 // Colours, as in explainers/formatting/_colors.py, for light and dark pages.
 
-export const CLASS_COLORS = ["#2a6fbb", "#e09f1f", "#2f9e77", "#c25a9b", "#6cb4e4", "#d9682b", "#6a5aa8"];
+const CLASS_COLORS = ["#2a6fbb", "#e09f1f", "#2f9e77", "#c25a9b", "#6cb4e4", "#d9682b", "#6a5aa8"];
 const DARK_CLASS_COLORS = ["#5b9be0", "#e9b24a", "#4fbf97", "#d983b8", "#8fcaf0", "#ec8b56", "#9488d4"];
 
 // plasma from 0.05 to 0.80, low to high.
@@ -48,7 +48,7 @@ const DARK = {
 };
 
 // Whether the page is dark: as chosen, else as the browser prefers.
-export function isDark(theme) {
+function isDark(theme) {
   if (theme !== "auto") return theme === "dark";
   return typeof matchMedia === "function" && matchMedia("(prefers-color-scheme: dark)").matches;
 }

@@ -30,7 +30,7 @@ export function quantile(sorted, share) {
   return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
 
-export function sortedFinite(values) {
+function sortedFinite(values) {
   return Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
 }
 
