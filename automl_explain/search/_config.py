@@ -6,7 +6,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.search._dataset import Dataset, Features, given_dataset, read_dataset
+from automl_explain.search._other_words import WORDS, in_own_words
 from automl_explain.search._target import Task
 from automl_explain.search._texts import said_of_texts, text_columns
 from automl_explain.search.engines._registry import find_engine
@@ -165,7 +166,7 @@ class AutoMLConfig:
                 f"{path} has an objective, which must be a Python function: leave it out, and pass it in Python with "
                 "AutoMLConfig.from_file(path, objective=function)."
             )
-        settings = {**read, **changes}
+        settings, said = in_own_words({**read, **changes})
         known = [*DATA_KEYS, *(one.name for one in fields(cls) if one.init and one.name[:1] not in "Xy")]
         for name in settings:
             if name not in known:
@@ -184,7 +185,62 @@ class AutoMLConfig:
         if isinstance(settings.get("history"), str) and "history" not in changes:
             settings["history"] = path.parent / settings["history"]
         validation = None if validation is None else path.parent / validation
-        return cls.from_data(path.parent / data, target, validation=validation, drop=drop, **settings)
+        return cls.from_data(path.parent / data, target, validation=validation, drop=drop, **settings)._saying(said)
+
+    @classmethod
+    def from_settings(cls, **settings: Any) -> AutoMLConfig:
+        """Create a configuration from settings in the words of other AutoML services, or in those of `AutoMLConfig`.
+
+        Parameters
+        ----------
+        **settings
+            ``training_data`` and ``validation_data``, data frames with the column ``label_column_name``, or files;
+            ``iterations`` (`max_iter`), ``primary_metric`` (`metric`), ``experiment_timeout_minutes`` (`time_budget`),
+            ``n_cross_validations`` (`cv`), ``enable_stack_ensemble`` (`ensemble`), and any setting of `AutoMLConfig`. `said`
+            tells which word was taken for which.
+
+        Raises
+        ------
+        InvalidInputError
+            If a setting is unknown, has no counterpart, or is given in both words.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl_explain import AutoMLConfig
+        >>> iris = load_iris(as_frame=True).frame
+        >>> config = AutoMLConfig.from_settings(training_data=iris, label_column_name="target", iterations=5)
+        >>> config.max_iter, config.said[2]
+        (5, 'iterations is max_iter (5)')
+        """
+        own, said = in_own_words(settings)
+        known = [*DATA_KEYS, *(one.name for one in fields(cls) if one.init)]
+        for name in own:
+            if name not in known:
+                guess = nearest(name, [*known, *WORDS])
+                hint = f"Did you mean {guess!r}?" if guess else f"The settings are: {', '.join(known)}."
+                raise InvalidInputError(f"There is no setting {name!r}. {hint}")
+        if not {"data", "target"} <= own.keys() and not {"X", "y"} <= own.keys():
+            raise InvalidInputError("Rows and labels are needed: training_data and label_column_name, or X and y.")
+        if not isinstance(own.get("data"), pd.DataFrame):
+            return (cls.from_data if "data" in own else cls)(**own)._saying(said)
+        label = own.pop("target", None)
+        for X, y, key in (("X", "y", "data"), ("X_valid", "y_valid", "validation")):
+            table = own.pop(key, None)
+            if table is None:
+                continue
+            if not isinstance(table, pd.DataFrame) or label not in table.columns:
+                raise InvalidInputError(
+                    f"'{key}' must be a data frame with the column {label!r}. Got {type(table).__name__}."
+                )
+            own |= {X: table.drop(columns=[label, *own.get("drop", ())]), y: table[label]}
+        own.pop("drop", None)
+        return cls(**own)._saying(said)
+
+    def _saying(self, said: tuple[str, ...]) -> AutoMLConfig:
+        """Return this configuration with messages before its own."""
+        object.__setattr__(self, "dataset", replace(self.dataset, said=(*said, *self.dataset.said)))
+        return self
 
     @classmethod
     def from_data(
