@@ -1,5 +1,6 @@
 """The kind of an explanation alone decides how its values are described."""
 
+import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.linear_model import Ridge
 from automl_explain import (
     Explanation,
     ExplanationDiff,
+    HANTextExplainer,
     ImageExplainer,
     InvalidInputError,
     LIMEExplainer,
@@ -33,17 +35,30 @@ def heat_map():
     return explainer.explain_local(image_cases.faces()[0][:8]).overall()
 
 
+def attention():
+    texts = [f"{'good ' * (number % 5)}film with plot {number}" for number in range(40)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the network is hardly trained, and says so
+        explainer = HANTextExplainer(
+            lambda given: np.array([text.count("good") for text in given], float),
+            texts, importance="attention", epochs=1, fine_tune=False, progress=False,
+        )  # fmt: skip
+        return explainer.explain_local(texts[:8]).overall()
+
+
 MAKERS = {
     "shapley": lambda: TabularExplainer(MODEL, X).explain_local(X[:8]),
     "permutation": lambda: PFIExplainer(MODEL, metric="r2").explain_global(X, true_labels=Y),
     "local_linear": lambda: LIMEExplainer(MODEL, X, nsamples=60).explain_local(X[:8]),
     "heat_map": heat_map,
+    "attention": attention,
 }
 IMPORTANCE = {
     "shapley": "mean |contribution| (response)",
     "permutation": "decrease of r2 when shuffled",
     "local_linear": "mean |weight| (response)",
     "heat_map": "mean heat",
+    "attention": "mean attention",
 }
 
 
