@@ -67,7 +67,7 @@ FLAG = Constraint(
 )
 COUNT = Constraint(
     lambda value: _is_whole(value) and value >= 0,
-    "an integer, 0 or more",
+    "an integer, 1 or more",
     (1.5, "a", None, True, -1, [], np.array([1, 2])),
 )
 LIST = Constraint(_is_list, "a list", (0, 1.5, None, _Sparse(), len))
@@ -98,7 +98,7 @@ PARAMETERS: dict[str, Constraint] = {
     "output": TEXT,
     "model_task": _or_none(TEXT),
     "feature_space": _or_none(TEXT),
-    "features": _or_none(LIST),
+    "features": _or_none(LIST._replace(what="a list of names")),
     "classes": _or_none(LIST._replace(what="a list of names")),
     "explain_subset": _or_none(LIST._replace(what="a list of one or more features")),
     "categorical_features": LIST,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_explain.dashboard._page import page_html
+from automl_explain.dashboard._page import PACKAGE, page_html
 from automl_explain.dashboard._subject import Given, Parameters, read_given
 from automl_explain.dashboard.data._payload import PageData, make_payload
 from automl_explain.dashboard.model._export import export_model
@@ -16,6 +15,7 @@ from automl_explain.dashboard.transports._answers import Answers
 from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import written_whole
+from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted
 
 if TYPE_CHECKING:
@@ -199,11 +199,8 @@ class ExplanationDashboard:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame of its own, for notebooks without widgets and for exported ones."""
-        return (
-            f'<iframe srcdoc="{escape(self._static_html())}" title="{escape(self._given.subject.title)}" '
-            'sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy" '
-            f'style="width: 100%; height: {FRAME_HEIGHT}px; border: 0"></iframe>'
-        )
+        page, title = self._static_html(), self._given.subject.title
+        return render("frame.html", PACKAGE, page=page, title=title, height=FRAME_HEIGHT)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display  # IPython is there: it calls this

@@ -67,7 +67,7 @@ def test_positional_arguments_are_checked_and_long_values_are_cut():
         return top_k, progress
 
     assert rank(np.int64(3), True) == (3, True)
-    with pytest.raises(InvalidInputError, match=r"'top_k' parameter must be an integer, 0 or more, or None. Got 'x{5}"):
+    with pytest.raises(InvalidInputError, match=r"'top_k' parameter must be an integer, 1 or more, or None. Got 'x{5}"):
         rank("x" * 10_000)
     with pytest.raises(InvalidInputError, match="'progress' parameter must be True or False, or None. Got ndarray"):
         rank(1, np.array([1, 2]))

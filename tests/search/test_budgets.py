@@ -113,7 +113,7 @@ def test_the_command_line_prints_what_users_are_warned_of_and_no_advice_to_progr
         return []
 
     monkeypatch.setattr(RunHistory, "runs", look)
-    main(["runs", "--history", str(tmp_path)])
+    main(["runs", "--history", str(RunHistory(tmp_path).directory)])
     assert capsys.readouterr().err.count("warning: a warning of the library\n") == 1
 
 

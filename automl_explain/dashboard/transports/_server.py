@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from html import escape
 from typing import Any, Self
 
 from automl_explain.dashboard.transports._answers import Answers
 from automl_explain.dashboard.transports._guard import PageGuard, new_token
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
+from automl_explain.explainers.formatting._html import render
 from automl_explain.service._problems import RequestError
 from automl_explain.service._serve import listening_server
 from automl_explain.service._workers import Workers
@@ -100,7 +100,7 @@ class DashboardServer:
         return f"DashboardServer({self.url}{state})"
 
     def _repr_html_(self) -> str:
-        return f'<a href="{escape(self.url)}" target="_blank" rel="noopener">{escape(self.url)}</a>'
+        return render("link.html", "automl_explain.dashboard", url=self.url)
 
 
 def _app(page: str, answers: Answers, workers: Workers) -> Any:

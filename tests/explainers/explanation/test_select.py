@@ -130,7 +130,7 @@ def test_iterating_gives_single_rows():
         (["age", 0], "must name each feature once. Got"),
         ([], "must list one or more features"),
         ("age", "must list one or more features, by name or position. Got 'age'"),
-        (0, "must list one or more features"),
+        (0, "must be a list of names, or None. Got 0"),
     ],
 )  # fmt: skip
 def test_unknown_and_repeated_features_are_refused(features, message):

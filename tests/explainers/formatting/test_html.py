@@ -89,6 +89,8 @@ def test_every_variable_of_a_style_sheet_is_defined(path):
     style = path.read_text(encoding="utf-8")
     frame = {"report.css": "automl_explain/report/templates/report.html",
              "docs.css": "automl_explain/service/templates/docs.html",
+             "dashboard.css": "automl_explain/dashboard/templates/page.html",
+             "texts.css": "explainers/text/templates/texts.html",
              "notebook.css": "explainers/formatting/templates/notebook/frame.html"}[path.name]  # fmt: skip
     defined = style + (ROOT / frame).read_text(encoding="utf-8")
     for name in set(re.findall(r"var\((--[a-z]+)\)", style)):

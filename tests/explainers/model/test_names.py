@@ -22,7 +22,7 @@ def with_permutations(model, X, **settings):
     ("features", "said"),
     [
         ("abc", "list of names. Got 'abc'"),
-        (5, "list of names. Got 5"),
+        (5, "list of names, or None. Got 5"),
         (["a", "a", "b"], "once. Got 'a' several times"),
         (["a", "b"], "name 3 features. Got 2"),
     ],
