@@ -1,8 +1,9 @@
 """The page: one HTML file with its data, its style sheet and its script, which loads nothing.
 
-The script is made of the modules in ``static/``, joined in the order in which they import each other. They may use named
-imports and exports only, and no two may define the same name; `join_modules` checks the first, a test the second. A content
-security policy allows the scripts of the page by their hashes, and no other script, no plugin and no request.
+The script is made of the modules below ``static/``, joined in the order in which they import each other. They may use named
+imports by relative paths and exports of declarations only, and no two may define the same name; `join_modules` checks the
+first, a test the second. A content security policy allows the scripts of the page by their hashes, and no other script, no
+plugin and no request.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import gzip
 import hashlib
 import json
 import math
+import posixpath
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from automl_explain.explainers._errors import MissingExtraError
@@ -24,7 +28,7 @@ PACKAGE = "automl_explain.dashboard"
 SCRIPT_FOLDER = files(PACKAGE) / "static"
 ENTRY = "main.js"
 """The module that starts the page."""
-IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from\s*\"\./([\w.]+)\";[ \t]*\n", re.MULTILINE)
+IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from\s*\"(\.{1,2}/[\w./]+)\";[ \t]*\n", re.MULTILINE)
 EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:const|let|function|class)\b)", re.MULTILINE)
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; connect-src {connect}; "
@@ -39,7 +43,7 @@ def join_modules(modules: dict[str, str], entry: str) -> str:
     Parameters
     ----------
     modules : dict
-        File name -> source.
+        Path in the folder of modules, such as ``"charts/axes.js"`` -> source.
     entry : str
         The module that imports, directly or not, all others that are wanted.
 
@@ -60,7 +64,7 @@ def join_modules(modules: dict[str, str], entry: str) -> str:
             raise ValueError(f"Modules that {what}: {' -> '.join([*being_read, name])}")
         being_read.append(name)
         for imported in IMPORT.findall(modules[name]):
-            visit(imported)
+            visit(posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)))
         being_read.pop()
         order.append(name)
 
@@ -80,11 +84,23 @@ def _plain(name: str, source: str) -> str:
 
 
 @cache
+def script_modules() -> dict[str, str]:
+    """Return the modules of the page: path below ``static/`` -> source."""
+    return dict(_modules_below(SCRIPT_FOLDER, ""))
+
+
+def _modules_below(folder: Traversable, place: str) -> Iterator[tuple[str, str]]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _modules_below(one, f"{place}{one.name}/")
+        elif one.name.endswith(".js"):
+            yield f"{place}{one.name}", one.read_text("utf-8")
+
+
+@cache
 def joined_script(entry: str = ENTRY) -> str:
     """Return the script of the page, or that of another module with all that it imports."""
-    return join_modules(
-        {one.name: one.read_text("utf-8") for one in SCRIPT_FOLDER.iterdir() if one.name.endswith(".js")}, entry
-    )
+    return join_modules(script_modules(), entry)
 
 
 @cache

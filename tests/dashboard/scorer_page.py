@@ -2,12 +2,11 @@
 
 import base64
 import json
-from importlib.resources import files
 
 import numpy as np
 
 from automl_explain import TabularExplainer
-from automl_explain.dashboard._page import join_modules, json_for_html
+from automl_explain.dashboard._page import join_modules, json_for_html, script_modules
 from automl_explain.dashboard.data._arrays import ArrayBlock
 from automl_explain.dashboard.data._columns import column_cells, read_column
 from automl_explain.dashboard.data._page_model import PageModel
@@ -16,9 +15,9 @@ from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
 
 PROBE = """
-import { bytesOfBase64, readData } from "./data.js";
-import { createScorer, pageModelMaker } from "./scorer.js";
-import { createTransport } from "./transport.js";
+import { bytesOfBase64, readData } from "./data/data.js";
+import { createScorer, pageModelMaker } from "./model/scorer.js";
+import { createTransport } from "./transports/transport.js";
 async function openScorer(model, packed) {
   const data = await readData({ features: [], explanations: [], model }, bytesOfBase64(packed));
   globalThis.model = data.model;
@@ -69,9 +68,8 @@ class ScorerPage:
         self.page, self.tab = page, tab
         if self.entry["kind"] == "none":
             return
-        modules = {one.name: one.read_text() for one in (files("automl_explain.dashboard") / "static").iterdir()}
         tab.goto("about:blank")
-        tab.add_script_tag(content=join_modules({**modules, "probe.js": PROBE}, "probe.js"))
+        tab.add_script_tag(content=join_modules({**script_modules(), "probe.js": PROBE}, "probe.js"))
         tab.evaluate(f"openScorer({json_for_html(self.entry)}, {json.dumps(self.packed)})")
 
     def predict(self, rows):

@@ -101,14 +101,13 @@ def test_every_view_of_every_case_is_drawn(open_page, tmp_path, case, scheme):
 @pytest.mark.slow
 def test_the_page_has_the_numbers_of_python(browser, tmp_path):
     """The data of a page, as its own script reads them."""
-    from automl_explain.dashboard._page import SCRIPT_FOLDER, join_modules
+    from automl_explain.dashboard._page import joined_script
 
     dashboard = dashboard_of("churn", max_rows=100)
     path = dashboard.save(tmp_path / "page.html")
     page = browser.new_page()
     page.goto(path.as_uri())
-    modules = {one.name: one.read_text() for one in SCRIPT_FOLDER.iterdir()}
-    script = join_modules(modules, "data.js") + f"globalThis.decoded = ({DECODE})();"
+    script = joined_script("data/data.js") + f"globalThis.decoded = ({DECODE})();"
     blank = browser.new_page()
     blank.set_content("<div id='dashboard-data'></div><div id='dashboard-arrays'></div>")
     for name in ("dashboard-data", "dashboard-arrays"):

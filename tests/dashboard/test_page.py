@@ -6,18 +6,16 @@ import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
-from importlib.resources import files
 
 import pandas as pd
 import pytest
 
 from automl_explain import ExplanationDashboard
-from automl_explain.dashboard._page import bokeh_script, join_modules, joined_script, json_for_html
+from automl_explain.dashboard._page import bokeh_script, join_modules, joined_script, json_for_html, script_modules
 from automl_explain.explainers.formatting._names import one_line
 from tests.explanation_cases import attributed
 
-MODULES = {one.name: one.read_text("utf-8") for one in (files("automl_explain.dashboard") / "static").iterdir()}
-SCRIPTS = {name: text for name, text in MODULES.items() if name.endswith(".js")}
+SCRIPTS = script_modules()
 EVIL = "</script><script>alert(1)</script> <!-- \"q' \x1b[31m \u202eltr & <b>"
 
 
@@ -54,20 +52,28 @@ def dashboard(names, classes=None, **options):
 def test_modules_are_joined_in_order_without_imports_and_exports():
     joined = join_modules(
         {
-            "a.js": 'import { b } from "./b.js";\nimport {\n  c,\n} from "./c.js";\nexport const a = b + c;\n',
-            "b.js": 'import { c } from "./c.js";\nexport function b() {}\n',
+            "a.js": 'import { b } from "./in/b.js";\nimport {\n  c,\n} from "./c.js";\nexport const a = b + c;\n',
+            "in/b.js": 'import { c } from "../c.js";\nimport { d } from "./d.js";\nexport function b() {}\n',
+            "in/d.js": "export const d = 1;\n",
             "c.js": "export async function c() {}\n",
+            "d.js": "export const unlike = 1;\n",
             "other.js": "export const other = 1;\n",
         },
         "a.js",
     )
-    assert joined == "// c.js\nasync function c() {}\n// b.js\nfunction b() {}\n// a.js\nconst a = b + c;\n"
+    assert joined == (
+        "// c.js\nasync function c() {}\n// in/d.js\nconst d = 1;\n"
+        "// in/b.js\nfunction b() {}\n// a.js\nconst a = b + c;\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("modules", "why"),
     [
         ({"a.js": 'import { b } from "./b.js";\n'}, "do not exist: a.js -> b.js"),
+        ({"a.js": 'import { b } from "./in/b.js";\n', "b.js": ""}, "do not exist: a.js -> in/b.js"),
+        ({"a.js": 'import { b } from "../b.js";\n', "b.js": ""}, "do not exist: a.js -> ../b.js"),
+        ({"a.js": 'import { b } from "b.js";\n', "b.js": ""}, "named imports and exports"),
         ({"a.js": 'import { b } from "./b.js";\n', "b.js": 'import { a } from "./a.js";\n'}, "import each other"),
         ({"a.js": "export default 1;\n"}, "named imports and exports"),
         ({"a.js": "export { b };\n"}, "named imports and exports"),

@@ -4,7 +4,7 @@ An array is ``{"column": type, "at": offset, "n": length, "from": integer?, "sca
 and grouped by significance: first the lowest byte of every number, then the next one, which compresses better. Unsigned
 integers "u1", "u2" and "u4" count from `from`; their largest one is a missing number. With a `scale`, a number is the
 integer divided by it, which gives the same float64 as the decimal that was stored. "f4" and "f8" keep NaN. The sign of zero
-is lost. Equal arrays are stored once. The block is compressed once, as gzip. `static/data.js` reads it.
+is lost. Equal arrays are stored once. The block is compressed once, as gzip. `static/data/data.js` reads it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The payload: everything that the page shows, as JSON and one block of packed arrays.
 
-``COLUMN`` below is an array packed by `ArrayBlock`; `readData` of ``static/data.js`` makes a typed array of it. n rows are
+``COLUMN`` below is an array packed by `ArrayBlock`; `readData` of ``static/data/data.js`` makes a typed array of it. n rows are
 shown, of N; f features, C outputs: one for each class (two for a binary classification), or one for a regression.
 
 ::

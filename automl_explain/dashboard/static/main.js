@@ -1,9 +1,9 @@
 // Starts the page: reads the data in the file and draws the dashboard, or says why that cannot be done.
 
-import { loadBokeh } from "./bokeh.js";
-import { bytesOfBase64, readData } from "./data.js";
-import { makerOf } from "./makers.js";
-import { mountDashboard } from "./shell.js";
+import { bytesOfBase64, readData } from "./data/data.js";
+import { loadBokeh } from "./page/bokeh.js";
+import { mountDashboard } from "./page/shell.js";
+import { makerOf } from "./transports/makers.js";
 
 const textOf = (id) => document.getElementById(id).textContent;
 

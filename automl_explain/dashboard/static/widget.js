@@ -1,10 +1,10 @@
 // The page in a notebook: what anywidget calls for each view of the widget.
 
-import { loadBokeh } from "./bokeh.js";
-import { readData } from "./data.js";
-import { makerOf } from "./makers.js";
-import { mountDashboard } from "./shell.js";
-import { widgetCalls } from "./transport_widget.js";
+import { readData } from "./data/data.js";
+import { loadBokeh } from "./page/bokeh.js";
+import { mountDashboard } from "./page/shell.js";
+import { makerOf } from "./transports/makers.js";
+import { widgetCalls } from "./transports/widget.js";
 
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
