@@ -71,7 +71,7 @@ def test_the_python_snippets_run_one_after_the_other(tmp_path, monkeypatch, caps
     assert {run.status for run in names["automl"].runs} == {"explained"}
     assert names["again"].run_id == names["explained"][0].id
     assert names["final"].run_id == names["automl"].final_run.id
-    left = ["forest.explanation", "model.html", "my_directory", "report.html"]
+    left = ["dashboard.html", "forest.explanation", "model.html", "my_directory", "report.html", "search.html"]
     assert sorted(path.name for path in tmp_path.iterdir()) == left
     sums = [names["best"].expected_values[c] + names["shap_values"][c].sum(axis=1) for c in range(2)]
     np.testing.assert_allclose(np.transpose(sums), names["best"].explanation.predictions, atol=1e-6)

@@ -58,7 +58,7 @@ from automl_explain.explainers.formatting._names import one_line, unit_text
 from automl_explain.explainers.tables._table import Table, draw_rows
 
 PROTOCOL = 1
-ROOM = 2_600_000
+ROOM = 2_350_000
 """Bytes of the rows of a page before compression; with them, a model and BokehJS, it weighs at most about 4 MB."""
 FEWEST_ROWS, MOST_ROWS = 1000, 10_000
 """Rows shown by default of a table that has them: at least so many although the page becomes larger, and at most so many."""
