@@ -36,10 +36,8 @@ NO_ROWS = (
 )
 NO_TRUTH = "Performance needs the true labels of the rows: true_labels=."
 NO_VALUES = "The explanation has no values of single rows, only importance. Explain rows, with include_local=True."
-INNER = (
-    "The columns are those that the model reads after its preprocessing. Pass X_test, the rows that were explained, to see "
-    "the columns of your table."
-)
+INNER = "The columns are those that the model reads after its preprocessing."
+PASS_ROWS = f"{INNER} Pass X_test, the rows that were explained, to see the columns of your table."
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +139,7 @@ class _Choice:
         if background is not None:
             background = check_same_columns(background, shown.table.names, shown.table.n_columns, "background")
         columns = describe_columns(shown, () if background is None else (background,))
-        notes = (INNER,) if shown.is_inner and rows is None else ()
+        notes = (PASS_ROWS if rows is None else INNER,) if shown.is_inner else ()
         if described is None:
             return cls(shown, columns, None, found.why_no_model or NO_MODEL, notes)
         if background is None:
@@ -178,7 +176,7 @@ class _Choice:
                 "The model that the history keeps cannot answer the rows that it keeps. Pass X_test, the rows that were "
                 f"explained. ({error})"
             )
-            return cls(kept, describe_columns(kept, ()), None, why, (INNER,) if kept.is_inner else ())
+            return cls(kept, describe_columns(kept, ()), None, why, (PASS_ROWS,) if kept.is_inner else ())
         return cls(shown, columns, model)
 
 

@@ -142,6 +142,27 @@ def test_levels_come_from_all_tables():
     assert column.to_cells(np.array([2.0])).tolist() == ["c"]
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_dates_and_durations_that_are_no_number_of_nanoseconds_stay_as_they_are(unit):
+    day = np.array(["9999-12-31", "NaT", "0001-01-01"], dtype=f"M8[{unit}]")
+    for cells in (pd.Series(day), pd.Series(day - day[2])):
+        column = read_column("until", cells)
+        pd.testing.assert_series_equal(column.to_cells(column.to_numbers(cells)), cells)
+    assert read_column("until", pd.Series(day)).to_numbers(pd.Series(day))[0] == 253402214400e3
+
+
+def test_an_edited_date_out_of_the_range_of_its_type_is_refused():
+    column = read_column("until", pd.Series(np.array(["2020-01-01"], dtype="M8[ns]")))
+    with pytest.raises(InvalidInputError, match="'until' is out of the range of its type"):
+        column.to_cells(np.array([253402214400e3]))
+
+
+def test_ordered_categories_stay_ordered():
+    cells = pd.Series(pd.Categorical(["S", None, "L"], categories=["S", "M", "L"], ordered=True))
+    column = read_column("size", cells)
+    pd.testing.assert_series_equal(column.to_cells(column.to_numbers(cells)), cells)
+
+
 @pytest.mark.parametrize("code", [3.0, -1.0, 0.5])
 def test_a_number_that_is_no_level_is_refused(code):
     column = read_column("city", pd.Series(["b", "a", "c"]))

@@ -85,7 +85,8 @@ def test_columns_that_the_preprocessing_mixes_are_those_of_the_model(linear, row
     np.testing.assert_allclose(
         dashboard._given.model.predict(dashboard._given.subject.table).probability, model.predict_proba(X)
     )
-    assert ("after its preprocessing" in " ".join(payload["notes"])) == (rows == "none")
+    assert "after its preprocessing" in payload["notes"][0]
+    assert ("Pass X_test" in payload["notes"][0]) == (rows == "none")
 
 
 def test_the_result_of_explain_model_brings_its_model_and_background(linear):

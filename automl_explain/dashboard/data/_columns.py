@@ -23,6 +23,8 @@ Numbers = npt.NDArray[np.float64]
 Kind = Literal["number", "integer", "boolean", "category", "date", "duration"]
 MILLISECONDS, SECONDS = 1e6, 1e9
 """Nanoseconds of one."""
+UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+"""Units in which numpy and pandas count times -> nanoseconds. Dates such as 9999-12-31 are no number of nanoseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,9 @@ class PageColumn:
         if self.levels is not None:
             return category_codes(cells, pd.Index(self.levels, dtype=object))
         if self.kind == "date":
-            return _nanoseconds(pd.to_datetime(cells, utc=True).dt.tz_localize(None)) / MILLISECONDS
+            return _from_times(pd.to_datetime(cells, utc=True).dt.tz_localize(None), MILLISECONDS)
         if self.kind == "duration":
-            return _nanoseconds(cells) / SECONDS
+            return _from_times(cells, SECONDS)
         return np.asarray(pd.to_numeric(cells).to_numpy(dtype=np.float64, na_value=np.nan))
 
     def to_cells(self, numbers: Numbers) -> pd.Series:
@@ -71,9 +73,7 @@ class PageColumn:
         if self.levels is not None:
             return self._categories(numbers, missing)
         if self.kind in ("date", "duration"):
-            unit = MILLISECONDS if self.kind == "date" else SECONDS
-            whole = np.rint(np.where(missing, 0, numbers) * unit).astype(np.int64)
-            times = pd.Series(whole.astype("M8[ns]" if self.kind == "date" else "m8[ns]")).mask(missing)
+            times = self._times(numbers, missing)
             if isinstance(self.dtype, pd.DatetimeTZDtype):
                 return times.dt.tz_localize("UTC").astype(self.dtype)
             return times.astype(object if self.dtype == object else self.dtype)
@@ -84,6 +84,14 @@ class PageColumn:
         if pd.api.types.is_integer_dtype(self.dtype) and np.any(numbers[~missing] != np.rint(numbers[~missing])):
             return pd.Series(numbers)
         return pd.Series(numbers).mask(missing).astype(self.dtype)
+
+    def _times(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
+        is_date = self.kind == "date"
+        unit = "us" if self.dtype == object else pd.Series(dtype=self.dtype).dt.unit
+        counts = np.rint(np.where(missing, 0, numbers) * (MILLISECONDS if is_date else SECONDS) / UNITS[unit])
+        if np.any(np.abs(counts) >= 2.0**63):
+            raise InvalidInputError(f"A cell of {self.name!r} is out of the range of its type, {self.dtype}.")
+        return pd.Series(counts.astype(np.int64).astype(f"{'M' if is_date else 'm'}8[{unit}]")).mask(missing)
 
     def _categories(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
         assert self.levels is not None
@@ -96,7 +104,8 @@ class PageColumn:
         values = [None if is_missing else self.levels[code] for is_missing, code in pairs]
         if isinstance(self.dtype, pd.CategoricalDtype):
             known = self.dtype.categories
-            return pd.Series(pd.Categorical(values, known.append(pd.Index(self.levels).difference(known, sort=False))))
+            levels = known.append(pd.Index(self.levels).difference(known, sort=False))
+            return pd.Series(pd.Categorical(values, levels, ordered=self.dtype.ordered))
         made = pd.Series(values, dtype=object)
         return made if self.dtype == object else made.astype(self.dtype)
 
@@ -185,10 +194,12 @@ def _levels(columns: Sequence[pd.Series]) -> list[Any]:
     return [*known, *sorted(found, key=lambda value: (str(type(value)), str(value)))]
 
 
-def _nanoseconds(times: pd.Series) -> Numbers:
+def _from_times(times: pd.Series, unit: float) -> Numbers:
+    """Return dates or durations as numbers of a unit of so many nanoseconds."""
     stamps = times.to_numpy()
-    whole = stamps.astype(f"{stamps.dtype.kind}8[ns]").astype(np.int64).astype(np.float64)
-    return np.where(np.isnat(stamps), np.nan, whole)
+    own = UNITS[np.datetime_data(stamps.dtype)[0]]
+    counts = stamps.astype(np.int64).astype(np.float64)
+    return np.where(np.isnat(stamps), np.nan, counts * (own / unit) if own > unit else counts / (unit / own))
 
 
 def _booleans(numbers: Numbers, missing: npt.NDArray[np.bool_], dtype: Any) -> pd.Series:
