@@ -24,6 +24,8 @@ class DeletionSettings(NamedTuple):
 
     share: float = 0.2
     n_random: int = 10
+    of_classes: bool = False
+    """Whether outputs are those of classes, of which an example may have a single one; otherwise one is a regression."""
     most_players: int = 2000
     """Most players for which each is left out once."""
 
@@ -59,7 +61,8 @@ def measure_rankings(
     n_players = next(iter(scores.values())).shape[1]
     ends = values(np.array([np.ones(n_players, np.bool_), np.zeros(n_players, np.bool_)]))
     output = int(ends[0].argmax())
-    sign = -1.0 if ends.shape[1] == 1 and ends[0, 0] < ends[1, 0] else 1.0
+    may_fall = ends.shape[1] == 1 and not settings.of_classes
+    sign = -1.0 if may_fall and ends[0, 0] < ends[1, 0] else 1.0
 
     def of(present: Bools) -> Matrix:
         return sign * values(present)[:, output]

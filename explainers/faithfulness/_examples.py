@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.coalitions._game import Game
@@ -146,19 +147,19 @@ def image_examples(explanation: ImageExplanation, model: Any, data: Any, absent:
     def example(number: int) -> Example:
         masking = maskings[number]
         values = explanation.local_importance_values[:, number, : masking.n_segments]
-        largest = explanation.outputs[:, number].argmax()
-        return Example(partial(_image_outputs, masking), {EXPLANATION: values[[largest]]})
+        explained = explanation.class_numbers[:, number]
+        return Example(partial(_image_outputs, masking, explained), {EXPLANATION: values})
 
     return Examples(example, len(explanation), explanation.output_space)
 
 
-def _image_outputs(masking: Masking, present: Bools) -> Matrix:
-    """Return the mean outputs over the absent images, (m, K)."""
+def _image_outputs(masking: Masking, explained: npt.NDArray[np.intp], present: Bools) -> Matrix:
+    """Return the mean outputs of the explained classes over the absent images, (m, K)."""
     parts = []
     for start in range(0, len(present), IMAGES_AT_ONCE):
         some = present[start : start + IMAGES_AT_ONCE]
         of_each = [masking.outputs(masking.masked(some, other)) for other in range(len(masking.absent))]
-        parts.append(np.mean(of_each, axis=0))
+        parts.append(np.mean(of_each, axis=0)[:, explained])
     return np.concatenate(parts)
 
 

@@ -92,7 +92,8 @@ def measure_faithfulness(
     _check_settings(share, n_random, max_examples)
     check_seed(random_state)
     examples, rng = examples_of(explanation, model, data, absent), np.random.default_rng(random_state)
-    settings, measured, n_empty = DeletionSettings(float(share), int(n_random)), [], 0
+    settings = DeletionSettings(float(share), int(n_random), explanation.classes is not None)
+    measured, n_empty = [], 0
     drawn = rng.permutation(examples.number)[:max_examples]
     unsigned = unsigned_rankings(explanation)
     with progress_bar(len(drawn), "measuring faithfulness", progress) as advance:

@@ -60,8 +60,9 @@ def heat_maps(masking: Masking, layer: str | None) -> ImageAttribution:
     with model_call(explained.model.name, "the images"):
         name = _known(layer, network.layers, arrays)
         n_own = network.forward(arrays).shape[1]
-        maps = [_map(network.layers, arrays, name, k, masking.form.size) for k in range(n_own)]
-    values = expand_binary(np.stack(maps), explained.model, centred=True).clip(0.0)
+        maps = [_map(network.layers, arrays, name, k) for k in range(n_own)]
+    signed = expand_binary(np.stack(maps), explained.model, centred=True)
+    values = np.stack([_scaled(np.maximum(one, 0.0), masking.form.size) for one in signed])
     reason = f"{network.why}: Grad-CAM of the layer {name!r}, as requested"
     return ImageAttribution(values, np.zeros(len(values)), outputs, None, "gradcam", reason, (HEAT_MAP,))
 
@@ -83,10 +84,14 @@ def _known(layer: Any, layers: Layers, arrays: Arrays) -> str:
     )
 
 
-def _map(layers: Layers, arrays: Arrays, layer: str, output: int, size: tuple[int, int]) -> Values:
+def _map(layers: Layers, arrays: Arrays, layer: str, output: int) -> Values:
+    """Return the signed map of an output, in the size of the layer: that of the other of two classes is its negative."""
     made, slopes = layers.activations(arrays, layer, output)
-    weights = slopes[0].mean(axis=(1, 2))
-    found = np.maximum(np.tensordot(weights, made[0], axes=1), 0.0)
+    return np.asarray(np.tensordot(slopes[0].mean(axis=(1, 2)), made[0], axes=1))
+
+
+def _scaled(found: Values, size: tuple[int, int]) -> Values:
+    """Return a map in the size of the image, flat."""
     places = [(np.arange(n) + 0.5) * m / n - 0.5 for n, m in zip(size, found.shape, strict=True)]
     grid = np.meshgrid(*places, indexing="ij")
     return np.asarray(ndimage.map_coordinates(found, grid, order=1, mode="nearest")).reshape(-1)

@@ -115,6 +115,23 @@ def test_segments_of_images_are_removed():
     np.testing.assert_allclose(again.values, found.values)
 
 
+def test_images_are_measured_by_the_class_that_is_explained():
+    def of_two_classes(images):
+        bright = images[:, :8, :8].mean(axis=(1, 2))
+        return np.stack([bright, 1.0 - bright], axis=1)
+
+    images = RNG.random((4, 16, 16)) * 0.2
+    images[:3, :8, :8] += 0.7  # three of one class, which is the one that is explained, and one of the other
+    explainer = ImageExplainer(of_two_classes, absent=np.full((16, 16), 0.5), n_segments=4, top_classes=1)
+    explanation = explainer.explain_global(images)
+    assert explanation.class_numbers.tolist() == [[0] * 4]
+    found = measure_faithfulness(explanation, explainer, share=0.25)
+    removed = np.where(
+        np.arange(4) < 3, images[:, :8, :8].mean(axis=(1, 2)) - 0.5, 0.0
+    )  # of the dark one another goes first
+    assert found.comprehensiveness["explanation"] == pytest.approx(removed.mean(), abs=0.02)
+
+
 def test_many_examples_are_drawn_by_the_seed():
     explanation = TabularExplainer(MODELS["logistic"], BACKGROUND).explain_local(X)
     few, again, other = (

@@ -333,6 +333,26 @@ def test_grad_cam_is_that_of_its_paper_and_said_not_to_add_up():
     assert pooled.to_pixels().shape == (3, 2, 25, 25), "maps are scaled up to the image"
 
 
+def test_grad_cam_of_a_single_probability_shows_what_speaks_for_each_of_the_two_classes():
+    images = image_cases.faces()[0][:2]
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.LazyLinear(1), torch.nn.Sigmoid()
+        )
+        network(torch.from_numpy(images))
+    pixels = ImageExplainer(network, method="gradcam", layer="0").explain_local(images).to_pixels()
+    made = network[0](torch.from_numpy(images)).detach().requires_grad_()
+    network[1:](made).sum().backward()
+    signed = (made.grad.mean(dim=(2, 3), keepdim=True) * made).sum(dim=1).detach().numpy()
+    places = (np.arange(25) + 0.5) * 23 / 25 - 0.5  # the layer is two pixels smaller than the image
+    grid = np.meshgrid(places, places, indexing="ij")
+    for (output, sign), number in product(((0, -1.0), (1, 1.0)), range(2)):
+        expected = ndimage.map_coordinates(np.maximum(sign * signed[number], 0.0), grid, order=1, mode="nearest")
+        np.testing.assert_allclose(pixels[output, number], expected, atol=1e-6)
+    assert pixels[0].max() > 0.0
+
+
 def test_unknown_layers_are_answered_with_those_there_are():
     network = image_cases.small_network()
     images = image_cases.faces()[0][:1]
