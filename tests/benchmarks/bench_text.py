@@ -109,7 +109,7 @@ def ours(model, budget=None, output="probability"):
     explainer = TextExplainer(model, output=output, sampling=sampling, progress=False)
 
     def explain(text, label):
-        document = explainer.explain_local(text).documents[0]
+        document = explainer.explain_local(text.lower()).documents[0]
         found = {}
         for word, value in zip(document.words, document.values[label], strict=True):
             found[word.lower()] = found.get(word.lower(), 0.0) + value
