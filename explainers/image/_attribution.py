@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,11 +100,15 @@ class Masking:
         return predict_rows(self.explained.model, rows)
 
 
-def check_method(level: str, method: str) -> None:
-    """Raise `InvalidInputError` if a level or a method is unknown, or they do not go together."""
+def check_method(level: str, method: str, layer: Any) -> None:
+    """Raise `InvalidInputError` if a level or a method is unknown, or a layer is named for another method than Grad-CAM."""
     for name, value, known in (("level", level, LEVELS), ("method", method, METHODS)):
         if value not in known:
             raise InvalidInputError(f"The {name!r} parameter must be one of {list(known)}. Got {value!r}.")
+    if layer is not None and method != "gradcam":
+        raise InvalidInputError(
+            f"The 'layer' parameter belongs to method='gradcam'. Got layer={layer!r} and method={method!r}."
+        )
 
 
 def attribute(masking: Masking, settings: Settings, method: str, *, by_pixel: bool) -> ImageAttribution:

@@ -31,6 +31,7 @@ from automl_explain.explainers.image._segments import Segmented, find_segments, 
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
 from automl_explain.explainers.model._explained_model import ExplainedModel
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.tables._table import Table
 
@@ -149,7 +150,7 @@ class ImageExplainer(Picklable):
         progress: bool | None = None,
     ) -> None:
         check_absent(absent)
-        check_method(level, method)
+        check_method(level, method, layer)
         _check_count("n_segments", n_segments)
         _check_count("top_classes", top_classes)
         self._given, self._segments, self._n_segments = model, segments, int(n_segments)
@@ -275,11 +276,9 @@ class ImageExplainer(Picklable):
 
     def _described_for(self, images: Images, given: Any) -> ExplainedModel:
         """Return the model as a function of images of this form; it is described once for images of the same form."""
-        known = self._described
-        if known is None or known[0] != images.form:
-            known = images.form, describe_images(self._given, images, given, self._options)
-            self._described = known
-        return known[1]
+        if self._described is None or self._described[0] != images.form:
+            self._described = images.form, describe_images(self._given, images, given, self._options)
+        return self._described[1]
 
     def _segmented(self, images: Images) -> Sequence[Segmented]:
         given, size = self._segments, images.form.size
@@ -288,8 +287,9 @@ class ImageExplainer(Picklable):
         if given is None:
             return [find_segments(image, self._n_segments) for image in images.pixels]
         if callable(given):
-            shown = images.form.given(images.pixels)
-            return [Segmented(read_segments(given(image), size, 1)[0], "") for image in shown]
+            with model_call("The function of 'segments'", "the images"):
+                parts = [given(image) for image in images.form.given(images.pixels)]
+            return [Segmented(read_segments(part, size, 1)[0], "") for part in parts]
         return [Segmented(one, "") for one in read_segments(given, size, len(images))]
 
     def _share(self, n_left: int, seconds: float) -> Settings:

@@ -7,7 +7,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -291,7 +291,8 @@ class HANTextExplainer(Picklable):
         ----------
         path : path-like
         model : object, optional
-            The model that the network imitates. Without it, the network is not tuned on texts.
+            The model that the network imitates. Without it, the network is not tuned on texts, so that the values differ from
+            those before it was saved if it was tuned then.
         tokenizer : callable, optional
             The tokenizer, if there was one.
         device : str, default "auto"
@@ -318,6 +319,12 @@ class HANTextExplainer(Picklable):
             measured = Fidelity(**about["fidelity"])
             made._imitation = imitation_of(stored.arrays, about["words"], measured, about["n_found"], device)
             made._fine_tune = bool(about["fine_tune"]) and model is not None
+            if about["fine_tune"] and model is None:
+                notes = (
+                    *made._faithfulness.notes,
+                    "measured with the network tuned on each text, which takes the model",
+                )
+                made._faithfulness = replace(made._faithfulness, notes=notes)
         made._teacher = None
         if model is not None:
             made._teacher = read_text_model(model, "auto", auto="probability")

@@ -60,6 +60,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "channel_axis None": ({"channel_axis": None}, "channel_axis=None means images without channels"),
     "image_shape": ({"image_shape": 64}, "'image_shape' parameter must be the shape of an image.*Got 64"),
     "other image_shape": ({"image_shape": (8, 8)}, r"rows of 64 pixels or images of the shape \(8, 8\)"),
+    "layer": ({"layer": "0"}, "'layer' parameter belongs to method='gradcam'. Got layer='0' and method='auto'"),
     "preprocess": ({"preprocess": 3}, "'preprocess' parameter must be a function, or None. Got 3"),
     "sampling": ({"sampling": 500}, "'sampling' parameter must be SamplingOptions"),
 }
@@ -130,3 +131,11 @@ def test_heat_maps_have_no_form_of_shap():
     explanation = explainer.explain_local(image_cases.faces()[0][:1])
     with pytest.raises(InvalidInputError, match="A heat map holds no Shapley values"):
         explanation.to_shap()
+
+
+def test_a_function_of_segments_that_fails_is_named():
+    def segments(image):
+        return 1 // 0
+
+    with pytest.raises(InvalidInputError, match="The function of 'segments' cannot take the values of the images"):
+        ImageExplainer(lambda images: images.mean(axis=(1, 2)), segments=segments).explain_local(np.ones((1, 20, 20)))

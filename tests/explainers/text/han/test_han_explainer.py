@@ -130,6 +130,7 @@ def test_it_is_saved_and_loaded_without_pickle(explainer, explanation, tmp_path)
     alone = HANTextExplainer.load(tmp_path / "han.zip").explain_local(NEW)
     assert alone.additivity_error < 1e-6
     assert "the same for all texts" in alone.reason
+    assert "tuned on each text, which takes the model" in alone.faithfulness.notes[-1]
     with pytest.raises(
         InvalidInputError, match="must have the outputs of Pipeline.*2 outputs in probability. Got 1 output"
     ):
