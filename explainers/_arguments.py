@@ -104,6 +104,7 @@ PARAMETERS: dict[str, Constraint] = {
     "categorical_features": LIST,
     "explainable_model_args": _or_none(MAPPING),
     "augment_data": FLAG,
+    "fine_tune": FLAG,
     "sample_around_instance": FLAG,
     "include_local": FLAG,
     "progress": _or_none(FLAG),

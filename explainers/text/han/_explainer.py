@@ -148,7 +148,7 @@ class HANTextExplainer(Picklable):
         random_state: int = 0,
         progress: bool | None = None,
     ) -> None:
-        _check_settings(importance, fine_tune, epochs)
+        _check_settings(importance, epochs)
         check_seed(random_state)
         _require_extra()
         from automl_explain.explainers.text.han._imitation import TrainingSettings, trained
@@ -291,8 +291,7 @@ class HANTextExplainer(Picklable):
         ----------
         path : path-like
         model : object, optional
-            The model that the network imitates. Without it, the network is not tuned on texts, so that the values differ from
-            those before it was saved if it was tuned then.
+            The model that the network imitates. Without it, the network is not tuned on texts, and its values differ.
         tokenizer : callable, optional
             The tokenizer, if there was one.
         device : str, default "auto"
@@ -312,7 +311,7 @@ class HANTextExplainer(Picklable):
         made._tokenizer, made._progress = tokenizer, None
         with parts_that_fit(path):
             about, made._classes = stored.about, stored.classes
-            _check_settings(about["importance"], about["fine_tune"], None)
+            _check_settings(about["importance"], None)
             made._name, made._space, made._importance = str(about["name"]), str(about["space"]), about["importance"]
             made._random_state = int(about["random_state"])
             made._faithfulness = Faithfulness.from_dict(about["faithfulness"])
@@ -388,11 +387,9 @@ def _n_outputs(classes: tuple[Any, ...] | None) -> int:
     return 1 if classes is None else len(classes)
 
 
-def _check_settings(importance: Any, fine_tune: Any, epochs: Any) -> None:
+def _check_settings(importance: Any, epochs: Any) -> None:
     if importance not in KINDS:
         raise InvalidInputError(f"The 'importance' parameter must be one of {list(KINDS)}. Got {importance!r}.")
-    if not isinstance(fine_tune, bool | np.bool_):
-        raise InvalidInputError(f"The 'fine_tune' parameter must be True or False. Got {fine_tune!r}.")
     whole = isinstance(epochs, int | np.integer) and not isinstance(epochs, bool)
     if epochs is not None and (not whole or epochs < 1):
         raise InvalidInputError(f"The 'epochs' parameter must be an integer, 1 or more, or None. Got {epochs!r}.")
