@@ -26,7 +26,7 @@ def test_demo_prints_the_six_values_as_json(searched):
     assert six["additivity_error"] < 1e-6
     importance = np.abs(six["shap_values"]).mean(axis=(0, 1))
     assert six["overall_summary"] == pytest.approx(sorted(importance, reverse=True))
-    assert [run["status"] for run in result["runs"]] == ["explained"] * len(result["runs"])
+    assert [(run["status"], run["why"]) for run in result["runs"]] == [("explained", "")] * len(result["runs"])
     best = next(run for run in result["runs"] if run["id"] == result["best_run"])
     assert best["loss"] == min(run["loss"] for run in result["runs"] if run["kind"] == "trial")
     assert [name for name, _ in best["top_features"]] == six["overall_imp"][:5]

@@ -206,7 +206,7 @@ def test_a_model_that_cannot_be_pickled_is_said_not_raised():
     assert "n_jobs=1" in runs[0].why
     here = ExplainingScorer("accuracy", X, explainability_options={"max_rows": 10})
     runs = here.explain(GridSearchCV(Locked(), {"depth": [1, 2]}, cv=CV, scoring=here).fit(X, Y))
-    assert [run.status for run in runs] == ["explained"] * 3
+    assert [(run.status, run.why) for run in runs] == [("explained", "")] * 3
 
 
 def test_a_spool_that_cannot_be_written_leaves_the_search_as_it_is():

@@ -31,11 +31,7 @@ export function tabList(label, tabs, onChoose) {
       const isChosen = tab.id === id;
       buttons[k].setAttribute("aria-selected", String(isChosen));
       buttons[k].tabIndex = isChosen ? 0 : -1;
-      if (isChosen) {
-        panel.setAttribute("aria-labelledby", buttons[k].id);
-        // in the bar alone, so that the page stays where it is
-        bar.scrollLeft = buttons[k].offsetLeft - (bar.clientWidth - buttons[k].offsetWidth) / 2;
-      }
+      if (isChosen) panel.setAttribute("aria-labelledby", buttons[k].id);
     });
   };
   return { bar, panel, choose };
