@@ -95,7 +95,9 @@ class Plan:
             left = self._deadline - self._now()
             if left <= 0.0:
                 return 0.0
-            if run is self._first or not learner.n_seen:
+            if (
+                run is self._first or learner.whole <= 0.0
+            ):  # nothing is known: none has been explained, or all was compiling
                 return max(left, 1.0) * (FIRST_SHARE if run is self._first else NEXT_SHARE)
             mine = self._of(learner, learner.least, run)
             wanted = self._of(learner, learner.whole, run) - mine
@@ -132,14 +134,14 @@ class Plan:
         """Return about how long all rows of a run take; infinite if no run of its learner has been explained."""
         with self._lock:
             learner = self._learners[run.learner]
-            return self._of(learner, learner.whole, run) if learner.n_seen else math.inf
+            return self._of(learner, learner.whole, run) if learner.whole > 0.0 else math.inf
 
     def why_skipped(self) -> str:
         """Return why a run is not explained that is reached when the time is over, and how much more all runs need."""
         with self._lock:
             if not self._why:
                 budget = max(self._deadline - self._started, 0.0)
-                needed = self._now() - self._started + self._waiting()[1] / self._n_threads
+                needed = max(self._now() - self._started, 0.0) + self._waiting()[1] / self._n_threads
                 self._why = (
                     f"the time for explanations had run out: explaining all runs takes about {needed:.2g} s, and there were "
                     f"{budget:.2g} s. Set ExplainabilityOptions(time_budget={_rounded_up(1.2 * needed)})"

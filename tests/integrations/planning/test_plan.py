@@ -91,6 +91,19 @@ def test_compiling_is_not_charged_to_the_time_for_explanations(clock, monkeypatc
     assert 0.0 < plan.start(runs[1]) <= 9.0
 
 
+def test_a_run_whose_whole_time_was_compiling_leaves_time_for_the_next(clock, monkeypatch):
+    compiled = [0.0]
+    monkeypatch.setattr(_plan, "seconds_compiled", lambda: compiled[0])
+    runs = queue("lgbm", "lgbm")
+    plan = Plan(runs, 10.0, 1)
+    plan.start(runs[0])
+    compiled[0] += 2.5  # a bit more than the clock, since another thread waited for the compiler too
+    clock.move(2.0)
+    plan.finish(runs[0], 0.0, whole=1.0, least=1.0)
+    assert plan.expected(runs[1]) == math.inf
+    assert plan.start(runs[1]) == pytest.approx(0.2 * 10.5)
+
+
 def test_the_best_trial_and_final_models_are_explained_whatever_the_time(clock):
     runs = queue("rf", "rf", "rf")
     runs[0].kind = "refit"
