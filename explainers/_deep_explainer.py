@@ -149,7 +149,8 @@ class DeepExplainer(ShapleyExplainer):
             why = structure.why if isinstance(structure, Opaque) else type(structure).__name__
             raise UnsupportedModelError(
                 f"DeepExplainer explains neural networks. Got {explained.model.name}: {why}. Use TabularExplainer, which chooses "
-                "a method for any model; for a function of tensors, pass tensors as the background."
+                "a method for any model; for a function of tensors, pass tensors as the background; for images, ImageExplainer "
+                "or explain_model(..., data='images')."
             )
         self._inputs = structure.inputs
         super().__init__(explained, network_engine(question_of(explained, settings), method), explain_subset, settings)

@@ -16,6 +16,8 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 FIRST_SHARE, NEXT_SHARE = 0.4, 0.2
 """Share of the remaining time that the first run may take, and any other of which nothing is known yet."""
+SHORTEST = 0.1
+"""Seconds that a run may take while there is time: what a short run took says little about the next to a millisecond."""
 SECONDS_PER_LEAF_AND_ROW = 4e-8
 """Seconds per leaf of a model, and row explained or background row; a rough figure, corrected by what runs take."""
 
@@ -102,7 +104,8 @@ class Plan:
             mine = self._of(learner, learner.least, run)
             wanted = self._of(learner, learner.whole, run) - mine
             slack = max(left * self._n_threads - least, 0.0)
-            return min(left, mine + slack * (wanted / (whole - least) if wanted > 0.0 else 0.0))
+            share = slack * (wanted / (whole - least) if wanted > 0.0 else 0.0)
+            return min(left, max(mine + share, SHORTEST))
 
     def must(self, run: Queued) -> bool:
         """Whether a run is explained whatever the time: a final model, or the first trial of the queue, which is the best."""

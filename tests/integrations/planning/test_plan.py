@@ -104,6 +104,17 @@ def test_a_run_whose_whole_time_was_compiling_leaves_time_for_the_next(clock, mo
     assert plan.start(runs[1]) == pytest.approx(0.2 * 10.5)
 
 
+def test_short_runs_are_not_held_to_the_milliseconds_of_the_run_before(clock):
+    runs = queue("tree", "tree", "tree")
+    plan = Plan(runs, 10.0, 1)
+    plan.start(runs[0])
+    clock.move(0.005)
+    plan.finish(runs[0], 0.005, whole=1.0, least=1.0)
+    assert plan.start(runs[1]) == pytest.approx(_plan.SHORTEST)
+    clock.move(9.97)
+    assert plan.start(runs[2]) == pytest.approx(0.025)  # and no more than is left
+
+
 def test_the_best_trial_and_final_models_are_explained_whatever_the_time(clock):
     runs = queue("rf", "rf", "rf")
     runs[0].kind = "refit"
