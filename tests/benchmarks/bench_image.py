@@ -168,11 +168,12 @@ def spread(values, segments):
 
 
 MISSED = (
-    "Two bars are missed. At 64 evaluations, about 5 for each superpixel, walks are sampled, whose error is 0.08 on these "
+    "Three bars are missed. At 64 evaluations, about 5 for each superpixel, walks are sampled, whose error is 0.08 on these "
     "images, near the border between the two classes; paired coalitions would have 0.05, and 128 evaluations are within the "
     "bar. Partition's 256 forward passes of this small network take only four times as long as 64 of ours, and those are half "
     "of our time: 10 times as fast is out of reach for any method that evaluates the same network 64 times. The first call of "
-    "Partition in a process takes 1 to 3 seconds, since it compiles."
+    "Partition in a process takes 1 to 3 seconds, since it compiles. Forward passes of the large network are compared in their "
+    "fastest batches; those of an explanation are evaluated 16 at a time."
 )
 """Why bars are missed, as of the last look."""
 
