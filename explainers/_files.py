@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import HistoryError, InvalidInputError
 
 
 @contextmanager
@@ -45,6 +45,25 @@ def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[B
         with suppress(OSError):  # the original error is more informative
             temporary.unlink()
         raise
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all; its folder is made if there is none.
+
+    Raises
+    ------
+    HistoryError
+        If the file cannot be written.
+    InvalidInputError
+        As `written_whole`.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(target) as stream:
+            stream.write(content)
+    except OSError as error:
+        why = error.strerror or error  # not the name of the temporary file
+        raise HistoryError(f"The file {target} cannot be written: {why}. Name another place.") from error
 
 
 def _permissions(target: Path) -> int | None:

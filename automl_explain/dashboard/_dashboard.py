@@ -13,8 +13,8 @@ from automl_explain.dashboard.data._payload import PageData, make_payload
 from automl_explain.dashboard.model._export import export_model
 from automl_explain.dashboard.transports._answers import Answers
 from automl_explain.explainers._arguments import check_seed
-from automl_explain.explainers._errors import HistoryError, InvalidInputError
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._files import write_whole
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted
 
@@ -146,14 +146,7 @@ class ExplanationDashboard:
             If the file cannot be written.
         """
         target = Path(path)
-        page = self._static_html().encode()
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(target) as stream:
-                stream.write(page)
-        except OSError as error:
-            why = error.strerror or error  # not the name of the temporary file
-            raise HistoryError(f"The file {target} cannot be written: {why}. Name another place.") from error
+        write_whole(target, self._static_html().encode())
         return target
 
     def serve(self, port: int = 0) -> DashboardServer:

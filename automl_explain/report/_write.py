@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from automl_explain.display._class_view import check_top_k, class_text, explanation_of
 from automl_explain.explainers._arguments import checked
-from automl_explain.explainers._errors import HistoryError, InvalidInputError
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._files import write_whole
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary, rows_needed
@@ -86,7 +86,7 @@ def write_report(
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     target = Path(path)
     page = replace(make_page(tell_of(runs), title, top_k, rows), dashboard=_link(target, dashboard))
-    _write_whole(target, page_html(page).encode())
+    write_whole(target, page_html(page).encode())
     return target
 
 
@@ -138,7 +138,7 @@ def save_plots(directory: str | os.PathLike[str], explanation: Any, *, top_k: in
         files |= _summaries(explanation, top_k, shown)
         files |= _rows(explanation, top_k, shown) if explanation.is_additive else {}
     for name, picture in files.items():
-        _write_whole(folder / name, picture)
+        write_whole(folder / name, picture)
     return [folder / name for name in files]
 
 
@@ -179,14 +179,3 @@ def _row(explanation: Explanation, chosen: ChosenRow, top_k: int, shown: int) ->
 def _slug(label: str) -> str:
     """A label as part of a file name that is valid on any system."""
     return re.sub(r"[^A-Za-z0-9]+", "-", label)[:30].strip("-").lower() or "class"
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(target) as stream:
-            stream.write(content)
-    except OSError as error:
-        why = error.strerror or error  # not the name of the temporary file
-        raise HistoryError(f"The file {target} cannot be written: {why}. Name another place.") from error
