@@ -11,11 +11,11 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 @pytest.mark.slow  # a network is trained
 def test_the_snippets_on_images_run_one_after_the_other():
-    text = (DOCS / "images.md").read_text(encoding="utf-8")
+    text = (DOCS / "guide" / "images.md").read_text(encoding="utf-8")
     code = "".join(re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
     names: dict[str, object] = {}
     try:
-        exec(compile(code, "docs/images.md", "exec"), names)
+        exec(compile(code, "docs/guide/images.md", "exec"), names)
     finally:
         plt.close("all")
     explanation = names["explanation"]
@@ -23,4 +23,4 @@ def test_the_snippets_on_images_run_one_after_the_other():
     assert explanation.additivity_error < 1e-6
     assert names["overall"].is_aligned
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
-        assert (DOCS / picture).exists()
+        assert (DOCS / "guide" / picture).exists()

@@ -1,4 +1,4 @@
-"""Perceptrons and Keras models: python -m tests.benchmarks.bench_frameworks [--write docs/benchmarks_frameworks.md].
+"""Perceptrons and Keras models: python -m tests.benchmarks.bench_frameworks [--write docs/performance/frameworks.md].
 
 scikit-learn's perceptrons in one process and on one thread, in turns with what they are compared with; the best of several
 turns. Errors are relative L2 distances from the reference. Keras models in a process per backend: gaps are the largest

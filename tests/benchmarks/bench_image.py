@@ -1,4 +1,4 @@
-"""Images against shap, LIME and captum: python -m tests.benchmarks.bench_image [--write docs/benchmarks_image.md].
+"""Images against shap, LIME and captum: python -m tests.benchmarks.bench_image [--write docs/performance/image.md].
 
 One process and one thread, in turns. The network tells faces from other pictures: it is trained on half of scikit-image's
 `lfw_subset`, scaled to 48 x 48 pixels. The images explained are those of the other half whose probability falls most when the

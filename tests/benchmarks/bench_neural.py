@@ -1,4 +1,4 @@
-"""Neural networks against shap and captum: python -m tests.benchmarks.bench_neural [--write docs/benchmarks_neural.md].
+"""Neural networks against shap and captum: python -m tests.benchmarks.bench_neural [--write docs/performance/neural.md].
 
 Same network, rows and background, in one process and on one thread, in turns; the best of several turns. Errors are relative
 L2 distances from the values of all coalitions. Gaps are the largest distance of a sum of values from the output, relative to

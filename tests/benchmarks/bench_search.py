@@ -1,6 +1,6 @@
 """What explaining every run adds to whole searches, through the public calls that a user makes.
 
-``python -m tests.benchmarks.bench_search`` prints a table; with ``--markdown docs/benchmarks_search.md`` it becomes the first
+``python -m tests.benchmarks.bench_search`` prints a table; with ``--markdown docs/performance/search.md`` it becomes the first
 part of that page. Names select searches: ``demo``, ``adult``, ``grid``, ``optuna``.
 """
 
@@ -126,7 +126,7 @@ def main():
     page = "\n".join([
         "# What explanations add to a search",
         "",
-        "Made by `python -m tests.benchmarks.bench_search --markdown docs/benchmarks_search.md`; the second part is not.",
+        "Made by `python -m tests.benchmarks.bench_search --markdown docs/performance/search.md`; the second part is not.",
         "",
         f"{os.cpu_count()} cores, Python {platform.python_version()}, {libraries}; load average {before:.1f} before and "
         f"{os.getloadavg()[0]:.1f} at the end. Rows are the median of the validation rows explained per run.",

@@ -1,4 +1,4 @@
-"""The scoring service under load: python -m tests.benchmarks.bench_service [--write docs/benchmarks_service.md].
+"""The scoring service under load: python -m tests.benchmarks.bench_service [--write docs/performance/service.md].
 
 LightGBM, 200 trees of 31 leaves, 14 columns, background of 100 rows; one process of ``automl-explain serve`` on loopback, one
 row a request, with explanation and reasons. Times run from the moment at which a request was due to its whole answer. The

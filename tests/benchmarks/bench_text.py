@@ -1,6 +1,6 @@
 """Texts: how faithful, how exact and how fast `TextExplainer` is beside LIME and shap, in one process.
 
-    python -m tests.benchmarks.bench_text            # figures of docs/benchmarks_text.md
+    python -m tests.benchmarks.bench_text            # figures of docs/performance/text.md
     python -m tests.benchmarks.bench_text --texts 4  # fewer texts
 
 The texts are the documentation strings of scipy and scikit-learn; the label is the package. The models are a pipeline of

@@ -1,6 +1,6 @@
 """Speed of tree Shapley values beside their peers, and how it grows.
 
-``python -m tests.benchmarks.bench_trees [family ...] [--markdown docs/benchmarks.md]``
+``python -m tests.benchmarks.bench_trees [family ...] [--markdown docs/performance/trees.md]``
 
 Every case runs in this process on two threads, peers in their best setting, turns interleaved; the table gives medians per
 row and the largest difference of values. ``woodelf`` is compared where it is installed (``pip install --no-deps
@@ -269,7 +269,7 @@ def markdown(results: list[Result], by_rows: list[list[str]], curves: list[list[
     lines = [
         "# Benchmarks of tree explanations",
         "",
-        "Made by `python -m tests.benchmarks.bench_trees --markdown docs/benchmarks.md`; do not edit.",
+        "Made by `python -m tests.benchmarks.bench_trees --markdown docs/performance/trees.md`; do not edit.",
         "",
         f"A machine with {os.cpu_count()} cores, {N_JOBS} threads on both sides, one process, turns interleaved, medians; load "
         f"average {START_LOAD:.1f} at the start, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'unset')}. Other work on "

@@ -55,7 +55,7 @@ class HANTextExplainer(Picklable):
     beside leaving out one word at a time and random orders.
 
     **Attention is not an explanation of the model.** If the words with the most attention are removed, the model's output
-    falls much less than without the words that `TextExplainer` ranks first; docs/benchmarks_han.md has the figures.
+    falls much less than without the words that `TextExplainer` ranks first; docs/performance/han.md has the figures.
     `TextExplainer` asks the model itself and needs no training. Use this explainer if the model is too slow for that, or to
     read attention.
 
