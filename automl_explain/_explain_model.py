@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,15 @@ from automl_explain.integrations.history._run_history import RunHistory
 
 DATA = ("auto", "texts", "images", "cells")
 """What examples may be, for the 'data' parameter of `explain_model`."""
+
+
+class Examples(Enum):
+    """What the examples of `explain_model` are explained as, in words."""
+
+    TABLE = "a table"
+    TEXTS = "texts"
+    IMAGES = "images"
+    TENSORS = "examples of a network"
 
 
 @checked
@@ -129,15 +139,21 @@ def explain_model(
     """
     run = None if best_run is None else find_run(best_run)
     options: dict[str, Any] = {"output": output, "random_state": random_state, "progress": progress}
-    if _are_texts(X_train, data):
-        texts = _of_texts(fitted_model, X_train, X_test, classes, y_train, (members, features), options)
+    kind = _kind_of_examples(X_train, data)
+    if members and kind is not Examples.TABLE:
+        raise UnsupportedModelError(
+            f"explain_members expects an ensemble of models over a table. Got {kind.value}: leave out members=True"
+            + (", or pass data='cells'." if kind is Examples.IMAGES else ".")
+        )
+    if kind is Examples.TEXTS:
+        texts = _of_texts(fitted_model, X_train, X_test, classes, y_train, features, options)
         return _stored(texts, run, texts.model_kind)
-    if _are_images(X_train, data):
-        images = _of_images(fitted_model, X_train, X_test, classes, y_train, members, options)
+    if kind is Examples.IMAGES:
+        images = _of_images(fitted_model, X_train, X_test, classes, y_train, options)
         return _stored(images, run, images.model_kind)
-    if not is_table(X_train) or is_tensor(X_train):
+    if kind is Examples.TENSORS:
         options |= {"features": features, "sampling": sampling, "n_jobs": n_jobs}
-        explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, members, options)
+        explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, options)
         return _stored(explanation, run, explanation.model_kind)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
@@ -163,16 +179,15 @@ def explain_model(
     return replace(made, texts=explain_text_columns(model, rows.data, text_detail, names, settings))
 
 
-def _are_images(X_train: Any, data: Any) -> bool:
-    """Whether examples are explained as images."""
+def _kind_of_examples(X_train: Any, data: Any) -> Examples:
+    """Return what examples are explained as."""
     if not isinstance(data, str) or data not in DATA:
         raise InvalidInputError(f"The 'data' parameter must be one of {list(DATA)}. Got {data!r}.")
-    return data == "images" or (data == "auto" and look_like_images(X_train))
-
-
-def _are_texts(X_train: Any, data: Any) -> bool:
-    """Whether examples are explained as texts."""
-    return bool(data == "texts") or (data == "auto" and is_texts(X_train))
+    if data == "texts" or (data == "auto" and is_texts(X_train)):
+        return Examples.TEXTS
+    if data == "images" or (data == "auto" and look_like_images(X_train)):
+        return Examples.IMAGES
+    return Examples.TABLE if is_table(X_train) and not is_tensor(X_train) else Examples.TENSORS
 
 
 def _of_texts(
@@ -181,15 +196,10 @@ def _of_texts(
     X_test: Any,
     classes: ClassNames | None,
     y_train: Any,
-    of_tables: tuple[bool, Sequence[str] | None],
+    features: Sequence[str] | None,
     options: dict[str, Any],
 ) -> TextExplanation:
-    """Return the explanation of texts by their words; `of_tables` are options that texts do not have."""
-    members, features = of_tables
-    if members:
-        raise UnsupportedModelError(
-            "explain_members expects an ensemble of models over a table. Got texts: leave out members=True."
-        )
+    """Return the explanation of texts by their words."""
     if features is not None:
         raise InvalidInputError(
             "The 'features' parameter names columns of a table. Got texts, whose words are the names."
@@ -207,15 +217,9 @@ def _of_images(
     X_test: Any,
     classes: ClassNames | None,
     y_train: Any,
-    members: bool,
     options: dict[str, Any],
 ) -> ImageExplanation:
     """Return the explanation of images by their segments."""
-    if members:
-        raise UnsupportedModelError(
-            "explain_members expects an ensemble of models over a table. Got images: leave out members=True, or pass "
-            "data='cells'."
-        )
     explainer = ImageExplainer(model, classes=classes, **options)
     if classes is None and y_train is not None:
         described, background = explainer.describe(X_train)
@@ -229,14 +233,9 @@ def _of_network(
     X_test: Any,
     classes: ClassNames | None,
     y_train: Any,
-    members: bool,
     options: dict[str, Any],
 ) -> Explanation:
     """Return the explanation of a network whose examples are not a table."""
-    if members:
-        raise UnsupportedModelError(
-            "explain_members expects an ensemble of models over a table. Got examples of a network: leave out members=True."
-        )
     explainer = DeepExplainer(network, X_train, classes=classes, **options)
     if classes is None and y_train is not None:
         background = Table(as_examples(X_train, "X_train").flat())

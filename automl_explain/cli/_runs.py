@@ -38,10 +38,9 @@ def _act(options: argparse.Namespace) -> None:
     elif not runs:
         print(f"no runs yet in {history.directory}; make some with: automl-explain demo")
     else:
-        from automl_explain.display._text_tables import runs_table
-        from automl_explain.integrations.history._run import final_unexplained
+        from automl_explain.display._text_tables import runs_text
 
-        print("\n".join([*final_unexplained(runs), runs_table(runs)]))
+        print(runs_text(runs))
 
 
 def _print_insight(history: RunHistory, options: argparse.Namespace) -> None:

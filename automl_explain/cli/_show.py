@@ -37,14 +37,10 @@ def _act(options: argparse.Namespace) -> None:
     elif options.json:
         print_json({"run": run.as_dict(), "scores": run.scores, **explanation_as_dict(explained)})
     else:
-        from automl_explain.display._text_tables import members_table, runs_table, six_values_tables
-        from automl_explain.display._unexplained import dropped_columns
+        from automl_explain.display._text_tables import members_table, runs_text, six_values_tables
         from automl_explain.explainers.formatting._numbers import number_text
-        from automl_explain.explainers.formatting._text_table import wrapped
-        from automl_explain.integrations.history._run import final_unexplained
 
-        said = [*final_unexplained(history.runs(run.search)), runs_table([run]), *map(wrapped, dropped_columns([run]))]
-        print("\n".join(said))
+        print(runs_text([run], of=history.runs(run.search)))
         if run.scores:
             print("validation rows:", ", ".join(f"{name} {number_text(value)}" for name, value in run.scores.items()))
         print()

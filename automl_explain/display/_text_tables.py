@@ -15,7 +15,7 @@ from automl_explain.display._class_view import (
     local_values,
     output_text,
 )
-from automl_explain.display._unexplained import unexplained
+from automl_explain.display._unexplained import dropped_columns, unexplained
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 from automl_explain.explainers.explanation._summary_tables import member_bars, split_table
 from automl_explain.explainers.explanation._values import ranking
@@ -23,7 +23,7 @@ from automl_explain.explainers.formatting._bars import bars
 from automl_explain.explainers.formatting._names import counted, one_line, shortened
 from automl_explain.explainers.formatting._numbers import loss_text, number_text
 from automl_explain.explainers.formatting._text_table import GAP, WIDTH, Column, TextTable, beside, wrapped
-from automl_explain.integrations.history._run import Run, best_trial
+from automl_explain.integrations.history._run import Run, best_trial, final_unexplained
 from automl_explain.integrations.history._scores import score_name
 
 LEARNER_WIDTH = 12
@@ -75,6 +75,19 @@ def runs_table(runs: Sequence[Run], top: int = 3) -> str:
     rows = tuple((*row, _top_or_why(run, top, room)) for row, run in zip(cells, runs, strict=True))
     last = Column(shortened("most important features", room))
     return "\n".join([TextTable((*columns, last), rows).as_text(), _summary(runs, best), *_reasons(runs)])
+
+
+def runs_text(runs: Sequence[Run], of: Sequence[Run] | None = None) -> str:
+    """Return the table of runs, whether the final models were explained, and which columns no model reads.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    of : sequence of Run, optional
+        All runs of the searches, if `runs` are some of them.
+    """
+    missing = final_unexplained(runs if of is None else of)
+    return "\n".join([*map(wrapped, missing), runs_table(runs), *map(wrapped, dropped_columns(runs))])
 
 
 def _score_column(runs: Sequence[Run]) -> str:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
+from automl_explain.search._dates import date_columns, with_dates
 from automl_explain.search._target import AS_ASKED, MANY_CLASSES, Task, settled
 
 VALIDATION_SHARE = 0.2
@@ -90,6 +91,10 @@ def read_dataset(
         If the file, the target or a column cannot be used.
     """
     X, y, said = _features_and_target(read_table(path), target, drop, str(path))
+    dates = date_columns(X)
+    X = with_dates(X, dates, path)
+    if dates:
+        said.append(f"dates: every cell of {', '.join(map(str, dates))} is a date or missing")
     y, task, why = settled(y, task)
     said.append(f"task: {task}, {why}")
     if validation is not None:
@@ -97,9 +102,10 @@ def read_dataset(
         unknown = [name for name in X.columns if name not in X_valid.columns]
         if unknown:
             raise InvalidInputError(f"{validation} lacks columns that {path} has: {unknown[:5]}.")
+        X_valid = with_dates(X_valid[X.columns], dates, validation)
         y_valid = settled(y_valid, task)[0]
         said += [*more, f"validation: {len(y_valid):,} rows of {validation}"]
-        return _checked(Dataset(X, X_valid[X.columns], y, y_valid, task, tuple(said)), target)
+        return _checked(Dataset(X, X_valid, y, y_valid, task, tuple(said)), target)
     return split(X, y, task, said, target=target, cv=cv, random_state=random_state)
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from automl_explain._explain_model import retrieve_model_explanation
 from automl_explain._model_explanation import ModelExplanation
 from automl_explain.dashboard._dashboard import ExplanationDashboard
-from automl_explain.display._text_tables import runs_table, six_values_tables
-from automl_explain.display._unexplained import dropped_columns
+from automl_explain.display._text_tables import runs_text, six_values_tables
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import MemberExplanation
 from automl_explain.explainers.formatting._numbers import number_text
@@ -64,7 +63,7 @@ class SearchResult:
 
     def as_text(self, history_flag: str = "") -> str:
         """Return the tables that the command line prints, and the next commands."""
-        parts = [*self.missing, runs_table(self.runs), *map(wrapped, dropped_columns(self.runs)), ""]
+        parts = [runs_text(self.runs), ""]
         if self.explained is None:
             parts.append(f"best run {self.best_run.id} was not explained: {self.best_run.why}")
         else:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from automl_explain import InvalidInputError
-from automl_explain.display._text_tables import WIDTH, runs_table, six_values_tables
+from automl_explain.display._text_tables import WIDTH, runs_table, runs_text, six_values_tables
 from tests import explanation_cases as cases
 from tests.report.test_report import EVIL, search
 
@@ -71,6 +71,18 @@ class TestRunsTable:
     def test_top(self, tmp_path):
         with pytest.raises(InvalidInputError):
             runs_table(search(tmp_path, cases.binary()), top=0)
+
+
+class TestRunsText:
+    def test_names_the_columns_that_the_library_dropped_and_an_unexplained_final_model(self, tmp_path):
+        names = [f"a rather long name of a column {j}" for j in range(12)]
+        runs = search(tmp_path, cases.binary(), facts={"dropped_columns": names})
+        text = " ".join(runs_text(runs[:1], of=runs).split())
+        assert f"flaml dropped 12 columns, which no model reads: {names[0]}, {names[1]}" in text
+        broken = [replace(run, status="skipped", why="no time " * 20) for run in runs]
+        shown = runs_text(runs[:1], of=broken)
+        assert "was not explained: no time no time" in shown
+        assert max(map(len, shown.splitlines())) <= WIDTH
 
 
 class TestSixValues:

@@ -52,6 +52,67 @@ def test_blanks_after_commas_are_no_part_of_a_cell(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["2024-01-31", "1999-12-01"], "2024-01-31"),
+        (["2024-01-31 10:30", "2024-02-01"], "2024-01-31 10:30"),
+        (["2024-01-31T10:30:00.5Z", "2024-01-31T10:30+02:00"], "2024-01-31 10:30:00.5+00:00"),
+        (["2024-01-31", "9999-12-31"], "2024-01-31"),
+        (["2024-01-31", None], "2024-01-31"),
+        (["2024-01-31", "unknown"], None),
+        (["2024-02-28", "2024-02-30"], None),
+        (["2024-01-31T10:30Z", "2024-01-31T10:30"], None),
+        (["20240131", "20240201"], None),
+        (["2024", "2025"], None),
+        (["4711-01-02", "4712-01-02"], None),
+        (["2024-01-31-7", "2024-01-31-8"], None),
+        (["1.2.2024", "2.2.2024"], None),
+    ],
+    ids=str,
+)
+def test_a_column_whose_cells_are_all_iso_dates_holds_dates(tmp_path, cells, read):
+    table = people(20).assign(seen=cells * 10)
+    table.to_csv(tmp_path / "people.csv", index=False)
+    dataset = read_dataset(tmp_path / "people.csv", "bought")
+    seen = dataset.X_train["seen"]
+    assert pd.api.types.is_datetime64_any_dtype(seen) is (read is not None)
+    assert ("dates: every cell of seen is a date or missing" in dataset.said) is (read is not None)
+    if read is not None:
+        assert pd.Timestamp(read) in seen.tolist()
+        assert seen.isna().sum() == pd.Series(cells * 10)[dataset.X_train.index].isna().sum()
+
+
+def test_days_of_a_parquet_file_are_dates(tmp_path):
+    days = pd.to_datetime(pd.Series(["2024-01-31", None] * 10)).dt.date
+    people(20).assign(seen=days).to_parquet(tmp_path / "people.parquet")
+    assert pd.api.types.is_datetime64_any_dtype(read_dataset(tmp_path / "people.parquet", "bought").X_train["seen"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [(["2024-03-01", "unknown"], "Got 'unknown'"), (["2024-03-01", ""], None)],
+    ids=str,
+)
+def test_validation_rows_hold_dates_where_the_training_rows_do(tmp_path, csv, cells, message):
+    people().assign(seen=["2024-01-31", "2024-02-01"] * 30).to_csv(csv, index=False)
+    people(20, seed=1).assign(seen=cells * 10).to_csv(tmp_path / "valid.csv", index=False)
+    if message:
+        with pytest.raises(InvalidInputError, match=message):
+            read_dataset(csv, "bought", validation=tmp_path / "valid.csv")
+        return
+    valid = read_dataset(csv, "bought", validation=tmp_path / "valid.csv").X_valid
+    assert pd.api.types.is_datetime64_any_dtype(valid["seen"])
+
+
+def test_validation_rows_that_look_like_dates_are_texts_where_the_training_rows_are(tmp_path, csv):
+    people().assign(seen=["2024-01-31", "never"] * 30).to_csv(csv, index=False)
+    people(20, seed=1).assign(seen="2024-01-31").to_csv(tmp_path / "valid.csv", index=False)
+    assert not pd.api.types.is_datetime64_any_dtype(
+        read_dataset(csv, "bought", validation=tmp_path / "valid.csv").X_valid["seen"]
+    )
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("empty.csv", b"", "is empty: it has no columns"),
