@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
     from automl_explain.explainers.explanation._fidelity import Fidelity
     from automl_explain.explainers.explanation._global_importance import GlobalImportance
-    from automl_explain.explainers.explanation._row_sampling import SamplingPolicy
     from automl_explain.explainers.faithfulness._measure import measure_faithfulness
     from automl_explain.explainers.image._explainer import ImageExplainer
     from automl_explain.explainers.image._explanation import ImageExplanation
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
     from automl_explain.explainers.model._registry import describe, register
     from automl_explain.explainers.neural._network import Network, NetworkInput
+    from automl_explain.explainers.parts._partial_importance import PartialImportance
+    from automl_explain.explainers.parts._row_sampling import SamplingPolicy
     from automl_explain.explainers.permutation._explainer import PFIExplainer
     from automl_explain.explainers.scoring._explainer import (
         DeepScoringExplainer,
@@ -95,7 +96,8 @@ _MODULES = {
     "MemberExplanation": f"{_PLACE}.explanation._explanation",
     "MimicExplainer": f"{_PLACE}.surrogate._explainer",
     "SamplingOptions": f"{_PLACE}.methods._settings",
-    "SamplingPolicy": f"{_PLACE}.explanation._row_sampling",
+    "PartialImportance": f"{_PLACE}.parts._partial_importance",
+    "SamplingPolicy": f"{_PLACE}.parts._row_sampling",
     **dict.fromkeys(
         (
             "DeepScoringExplainer",

@@ -43,8 +43,7 @@ class Explanation(ExplanationValues):
     Parameters
     ----------
     local_importance_values : ndarray or None
-        Shape (n, f) for a regression, (C, n, f) for a classification, binary included. None when only global values
-        were computed.
+        Shape (n, f) for a regression, (C, n, f) for a classification, binary included. None: only global values are known.
     expected_values : ndarray, shape (C,), or (1,) for a regression
         Mean output over the background; for a permutation importance the score without shuffling.
     features : tuple of str or None
@@ -70,8 +69,7 @@ class Explanation(ExplanationValues):
     model_kind : {"trial", "refit", "ensemble"} or None
         Role of the model in a search.
     fold_importances : ndarray of shape (k, f), or None
-        Global importance in each of k folds, if the values are means over folds. The standard errors then include the
-        spread between folds.
+        Global importance in each of k folds whose means the values are; standard errors include the spread between folds.
     fidelity : Fidelity or None
         How well a surrogate imitates the model, if the values and `predictions` are those of the surrogate.
     global_values, class_values : ndarray or None
@@ -85,8 +83,7 @@ class Explanation(ExplanationValues):
         classification; with it the values add up.
     kind : {"shapley", "permutation", "local_linear"}, default "shapley"
         What the values are: Shapley values of the model's output; decreases of a score when a column is shuffled, which
-        exist for the table as a whole only; or the weights of a linear model around each row, as LIME fits them. Only
-        Shapley values add up to the prediction.
+        exist for the table as a whole only; or weights of a linear model around each row. Only Shapley values add up.
     metric : str or None
         Name of the score of a permutation importance, which is the unit of its values; None for other kinds.
     coalition_r2 : float or None
@@ -96,6 +93,9 @@ class Explanation(ExplanationValues):
         Name and shape of each input of a network whose inputs are not a table; the features are their cells, in order.
     members : MemberExplanation or None
         Contributions of an ensemble's members to the same rows, if they were requested.
+    group_sums, group_sizes, largest_error : ndarray, ndarray and float, or None
+        What `PartialImportance` keeps of rows without their values: sums of the absolute values of groups of rows, (G, f) or
+        (G, C, f), the number of rows of each group, (G,), and the largest standard error.
     """
 
     members: MemberExplanation | None = None
@@ -138,7 +138,7 @@ class Explanation(ExplanationValues):
         Raises
         ------
         InvalidInputError
-            If there are no local values, or a parameter is not valid.
+            If there are neither local values nor merged rows, or a parameter is not valid.
 
         References
         ----------

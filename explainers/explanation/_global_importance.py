@@ -96,18 +96,10 @@ def measure_global_importance(
     explanation: ExplanationValues, sample_weight: Any, confidence: float, n_resamples: int, random_state: int
 ) -> GlobalImportance:
     """Return what `Explanation.global_importance` documents."""
-    values = explanation.local_importance_values
-    if values is None or not explanation.num_examples:
-        raise InvalidInputError(
-            f"Weighted importance and intervals need local values. This explanation by {explanation.method} has none; explain "
-            "rows, with include_local=True."
-        )
     _check(confidence, n_resamples)
-    blocks = np.abs(values if explanation.is_classification else values[None])  # (C, n, f)
-    n_blocks, n, f = blocks.shape
-    rows = np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(n, -1)
     check_seed(random_state)
-    weights = _read_weights(sample_weight, n)
+    rows, weights = _rows_to_resample(explanation, sample_weight)
+    n_blocks, f = len(explanation.classes or (None,)), explanation.num_features
     means = (weights @ rows / weights.sum()).reshape(n_blocks, f)
     resampled = _resample(rows, weights, n_resamples, random_state).reshape(-1, n_blocks, f)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
@@ -125,6 +117,27 @@ def measure_global_importance(
         explanation.classes,
         confidence,
     )
+
+
+def _rows_to_resample(explanation: ExplanationValues, sample_weight: Any) -> tuple[Values, Values]:
+    """Return absolute values of rows, (n, C * f), and their weights; means of groups and their sizes for merged rows."""
+    values, sums, sizes = explanation.local_importance_values, explanation.group_sums, explanation.group_sizes
+    if values is None and sums is not None and sizes is not None:
+        if sample_weight is not None:
+            raise InvalidInputError(
+                "The 'sample_weight' parameter needs the values of rows, which this explanation does not keep. Explain with "
+                "include_local=True, or leave the weights out."
+            )
+        used = sizes > 0
+        return sums[used].reshape(int(used.sum()), -1) / sizes[used, None], sizes[used]
+    if values is None or not explanation.num_examples:
+        raise InvalidInputError(
+            f"Weighted importance and intervals need local values. This explanation by {explanation.method} has none; explain "
+            "rows, with include_local=True."
+        )
+    blocks = np.abs(values if explanation.is_classification else values[None])  # (C, n, f)
+    n = blocks.shape[1]
+    return np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(n, -1), _read_weights(sample_weight, n)
 
 
 def compare_rankings(explanation: ExplanationValues, reference: ExplanationValues, top_k: int | None) -> float:

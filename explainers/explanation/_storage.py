@@ -11,8 +11,9 @@ Protocol 3
 Each array is stored only where there is one.
 
 - Of the explanation: ``values``, ``expected``, ``predictions``, ``errors``, ``folds``, ``global``, ``class``,
-  ``importances``, ``fidelity``, ``intercepts``, ``left_out``, and ``parent`` of the feature map. Of two classes whose values
-  are each other's negative, ``values`` holds the second class only, and the manifest's `mirrored` is true.
+  ``importances``, ``fidelity``, ``intercepts``, ``left_out``, ``groups`` and ``sizes`` of merged rows,
+  and ``parent`` of the feature map. Of two classes whose values are each other's negative, ``values`` holds the second
+  class only, and the manifest's `mirrored` is true.
 - Of the data: ``data`` for an array; ``data.codes`` for an array of objects, with its cells in the manifest's `objects`;
   ``data.values``, ``data.indices`` and ``data.indptr`` for a sparse matrix, or a sparse array where the manifest's
   `sparse_array` is true; ``column.0``, ``column.1``, ... for a frame, with the coding of each in the manifest's `columns`, and
@@ -91,6 +92,8 @@ _ARRAYS = {
     "fidelity": "local_fidelity",
     "intercepts": "intercepts",
     "left_out": "left_out",
+    "groups": "group_sums",
+    "sizes": "group_sizes",
 }
 """Member of the bundle -> field of the explanation."""
 _SHARES = {
@@ -171,6 +174,7 @@ def save_values(
         "notes": explanation.notes,
         "model_kind": explanation.model_kind,
         "coalition_r2": explanation.coalition_r2,
+        "largest_error": explanation.largest_error,
         "input_shapes": explanation.input_shapes,
         "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
     }
@@ -227,6 +231,7 @@ def _fields(
         "notes": tuple(manifest["notes"]),
         "model_kind": manifest.get("model_kind"),
         "coalition_r2": manifest.get("coalition_r2"),
+        "largest_error": manifest.get("largest_error"),
         "input_shapes": _shapes(manifest.get("input_shapes")),
         "fidelity": Fidelity(**manifest["fidelity"]) if manifest.get("fidelity") else None,
         "data": _shared_rows(path, manifest["rows"]) if "rows" in manifest else _get_table(manifest, arrays),

@@ -21,8 +21,10 @@ SHAPES: dict[str, str] = {
     "local_fidelity": "Cn",
     "intercepts": "Cn",
     "left_out": "Cn",
+    "group_sums": "gCf",
+    "group_sizes": "g",
 }
-"""Field -> its axes: n rows, f features, C classes, left out for a regression, K outputs, * any length."""
+"""Field -> its axes: n rows, f features, C classes, left out for a regression, K outputs, g groups, * any length."""
 MEMBER_SHAPES: dict[str, str] = {
     "local_member_values": "MCn",
     "local_importance_values": "MCnf",
@@ -42,6 +44,9 @@ def check_parts(fields: Mapping[str, Any], members: Mapping[str, Any] | None) ->
         If a field has another shape or type than the others ask for; the message names it.
     """
     sizes = _sizes(fields)
+    if (groups := fields["group_sums"]) is not None:
+        _require(fields["group_sizes"] is not None and groups.ndim > 0, "group_sums")
+        sizes["g"] = len(groups)
     _check_arrays(fields, SHAPES, sizes)
     for name in TEXTS:
         _require(isinstance(fields[name], str), name)

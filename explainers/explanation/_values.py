@@ -60,6 +60,9 @@ class ExplanationValues:
     metric: str | None = None
     coalition_r2: float | None = None
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...] | None = None
+    group_sums: Values | None = None
+    group_sizes: Values | None = None
+    largest_error: float | None = None
 
     def __post_init__(self) -> None:
         _check_kind(self)
@@ -251,6 +254,7 @@ class ExplanationValues:
             global_values=take(self.global_values, columns, -1),
             class_values=take(self.class_values, columns, -1),
             importances=take(self.importances, columns, 0),
+            group_sums=take(self.group_sums, columns, -1),
             features=take_names(self.features, columns),
             data=take_columns(self.data, columns, n_features),
             feature_map=take_map(self.feature_map, columns),
@@ -287,6 +291,7 @@ class ExplanationValues:
             global_values=pooled(self.global_values),
             class_values=pooled(self.class_values),
             fold_importances=None,
+            group_sums=pooled(self.group_sums),
             importances=None if importances is None else feature_map.pool(importances.T).T,
             features=feature_map.raw_names,
             data=None,

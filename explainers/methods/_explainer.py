@@ -15,7 +15,6 @@ from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers.explanation._additivity import adds_up, check_additivity, settled
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
-from automl_explain.explainers.explanation._row_sampling import explain_table
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
@@ -24,6 +23,7 @@ from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
+from automl_explain.explainers.parts._row_sampling import explain_table
 from automl_explain.explainers.predictions._predictions import Predictions
 from automl_explain.explainers.tables._table import Table, spelled_as
 

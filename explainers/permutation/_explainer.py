@@ -16,13 +16,13 @@ from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._row_sampling import as_policy
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._explained_model import behind, read_columns
 from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
 from automl_explain.explainers.model._names import ClassNames, class_names, given_names, input_names
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.model._task import with_task
+from automl_explain.explainers.parts._row_sampling import as_policy
 from automl_explain.explainers.permutation._cached_estimator import CachedEstimator, as_estimator
 from automl_explain.explainers.permutation._permuted_copies import Copy, draw_orders, is_constant, permuted_copies
 from automl_explain.explainers.permutation._permuted_trees import PermutedTrees, can_route_again

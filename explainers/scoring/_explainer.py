@@ -11,7 +11,6 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._row_sampling import without_rows
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure
 from automl_explain.explainers.model._fitted_model import (
     Composite,
@@ -22,6 +21,7 @@ from automl_explain.explainers.model._fitted_model import (
     RadialBasis,
 )
 from automl_explain.explainers.neural._network import Network
+from automl_explain.explainers.parts._partial_importance import without_rows
 from automl_explain.explainers.scoring._from_explainer import make_scorer
 from automl_explain.explainers.scoring._schema import Schema
 from automl_explain.explainers.scoring._scorer import Scorer

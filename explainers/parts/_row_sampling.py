@@ -11,6 +11,7 @@ import numpy as np
 from automl_explain.explainers._arguments import check_seed
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.parts._partial_importance import PartialImportance
 from automl_explain.explainers.tables._table import RowNumbers, Table, as_table, draw_rows
 
 BATCH_ROWS = 4096
@@ -118,45 +119,10 @@ def batch_rows(n_values: int) -> int:
 
 
 def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_rows: int) -> Explanation:
-    """Explain a table `n_rows` rows at a time and return its global values, without local ones.
-
-    The notes are those of the batch with the largest standard error: a tolerance that is met there is met in all batches.
-    """
+    """Explain a table `n_rows` rows at a time and return its global values, without local ones."""
     if isinstance(n_rows, bool) or not isinstance(n_rows, int | np.integer) or n_rows < 1:
         raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {n_rows!r}.")
-    totals: np.ndarray | None = None
-    kept: Explanation | None = None
-    largest = -1.0
+    parts = PartialImportance()
     for start in range(0, len(table), n_rows):
-        found = explain(table.take(np.arange(start, min(start + n_rows, len(table)))))
-        assert found.local_importance_values is not None
-        part = np.abs(found.local_importance_values).sum(axis=-2)
-        totals = part if totals is None else totals + part
-        error = 0.0 if found.standard_errors is None else float(found.standard_errors.max(initial=0.0))
-        if error > largest:
-            kept, largest = found, error
-    assert totals is not None
-    assert kept is not None
-    mean = totals / len(table)
-    return replace(
-        without_rows(kept),
-        global_values=mean if kept.classes is None else mean.mean(axis=0),
-        class_values=None if kept.classes is None else mean,
-    )
-
-
-def without_rows(explanation: Explanation) -> Explanation:
-    """Return the global values of an explanation, without those of its rows, their data and predictions."""
-    by_class = explanation.local_importance_values is not None and explanation.is_classification
-    return replace(
-        explanation,
-        local_importance_values=None,
-        data=None,
-        predictions=None,
-        left_out=None,
-        standard_errors=None,
-        local_fidelity=None,
-        intercepts=None,
-        global_values=explanation.global_importance_values,
-        class_values=explanation.per_class_values if by_class else explanation.class_values,
-    )
+        parts.add(explain(table.take(np.arange(start, min(start + n_rows, len(table))))))
+    return parts.explanation()

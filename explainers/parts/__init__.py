@@ -1,0 +1,1 @@
+"""Tables explained as a whole from the explanations of their parts."""
