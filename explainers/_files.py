@@ -1,4 +1,4 @@
-"""Atomic writing of files."""
+"""Atomic writing of files, and the permissions of those that hold personal data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,40 @@ from typing import BinaryIO
 
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 
+OWNER, GROUP, EXECUTE = 0o700, 0o070, 0o111
+"""Permissions of the owner, of the group, and those to execute."""
+
+
+def private_mode(folder: Path) -> int:
+    """Return the permissions of what is made in a folder and may hold personal data, such as rows of a user's table.
+
+    They are those of the owner alone. In a folder with the set-group-ID bit, which people share on purpose, the group may do
+    with it what it may do with the folder. Files leave out the right to execute.
+    """
+    found = os.stat(folder).st_mode
+    return OWNER | (found & GROUP if found & stat.S_ISGID else 0)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, with the permissions of `private_mode`; leave existing ones."""
+    if folder.is_dir():
+        return
+    make_private_folder(folder.parent)
+    mode = private_mode(folder.parent)
+    folder.mkdir(mode=OWNER, exist_ok=True)
+    if mode != OWNER:
+        os.chmod(folder, mode | stat.S_ISGID)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file with the permissions of `private_mode`, unless there is a file."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER & ~EXECUTE))
+        os.chmod(path, private_mode(path.parent) & ~EXECUTE)
+
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[BinaryIO]:
+def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[BinaryIO]:
     """Yield a stream to a temporary file, which is renamed to `path` when the block ends without an error.
 
     If the process is killed, at most the temporary file remains. Its name begins with a dot and ends with ``.part``.
@@ -24,8 +55,9 @@ def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[B
     path : path-like
         File to write, in an existing folder. An existing file is replaced and keeps its permissions; a link stays, and the
         file that it names is written.
-    mode : int, default 0o666
-        Permissions of a new file, before the umask.
+    private : bool, default False
+        Whether a new file may hold personal data: its permissions are then those of `private_mode`, otherwise all that the
+        umask leaves.
 
     Raises
     ------
@@ -33,12 +65,15 @@ def written_whole(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[B
         If there is something else at the path, such as a folder, a device or a pipe.
     """
     target = Path(os.path.realpath(path))
-    before = _permissions(target)
+    mode = _permissions(target)
+    if mode is None and private:
+        mode = private_mode(target.parent) & ~EXECUTE
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    first = 0o666 if mode is None else OWNER & ~EXECUTE
     try:
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
-            if before is not None:
-                os.chmod(temporary, before)
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, first)) as stream:
+            if mode is not None:
+                os.chmod(temporary, mode)
             yield stream
         temporary.replace(target)
     except BaseException:

@@ -245,7 +245,7 @@ class ExplainingScorer:
             self._captures = [capture for capture in self._captures if capture not in done]
             wanted = {capture.rows for capture in self._captures}
             self._rows = {key: rows for key, rows in self._rows.items() if key in wanted}
-        self._spool.remove([capture.file.path for capture in done if capture.file is not None])
+        self._spool.remove([capture.file.name for capture in done if capture.file is not None])
 
     def _sampled(self, table: Table, n_rows: int) -> Table:
         return table.sample(n_rows, self.options.random_state)

@@ -35,8 +35,6 @@ from automl_explain.explainers.bundles._manifest import (
     signature,
 )
 
-PRIVATE = 0o600
-"""Permissions of a file, which may hold rows of the user's data."""
 WHAT = "a file that automl-explain wrote"
 ARRAYS = "biufcMmSU"
 """Kinds of dtype of the arrays."""
@@ -78,7 +76,7 @@ def write_bundle(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        written_whole(target, mode=PRIVATE) as stream,
+        written_whole(target, private=True) as stream,
         zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive,
     ):
         files: dict[str, Any] = {}

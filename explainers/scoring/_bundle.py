@@ -47,8 +47,6 @@ from automl_explain.explainers.bundles._manifest import (
 
 KIND = "scoring explainer"
 FORMAT = 1
-PRIVATE = 0o600
-"""Permissions of files, which may hold numbers that were computed from the user's data."""
 
 UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, npt.NDArray[Any]]], None]] = {}
 """Format -> function that upgrades a manifest and its arrays to the next format."""
@@ -101,7 +99,7 @@ def write_bundle(
     signed = signature(manifest)
     if is_archive:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path, mode=PRIVATE) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with written_whole(path, private=True) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(MANIFEST, manifest)
             for name, content in contents.items():
                 archive.writestr(f"{folder}/{name}", content, _compression(content))
@@ -211,7 +209,7 @@ def _compression(content: bytes) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with written_whole(path, mode=PRIVATE) as stream:
+    with written_whole(path, private=True) as stream:
         stream.write(content)
 
 

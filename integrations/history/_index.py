@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from automl_explain.explainers._errors import FormatVersionError, HistoryError
+from automl_explain.explainers._files import make_private_file
 from automl_explain.integrations.history._schema import INDEX, PROTOCOL, create_tables
 
 
@@ -80,12 +81,8 @@ class Index:
 
     def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
         """Return a connection to an index of this protocol, which is created if there is none."""
-        connection = sqlite3.connect(self.file, timeout=60, check_same_thread=check_same_thread)
+        connection = sqlite3.connect(self._place(), timeout=60, check_same_thread=check_same_thread, uri=True)
         try:
-            if self.is_readable_only:
-                connection.close()
-                place = f"{self.file.resolve().as_uri()}?immutable=1"  # no file is made beside it
-                connection = sqlite3.connect(place, timeout=60, check_same_thread=check_same_thread, uri=True)
             protocol = connection.execute("PRAGMA user_version").fetchone()[0]
             if protocol > PROTOCOL:
                 raise FormatVersionError(
@@ -98,6 +95,22 @@ class Index:
             connection.close()
             raise
         return connection
+
+    def _place(self) -> str:
+        """Return the address of the index, which is made if there is none.
+
+        SQLite gives its other files the permissions of the index.
+        """
+        place = self.file.resolve().as_uri()
+        if self.is_readable_only:
+            log = self.file.with_name(f"{self.file.name}-wal")
+            has_log = log.exists() and log.stat().st_size > 0  # of transactions that are not in the index yet
+            return f"{place}?mode=ro" if has_log else f"{place}?immutable=1"  # without a log, no file is made beside it
+        try:
+            make_private_file(self.file)
+        except OSError as error:
+            raise HistoryError(f"{self.file} cannot be made: {error.strerror}.") from error
+        return place
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

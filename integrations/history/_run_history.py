@@ -26,11 +26,8 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._arguments import checked
-from automl_explain.explainers._errors import (
-    ExplanationNotFoundError,
-    HistoryError,
-    RunNotFoundError,
-)
+from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
+from automl_explain.explainers._files import make_private_folder
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._storage import EncodedRows, save_values
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
@@ -53,7 +50,8 @@ class RunHistory:
     Parameters
     ----------
     directory : path-like, optional
-        Created if it does not exist. Default: ``$AUTOML_EXPLAIN_HISTORY``, otherwise in the user's data folder.
+        Default: ``$AUTOML_EXPLAIN_HISTORY``, otherwise in the user's data folder. Created if it does not exist, for its owner
+        alone, since it holds rows of data. To share it, make it first: ``mkdir DIR; chgrp GROUP DIR; chmod 2770 DIR``.
 
     Raises
     ------
@@ -77,7 +75,7 @@ class RunHistory:
         try:
             if self._index.is_readable_only:
                 return
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             with self._index.open() as connection:
                 end_orphans(connection)
         except OSError as error:

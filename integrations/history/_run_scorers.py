@@ -13,7 +13,7 @@ from typing import Any
 
 from automl_explain.explainers._errors import AutoMLExplainError, ExplanationNotFoundError
 from automl_explain.explainers._fallback import logger
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
 from automl_explain.explainers.scoring._saving import load, save
 from automl_explain.integrations.history._run import Run
@@ -28,6 +28,7 @@ def keep_scorer(history: RunHistory, run_id: str, explainer: Callable[[], Any]) 
     """
     place = history.directory / SCORERS / run_id
     try:
+        make_private_folder(place.parent)
         save(
             choose_scoring_explainer(explainer()),
             place.with_name(f"{run_id}.zip"),
@@ -78,8 +79,8 @@ def copies_of(run: Run) -> list[str]:
 
 
 def _note(place: Path, facts: dict[str, Any]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(place.with_name(f"{place.name}.json")) as stream:
+    make_private_folder(place.parent)
+    with written_whole(place.with_name(f"{place.name}.json"), private=True) as stream:
         stream.write(json.dumps(facts).encode())
 
 

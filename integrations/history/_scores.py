@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.integrations.history._schema import SCORES
 
 ONE_MINUS = ("roc_auc", "accuracy", "f1", "micro_f1", "macro_f1", "ap", "r2", "ndcg")
@@ -85,8 +85,8 @@ def usual_scores(
 def keep_scores(directory: Path, run_id: str, scores: Mapping[str, float]) -> None:
     """Keep the validation scores of a run in a history."""
     place = directory / SCORES / f"{run_id}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(place) as stream:
+    make_private_folder(place.parent)
+    with written_whole(place, private=True) as stream:
         stream.write(json.dumps(dict(scores)).encode())
 
 

@@ -245,7 +245,7 @@ class MetricTap:
             as_table(X_val).sample(options.max_rows, options.random_state),
             int(X_val.shape[0]),
         )
-        return Shared(int(X_train.shape[0]), tables)
+        return Shared(int(X_train.shape[0]), tables, time.time_ns())
 
     def collect(self) -> None:
         """Collect the files of worker processes; trials in the order in which they were scored."""
@@ -263,7 +263,7 @@ class MetricTap:
                 trial.models.append(file)
         self.trials += trials.values()
         seen = [one for one in shared.values() if isinstance(one, Shared)]
-        self._collected = max(seen, key=lambda one: one.n_training, default=None)
+        self._collected = max(seen, key=lambda one: (one.n_training, -one.at), default=None)
         self._scored = shared.get("scored rows", self._scored)
 
     def remove(self) -> None:
@@ -285,10 +285,11 @@ class MetricTap:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """The number of training rows of a trial, and the tables that its models are explained on."""
+    """The number of training rows of a trial, the tables that its models are explained on, and when they were written."""
 
     n_training: int
     tables: RunTables
+    at: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 A worker writes one file per model into a folder that only this user can read. A file appears whole or not at all, and the
 search's own process removes the folder. The files are pickles, since fitted models have no other common format. They are
-read only by the process whose workers wrote them.
+sealed with a key that only the search and its workers hold, and a file with another seal is never unpickled.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import hashlib
 import os
 import pickle
 import secrets
-import shutil
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import Table
+from automl_explain.integrations.history._sealed_folder import SealedFolder
 
 FINGERPRINT_ROWS = 64
 """Rows by which folds are distinguished."""
+MODEL, WHY, SHARED = ".model", ".why", ".shared"
+"""Ends of the names of files: a note and a model, a note and a reason, data that several models share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +39,27 @@ class Spooled:
     ----------
     note : tuple
         What the worker recorded about the model.
-    path : Path
-        The file.
+    folder : SealedFolder
+    name : str
+        Name of the file.
     why : str
         Why the file has no model; empty if it has one.
     """
 
     note: tuple[Any, ...]
-    path: Path
+    folder: SealedFolder
+    name: str
     why: str = ""
 
     def load(self) -> Any:
-        """Return the model."""
-        with self.path.open("rb") as stream:
-            pickle.load(stream)
-            return pickle.load(stream)
+        """Return the model.
+
+        Raises
+        ------
+        HistoryError
+            If the file is not the one that this search wrote.
+        """
+        return pickle.loads(self.folder.read(self.name, 1))
 
 
 class Spool:
@@ -63,67 +72,85 @@ class Spool:
     """
 
     def __init__(self, parent: Path) -> None:
-        self.folder = parent.absolute() / secrets.token_hex(6)
-        self._owner = os.getpid()
-        self._remove = weakref.finalize(self, _remove_folder, self.folder, self._owner)
+        self._files = SealedFolder(parent.absolute() / secrets.token_hex(6), secrets.token_bytes(32))
+        self._remove = weakref.finalize(self, _remove_folder, self._files, os.getpid())
 
-    def __getstate__(self) -> Path:
-        return self.folder
+    def __getstate__(self) -> SealedFolder:
+        return self._files
 
-    def __setstate__(self, folder: Path) -> None:
-        self.folder = folder
+    def __setstate__(self, files: SealedFolder) -> None:
+        self._files = files
 
     def write(self, note: tuple[Any, ...], model: Any, advice: str) -> None:
         """Write a model with a note of plain values. If it cannot be pickled, write the reason and the advice."""
         try:
-            self._put(
-                "model", pickle.dumps(note), cloudpickle.dumps(model)
-            )  # by value: the classes may live in a notebook
+            pickled = cloudpickle.dumps(model)  # by value: the classes may live in a notebook
         except Exception as error:
             why = f"its model could not be pickled in a worker process ({type(error).__name__}: {error}). {advice}"
             self.write_reason(note, why)
+        else:
+            self._put(f"{secrets.token_hex(8)}{MODEL}", pickle.dumps(note), pickled)
 
     def write_reason(self, note: tuple[Any, ...], why: str) -> None:
         """Write the reason why there is no model."""
-        self._put("why", pickle.dumps((note, why)))
+        self._put(f"{secrets.token_hex(8)}{WHY}", pickle.dumps(note), why.encode())
 
     def write_once(self, key: str, make: Callable[[], Any]) -> None:
         """Write data that several models share, unless it has been written."""
-        path = self.folder / f"{key}.shared"
-        if not path.exists():
-            self._put("shared", pickle.dumps(make(), pickle.HIGHEST_PROTOCOL), name=path.name)
+        name = f"{key}{SHARED}"
+        if name not in self._files.names():
+            self._put(name, pickle.dumps(make(), pickle.HIGHEST_PROTOCOL))
 
     def read(self) -> tuple[list[Spooled], dict[str, Any]]:
-        """Return the files of models and reasons, without loading the models, and the shared data by key."""
-        found = []
-        for path in sorted(self.folder.glob("*.model")):
-            with path.open("rb") as stream:
-                found.append(Spooled(pickle.load(stream), path))
-        for path in sorted(self.folder.glob("*.why")):
-            note, why = pickle.loads(path.read_bytes())
-            found.append(Spooled(note, path, why))
-        return found, {path.stem: pickle.loads(path.read_bytes()) for path in self.folder.glob("*.shared")}
+        """Return the files of models and reasons, without loading the models, and the shared data by key.
 
-    def remove(self, paths: Iterable[Path]) -> None:
+        Files that this search did not write are not read, and are logged. Models that are missing then are counted as those
+        of workers that wrote nothing.
+        """
+        found: list[Spooled] = []
+        shared: dict[str, Any] = {}
+        with _logged("models of worker processes cannot be read"):
+            for name in self._files.names():
+                with _logged("a model of a worker process cannot be read"):
+                    self._read(name, found, shared)
+        return found, shared
+
+    def remove(self, names: Iterable[str]) -> None:
         """Remove files, and the folder if no model or reason is left."""
-        for path in paths:
-            path.unlink(missing_ok=True)
-        if not any(path.suffix in (".model", ".why") for path in self.folder.glob("*")):
-            self.clear()
+        with _logged("files of worker processes are left"):
+            self._files.remove(list(names))
+            if not any(name.endswith((MODEL, WHY)) for name in self._files.names()):
+                self.clear()
 
     def clear(self) -> None:
         """Remove the folder and everything in it."""
-        _remove_folder(self.folder, os.getpid())
+        _remove_folder(self._files, os.getpid())
 
-    def _put(self, kind: str, *parts: bytes, name: str = "") -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with written_whole(self.folder / (name or f"{secrets.token_hex(8)}.{kind}")) as stream:
-            stream.writelines(parts)
+    def _read(self, name: str, found: list[Spooled], shared: dict[str, Any]) -> None:
+        stem, end = os.path.splitext(name)
+        if end == SHARED:
+            shared[stem] = pickle.loads(self._files.read(name, 0))
+        elif end in (MODEL, WHY):
+            why = self._files.read(name, 1).decode() if end == WHY else ""
+            found.append(Spooled(pickle.loads(self._files.read(name, 0)), self._files, name, why))
+
+    def _put(self, name: str, *parts: bytes) -> None:
+        self._files.write(name, *parts)
 
 
-def _remove_folder(folder: Path, owner: int) -> None:
+def _remove_folder(files: SealedFolder, owner: int) -> None:
     if os.getpid() == owner:  # a forked worker must not remove the folder while others write to it
-        shutil.rmtree(folder, ignore_errors=True)
+        with _logged("files of worker processes are left"):
+            files.remove(files.names())
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log an error of the file system: a search whose files were changed is explained as far as it can be."""
+    try:
+        yield
+    except OSError as error:
+        logger.warning("%s: %s", what, error)
 
 
 def rows_key(table: Table) -> str:

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers._files import written_whole
+from automl_explain.explainers._files import make_private_folder, written_whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -44,15 +44,29 @@ def test_the_last_of_two_writers_counts(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-@pytest.mark.parametrize(("mode", "expected"), [(0o666, 0o644), (0o600, 0o600)])
-def test_permissions_are_those_asked_for_less_the_umask(tmp_path, mode, expected):
+@pytest.mark.parametrize(
+    ("folder", "private", "expected"),
+    [(0o777, False, 0o644), (0o777, True, 0o600), (0o2770, True, 0o660), (0o2750, True, 0o640), (0o2700, True, 0o600)],
+)
+def test_personal_data_is_for_the_owner_or_for_the_group_of_a_shared_folder(tmp_path, folder, private, expected):
+    tmp_path.chmod(folder)
     before = os.umask(0o022)
     try:
-        with written_whole(tmp_path / "a.txt", mode=mode) as stream:
+        with written_whole(tmp_path / "a.txt", private=private) as stream:
             stream.write(b"")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize(("parent", "expected"), [(0o755, 0o700), (0o2770, 0o2770), (0o2750, 0o2750)])
+def test_private_folders_are_made_with_all_above_them(tmp_path, parent, expected):
+    tmp_path.chmod(parent)
+    make_private_folder(tmp_path / "a" / "b")
+    assert [stat.S_IMODE(made.stat().st_mode) for made in (tmp_path / "a", tmp_path / "a" / "b")] == [expected] * 2
+    make_private_folder(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == parent
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
@@ -66,7 +80,7 @@ def test_a_link_stays_and_its_file_keeps_its_permissions(tmp_path):
     file.write_bytes(b"before")
     file.chmod(0o640)
     link.symlink_to(file)
-    with written_whole(link, mode=0o600) as stream:
+    with written_whole(link, private=True) as stream:
         stream.write(b"after")
     assert link.is_symlink()
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"after", 0o640)

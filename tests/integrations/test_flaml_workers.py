@@ -80,7 +80,7 @@ def test_a_spool_that_cannot_be_written_leaves_the_loss_of_the_folds(tmp_path):
     assert tap.end_of_folds([1.0, 3.0], [{}, {}])[0] == 2.0
     strict = MetricTap("auto", None, False, ExplainabilityOptions(on_error="raise"), Spool(tmp_path / "spool"))
     strict._process = -1
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         strict.end_of_folds([1.0, 3.0], [{}, {}])
 
 

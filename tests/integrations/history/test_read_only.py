@@ -32,13 +32,17 @@ def history(tmp_path):
     (run_id,) = history.add_runs(search, [row | {"status": "captured", "why": ""}])
     values = np.arange(6.0).reshape(2, 3)
     history.store(run_id, Explanation(values, np.zeros(1), ("a", "b", "c"), None, "response", "tree", "test"))
-    for folder, _, files in os.walk(history.directory):
-        for file in files:
-            os.chmod(os.path.join(folder, file), 0o444)
-        os.chmod(folder, 0o555)
+    make_readable_only(history.directory)
     yield history.directory, run_id
     for folder, _, _ in os.walk(history.directory):
         os.chmod(folder, 0o755)
+
+
+def make_readable_only(directory):
+    for folder, _, files in os.walk(directory):
+        for file in files:
+            os.chmod(os.path.join(folder, file), 0o444)
+        os.chmod(folder, 0o555)
 
 
 @pytest.mark.skipif(os.name != "posix" or (LIKE_OTHERS and not shutil.which("setpriv")), reason="permissions of POSIX")
@@ -58,3 +62,20 @@ def test_reading_works_and_a_search_says_no_at_once(history, command, tmp_path):
     assert done.returncode == 0, done.stderr
     assert run_id in done.stdout or (out / "r.html").exists()
     assert sorted(file.name for file in directory.iterdir()) == ["explanations", "history.sqlite"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix" or (LIKE_OTHERS and not shutil.which("setpriv")), reason="permissions of POSIX")
+def test_transactions_that_are_still_in_the_log_are_read(history):
+    directory, run_id = history
+    for folder in (directory, directory / "explanations"):
+        folder.chmod(0o755)
+    (directory / "history.sqlite").chmod(0o644)
+    writer = RunHistory(directory)
+    with writer.kept_open():
+        writer.set_status(run_id, "failed", "said in the log")
+        make_readable_only(directory)
+        line = [*LIKE_OTHERS, sys.executable, "-m", "automl_explain.cli", "runs", "--history", str(directory)]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert "said in the log" in done.stdout
