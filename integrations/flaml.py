@@ -20,6 +20,7 @@ from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, 
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.integrations._vote import about_ensemble
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
@@ -339,9 +340,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         if inner is not None and any(inner is seen.estimator for seen in kept):
             return None  # predict uses the model of a trial
         kind = "ensemble" if is_stack else "refit"
-        learner = "stack of " + ", ".join(name for name, _ in model.estimators) if is_stack else self.best_estimator
-        config = {} if is_stack else self.best_config
-
+        learner, config = about_ensemble(model) if is_stack else (self.best_estimator, self.best_config)
         return CapturedRun(
             len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
             read=lambda: in_search(describe(model), self, kind, self._prepared),

@@ -36,6 +36,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 
+from automl_explain.integrations._vote import MeanVote, SoftVote
+
 N_FEATURES = 5
 
 
@@ -141,6 +143,9 @@ FAMILIES = [
     Family("vote-regression", VotingRegressor([("a", LGBMR), ("b", Ridge()), ("c", KNeighborsRegressor())]), "regression", "mixture", "response"),
     Family("vote-soft-forests", VotingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], voting="soft", weights=[1, 3]), "multiclass", "mixture", "probability"),
     Family("vote-soft-boosters", VotingClassifier([("a", LGBMC), ("b", RF), ("c", LogisticRegression())], voting="soft"), "binary", "ensemble", "probability"),
+    Family("stack-soft-vote", StackingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], SoftVote(), cv=3), "multiclass", "mixture", "probability"),
+    Family("stack-soft-vote-binary", StackingClassifier([("a", LGBMC), ("b", RF)], SoftVote(), cv=3), "binary", "ensemble", "probability"),
+    Family("stack-mean-vote", StackingRegressor([("a", LGBMR), ("b", Ridge())], MeanVote(), cv=3), "regression", "mixture", "response"),
     Family("stack-logistic-forests", StackingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], LogisticRegression(), cv=3), "binary", "mixture", "log_odds"),
     Family("stack-logistic-passthrough", StackingClassifier([("a", RF), ("b", ExtraTreesClassifier(**FOREST))], LogisticRegression(max_iter=5000), cv=3, passthrough=True), "multiclass", "mixture", "log_odds"),
     Family("stack-logistic-any", StackingClassifier([("a", RF), ("b", LGBMC), ("c", KNeighborsClassifier())], LogisticRegression(), cv=3), "binary", "ensemble", "probability"),

@@ -20,6 +20,9 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", default="auto", metavar="NAME", help="search engine: flaml (default) or optuna (default for texts)"
     )
     parser.add_argument("--ensemble", action="store_true", help="stack the best learners at the end of the search")
+    parser.add_argument(
+        "--voting", action="store_const", const="voting", dest="ensemble", help="let the best learners vote at the end"
+    )
     parser.add_argument("--metric", default="auto", help="metric to optimise (default: auto)")
     parser.add_argument(
         "--estimators", metavar="A,B", help="learners to try, such as lgbm,rf (default: those of the engine)"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,11 @@ class AutoMLConfig:
     cv : int, optional
         Number of cross-validation folds on which models are scored, instead of validation rows. A run's explanation is then
         that of the mean of its folds' models.
-    ensemble : bool, default False
-        Stack the best learners at the end. If False, the final model is the best configuration, fitted again on all rows.
+    ensemble : bool or "voting", default False
+        Stack the best learners at the end: a final model is trained on their predictions. With "voting", the ensemble is the
+        weighted mean of their probabilities, or of their predictions in a regression; the weights are those that fit
+        predictions of rows which the learners had not seen. If False, the final model is the best configuration, fitted
+        again on all rows.
     objective : callable, optional
         With the optuna engine: function from an `optuna.Trial` and a `TrialLoss` to the loss of the trial; lower is better.
     seed : int, default 0
@@ -115,7 +118,7 @@ class AutoMLConfig:
     metric: str = "auto"
     estimators: Sequence[str] | None = None
     cv: int | None = None
-    ensemble: bool = False
+    ensemble: bool | Literal["voting"] = False
     objective: Callable[..., float] | None = field(default=None, repr=False)
     seed: int = 0
     explainability_options: ExplainabilityOptions | Mapping[str, Any] | None = None
@@ -196,8 +199,8 @@ class AutoMLConfig:
         **settings
             ``training_data`` and ``validation_data``, data frames with the column ``label_column_name``, or files;
             ``iterations`` (`max_iter`), ``primary_metric`` (`metric`), ``experiment_timeout_minutes`` (`time_budget`),
-            ``n_cross_validations`` (`cv`), ``enable_stack_ensemble`` (`ensemble`), and any setting of `AutoMLConfig`. `said`
-            tells which word was taken for which.
+            ``n_cross_validations`` (`cv`), ``enable_stack_ensemble`` and ``enable_voting_ensemble`` (`ensemble`), and any
+            setting of `AutoMLConfig`. `said` tells which word was taken for which.
 
         Raises
         ------
@@ -307,9 +310,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _check_settings(config: AutoMLConfig) -> None:
     _check_task(config.task)
-    for name in ("model_explainability", "ensemble"):
-        if not isinstance(getattr(config, name), bool):
-            raise InvalidInputError(f"{name!r} must be True or False. Got {getattr(config, name)!r}.")
+    for name, words in (("model_explainability", ()), ("ensemble", ("voting",))):
+        value = getattr(config, name)
+        if not isinstance(value, bool) and value not in words:
+            allowed = " or ".join(map(repr, (True, False, *words)))
+            raise InvalidInputError(f"{name!r} must be {allowed}. Got {value!r}.")
     if not (_is_number(config.time_budget, Real) and 0 < config.time_budget < float("inf")):
         raise InvalidInputError(f"'time_budget' must be seconds greater than 0. Got {config.time_budget!r}.")
     _check_folds(config.cv, config.X_valid is not None)

@@ -13,6 +13,7 @@ WORDS = {
     "n_cross_validations": "cv",
     "experiment_timeout_minutes": "time_budget",
     "enable_stack_ensemble": "ensemble",
+    "enable_voting_ensemble": "ensemble",
     "training_data": "data",
     "validation_data": "validation",
     "label_column_name": "target",
@@ -28,9 +29,10 @@ METRICS = {
 """Name of a metric elsewhere -> FLAML's name."""
 REFUSED = {
     "iteration_timeout_minutes": "a trial that is running is always finished: leave it out, and set 'time_budget'",
-    "enable_voting_ensemble": "the ensemble is a stack of the best learners: set 'ensemble', or leave it out",
 }
-"""Word without a counterpart -> what to do; False and None mean the same as leaving it out."""
+"""Word without a counterpart -> what to do."""
+LEFT_OUT = ("iteration_timeout_minutes", "enable_stack_ensemble", "enable_voting_ensemble")
+"""Words of which False and None mean the same as leaving them out."""
 MINUTES = ("experiment_timeout_minutes",)
 
 
@@ -43,18 +45,22 @@ def in_own_words(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str
         If a setting is given in both words, or has no counterpart.
     """
     own, said = {}, []
+    sources: dict[str, str] = {}
     for name, value in settings.items():
-        if name in REFUSED:
-            if value not in (None, False):
-                raise InvalidInputError(f"{name}={value!r} has no counterpart: {REFUSED[name]}.")
+        if name in LEFT_OUT and value in (None, False):
             continue
+        if name in REFUSED:
+            raise InvalidInputError(f"{name}={value!r} has no counterpart: {REFUSED[name]}.")
         word = WORDS.get(name, name)
-        if word in own or (word != name and word in settings):
-            raise InvalidInputError(f"{name!r} is another word for {word!r}. Got both: leave one of them out.")
+        if word in sources:
+            raise InvalidInputError(f"{sources[word]!r} and {name!r} both set {word!r}: leave one of them out.")
+        sources[word] = name
         if name in MINUTES and isinstance(value, int | float) and not isinstance(value, bool):
             value *= 60
         if name == "primary_metric" and isinstance(value, str):
             value = METRICS.get(value, value)
+        if name == "enable_voting_ensemble" and value is True:
+            value = "voting"
         own[word] = value
         if word != name:
             shown = "" if word in ("data", "validation") else f" ({value!r})"

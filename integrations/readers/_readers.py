@@ -40,6 +40,8 @@ READERS: dict[str, str] = {
     # scikit-learn: ensembles of whole models
     "sklearn._BaseVoting": f"{_PLACE}.readers.sklearn._ensembles:describe_voting",
     "sklearn._BaseStacking": f"{_PLACE}.readers.sklearn._ensembles:describe_stacking",
+    "automl_explain.SoftVote": f"{_PLACE}.readers.sklearn._estimators:describe_soft_vote",
+    "automl_explain.MeanVote": f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
     "sklearn.BaseBagging": f"{_PLACE}.readers.sklearn._bagging:describe_bagging",
     "sklearn.CalibratedClassifierCV": f"{_PLACE}.readers.sklearn._ensembles:describe_calibrated",
     "sklearn.TransformedTargetRegressor": f"{_PLACE}.readers.sklearn._ensembles:describe_transformed_target",

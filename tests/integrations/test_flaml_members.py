@@ -6,6 +6,7 @@ from lightgbm import LGBMClassifier
 from sklearn.linear_model import LogisticRegression
 
 from automl_explain import TabularExplainer, retrieve_model_explanation
+from automl_explain.integrations._vote import vote_for
 from automl_explain.integrations.flaml import AutoML
 from tests.families import table, target
 
@@ -71,3 +72,22 @@ def test_a_regression_s_stack_is_split_by_feature(kind):
     values = explanation.local_importance_values
     np.testing.assert_allclose(shares.local_importance_values.sum(axis=0), values, atol=1e-9)
     assert shares.features == explanation.features
+
+
+@pytest.mark.parametrize("task", ["classification", pytest.param("regression", marks=pytest.mark.slow)])
+def test_a_vote_of_flaml_s_learners_is_split_among_them(task):
+    """What the flaml engine passes to FLAML for ensemble="voting"."""
+    automl, X = search(task, {"final_estimator": vote_for(task), "passthrough": False})
+    final, model = automl.final_run, automl.model
+    weights = final.config["weights"]
+    assert final.learner == f"vote of {', '.join(weights)}"
+    rows = automl.preprocess(X)
+    method = "predict" if task == "regression" else "predict_proba"
+    mean = sum(
+        w * getattr(one, method)(rows)
+        for one, w in zip(model.estimators_, model.final_estimator_.weights_, strict=True)
+    )
+    np.testing.assert_allclose(getattr(automl, method)(X), mean, atol=1e-9)
+    shares = TabularExplainer(automl, X[:20], feature_space="raw").explain_members(X[:2])
+    assert set(shares.members) == {"lgbm", "rf"} == set(weights)
+    assert shares.additivity_error < 1e-9

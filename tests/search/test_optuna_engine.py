@@ -13,7 +13,7 @@ import pytest
 from flaml.automl.ml import sklearn_metric_loss_score
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from automl_explain import (
@@ -48,7 +48,7 @@ def outputs_of(model, space, X):
     return logs - logs[:, ::-1] if logs.shape[1] == 2 else logs - logs.mean(axis=1, keepdims=True)
 
 
-FOLDS, STACK = {"cv": 3}, {"ensemble": True}
+FOLDS, STACK, VOTE = {"cv": 3}, {"ensemble": True}, {"ensemble": "voting"}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,8 @@ FOLDS, STACK = {"cv": 3}, {"ensemble": True}
                 ("multiclass", STACK),
                 ("regression", FOLDS | STACK),
                 ("numbers", FOLDS),
+                ("multiclass", VOTE),
+                ("regression", FOLDS | VOTE),
             )
         ),
         ("binary", STACK),
@@ -178,6 +180,29 @@ def test_an_ensemble_is_made_of_the_best_of_each_learner_first():
     assert run.final_run.learner == f"stack of {', '.join(list(dict.fromkeys(one.learner for one in trials))[:3])}"
     one_learner = submit(PEOPLE, BOUGHT, max_iter=4, ensemble=True, estimators=["lrl2"])
     assert one_learner.final_run.learner == "stack of lrl2, lrl2, lrl2"
+
+
+@pytest.mark.slow
+def test_the_best_learners_vote():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    run = submit(X, y, max_iter=4, ensemble="voting", estimators=["lgbm", "rf"])
+    final, model = run.final_run, run.get_output()[1]
+    assert (final.kind, final.learner[:8]) == ("ensemble", "vote of ")
+    explanation, weights = final.explanation, final.config["weights"]
+    assert list(explanation.members.members) == list(weights)
+    assert sum(weights.values()) == pytest.approx(1, abs=1e-3)
+    assert explanation.output_space == "probability"
+    mean = sum(w * one.predict_proba(X) for one, w in zip(model.estimators_, weights.values(), strict=True))
+    np.testing.assert_allclose(model.predict_proba(X), mean, atol=1e-3)
+
+
+def test_classifiers_without_probabilities_cannot_vote():
+    def of_labels(trial, loss_of):
+        return loss_of(RidgeClassifier(alpha=trial.suggest_float("alpha", 0.1, 1.0)))
+
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    with pytest.raises(InvalidInputError, match="needs models that predict probabilities, which RidgeClassifier does"):
+        submit(X, y, objective=of_labels, ensemble="voting", metric="accuracy")
 
 
 @pytest.mark.parametrize(

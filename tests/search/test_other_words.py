@@ -27,6 +27,22 @@ def test_words_are_translated_and_said():
     assert "experiment_timeout_minutes is time_budget (30.0)" in config.said
 
 
+@pytest.mark.parametrize(
+    ("given", "ensemble"),
+    [
+        ({"enable_voting_ensemble": True}, "voting"),
+        ({"enable_voting_ensemble": True, "enable_stack_ensemble": False}, "voting"),
+        ({"enable_voting_ensemble": False, "enable_stack_ensemble": True}, True),
+        ({"enable_voting_ensemble": None}, False),
+    ],
+    ids=str,
+)
+def test_either_ensemble_can_be_chosen(given, ensemble):
+    config = AutoMLConfig.from_settings(**GIVEN, **given)
+    assert config.ensemble == ensemble
+    assert ("enable_voting_ensemble is ensemble ('voting')" in config.said) is (ensemble == "voting")
+
+
 def test_validation_data_and_own_words():
     config = AutoMLConfig.from_settings(**GIVEN, validation_data=IRIS[::3], metric="accuracy")
     assert len(config.y_valid) == 50
@@ -46,8 +62,8 @@ def test_a_file_takes_the_same_words(tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"iterations": 5, "max_iter": 4}, "another word for 'max_iter'"),
-        ({"enable_voting_ensemble": True}, "has no counterpart"),
+        ({"iterations": 5, "max_iter": 4}, "'iterations' and 'max_iter' both set 'max_iter'"),
+        ({"enable_voting_ensemble": True, "enable_stack_ensemble": True}, "both set 'ensemble'"),
         ({"iteration_timeout_minutes": 2}, "time_budget"),
         ({"iteration": 5}, "Did you mean 'iterations'"),
         ({"validation_data": 3}, "must be a data frame with the column 'target'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
@@ -49,8 +49,8 @@ class SearchSettings(Protocol):
         """Folds of a cross-validation; None: models are scored on validation rows."""
 
     @property
-    def ensemble(self) -> bool:
-        """Whether the best learners are stacked at the end."""
+    def ensemble(self) -> bool | Literal["voting"]:
+        """Whether the best learners are stacked at the end, or "voting": whether they vote."""
 
     @property
     def objective(self) -> Callable[..., float] | None:

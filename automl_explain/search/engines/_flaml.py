@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
+from automl_explain.integrations._vote import vote_for
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
 from automl_explain.search.engines._metrics import check_known, check_metric
 
@@ -78,7 +79,7 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
         task=data.task,
         X_val=data.X_valid,
         y_val=data.y_valid,
-        ensemble=config.ensemble,
+        ensemble=_ensemble(config),
         verbose=0,
         **settings,
     )
@@ -90,3 +91,10 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
             else f"No trial finished within {config.time_budget:g} seconds: give the search a longer time_budget."
         )
     return FinishedSearch(automl, automl.runs)
+
+
+def _ensemble(config: SearchSettings) -> Any:
+    """Return the ensemble as FLAML takes it: whether there is one, or the settings of its stack."""
+    if config.ensemble != "voting":
+        return config.ensemble
+    return {"final_estimator": vote_for(config.dataset.task), "passthrough": False}

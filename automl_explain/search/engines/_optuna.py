@@ -15,16 +15,17 @@ import optuna
 import pandas as pd
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
+from automl_explain.integrations._vote import about_ensemble
 from automl_explain.integrations.optuna import TrialCapture, TrialExplainer
 from automl_explain.integrations.searches._captured_run import learner_name
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._row_noise import block_losses
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
+from automl_explain.search.engines._ensemble import ensemble_of
 from automl_explain.search.engines._metrics import USUAL, check_known, check_metric, loss_of_rows, scores_of_model
 from automl_explain.search.engines._space import first_trials, learners_of, suggest
 from automl_explain.search.engines._time_left import TimeLeft
@@ -317,8 +318,10 @@ class _Search:
         X, y = self._all_rows()
         if len(chosen) > 1:
             names = [self._learner(study.trials[number]) for number in chosen]
-            model = self._stack([self.recipes[number] for number in chosen], names, y).fit(X, y)
-            about: dict[str, Any] = {"kind": "ensemble", "learner": f"stack of {', '.join(names)}"}
+            models = [self.recipes[number] for number in chosen]
+            model = ensemble_of(models, names, self.config, self._folds(_most_folds(self.data.task, y))).fit(X, y)
+            learner, weights = about_ensemble(model, names)
+            about: dict[str, Any] = {"kind": "ensemble", "learner": learner, "config": weights}
         else:
             model = clone(self.recipes[best]).fit(X, y)
             about = {"learner": self._learner(study.best_trial), "config": study.best_trial.params}
@@ -342,16 +345,6 @@ class _Search:
             place[number] = of_learner[learner] = of_learner.get(learner, -1) + 1
         return sorted(ranked, key=lambda number: (place[number], ranked.index(number)))[:STACKED]
 
-    def _stack(self, models: list[Any], names: list[str], y: Any) -> Any:
-        members = [
-            (f"{name}_{position}", clone(model))
-            for position, (name, model) in enumerate(zip(names, models, strict=True))
-        ]
-        if self.data.task == "regression":
-            return StackingRegressor(members, cv=self._folds(STACK_FOLDS))
-        fewest = int(np.unique(y, return_counts=True)[1].min())
-        return StackingClassifier(members, cv=self._folds(min(STACK_FOLDS, fewest)))
-
     def _all_rows(self) -> tuple[Any, Any]:
         if self.data.X_valid is None:
             return self.data.X_train, self._y
@@ -365,6 +358,11 @@ class _Search:
 
 def _loss_of(trial: optuna.trial.FrozenTrial) -> float:
     return float("inf") if trial.state != optuna.trial.TrialState.COMPLETE else float(trial.values[0])
+
+
+def _most_folds(task: str, y: Any) -> int:
+    """Folds of an ensemble: no more than the rarest class has rows."""
+    return STACK_FOLDS if task == "regression" else min(STACK_FOLDS, int(np.unique(y, return_counts=True)[1].min()))
 
 
 def _labels(y: pd.Series) -> Any:

@@ -94,6 +94,12 @@ def describe_linear_classifier(model: Any) -> FittedModel:
     return classifier(model, outputs, space, Linear(coef, intercept))
 
 
+def describe_soft_vote(model: Any) -> FittedModel:
+    """Describe the final estimator of a voting ensemble, whose probabilities are linear in those of the members."""
+    require_fitted(model)
+    return classifier(model, *classifier_outputs(model), Linear(model.coef_, model.intercept_))
+
+
 def is_logistic(model: Any) -> bool:
     """Whether the probabilities are the logistic, or softmax, function of the decision function."""
     loss = getattr(model, "loss", "log_loss")
