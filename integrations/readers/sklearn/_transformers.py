@@ -89,8 +89,10 @@ def _mixes(transformer: Any, n_inputs: int) -> Parents:
 
 
 def _function(transformer: Any, n_inputs: int) -> Parents:
-    if transformer.func is None:  # the identity; any other function may mix columns
+    if transformer.func is None:  # the identity; any other function may mix columns, if there are several
         return np.arange(n_inputs)
+    if n_inputs == 1:
+        return _all_of_one(transformer)
     raise MixesColumnsError(
         f"FunctionTransformer({getattr(transformer.func, '__name__', 'a function')}) may mix columns"
     )
@@ -161,6 +163,9 @@ def _column_transformer(transformer: Any, n_inputs: int) -> Parents:
         if (isinstance(fitted, str) and fitted == "drop") or part.stop == part.start:
             continue
         chosen = positions_of(columns, positions, n_inputs)
+        if len(chosen) == 1:  # whatever the step does, and whether or not it names its columns
+            parents[part] = chosen[0]
+            continue
         try:
             inner = trace(fitted, len(chosen))
         except MixesColumnsError as error:

@@ -226,6 +226,18 @@ def test_text_columns_are_one_column_each():
     np.testing.assert_allclose(explained.shap_values, shapley_values(game, 2), atol=1e-9)
 
 
+@pytest.mark.parametrize("names", [None, "one-to-one"])
+def test_a_function_of_one_column_does_not_mix_columns(names):
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=32, freq="5D"), "n": np.arange(32.0) % 7})
+    days = FunctionTransformer(lambda t: t.apply(lambda column: column.dt.day_of_year), feature_names_out=names)
+    encode = columns(t=(make_pipeline(days, StandardScaler()), ["day"]), n=(StandardScaler(), ["n"]))
+    fitted = make_pipeline(encode, Ridge()).fit(X, np.arange(32.0) ** 2)
+    explained = explain_model(fitted, X.iloc[:6], X.iloc[20:21], feature_space="raw")
+    assert explained.method == "linear"
+    game = model_game(lambda rows: fitted.predict(rows)[:, None], X.iloc[20:21], X.iloc[:6])
+    np.testing.assert_allclose(explained.shap_values, shapley_values(game, 2), atol=1e-9)
+
+
 def test_raw_columns_are_masked_before_transformations_that_mix_them():
     X = table("mixed")
     encode = MIXING["pca"].fit(X)
