@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from automl_explain.search.engines._optuna import TrialLoss
     from automl_explain.service._app import create_app
     from automl_explain.service._settings import ServiceLimits
+    from automl_explain.streaming._explain_files import ExplainedFiles, explain_files
 
 _MODULES = {
     **_EXPLAINERS,
@@ -77,6 +78,7 @@ _MODULES = {
     "log_scoring_explainer": "automl_explain.deployment._mlflow_model",
     "create_app": "automl_explain.service._app",
     "ServiceLimits": "automl_explain.service._settings",
+    **dict.fromkeys(("ExplainedFiles", "explain_files"), "automl_explain.streaming._explain_files"),
     "RunHistory": "automl_explain.integrations.history._run_history",
 }
 

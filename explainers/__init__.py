@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ScoringExplainer,
         TreeScoringExplainer,
     )
+    from automl_explain.explainers.scoring._row_columns import RowColumns
     from automl_explain.explainers.scoring._saving import inspect_bundle, load, save
     from automl_explain.explainers.surrogate._explainer import MimicExplainer
     from automl_explain.explainers.surrogate._linear_models import LinearExplainableModel, SGDExplainableModel
@@ -97,6 +98,7 @@ _MODULES = {
     "MimicExplainer": f"{_PLACE}.surrogate._explainer",
     "SamplingOptions": f"{_PLACE}.methods._settings",
     "PartialImportance": f"{_PLACE}.parts._partial_importance",
+    "RowColumns": f"{_PLACE}.scoring._row_columns",
     "SamplingPolicy": f"{_PLACE}.parts._row_sampling",
     **dict.fromkeys(
         (

@@ -16,8 +16,8 @@ DELAY = 2.0
 class _LateBar:
     """A bar that is made when it is first shown, since making one takes longer than a small job."""
 
-    def __init__(self, total: int, what: str, delay: float) -> None:
-        self._total, self._what, self._delay = total, what, delay
+    def __init__(self, total: int | None, what: str, delay: float, unit: str) -> None:
+        self._total, self._what, self._delay, self._unit = total, what, delay, unit
         self._start, self._done, self._bar = time.monotonic(), 0, None if delay else self._make()
 
     def advance(self, units: int) -> None:
@@ -37,7 +37,7 @@ class _LateBar:
             self._bar.close()
 
     def _make(self) -> Any:
-        return tqdm(total=self._total, desc=self._what, leave=False)
+        return tqdm(total=self._total, desc=self._what, leave=False, unit=self._unit)
 
 
 def compiling_bar(kernel: str) -> Any:
@@ -46,22 +46,26 @@ def compiling_bar(kernel: str) -> Any:
 
 
 @contextmanager
-def progress_bar(total: int, what: str, progress: bool | None = None) -> Iterator[Callable[[int], object]]:
+def progress_bar(
+    total: int | None, what: str, progress: bool | None = None, *, unit: str = "it"
+) -> Iterator[Callable[[int], object]]:
     """Yield a function that advances a bar on stderr.
 
     Parameters
     ----------
-    total : int
-        Units of work.
+    total : int or None
+        Units of work. None: it is not known, and no time is estimated.
     what : str
         Text before the bar.
     progress : bool or None
         If True, show the bar from the start; if None, after two seconds; if False, never.
+    unit : str, default "it"
+        What is counted, which stands in the rate.
     """
     if progress is False:
         yield lambda units: None
         return
-    bar = _LateBar(total, what, 0.0 if progress else DELAY)
+    bar = _LateBar(total, what, 0.0 if progress else DELAY, unit)
     try:
         yield bar.advance
     finally:

@@ -18,7 +18,7 @@ from automl_explain import __version__
 from automl_explain.cli import _dashboard, _demo, _diff, _report, _run, _runs, _show
 from automl_explain.cli._command import say_error
 from automl_explain.cli._terminal import printed, say
-from automl_explain.cli.scoring import _bundle, _export_service, _inspect, _score, _serve
+from automl_explain.cli.scoring import _bundle, _explain, _export_service, _inspect, _score, _serve
 from automl_explain.explainers._errors import (
     AutoMLExplainError,
     AutoMLExplainWarning,
@@ -40,6 +40,7 @@ COMMANDS = (
     _diff.COMMAND,
     _bundle.COMMAND,
     _score.COMMAND,
+    _explain.COMMAND,
     *_inspect.COMMANDS,
     _serve.COMMAND,
     _export_service.COMMAND,

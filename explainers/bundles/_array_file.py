@@ -83,12 +83,12 @@ def write_bundle(
         for name, array in arrays.items():
             content = array_bytes(array)
             files |= listed({f"{name}.npy": content})
-            archive.writestr(f"{name}.npy", content)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)  # no time: equal contents are equal files
         facts = json.dumps({"kind": kind, "protocol": protocol, **manifest, "files": files}).encode()
-        archive.writestr(MANIFEST, facts)
+        archive.writestr(zipfile.ZipInfo(MANIFEST), facts)
         signed = signature(facts)
         if signed is not None:
-            archive.writestr(SIGNATURE, signed)
+            archive.writestr(zipfile.ZipInfo(SIGNATURE), signed)
 
 
 def bundle_kind(path: str | os.PathLike[str]) -> str:

@@ -141,6 +141,11 @@ class ScoringExplainer(Picklable):
         """SHA-256 of the model's data; equal for equal models."""
         return self._scorer.fingerprint
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of everything that the values depend on; equal for explainers that give the same values."""
+        return self._scorer.identity
+
     def explain(self, X: Any, *, get_raw: bool = False) -> Any:
         """Return the local values of rows.
 

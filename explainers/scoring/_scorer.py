@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -98,6 +99,16 @@ class Scorer:
     def expected_values(self) -> Matrix:
         """Mean output over the background, (C,), or (1,) for regression."""
         return expand_binary(self.engine.base_values, self.model)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of everything that the values depend on: the model, the background and the settings."""
+        settings = (self.settings.sampling, self.settings.random_state)
+        facts = (self.engine_name, self.features, self.is_raw_space, self.n_players, self.subset, settings)
+        made = hashlib.sha256(f"{self.fingerprint} {facts}".encode())
+        for array in (self.background, self.weights, self.players):
+            made.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        return made.hexdigest()
 
     @property
     def input_shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...] | None:

@@ -1,0 +1,1 @@
+"""Explanations of files that are larger than memory."""
