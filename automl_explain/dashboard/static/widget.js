@@ -2,6 +2,7 @@
 
 import { readData } from "./data/data.js";
 import { loadBokeh } from "./page/bokeh.js";
+import { hostTheme } from "./page/host_theme.js";
 import { mountDashboard } from "./page/shell.js";
 import { makerOf } from "./transports/makers.js";
 import { widgetCalls } from "./transports/widget.js";
@@ -17,7 +18,7 @@ export async function renderWidget({ model, el }) {
     const [arrays, bokeh] = buffers.map(bytesOf);
     await loadBokeh(bokeh);
     const data = await readData(content.payload, arrays);
-    mounted = mountDashboard(el, data, makerOf(data, calls));
+    mounted = mountDashboard(el, data, makerOf(data, calls), { theme: hostTheme() });
   } catch (error) {
     el.textContent = `The dashboard cannot be shown. ${error.message}`;
   }

@@ -14,11 +14,11 @@ import { VIEWS } from "./views.js";
 // What makes a view drawn again; local views also follow the selection.
 const REDRAWS = ["explanation", "classIndex", "cohort", "cohorts", "theme"];
 
-// Draws the dashboard into `root`. `read` is what readData returns, `maker` the maker of a transport (transports/transport.js).
-// Returns {state, remove}.
-export function mountDashboard(root, read, maker) {
+// Draws the dashboard into `root`. `read` is what readData returns, `maker` the maker of a transport (transports/transport.js),
+// `initial` what of the state is not as usual. Returns {state, remove}.
+export function mountDashboard(root, read, maker, initial = {}) {
   const data = prepareData(read);
-  const state = createState({ classIndex: data.classes?.length === 2 ? 1 : 0 });
+  const state = createState({ classIndex: data.classes?.length === 2 ? 1 : 0, ...initial });
   const page = element("div", { class: "axd" });
   root.replaceChildren(page);
   const app = {
