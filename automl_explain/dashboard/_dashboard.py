@@ -128,7 +128,8 @@ class ExplanationDashboard:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page as one HTML file, which needs no server, no network and no other file.
 
-        The file holds the rows that it shows, and the labels if they were passed: whoever gets it can read them.
+        The file holds the rows that it shows, the labels if they were passed, and of the background at most 100 rows: whoever
+        gets it can read them.
 
         Parameters
         ----------

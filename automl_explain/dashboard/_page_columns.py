@@ -39,14 +39,14 @@ class Shown:
     is_inner: bool = False
 
     def over_these(self, explanation: Explanation) -> Explanation | None:
-        """Return the explanation of another model of the same rows over the page's columns; None if it has others."""
+        """Return the explanation of another model over the page's columns; None if it has other columns or classes."""
         known = self.explanation
         try:
             found = explanation if self.engineered is None else explanation.get_raw_explanation()
         except InvalidInputError:
             return None
         same = found.features == known.features and found.classes == known.classes
-        return found if same and found.num_examples in (0, known.num_examples) else None
+        return found if same else None
 
 
 def choose_columns(explanation: Explanation, model: FittedModel | None, rows: Table | None) -> Shown:

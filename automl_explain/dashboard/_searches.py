@@ -14,6 +14,9 @@ from automl_explain.dashboard.data._payload import ShownExplanation
 from automl_explain.explainers._errors import AutoMLExplainError
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
 
+OF_RUNS = ("id", "number", "learner", "loss", "score", "metric", "status", "why", "seconds", "top_features")
+OF_FINDINGS = ("near_best", "top_k", "importance", "sentences")
+"""What the page shows of runs and findings; nothing else, such as configurations, goes to whoever gets a saved page."""
 MOST_RUNS = 100
 """Most runs whose importance the page has."""
 MOST_BYTES = 1_500_000
@@ -21,7 +24,10 @@ MOST_BYTES = 1_500_000
 
 
 def run_explanations(found: Source, shown: Shown) -> tuple[ShownExplanation, ...]:
-    """Return the explanations of the other runs, best first; values of rows as far as `MOST_BYTES` allows, else importance."""
+    """Return the explanations of the other runs, best first.
+
+    They have values of the page's rows as far as `MOST_BYTES` allows; importance if there is no room, or of other rows.
+    """
     others = [
         run for run in found.runs if run.status == "explained" and found.run is not None and run.id != found.run.id
     ]
@@ -36,7 +42,8 @@ def run_explanations(found: Source, shown: Shown) -> tuple[ShownExplanation, ...
         if explanation is None:
             continue
         values = explanation.local_importance_values
-        size = 0 if values is None else 4 * values.size
+        of_these_rows = explanation.num_examples == shown.explanation.num_examples
+        size = 4 * values.size if values is not None and of_these_rows else 0
         fits = 0 < size <= room
         room -= size if fits else 0
         explanations.append(ShownExplanation(run.id, f"{run.learner} ({run.kind} {run.number})", explanation, fits))
@@ -48,15 +55,20 @@ def search_json(found: Source, explanations: Sequence[ShownExplanation]) -> dict
     if found.run is None or not found.runs:
         return None
     with_page = {one.id for one in explanations}
-    runs = [run.as_dict() | {"explanation": run.id if run.id in with_page else None} for run in found.runs]
+    facts = [run.as_dict() for run in found.runs]
+    runs = [
+        {name: one[name] for name in OF_RUNS} | {"explanation": one["id"] if one["id"] in with_page else None}
+        for one in facts
+    ]
     return {"runs": runs, "final": found.run.id, "findings": _findings(found)}
 
 
 def _findings(found: Source) -> dict[str, Any] | None:
     try:
-        return SearchExplanation.from_runs(found.runs).as_dict()
+        findings = SearchExplanation.from_runs(found.runs).as_dict()
     except AutoMLExplainError:
         return None  # no run has both a loss and an explanation; the table of runs says why
+    return {name: findings[name] for name in OF_FINDINGS}
 
 
 def members_json(members: MemberExplanation | None, shown: Shown) -> dict[str, Any] | None:

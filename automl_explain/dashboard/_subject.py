@@ -34,6 +34,9 @@ NO_MODEL = "What-if, ICE and edited rows need the fitted model: ExplanationDashb
 NO_ROWS = (
     "The cells of the rows are not known. Pass the rows explained: ExplanationDashboard(explanation, model, X_test)."
 )
+NOT_EDITABLE = (
+    "Rows cannot be edited: a table holds cells that are others to the model after they went to the page and back."
+)
 NO_TRUTH = "Performance needs the true labels of the rows: true_labels=."
 NO_VALUES = "The explanation has no values of single rows, only importance. Explain rows, with include_local=True."
 INNER = "The columns are those that the model reads after its preprocessing."
@@ -151,7 +154,15 @@ class _Choice:
         feature_map = None if shown.engineered is None else shown.engineered.feature_map
         model = PageModel(columns, shown.table, described, background, shown.explanation, feature_map)
         _check_predictions(model, shown)
-        return cls(shown, columns, model, "", notes)
+        return cls._answered(shown, columns, model, notes)
+
+    @classmethod
+    def _answered(
+        cls, shown: Shown, columns: tuple[PageColumn, ...], model: AnyPageModel, notes: tuple[str, ...] = ()
+    ) -> _Choice:
+        """Choose a model, unless the rows that come back from the page are others to it."""
+        why = _why_not_editable(model)
+        return cls(shown, columns, None if why else model, why, notes)
 
     @classmethod
     def _stored(cls, found: Source, rows: Table | None) -> _Choice:
@@ -177,7 +188,7 @@ class _Choice:
                 f"explained. ({error})"
             )
             return cls(kept, describe_columns(kept, ()), None, why, (PASS_ROWS,) if kept.is_inner else ())
-        return cls(shown, columns, model)
+        return cls._answered(shown, columns, model)
 
 
 def _check_predictions(model: AnyPageModel, shown: Shown) -> None:
@@ -193,6 +204,16 @@ def _check_predictions(model: AnyPageModel, shown: Shown) -> None:
             f"The model's outputs for the rows differ from those that were explained{gap}. Pass the model that was explained, "
             "and as X_test the rows that were explained, in their order."
         )
+
+
+def _why_not_editable(model: AnyPageModel) -> str:
+    """Return a sentence if the model takes rows that went to the page and back for others, else an empty one."""
+    rows = model.like.take(np.arange(min(len(model.like), CHECKED_ROWS)))
+    try:
+        back = model.predict(model.table(model.numbers(rows))).output
+    except InvalidInputError as error:
+        return f"{NOT_EDITABLE} {error}"
+    return "" if agree(back, model.predict(rows).output, TOLERANCE) else NOT_EDITABLE
 
 
 def _truth(labels: Any, shown: Shown) -> npt.NDArray[np.float64]:

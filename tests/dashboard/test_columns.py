@@ -1,6 +1,8 @@
 """Columns and arrays of a page: every cell becomes a number and goes back to what the model takes."""
 
 import gzip
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -155,6 +157,52 @@ def test_an_edited_date_out_of_the_range_of_its_type_is_refused():
     column = read_column("until", pd.Series(np.array(["2020-01-01"], dtype="M8[ns]")))
     with pytest.raises(InvalidInputError, match="'until' is out of the range of its type"):
         column.to_cells(np.array([253402214400e3]))
+
+
+PARIS = ZoneInfo("Europe/Paris")
+UNEVEN = {
+    "keys": pd.Series([2**60 + 1, 5, 2**62]),
+    "unsigned keys": pd.Series([2**64 - 1, 5], dtype="uint64"),
+    "keys with gaps": pd.Series(pd.array([2**60 + 1, None], dtype="Int64")),
+    "keys as objects": pd.Series([2**80, None, 3], dtype=object),
+    "keys that share a number": pd.Series([2**60 + 1, 2**60 + 2, 5]),
+    "integers as objects": pd.Series([1, None, 3], dtype=object),
+    "texts with NaN": pd.Series(["u", np.nan], dtype=object),
+    "texts with None": pd.Series(["u", None], dtype=object),
+    "flags with NaN": pd.Series([True, np.nan], dtype=object),
+    "dates in Paris": pd.Series([datetime(2020, 1, 1, tzinfo=PARIS), None], dtype=object),
+    "dates here and there": pd.Series(
+        [datetime(2020, 1, 1, tzinfo=PARIS), datetime(2020, 1, 1, tzinfo=UTC)], dtype=object
+    ),
+    "naive dates": pd.Series([datetime(2020, 1, 1, 3, 4, 5), None], dtype=object),
+    "nanoseconds": pd.Series(np.array([1_600_000_000_123_456_789], dtype="M8[ns]")),
+    "nanoseconds in Paris": pd.Series(np.array([1_600_000_000_123_456_789], dtype="M8[ns]")).dt.tz_localize(PARIS),
+    "long durations": pd.Series(np.array([10**18 + 1], dtype="m8[ns]")),
+    "long doubles": pd.Series(np.array([1, 1 + np.finfo(np.longdouble).eps], dtype=np.longdouble)[1:]),
+}
+"""Cells that float64 does not hold, or that are not what pandas would make of their numbers."""
+
+
+@pytest.mark.parametrize("cells", UNEVEN.values(), ids=UNEVEN)
+def test_cells_come_back_exactly(cells):
+    column = read_column("c", cells)
+    back = column.to_cells(column.to_numbers(cells))
+    pd.testing.assert_series_equal(back, cells, check_exact=True)
+    assert [getattr(cell, "tzinfo", None) for cell in back] == [getattr(cell, "tzinfo", None) for cell in cells]
+    assert [cell is None for cell in back] == [cell is None for cell in cells]
+
+
+def test_integers_that_share_a_number_are_categories():
+    assert read_column("c", UNEVEN["keys that share a number"]).kind == "category"
+    assert read_column("c", UNEVEN["keys"]).kind == "integer"
+
+
+def test_an_edited_date_has_the_zone_of_its_column():
+    column = read_column("c", UNEVEN["dates in Paris"])
+    assert column.to_cells(np.array([0.0]))[0] == pd.Timestamp("1970-01-01 01:00", tz=PARIS)
+    assert column.to_cells(np.array([0.0]))[0].tzinfo == PARIS
+    mixed = read_column("c", UNEVEN["dates here and there"])
+    assert mixed.to_cells(np.array([0.0]))[0] == pd.Timestamp("1970-01-01", tz=UTC)
 
 
 def test_ordered_categories_stay_ordered():

@@ -26,7 +26,11 @@ from automl_explain import (
     retrieve_model_explanation,
 )
 from automl_explain.dashboard._page import bokeh_script, packed_bokeh
+from automl_explain.dashboard._subject import _why_not_editable
+from automl_explain.dashboard.data._columns import read_column
+from automl_explain.dashboard.data._page_model import Answer, AnyPageModel
 from automl_explain.dashboard.data._payload import FEWEST_ROWS, MOST_ROWS
+from automl_explain.explainers.tables._table import as_table
 from tests.dashboard.pages import CASES, LONG, churn_table, dashboard_of
 from tests.explanation_cases import attributed
 
@@ -275,13 +279,56 @@ def test_a_run_stands_for_its_search(linear, tmp_path):
     assert all(one["values"] for one in payload["explanations"])
     assert [run["explanation"] for run in payload["search"]["runs"]] == [ids[0], ids[1], None]
     assert payload["search"]["final"] == ids[1]
-    assert payload["search"]["findings"]["runs"] == ids[:2]
+    assert payload["search"]["findings"]["near_best"] == ids[:1]
+    assert "config" not in payload["search"]["runs"][0]
     assert "has no scoring explainer" in payload["missing"][0]
     assert payload["metrics"]["rows"] == 50
     with_model = ExplanationDashboard(history.run(ids[1]), LogisticRegression(C=0.1).fit(X, y))
     assert payload_of(with_model)["model"]["kind"] == "scorer"
     alone = payload_of(ExplanationDashboard(retrieve_model_explanation(history.run(ids[0]))))
     assert alone["search"] is None
+
+
+def test_a_saved_page_holds_of_a_search_what_it_shows(linear, tmp_path):
+    _, X, y = linear
+    history = RunHistory(tmp_path)
+    search = history.start_search("by hand", "binary", {"metric": "log_loss"})
+    told = {
+        "kind": "trial",
+        "status": "captured",
+        "why": "",
+        "sample_size": None,
+        "metric": "log_loss",
+        "learner": "lr",
+    }
+    ids = history.add_runs(
+        search, [told | {"number": n, "loss": 0.1 * n, "config": {"C": 1.0, "note": "a secret"}} for n in (1, 2)]
+    )
+    for run, n_rows in zip(ids, (50, 20), strict=True):
+        explain_model(LogisticRegression().fit(X, y), X, X[:n_rows], history.run(run))
+    dashboard = ExplanationDashboard(history.run(ids[0]))
+    page = dashboard.save(tmp_path / "page.html").read_text()
+    assert "a secret" not in page
+    _, other = payload_of(dashboard)["explanations"]
+    assert other["values"] is None  # of other rows than those of the page
+    assert len(other["importance"]["mean_abs"][0]) == 4
+
+
+class CountsNone(AnyPageModel):
+    """A model to which None is another cell than NaN."""
+
+    def predict(self, table):
+        return Answer(np.array([[float(cell is None)] for cell in table.data["gap"]]), None)
+
+    def explain(self, table):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("gaps", "editable"), [([None, np.nan], False), ([None, None], True), ([np.nan, 1], True)])
+def test_rows_that_come_back_as_others_cannot_be_edited(gaps, editable):
+    table = as_table(pd.DataFrame({"gap": pd.Series(gaps, dtype=object)}))
+    why = _why_not_editable(CountsNone((read_column("gap", table.data["gap"]),), table))
+    assert why == "" if editable else "others to the model" in why
 
 
 def test_without_bokeh_a_page_cannot_be_written(tmp_path, monkeypatch):

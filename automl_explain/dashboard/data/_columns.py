@@ -1,13 +1,15 @@
 """Columns of a user's table as the page has them: each cell is a number, and goes back to what the model takes.
 
 A number stays as it is, a boolean is 0 or 1, a date milliseconds since 1970 in UTC, a duration seconds, and a category its
-position among the levels of its column. NaN is a missing cell.
+position among the levels of its column. NaN is a missing cell. A cell that float64 does not hold, such as a long integer, is
+kept beside its number, so that it comes back as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from typing import Any, Literal
 
 import numpy as np
@@ -39,12 +41,21 @@ class PageColumn:
         Type of the cells in the user's table.
     levels : tuple or None
         The values of a category, as the model takes them.
+    missing : object
+        What stands for a missing cell in a column of objects, such as None or NaN.
+    zone : tzinfo or None
+        Time zone of the dates in a column of objects.
+    exact : dict
+        Number -> the cell, for cells of the user's table that are not exactly what their number says.
     """
 
     name: str
     kind: Kind
     dtype: Any
     levels: tuple[Any, ...] | None = None
+    missing: Any = None
+    zone: Any = None
+    exact: Mapping[float, Any] = field(default_factory=dict, repr=False)
 
     @property
     def level_names(self) -> list[str] | None:
@@ -70,19 +81,37 @@ class PageColumn:
             If a number is no cell of this column, such as one that is no position of a level.
         """
         missing = np.isnan(numbers)
+        made = self._cells(numbers, missing)
+        known = {place: self.exact[number] for place, number in enumerate(numbers.tolist()) if number in self.exact}
+        if self.dtype == object:
+            cells = made.to_numpy(dtype=object, copy=True)
+            cells[missing] = self.missing
+            for place, cell in known.items():
+                cells[place] = cell
+            return pd.Series(cells, dtype=object)
+        if known:
+            made.iloc[list(known)] = pd.Series(list(known.values()), dtype=self.dtype).astype(made.dtype)
+        return made
+
+    def _cells(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
+        """Return cells by what their numbers say."""
         if self.levels is not None:
             return self._categories(numbers, missing)
         if self.kind in ("date", "duration"):
-            times = self._times(numbers, missing)
-            if isinstance(self.dtype, pd.DatetimeTZDtype):
-                return times.dt.tz_localize("UTC").astype(self.dtype)
-            return times.astype(object if self.dtype == object else self.dtype)
+            return self._times(numbers, missing)
         if self.kind == "boolean":
             return _booleans(numbers, missing, self.dtype)
-        if self.kind == "integer" and missing.any() and not pd.api.types.is_extension_array_dtype(self.dtype):
-            return pd.Series(numbers)  # as pandas does for integers with a missing cell
-        if pd.api.types.is_integer_dtype(self.dtype) and np.any(numbers[~missing] != np.rint(numbers[~missing])):
-            return pd.Series(numbers)
+        is_whole = bool(np.all(numbers[~missing] == np.rint(numbers[~missing])))
+        if self.dtype == object:
+            as_cell = int if self.kind == "integer" and is_whole else float
+            return pd.Series(
+                [number if gap else as_cell(number) for number, gap in zip(numbers.tolist(), missing, strict=True)],
+                dtype=object,
+            )
+        if pd.api.types.is_integer_dtype(self.dtype):
+            has_gaps = missing.any() and not pd.api.types.is_extension_array_dtype(self.dtype)
+            if has_gaps or not is_whole:
+                return pd.Series(numbers)  # as pandas does for integers with a missing cell
         return pd.Series(numbers).mask(missing).astype(self.dtype)
 
     def _times(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
@@ -91,7 +120,9 @@ class PageColumn:
         counts = np.rint(np.where(missing, 0, numbers) * (MILLISECONDS if is_date else SECONDS) / UNITS[unit])
         if np.any(np.abs(counts) >= 2.0**63):
             raise InvalidInputError(f"A cell of {self.name!r} is out of the range of its type, {self.dtype}.")
-        return pd.Series(counts.astype(np.int64).astype(f"{'M' if is_date else 'm'}8[{unit}]")).mask(missing)
+        times = pd.Series(counts.astype(np.int64).astype(f"{'M' if is_date else 'm'}8[{unit}]")).mask(missing)
+        zone = self.dtype.tz if isinstance(self.dtype, pd.DatetimeTZDtype) else self.zone
+        return (times if zone is None else times.dt.tz_localize("UTC").dt.tz_convert(zone)).astype(self.dtype)
 
     def _categories(self, numbers: Numbers, missing: npt.NDArray[np.bool_]) -> pd.Series:
         assert self.levels is not None
@@ -121,11 +152,38 @@ def read_column(name: str, cells: pd.Series, *more: pd.Series) -> PageColumn:
     *more : Series
         The same column in other tables, whose categories are levels too.
     """
-    dtype = cells.dtype
-    kind = _kind(cells)
+    kind, is_objects = _kind(cells), cells.dtype == np.dtype(object)
+    gaps = pd.concat([one[one.isna()].head(1) for one in (cells, *more)]) if is_objects else ()
+    column = PageColumn(name, kind, cells.dtype, missing=next(iter(gaps), None))
     if kind != "category":
-        return PageColumn(name, kind, dtype)
-    return PageColumn(name, kind, dtype, tuple(_levels([cells, *more])))
+        column = replace(column, zone=_zone(cells) if kind == "date" and is_objects else None)
+        exact = _not_numbers(column, cells)
+        if exact is not None:
+            return replace(column, exact=exact)
+    return replace(column, kind="category", levels=tuple(_levels([cells, *more])))
+
+
+def _not_numbers(column: PageColumn, cells: pd.Series) -> dict[float, Any] | None:
+    """Return the cells that are not what their number says, by it; None if integers would share a number."""
+    own, numbers = cells.reset_index(drop=True), column.to_numbers(cells)
+    with np.errstate(invalid="ignore"):  # integers near 2^63, whose float64 is no such integer
+        back = column.to_cells(numbers)
+    changed = (own != back).to_numpy(dtype=bool, na_value=False) & own.notna().to_numpy()
+    if column.zone is not None:  # equal instants in other zones are other cells
+        changed |= [
+            getattr(one, "tzinfo", None) != getattr(other, "tzinfo", None) for one, other in zip(own, back, strict=True)
+        ]
+    if not changed.any():
+        return {}
+    near = np.isin(numbers, numbers[changed])
+    pairs = dict(zip(numbers[near].tolist(), own[near], strict=True))
+    return None if column.kind == "integer" and len(pairs) < own[near].nunique() else pairs
+
+
+def _zone(cells: pd.Series) -> Any:
+    """Return the time zone of dates; UTC if they have several, None if they have none."""
+    zones = {cell.tzinfo for cell in cells.dropna()}
+    return next(iter(zones), None) if len(zones) < 2 else UTC
 
 
 def column_cells(table: Table, position: int) -> pd.Series:

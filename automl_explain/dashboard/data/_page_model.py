@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.dashboard.data._columns import PageColumn, table_of
+from automl_explain.dashboard.data._columns import PageColumn, column_cells, table_of
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -45,7 +45,11 @@ class AnyPageModel(ABC):
     columns: tuple[PageColumn, ...]
     like: Table
 
-    def table(self, rows: Sequence[Sequence[float | None]]) -> Table:
+    def numbers(self, table: Table) -> Numbers:
+        """Return rows as the page has them, (m, f)."""
+        return np.column_stack([column.to_numbers(column_cells(table, j)) for j, column in enumerate(self.columns)])
+
+    def table(self, rows: Sequence[Sequence[float | None]] | Numbers) -> Table:
         """Return rows that the page sent as a table.
 
         Raises

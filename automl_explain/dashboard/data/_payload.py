@@ -29,8 +29,8 @@ shown, of N; f features, C outputs: one for each class (two for a binary classif
             In the page values[c][j] is the Float32Array of feature j. importance is over all N rows. The first one is that
             of the model of `predictions`.
             For a permutation importance, and others without values by class, mean_abs has one row.
-    search: {runs: [`Run.as_dict()` and {explanation: id | null}], final: id,
-             findings: `SearchExplanation.as_dict()` | null} | null
+    search: {runs: [`OF_RUNS` of `Run.as_dict()`, and explanation: id | null], final: id,
+             findings: `OF_FINDINGS` of `SearchExplanation.as_dict()` | null} | null         names in dashboard/_searches.py
     members: {names: [M texts], share: [M numbers], by_feature: [M x [f numbers]] | null, reason} | null
     metrics: as in `_metrics` | null
     statistics: [f x {edges: [numbers], counts: [numbers]} | {counts: [numbers for each level]} | null]     over all N rows

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.dashboard.data._arrays import ArrayBlock
-from automl_explain.dashboard.data._columns import column_cells
 from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel
 from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
 from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
@@ -169,15 +168,10 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
         "reason": f"{cannot} Trees that imitate its predictions answer for it: {explainer.fidelity}.",
         "fidelity": _facts(explainer.fidelity),
         "check": {
-            "rows": block.add(_page_numbers(page, first)),
+            "rows": block.add(page.numbers(first)),
             "output": [block.add(o) for o in scorer.outputs(matrix).T],
         },
     }
-
-
-def _page_numbers(page: PageModel, rows: Table) -> Numbers:
-    """Return rows as the page has them, (n, f)."""
-    return np.column_stack([column.to_numbers(column_cells(rows, j)) for j, column in enumerate(page.columns)])
 
 
 def _facts(fidelity: Fidelity) -> dict[str, Any]:
