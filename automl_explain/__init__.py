@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary
     from automl_explain.plots._image_plots import plot_image
     from automl_explain.plots._member_plots import plot_member_shares
+    from automl_explain.plots._performance_plots import plot_residuals
     from automl_explain.plots._search_plots import plot_importance_history, plot_search_importance
     from automl_explain.plots._text_plots import plot_text
     from automl_explain.report._write import save_plots, write_report
@@ -60,6 +61,7 @@ _MODULES = {
     "scoring_explainer": "automl_explain._scoring",
     "plot_image": "automl_explain.plots._image_plots",
     "plot_member_shares": "automl_explain.plots._member_plots",
+    "plot_residuals": "automl_explain.plots._performance_plots",
     "plot_text": "automl_explain.plots._text_plots",
     **dict.fromkeys(("save_plots", "write_report"), "automl_explain.report._write"),
     "SearchExplanation": "automl_explain.analysis._search_explanation",

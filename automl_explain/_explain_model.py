@@ -10,6 +10,7 @@ from typing import Any
 
 from automl_explain._class_names import names_of_labels
 from automl_explain._model_explanation import ExplainerRecipe, ModelExplanation
+from automl_explain.display._performance import labels_in_order
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._deep_explainer import DeepExplainer
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
@@ -29,6 +30,7 @@ from automl_explain.explainers.text._reading import is_texts
 from automl_explain.explainers.text.games._explainer import TextExplainer
 from automl_explain.explainers.text.games._text_columns import explain_text_columns
 from automl_explain.integrations._run_lookup import find_run
+from automl_explain.integrations.history._labels import keep_labels
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 
@@ -58,6 +60,7 @@ def explain_model(
     output: str = "auto",
     feature_space: FeatureSpace = "engineered",
     members: bool = False,
+    y_test: Any = None,
     data: str = "auto",
     text_detail: str | Sequence[str] | None = None,
     sampling: SamplingOptions | None = None,
@@ -93,6 +96,9 @@ def explain_model(
         Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw").
     members : bool, default False
         Also compute the contributions of the members of an ensemble: `ModelExplanation.members`.
+    y_test : array-like of shape (n,), optional
+        True labels of `X_test`, for tables; a pandas Series is matched by its index. They are kept with the explanation and
+        with `best_run`: `ModelExplanation.performance`, notebooks and the report then tell how good the predictions are.
     data : {"auto", "texts", "images", "cells"}, default "auto"
         What the examples are. "auto" takes lists, arrays and Series of str for texts: `TextExplainer` gives each word a value,
         `X_train` serves for class names only, and the features are the words of all texts. "auto" takes arrays and tensors of
@@ -145,6 +151,10 @@ def explain_model(
             f"explain_members expects an ensemble of models over a table. Got {kind.value}: leave out members=True"
             + (", or pass data='cells'." if kind is Examples.IMAGES else ".")
         )
+    if y_test is not None and kind in (Examples.TEXTS, Examples.IMAGES):
+        raise InvalidInputError(
+            f"The 'y_test' parameter has true labels of rows of a table. Got {kind.value}: leave it out."
+        )
     if kind is Examples.TEXTS:
         texts = _of_texts(fitted_model, X_train, X_test, classes, y_train, features, options)
         return _stored(texts, run, texts.model_kind)
@@ -154,7 +164,7 @@ def explain_model(
     if kind is Examples.TENSORS:
         options |= {"features": features, "sampling": sampling, "n_jobs": n_jobs}
         explanation = _of_network(fitted_model, X_train, X_test, classes, y_train, options)
-        return _stored(explanation, run, explanation.model_kind)
+        return _stored(explanation, run, explanation.model_kind, y_test=y_test)
     described = describe(fitted_model, X_train)
     background, rows = as_table(X_train, "X_train"), as_table(X_test, "X_test")
     if classes is None and y_train is not None:
@@ -171,7 +181,7 @@ def explain_model(
     )
     explainer = recipe.for_rows(len(rows))
     shares = explainer.explain_members(rows) if members else None
-    made = _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe)
+    made = _stored(replace(explainer.explain_local(rows), members=shares), run, described.kind, recipe, y_test)
     if text_detail is None:
         return made
     settings = read_settings(sampling, random_state, n_jobs, progress)
@@ -245,13 +255,20 @@ def _of_network(
 
 
 def _stored(
-    explanation: AnyExplanation, run: Run | None, kind: str | None, recipe: ExplainerRecipe | None = None
+    explanation: AnyExplanation,
+    run: Run | None,
+    kind: str | None,
+    recipe: ExplainerRecipe | None = None,
+    y_test: Any = None,
 ) -> ModelExplanation:
-    """Return an explanation, which is also stored with a run if there is one."""
+    """Return an explanation with its true labels; both are also stored with a run if there is one."""
+    labels = None if y_test is None else labels_in_order(explanation.overall(), y_test)
     if run is None:
-        return ModelExplanation(explanation, kind, None, recipe)
-    run.history.store(run.id, explanation)
-    return ModelExplanation(explanation, kind or run.kind, run.id, recipe)
+        return ModelExplanation(explanation, kind, None, recipe, true_labels=labels)
+    stored = run.history.store(run.id, explanation)
+    if labels is not None and isinstance(run.history, RunHistory):
+        keep_labels(run.history.directory, stored, labels)
+    return ModelExplanation(explanation, kind or run.kind, run.id, recipe, true_labels=labels)
 
 
 def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -> ModelExplanation:
@@ -279,7 +296,9 @@ def retrieve_model_explanation(run: Any, *, history: RunHistory | None = None) -
     found = find_run(run, history)
     explanation = found.explanation
     kind = explanation.model_kind or found.kind
-    return ModelExplanation(explanation, kind, found.id, find_engineered=partial(_engineered_of, found))
+    return ModelExplanation(
+        explanation, kind, found.id, find_engineered=partial(_engineered_of, found), true_labels=found.true_labels
+    )
 
 
 def _engineered_of(run: Run) -> Explanation | None:

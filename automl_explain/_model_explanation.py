@@ -71,6 +71,8 @@ class ModelExplanation:
         Makes the explainer again, for `scoring_explainer`. None: the explanation was read from a history.
     find_engineered : callable or None
         Returns the explanation of the same run over engineered columns, or None. None: there is no run.
+    true_labels : ndarray of shape (n,), or None
+        True labels of the rows explained, if their search kept them (``ExplainabilityOptions(keep_labels=True)``).
     texts : mapping of str to TextExplanation
         Explanations of the words in columns of texts, for the columns named by ``text_detail``. They are not stored with a run.
     """
@@ -80,6 +82,7 @@ class ModelExplanation:
     run_id: str | None = None
     explainer: ExplainerRecipe | None = None
     find_engineered: Callable[[], Explanation | None] | None = None
+    true_labels: npt.NDArray[Any] | None = None
     texts: Mapping[str, TextExplanation] = field(default_factory=dict)
 
     @property
@@ -151,7 +154,8 @@ class ModelExplanation:
 
     def _part(self, rows: Any) -> ModelExplanation:
         texts = {name: words[rows] for name, words in self.texts.items()}
-        return replace(self, explanation=self.explanation[rows], find_engineered=None, texts=texts)
+        labels = None if self.true_labels is None else np.atleast_1d(self.true_labels[rows])
+        return replace(self, explanation=self.explanation[rows], find_engineered=None, true_labels=labels, texts=texts)
 
     def row(self, row: Any = None, class_: Any = None, *, label: Any = None) -> RowExplanation:
         """Return why one row was predicted so: its prediction, and the contribution of each of its cells.
@@ -172,12 +176,26 @@ class ModelExplanation:
             )
         return explain_row(self.explanation, row, class_, label=label)
 
-    def performance(self, y: Any) -> Performance:
+    def performance(self, y: Any = None) -> Performance:
         """Return how good the predictions of the explained rows are, with the best and the worst rows.
 
-        `y` has their true labels or numbers; a pandas Series is matched with the rows by its index.
+        Parameters
+        ----------
+        y : array-like of shape (n,), optional
+            Their true labels or numbers; a pandas Series is matched with the rows by its index. Default: `true_labels`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the labels do not match the rows, or are neither given nor kept.
         """
-        return measure(self.explanation, y)
+        known = self.true_labels if y is None else y
+        if known is None:
+            raise InvalidInputError(
+                "The true labels of the rows explained are not known. Pass them as 'y', or let the search keep them with "
+                "ExplainabilityOptions(keep_labels=True)."
+            )
+        return measure(self.explanation, known)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
@@ -247,5 +265,6 @@ class ModelExplanation:
 
     def _repr_html_(self) -> str:
         if isinstance(self.explanation, Explanation):
-            return importance_table(self.explanation, title=repr(self))
+            table = importance_table(self.explanation, title=repr(self))
+            return table if self.true_labels is None else f"{table}{self.performance()._repr_html_()}"
         return str(self.explanation._repr_html_())

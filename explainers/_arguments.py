@@ -114,6 +114,7 @@ PARAMETERS: dict[str, Constraint] = {
     "feature_map": _or_none(FEATURE_MAP),
     "directory": _or_none(PATH),
     "y_train": _or_none(LABELS),
+    "y_test": _or_none(LABELS),
     "members": FLAG,
     "reference": EXPLANATION,
     "preprocess": _or_none(FUNCTION),

@@ -26,7 +26,14 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
 from automl_explain.integrations.searches._explain_runs import explain_runs
-from automl_explain.integrations.searches._flaml_tap import MetricTap, Shared, Trial, class_name, own_tables
+from automl_explain.integrations.searches._flaml_tap import (
+    MetricTap,
+    Shared,
+    Trial,
+    class_name,
+    own_tables,
+    with_own_labels,
+)
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
@@ -129,7 +136,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
         self._search_runs = None
         self._experiment = own.get("experiment")
-        self._given = (X_train, dataframe, label, kwargs.get("X_val"))
+        self._given = (X_train, dataframe, label, kwargs.get("X_val"), kwargs.get("y_val"))
         self._plan, self._tap = None, None
         if own.get("model_explainability", False):
             options = ExplainabilityOptions.read(own.get("explainability_options"))
@@ -251,7 +258,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         options, history = self._plan
         if tap.seen is None and self.model is not None:
             # With a single configuration to try, FLAML fits it without scoring it.
-            tap.train, tap.validation = self._tables(*self._given)
+            tap.train, tap.validation = self._tables(*self._given[:4])
         try:
             self._explain(tap, options, history, time.monotonic() - started)
         finally:
@@ -275,10 +282,10 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             runs.append(final)
         search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
         self._search_runs = (history, search)
-        tables = seen.tables
+        tables = with_own_labels(seen.tables, self.label_transformer)
         if raw_map(self.feature_transformer, self.raw_columns_) is not None:
-            X_val = self._given[3] if self._state.eval_method == "holdout" else None
-            tables = own_tables(tables, _features(*self._given[:3]), X_val, self.preprocess, options)
+            valid = self._given[3:] if self._state.eval_method == "holdout" else (None, None)
+            tables = own_tables(tables, _features(*self._given[:3]), valid, self.preprocess, options)
         self._prepared = tuple((one.data, self.preprocess(one.data)) for one in (tables.background, tables.rows))
         deadline = time.monotonic() + options.seconds(search_seconds)
         explain_runs(ExplanationJob(history, search, options, deadline, tables), runs)
@@ -319,7 +326,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             trial.number, learner, config, trial.loss, tap.metric_name,
             sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
             measure=partial(tap.block_losses, trial) if trial.models else None,
-            nbytes=trial.nbytes,
+            nbytes=trial.nbytes, fitted_to_rows=len(trial.models) > 1,
             score=partial(tap.scores_of_trial, trial) if len(trial.models) == 1 else None,
         )  # fmt: skip
 
@@ -344,7 +351,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         return CapturedRun(
             len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
             read=lambda: in_search(describe(model), self, kind, self._prepared),
-            score=None if self._given[3] is None else partial(tap.scores, model),
+            score=None if self._given[3] is None else partial(tap.scores, model), fitted_to_rows=self._given[3] is None,
         )  # fmt: skip
 
     def _facts(

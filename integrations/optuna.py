@@ -37,6 +37,8 @@ class TrialExplainer:
         The background: rows that stand for absent features, in the form that the models take.
     X_valid : ndarray, DataFrame or csr_matrix of shape (n, f), optional
         The rows explained, unless `capture` is given others.
+    y_valid : array-like of shape (n,), optional
+        Their true labels, which are kept with ``ExplainabilityOptions(keep_labels=True)``.
     explainability_options : ExplainabilityOptions or dict, optional
         Which trials and how many rows are explained, and for how long.
     history : RunHistory or path-like, optional
@@ -95,6 +97,7 @@ class TrialExplainer:
         X_train: Any,
         X_valid: Any = None,
         *,
+        y_valid: Any = None,
         explainability_options: ExplainabilityOptions | dict[str, Any] | None = None,
         history: Any = None,
         features: Sequence[str] | None = None,
@@ -105,7 +108,7 @@ class TrialExplainer:
         self.history = RunHistory.to_write(history)
         USED[self.history.directory.absolute()] = None
         background = as_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
-        valid = None if X_valid is None else as_table(X_valid, "X_valid")
+        valid = None if X_valid is None else as_table(X_valid, "X_valid").with_labels(y_valid)
         self._context = CaptureContext(
             self.options,
             background,
@@ -154,6 +157,7 @@ class TrialExplainer:
         model: Any,
         X_valid: Any = None,
         *,
+        y_valid: Any = None,
         learner: str | None = None,
         config: Mapping[str, Any] | None = None,
         kind: Literal["refit", "ensemble"] = "refit",
@@ -168,6 +172,8 @@ class TrialExplainer:
             A fitted model, such as the best configuration fitted again on all rows.
         X_valid : ndarray, DataFrame or csr_matrix, optional
             The rows explained. Default: the `X_valid` of the explainer.
+        y_valid : array-like of shape (n,), optional
+            Their true labels.
         learner : str, optional
             Name shown. Default: the model's class.
         config : mapping, optional
@@ -181,7 +187,7 @@ class TrialExplainer:
         seen = TrialCapture(
             self._context, -1, kind
         )  # it is numbered when it is recorded, since the study may be continued
-        seen.capture(model, X_valid)
+        seen.capture(model, X_valid, y_valid=y_valid)
         seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
         with self._lock:
             known.finals[kind] = seen

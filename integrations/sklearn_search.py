@@ -150,7 +150,7 @@ class ExplainingScorer:
         # With return_train_score=True, the same estimator is scored again on its training rows.
         if getattr(self._seen, "estimator", None) is not estimator:
             self._seen.estimator = estimator
-            self._note(estimator, X, score)
+            self._note(estimator, X, y, score)
         return score
 
     def explain(self, search: Any) -> list[Run]:
@@ -250,11 +250,11 @@ class ExplainingScorer:
     def _sampled(self, table: Table, n_rows: int) -> Table:
         return table.sample(n_rows, self.options.random_state)
 
-    def _note(self, estimator: Any, X: Any, score: Any) -> None:
+    def _note(self, estimator: Any, X: Any, y: Any, score: Any) -> None:
         try:
             if any(map(math.isnan, scores_by_name(score).values())):
                 return  # like a fold that failed
-            table = as_table(X)
+            table = as_table(X).with_labels(y)
             rows = rows_key(table)
             key = candidate_key(estimator)
             if os.getpid() != self._process:
@@ -293,7 +293,7 @@ class ExplainingScorer:
             return None
         model = search.best_estimator_
         return CapturedRun(
-            number, best.learner, best.config, None, best.metric, kind="refit", tables=tables,
+            number, best.learner, best.config, None, best.metric, kind="refit", tables=tables, fitted_to_rows=True,
             read=lambda: replace(describe(model, tables.background.data), kind="refit"),
         )  # fmt: skip
 

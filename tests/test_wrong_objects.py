@@ -48,6 +48,7 @@ def test_every_plot_is_held_to_this():
         "plot_dependence",
         "plot_interactions",  # in tests/plots/test_dependence.py
         "plot_text",
+        "plot_residuals",  # in tests/display/test_performance.py
         "plot_image",  # in tests/plots/test_image_plots.py
         *(f.__name__ for f in OF_A_SEARCH[:2]),
     }

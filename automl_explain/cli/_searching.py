@@ -19,8 +19,9 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", default="auto", metavar="NAME", help="search engine: flaml (default) or optuna (default for texts)"
     )
-    parser.add_argument("--ensemble", action="store_true", help="stack the best learners at the end of the search")
-    parser.add_argument(
+    ensemble = parser.add_mutually_exclusive_group()
+    ensemble.add_argument("--ensemble", action="store_true", help="stack the best learners at the end of the search")
+    ensemble.add_argument(
         "--voting", action="store_const", const="voting", dest="ensemble", help="let the best learners vote at the end"
     )
     parser.add_argument("--metric", default="auto", help="metric to optimise (default: auto)")
@@ -35,12 +36,17 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=at_least(0), metavar="N", default=0, help="seed of the split and the search (default: 0)"
     )
 
+    parser.add_argument(
+        "--keep-labels", action="store_true", help="keep the true labels of the explained rows, and show the worst rows"
+    )
+
 
 def search_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings of the search as AutoMLConfig takes them."""
     same = ("engine", "cv", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
     names = [name.strip() for name in options.estimators.split(",")] if options.estimators else None
-    return {"estimators": names, **{name: getattr(options, name) for name in same}}
+    explain = {"keep_labels": options.keep_labels}
+    return {"estimators": names, "explainability_options": explain, **{name: getattr(options, name) for name in same}}
 
 
 FINAL_NOT_EXPLAINED = 4

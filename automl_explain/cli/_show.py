@@ -35,7 +35,8 @@ def _act(options: argparse.Namespace) -> None:
         else:
             print(shown.as_text(options.top))
     elif options.json:
-        print_json({"run": run.as_dict(), "scores": run.scores, **explanation_as_dict(explained)})
+        known = {} if explained.true_labels is None else {"performance": explained.performance().as_dict()}
+        print_json({"run": run.as_dict(), "scores": run.scores, **explanation_as_dict(explained), **known})
     else:
         from automl_explain.display._text_tables import members_table, runs_text, six_values_tables
         from automl_explain.explainers.formatting._numbers import number_text
@@ -48,6 +49,8 @@ def _act(options: argparse.Namespace) -> None:
         if explained.members is not None:
             print()
             print(members_table(explained.members, top=options.top))
+        if explained.true_labels is not None:
+            print(f"\nthe rows explained, with their true labels: {explained.performance().as_text()}")
 
 
 def _row(text: str | None) -> int | str | None:

@@ -72,13 +72,44 @@ class Performance:
         said = ", ".join(f"{name} {number_text(value)}" for name, value in self.scores.items())
         return f"{counted(len(self.rows), 'row')}: {said}"
 
-    def as_text(self, width: int = LINE) -> str:
-        """Return scores, confusion and the worst rows for a terminal."""
-        parts = [self.headline]
+    @property
+    def tables(self) -> list[tuple[str, TextTable]]:
+        """Tables to show, with their headings: the confusion or the residuals, the worst rows, and the best."""
+        first = ("residuals: truth minus prediction", self._residuals())
         if self.confusion is not None:
-            parts.append(f"true class by predicted class\n{self._confusion().as_text(width)}")
-        parts.append(f"worst rows\n{self._worst().as_text(width)}")
-        return "\n\n".join(parts)
+            first = ("true class by predicted class", self._confusion())
+        error = "residual" if self.confusion is None else "error"
+        return [
+            first,
+            (f"rows with the largest {error}", self._rows(self.worst())),
+            (f"rows with the smallest {error}", self._rows(self.best())),
+        ]
+
+    def as_text(self, width: int = LINE) -> str:
+        """Return the scores and the tables for a terminal."""
+        return "\n\n".join([self.headline, *(f"{heading}\n{table.as_text(width)}" for heading, table in self.tables)])
+
+    def as_dict(self, n: int = SHOWN) -> dict[str, Any]:
+        """Return scores, confusion, and the `n` worst and best rows as JSON-serialisable values."""
+
+        def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+            return [
+                {str(name): python_value(cell) for name, cell in row.items()} for row in rows.to_dict(orient="records")
+            ]
+
+        confusion = None if self.confusion is None else self.confusion.to_numpy().tolist()
+        return {
+            "scores": self.scores,
+            "confusion": confusion,
+            "worst": records(self.worst(n)),
+            "best": records(self.best(n)),
+        }
+
+    def _residuals(self) -> TextTable:
+        heads = ("lowest", "5 %", "25 %", "median", "75 %", "95 %", "highest")
+        found = np.quantile(self.rows["error"].to_numpy(), [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
+        columns = (Column("rows"), *(Column(head, is_number=True) for head in heads))
+        return TextTable(columns, ((f"{len(self.rows):,}", *map(number_text, found.tolist())),))
 
     def _confusion(self) -> TextTable:
         table = self.confusion
@@ -90,11 +121,12 @@ class Performance:
         lines = (tuple(f"{count:,}" for count in line) for line in table.to_numpy().tolist())
         return TextTable(heads, tuple((one_line(name), *line) for name, line in zip(table.index, lines, strict=True)))
 
-    def _worst(self) -> TextTable:
+    def _rows(self, rows: pd.DataFrame) -> TextTable:
         numbers = [False, False, True, True, True]
         heads = ("row", "label", "truth", "predicted", "error")
-        columns = tuple(Column(head, is_number=is_number) for head, is_number in zip(heads, numbers, strict=True))
-        lines = self.worst()[list(heads)].itertuples(index=False)
+        shown = (*heads[:-1], "residual" if self.confusion is None else "error")
+        columns = tuple(Column(head, is_number=is_number) for head, is_number in zip(shown, numbers, strict=True))
+        lines = rows[list(heads)].itertuples(index=False)
         return TextTable(
             columns,
             tuple((str(row), one_line(label), *map(cell_text, rest), number_text(e)) for row, label, *rest, e in lines),
@@ -104,8 +136,7 @@ class Performance:
         return self.as_text()
 
     def _repr_html_(self) -> str:
-        tables = [] if self.confusion is None else [("true class by predicted class", self._confusion())]
-        return render("notebook/tables.html", facts=[self.headline], tables=[*tables, ("worst rows", self._worst())])
+        return render("notebook/tables.html", facts=[self.headline], tables=self.tables)
 
 
 def measure(explanation: Explanation, y: Any) -> Performance:
@@ -124,7 +155,7 @@ def measure(explanation: Explanation, y: Any) -> Performance:
     InvalidInputError
         If there is not one label per row, or a label is no class of the model.
     """
-    truth = _in_order(explanation, y)
+    truth = labels_in_order(explanation, y)
     outputs, labels = all_outputs(explanation), row_labels(explanation)
     about = {"row": np.arange(len(truth)), "label": np.arange(len(truth)) if labels is None else list(labels)}
     if explanation.classes is None:
@@ -136,7 +167,9 @@ def measure(explanation: Explanation, y: Any) -> Performance:
     codes = _codes(truth, classes)
     predicted = outputs.argmax(axis=1)
     shares = probabilities_of(explanation, outputs)
-    error = (codes != predicted).astype(np.float64) if shares is None else 1.0 - shares[np.arange(len(codes)), codes]
+    error = (codes != predicted).astype(np.float64)
+    if shares is not None:
+        error = np.clip(1.0 - shares[np.arange(len(codes)), codes], 0.0, 1.0)  # beyond the ends by rounding
     named: dict[str, Any] = {"truth": [classes[k] for k in codes], "predicted": [classes[k] for k in predicted]}
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (codes, predicted), 1)
@@ -159,7 +192,14 @@ def _codes(truth: npt.NDArray[Any], classes: list[Any]) -> npt.NDArray[np.intp]:
     return np.array(codes, dtype=np.intp)
 
 
-def _in_order(explanation: Explanation, y: Any) -> npt.NDArray[Any]:
+def labels_in_order(explanation: Explanation, y: Any) -> npt.NDArray[Any]:
+    """Return true labels in the order of the rows explained; a Series is matched with them by its index.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one label per row, or one is missing.
+    """
     n_rows, index = explanation.num_examples, row_labels(explanation)
     if not n_rows:
         raise InvalidInputError("This explanation has no rows: local values are needed to compare them with 'y'.")

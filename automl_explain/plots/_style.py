@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from automl_explain.explainers.formatting._colors import CLASS_COLORS, NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_MAP
+from automl_explain.explainers.formatting._colors import CLASS_COLORS, NEUTRAL_COLOR, RULE_COLOR, SEQUENTIAL_COLORS
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.explainers.formatting._numbers import minus, number_text
 
@@ -161,11 +161,9 @@ def legend_rows(n_parts: int) -> int:
 
 def color_map() -> Colormap:
     """Return the colour map from the lowest to the highest value."""
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
+    from matplotlib.colors import LinearSegmentedColormap
 
-    name, low, high = SEQUENTIAL_MAP
-    return ListedColormap(colormaps[name](np.linspace(low, high, 256)), name="low_to_high")
+    return LinearSegmentedColormap.from_list("low_to_high", SEQUENTIAL_COLORS)
 
 
 def add_color_bar(ax: Axes, name: str = "feature value") -> None:

@@ -31,12 +31,15 @@ class Model:
         Its name in headings.
     role : str
         Its place in this search, in words.
+    labels : ndarray of shape (n,), or None
+        True labels of the rows explained, if they were kept.
     """
 
     run: Run | None
     full: AnyExplanation
     name: str
     role: str
+    labels: Any = None
 
     @property
     def explanation(self) -> Explanation:
@@ -115,7 +118,8 @@ def tell_of(source: Any) -> Story:
     if isinstance(source, Run) or is_explanation(source) or is_explanation(getattr(source, "explanation", None)):
         explanation = any_explanation_of(source)
         run = source if isinstance(source, Run) else None
-        return Story({}, (), None, (Model(run, explanation, "The model", "the model that was explained"),))
+        labels = getattr(source, "true_labels", None)
+        return Story({}, (), None, (Model(run, explanation, "The model", "the model that was explained", labels),))
     return tell(source)
 
 
@@ -166,7 +170,7 @@ def _models(runs: Sequence[Run], best: Run | None) -> tuple[tuple[Model, ...], t
     models, unreadable = [], []
     for run, name, role in explained:
         try:
-            models.append(Model(run, run.explanation, name, role))
+            models.append(Model(run, run.explanation, name, role, run.true_labels))
         except (AutoMLExplainError, OSError) as error:
             unreadable.append(f"{run.id}: {error}")
     return tuple(models), tuple(unreadable)

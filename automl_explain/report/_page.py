@@ -18,6 +18,7 @@ from automl_explain.report._findings import first_look
 from automl_explain.report._members import MembersView, view_members
 from automl_explain.report._method import FactBlock, view_method
 from automl_explain.report._models import ModelView, view_model
+from automl_explain.report._performance import PerformanceView, view_performance
 from automl_explain.report._rows import RowsView, view_rows
 from automl_explain.report._runs import RunsView, view_runs
 from automl_explain.report._search import SearchView, view_search
@@ -54,6 +55,8 @@ class ReportPage:
     models : tuple of ModelView
     members : MembersView or None
     rows : RowsView or None
+    performance : PerformanceView or None
+        None if no true labels were kept.
     examples : Markup or None
         Single texts or images with their values, as HTML in which everything is escaped.
     search : SearchView or None
@@ -74,6 +77,7 @@ class ReportPage:
     models: tuple[ModelView, ...]
     members: MembersView | None
     rows: RowsView | None
+    performance: PerformanceView | None
     examples: Markup | None
     search: SearchView | None
     runs: RunsView | None
@@ -90,6 +94,7 @@ class ReportPage:
         optional = (
             ("members", "Members", self.members),
             ("rows", "Single rows", self.rows),
+            ("performance", "How good it is", self.performance),
             ("examples", "Single examples", self.examples),
         )
         yield from ((place, name) for place, name, view in optional if view is not None)
@@ -125,6 +130,7 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
         models=tuple(view_model(model, place, top_k) for place, model in enumerate(story.models)),
         members=None if first is None else view_members(first, top_k),
         rows=None if first is None else view_rows(first, rows, min(top_k, MOST_STEPS)),
+        performance=view_performance(story.models),
         examples=None if first is None else _examples(first.full),
         search=view_search(story) if story.is_search else None,
         runs=view_runs(story) if story.is_search else None,

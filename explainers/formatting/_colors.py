@@ -14,5 +14,6 @@ RULE_COLOR = "#b8bec6"
 """Axes, connectors and zero lines."""
 CLASS_COLORS = ("#2a6fbb", "#e09f1f", "#2f9e77", "#c25a9b", "#6cb4e4", "#d9682b", "#6a5aa8")
 """One colour per class, the most important first; further classes share `NEUTRAL_COLOR`."""
-SEQUENTIAL_MAP = ("plasma", 0.05, 0.80)
-"""Colour map of feature values, low to high, and the part of it that is legible on white."""
+SEQUENTIAL_COLORS = ("#6477ed", "#b161d2", "#db4daa", "#ee457d", "#ec5350", "#da6a27", "#ba8001")
+"""Colours of feature values, low to high: by hue, with nearly the same lightness, so that the order is the same on white and
+in a dark report, whose pictures have their lightness inverted."""

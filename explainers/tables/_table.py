@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,14 @@ class Table:
         Column names as text; None if the data has none.
     origin : tuple of (Table, ndarray of int), or None
         The table from which `take` took these rows, and their numbers in it. None: the rows were not taken from another one.
+    labels : ndarray of shape (n,), or None
+        True labels of the rows, which stay with them when rows are selected; no model reads them. None: they are not known.
     """
 
     data: Any
     names: tuple[str, ...] | None = None
     origin: tuple[Table, RowNumbers] | None = field(default=None, repr=False)
+    labels: npt.NDArray[Any] | None = field(default=None, repr=False)
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -66,11 +69,17 @@ class Table:
         """Return the given rows, in that order."""
         data = self.data.iloc[rows] if self.is_frame else self.data[rows]
         whole, numbers = (self, rows) if self.origin is None else (self.origin[0], self.origin[1][rows])
-        return Table(data, self.names, (whole, numbers))
+        return Table(data, self.names, (whole, numbers), None if self.labels is None else self.labels[rows])
 
     def alone(self) -> Table:
         """Return the same rows as a table of their own, which has kept no results of `once`."""
-        return Table(self.data, self.names)
+        return Table(self.data, self.names, labels=self.labels)
+
+    def with_labels(self, labels: Any) -> Table:
+        """Return the same rows with true labels; without, if there is not one label for each row."""
+        found = np.asarray(labels)
+        found = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+        return replace(self, labels=found if found.shape == (len(self),) else None)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return the result of a function of these rows, which is called once for each key."""
@@ -241,11 +250,13 @@ def stack_rows(tables: Sequence[Table], *, ignore_index: bool = True) -> Table:
     parts = [table.data for table in tables]
     if len(parts) == 1:
         return first
+    known = [table.labels for table in tables if table.labels is not None]
+    labels = np.concatenate(known) if len(known) == len(tables) else None
     if first.is_frame:
-        return Table(pd.concat(_with_common_categories(parts), ignore_index=ignore_index), first.names)
-    if first.is_sparse:
-        return Table(sparse.vstack(parts, format="csr"), first.names)
-    return Table(np.vstack(parts), first.names)
+        stacked = pd.concat(_with_common_categories(parts), ignore_index=ignore_index)
+    else:
+        stacked = sparse.vstack(parts, format="csr") if first.is_sparse else np.vstack(parts)
+    return Table(stacked, first.names, labels=labels)
 
 
 def conform(table: Table, like: Table, what: str = "X") -> Table:

@@ -14,6 +14,7 @@ from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.formatting._numbers import NONE
 from automl_explain.explainers.formatting._text_table import Column, TextTable
+from automl_explain.integrations.history._labels import labels_of
 from automl_explain.integrations.history._scores import score_name, score_of, scores_of
 
 if TYPE_CHECKING:
@@ -160,6 +161,12 @@ class Run:
         A search measures them of its best run, and of its final model if that was not fitted to the validation rows.
         """
         return scores_of(self.history, self.id)
+
+    @property
+    def true_labels(self) -> Any:
+        """True labels of the rows of its most recent explanation; None unless the search was to keep them (`keep_labels`)."""
+        stored = self.history.explanations(self.id)
+        return labels_of(self.history, stored[-1].id) if stored else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the run as JSON-serialisable values."""

@@ -33,6 +33,7 @@ from automl_explain.explainers.explanation._storage import EncodedRows, save_val
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._index import Index
 from automl_explain.integrations.history._known_ids import known_id, new_id, run_id
+from automl_explain.integrations.history._labels import labels_file
 from automl_explain.integrations.history._owners import end_orphans, owned
 from automl_explain.integrations.history._part_losses import PART_LOSSES, get_part_losses, put_part_losses
 from automl_explain.integrations.history._place import ELSEWHERE, default_directory
@@ -245,7 +246,7 @@ class RunHistory:
             connection.execute("BEGIN IMMEDIATE")
             runs = "SELECT id FROM runs WHERE search = ?"
             found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
-            gone = [self._file(explanation) for (explanation,) in found]
+            gone = [file for (one,) in found for file in (self._file(one), labels_file(self.directory, one))]
             gone += drop_rows(connection, self._folder, [explanation for (explanation,) in found])
             ids = connection.execute(runs, (search,)).fetchall()
             kept = ((SCORERS, "zip"), (SCORERS, "json"), (SCORES, "json"))

@@ -11,6 +11,8 @@ SCORERS = "scoring"
 """Folder of the scoring explainers that are kept of runs."""
 SCORES = "scores"
 """Folder of the validation scores of runs, ``<run>.json``."""
+LABELS = "labels"
+"""Folder of the true labels of the rows explained, ``<explanation>.json``."""
 NAMES = """
 CREATE TABLE IF NOT EXISTS names (
     name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id), PRIMARY KEY (name, run)

@@ -148,7 +148,9 @@ def own_rows(engineered: Table, own: Table, preprocess: Callable[[Any], Any]) ->
     blocks = (preprocess(own.data.iloc[start : start + ROWS_AT_ONCE]) for start in range(0, len(own), ROWS_AT_ONCE))
     with ignored():  # FLAML has shown its warnings about these rows before
         found = find_same_rows(engineered.data, blocks)
-    return own.sample(len(engineered), 0) if found is None else own.take(found).alone()
+    return (
+        own.sample(len(engineered), 0) if found is None else replace(own.take(found).alone(), labels=engineered.labels)
+    )
 
 
 def describe_wrapper(wrapper: Any) -> FittedModel:

@@ -59,6 +59,9 @@ class CapturedRun:
     score : callable, optional
         Returns scores on the validation rows by name; called for the best run and final models. None: they are not known, or
         the model was fitted to these rows.
+    fitted_to_rows : bool
+        Whether the model, or one of several, was fitted to rows that are explained. How well it predicts them then says
+        little.
     name : str
         Name of the run in another system, by which the history finds it.
     """
@@ -75,6 +78,7 @@ class CapturedRun:
     nbytes: int = 0
     tables: RunTables | None = None
     failed: bool = False
+    fitted_to_rows: bool = False
     name: str = ""
     part_losses: tuple[float, ...] = ()
     measure: Callable[[], tuple[float, ...]] | None = None

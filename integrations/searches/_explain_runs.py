@@ -28,6 +28,7 @@ from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
+from automl_explain.integrations.history._labels import keep_labels
 from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.history._scores import keep_scores
 from automl_explain.integrations.planning._plan import Plan, expected_seconds
@@ -141,8 +142,11 @@ def _explain_one(job: ExplanationJob, plan: Plan, run: CapturedRun, *, keep: boo
         job.history.set_status(run.id, "skipped", explanation)
         return
     seconds = time.monotonic() - started
-    job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run), share_rows=True)
+    stored = job.history.store(run.id, explanation, seconds=seconds, part_losses=_measured(run), share_rows=True)
     assert job.tables is not None
+    labels = job.tables.rows.sample(explanation.num_examples, job.options.random_state).labels
+    if job.options.keep_labels and labels is not None and not run.fitted_to_rows:
+        keep_labels(job.history.directory, stored, labels)
     whole, is_sampled = len(job.tables.rows) / explanation.num_examples, explanation.standard_errors is not None
     least = FEWEST_ROWS / explanation.num_examples if is_sampled else whole
     worked = time.monotonic() - started - (seconds_compiled() - compiled)

@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ class MetricTap:
         self.trials: list[Trial] = []
         self.train: Any = None
         self.validation: Any = None
+        self.truth: Any = None
         self._collected: Shared | None = None
         self._scored: ScoredRows | None = None
 
@@ -151,7 +152,7 @@ class MetricTap:
             self.metric, self._task, labels, self._log_training_metric, weights,
         )  # fmt: skip
         rows = ScoredRows(X_val, y_val, labels, weight_val, groups_val) if self._one_table else None
-        self._note(estimator, config, loss, X_train, X_val, rows)
+        self._note(estimator, config, loss, X_train, X_val, y_val, rows)
         return loss, log
 
     def block_losses(self, trial: Trial) -> tuple[float, ...]:
@@ -189,13 +190,15 @@ class MetricTap:
         self._wrapper = None
         return result
 
-    def _note(self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any, rows: ScoredRows | None) -> None:
+    def _note(
+        self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any, y_val: Any, rows: ScoredRows | None
+    ) -> None:
         config = dict(config or {})
         first = wrapper is not self._wrapper
         self._wrapper = wrapper
         if self._in_worker:
             self._token = secrets.token_hex(8) if first else self._token
-            self._write(wrapper, config, float(loss), X_train, X_val, rows)
+            self._write(wrapper, config, float(loss), X_train, X_val, y_val, rows)
             return
         self._scored = rows
         if first:
@@ -207,7 +210,7 @@ class MetricTap:
         trial = self.trials[-1]
         # The largest training table is kept: early trials are fitted on a part of the rows.
         if self.train is None or X_train.shape[0] > self.train.shape[0]:
-            self.train, self.validation = X_train, X_val
+            self.train, self.validation, self.truth = X_train, X_val, y_val
         if _is_constant(wrapper):
             trial.release(CONSTANT)
         elif not trial.why:
@@ -216,12 +219,12 @@ class MetricTap:
             keep_within_memory(self.trials, self._options.memory_limit)
 
     def _write(
-        self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any, rows: ScoredRows | None
+        self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any, y_val: Any, rows: Any
     ) -> None:
         """Write a model of a worker process, and its tables unless another worker has written them."""
         try:
             key = rows_key(as_table(X_train)) + rows_key(as_table(X_val))
-            self._spool.write_once(key, lambda: self._shared(X_train, X_val))
+            self._spool.write_once(key, lambda: self._shared(X_train, X_val, y_val))
             if rows is not None:
                 self._spool.write_once("scored rows", lambda: rows)
             note = (self._token, class_name(type(wrapper)), config, loss, time.time_ns())
@@ -238,11 +241,11 @@ class MetricTap:
             raise
         logger.warning(f"automl-explain could not write a trial's {what}", exc_info=True)
 
-    def _shared(self, X_train: Any, X_val: Any) -> Shared:
+    def _shared(self, X_train: Any, X_val: Any, y_val: Any) -> Shared:
         options = self._options
         tables = RunTables(
             as_table(X_train).sample(options.background, options.random_state),
-            as_table(X_val).sample(options.max_rows, options.random_state),
+            as_table(X_val).with_labels(y_val).sample(options.max_rows, options.random_state),
             int(X_val.shape[0]),
         )
         return Shared(int(X_train.shape[0]), tables, time.time_ns())
@@ -280,7 +283,7 @@ class MetricTap:
         """The tables that models are explained on, drawn from the largest training table of any trial."""
         if self.train is None or self.validation is None:
             return self._collected
-        return self._shared(self.train, self.validation)
+        return self._shared(self.train, self.validation, self.truth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +322,11 @@ class ScoredRows:
 
 
 def own_tables(
-    tables: RunTables, X_train: Any, X_val: Any, preprocess: Callable[[Any], Any], options: ExplainabilityOptions
+    tables: RunTables,
+    X_train: Any,
+    valid: tuple[Any, Any],
+    preprocess: Callable[[Any], Any],
+    options: ExplainabilityOptions,
 ) -> RunTables:
     """Return the caller's rows in place of those that FLAML has preprocessed.
 
@@ -329,18 +336,26 @@ def own_tables(
         The preprocessed rows.
     X_train : table
         The caller's training rows.
-    X_val : table or None
-        The caller's validation rows; None if FLAML has taken some of the training rows.
+    valid : tuple of table or None, array-like or None
+        The caller's validation rows and their labels; None if FLAML has taken some of the training rows.
     preprocess : callable
         FLAML's preprocessing.
     options : ExplainabilityOptions
     """
     train = as_table(X_train)
-    if X_val is None:
+    if valid[0] is None:
         rows = own_rows(tables.rows, train, preprocess)
     else:
-        rows = as_table(X_val).sample(options.max_rows, options.random_state)
+        rows = as_table(valid[0]).with_labels(valid[1]).sample(options.max_rows, options.random_state)
     return RunTables(own_rows(tables.background, train, preprocess), rows, tables.n_validation)
+
+
+def with_own_labels(tables: RunTables, coder: Any) -> RunTables:
+    """Return tables with the caller's labels in place of the codes that FLAML's label encoder made, if there is one."""
+    codes = tables.rows.labels
+    if coder is None or codes is None:
+        return tables
+    return replace(tables, rows=tables.rows.with_labels(coder.inverse_transform(np.asarray(codes, dtype=np.int64))))
 
 
 def class_name(cls: type) -> str:

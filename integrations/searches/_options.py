@@ -49,6 +49,10 @@ class ExplainabilityOptions:
     keep_scoring : bool, default True
         Keep the scoring explainers of the final model and of the best trial in the history, for `scoring_explainer` and
         ``automl-explain bundle``.
+    keep_labels : bool, default False
+        Keep the true labels of the explained rows with each run. `ModelExplanation.performance` then needs none, and
+        ``automl-explain show``, notebooks and the report tell how good the predictions of these rows are. None are kept for
+        models that were fitted to these rows, such as the folds of a cross-validation together, or a refit to all rows.
     progress : bool, optional
         If True, show a progress bar on stderr; if False, none. Default: a bar that appears after two seconds.
 
@@ -69,6 +73,7 @@ class ExplainabilityOptions:
     n_jobs: int | None = None
     random_state: int = 0
     keep_scoring: bool = True
+    keep_labels: bool = False
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -93,8 +98,9 @@ class ExplainabilityOptions:
         if self.time_budget is not None and not (_is_number(self.time_budget, Real) and self.time_budget >= 0):
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
         check_seed(self.random_state)
-        if not isinstance(self.keep_scoring, bool):
-            raise InvalidInputError(f"The 'keep_scoring' option must be True or False. Got {self.keep_scoring!r}.")
+        for name in ("keep_scoring", "keep_labels"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInputError(f"The {name!r} option must be True or False. Got {getattr(self, name)!r}.")
         if self.progress is not None and not isinstance(self.progress, bool):
             raise InvalidInputError(f"The 'progress' option must be True, False or None. Got {self.progress!r}.")
 

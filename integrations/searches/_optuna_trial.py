@@ -76,7 +76,9 @@ class TrialCapture:
         self._released = False
         self._why = "the objective captured no model"
 
-    def capture(self, model: Any, X_valid: Any = None, X_train: Any = None, *, row_losses: Any = None) -> None:
+    def capture(
+        self, model: Any, X_valid: Any = None, X_train: Any = None, *, y_valid: Any = None, row_losses: Any = None
+    ) -> None:
         """Keep a fitted model, to be explained when the search has ended.
 
         If it is called once per fold, the trial's explanation is the mean over the folds' models, with its spread, of rows
@@ -90,6 +92,8 @@ class TrialCapture:
             The rows explained. Default: the `X_valid` of the explainer.
         X_train : ndarray, DataFrame or csr_matrix, optional
             The background of this model. Default: that of the explainer.
+        y_valid : array-like of shape (n,), optional
+            True labels of the rows explained, which are kept with ``ExplainabilityOptions(keep_labels=True)``.
         row_losses : array-like of shape (n,), optional
             Loss of each validation row, such as its squared error, the same rows in all trials. `SearchExplanation` tells
             from them which runs are near-best. Not used if the trial has several models.
@@ -102,7 +106,7 @@ class TrialCapture:
         if self._released:
             return  # the models captured earlier are gone, so that the rest is not what was scored
         try:
-            self._note(model, X_valid, X_train)
+            self._note(model, X_valid, X_train, y_valid)
             if row_losses is not None:
                 losses = _row_losses(row_losses)
                 self.measure = lambda: block_losses(lambda rows: float(losses[rows].mean()), len(losses))
@@ -112,7 +116,7 @@ class TrialCapture:
             known = isinstance(error, AutoMLExplainError)
             self.release(str(error) if known else f"{type(error).__name__}: {error}", failed=True)
 
-    def _note(self, model: Any, X_valid: Any, X_train: Any) -> None:
+    def _note(self, model: Any, X_valid: Any, X_train: Any, y_valid: Any) -> None:
         context = self._context
         if any(last_step(model) is last_step(other) for other in self.models):
             raise InvalidInputError(
@@ -127,7 +131,7 @@ class TrialCapture:
         if X_train is not None:
             self._background.append(self._sampled(as_table(X_train, "X_train"), context.options.background))
         if X_valid is not None:
-            table = as_table(X_valid, "X_valid")
+            table = as_table(X_valid, "X_valid").with_labels(y_valid)
             self._rows.append(self._sampled(table, context.options.max_rows))
             self._n_rows.append(len(table))
         elif context.valid is not None and not self._rows:
@@ -160,6 +164,7 @@ class TrialCapture:
         background = stack_rows(self._background or [self._context.background])
         tables = RunTables(self._sampled(background, options.background), rows, sum(self._n_rows))
         run.read, run.why, run.nbytes, run.tables = lambda: _read(models, tables, kind), "", self.nbytes, tables
+        run.fitted_to_rows = len(models) > 1
         run.measure, run.score = (self.measure, self.score) if len(models) == 1 else (None, None)
         return run
 

@@ -186,7 +186,7 @@ def as_runs(
         if candidate.found:
             keys = tuple(capture.rows for capture in candidate.found)
             run.tables = kept.setdefault(keys, tables(keys)) if keys not in kept else kept[keys]
-            run.read = partial(_read, candidate.found, run.tables)
+            run.read, run.fitted_to_rows = partial(_read, candidate.found, run.tables), len(keys) > 1
         runs.append(run)
     return runs
 

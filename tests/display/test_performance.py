@@ -1,5 +1,8 @@
 """How good predictions are, against scikit-learn's metrics."""
 
+import json
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from sklearn import metrics
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from automl_explain import InvalidInputError, explain_model
+from automl_explain import InvalidInputError, explain_model, plot_residuals, write_report
 
 RANDOM = np.random.default_rng(0)
 X = pd.DataFrame(RANDOM.normal(size=(120, 3)), columns=["calls", "age", "pay"], index=[f"C{i}" for i in range(120)])
@@ -45,7 +48,30 @@ def test_scores_and_residuals_of_a_regression():
     assert good.confusion is None
     assert abs(good.best(1)["error"].iloc[0]) == pytest.approx(abs(SCORE - predicted).min())
     assert max(map(len, good.as_text().splitlines())) <= 80
-    assert "worst rows" in good._repr_html_()
+    assert "rows with the largest residual" in good._repr_html_()
+    assert json.loads(json.dumps(good.as_dict(2)))["worst"][0]["row"] == good.worst(1)["row"].iloc[0]
+    ax = plot_residuals(good)
+    assert len(ax.collections[0].get_offsets()) == len(X)
+    plt.close(ax.figure)
+
+
+def test_residuals_are_those_of_a_regression():
+    explained = explain_model(LogisticRegression().fit(X, SCORE > 0), X, X[:5], y_test=SCORE[:5] > 0)
+    with pytest.raises(InvalidInputError, match="Got that of a classification"):
+        plot_residuals(explained.performance())
+    with pytest.raises(InvalidInputError, match="Got ModelExplanation"):
+        plot_residuals(explained)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_report_shows_how_good_the_predictions_are(task, tmp_path):
+    model, y = (Ridge(), SCORE) if task == "regression" else (LogisticRegression(), SCORE > 0)
+    explained = explain_model(model.fit(X[:80], y[:80]), X[:80], X[80:], y_test=y)
+    write_report(tmp_path / "report.html", explained)
+    page = (tmp_path / "report.html").read_text()
+    assert "How good the predictions are" in page
+    assert ("Residuals over predictions" in page) is (task == "regression")
+    assert "The true labels were not kept" not in page
 
 
 def test_labels_are_matched_by_their_index():

@@ -92,6 +92,7 @@ def _explainer(config: SearchSettings, metric: str, experiment: str | None) -> T
     return TrialExplainer(
         data.X_train,
         data.X_valid,
+        y_valid=data.y_valid,
         explainability_options=options,
         history=config.history,
         features=names,
@@ -164,7 +165,7 @@ class TrialLoss:
             fitted = clone(model).fit(*train)
             loss_of = loss_of_rows(self._work.metric, fitted, X_valid, y_valid)
             losses.append(loss_of(np.arange(len(y_valid))))
-            self._note(fitted, X_valid)
+            self._note(fitted, X_valid, y_valid)
             if self._seen is not None and self._work.config.cv is None:
                 self._seen.measure = partial(block_losses, loss_of, len(y_valid))
                 self._seen.score = partial(scores_of_model, fitted, X_valid, y_valid)
@@ -196,7 +197,8 @@ class TrialLoss:
         self._take_place()
         self._work.fitted[self._number] = model
         default = self.data.X_train if self.data.X_valid is None else self.data.X_valid
-        self._note(model, default if X_valid is None else X_valid)
+        labels = self.data.y_train if self.data.y_valid is None else self.data.y_valid
+        self._note(model, *((default, labels) if X_valid is None else (X_valid, None)))
 
     def _take_place(self) -> None:
         if self._has_model:
@@ -207,9 +209,9 @@ class TrialLoss:
             )
         self._has_model = True
 
-    def _note(self, model: Any, X_valid: Any) -> None:
+    def _note(self, model: Any, X_valid: Any, y_valid: Any) -> None:
         if self._seen is not None:
-            self._seen.capture(model, X_valid)
+            self._seen.capture(model, X_valid, y_valid=y_valid)
 
 
 class _Search:
@@ -326,7 +328,8 @@ class _Search:
             model = clone(self.recipes[best]).fit(X, y)
             about = {"learner": self._learner(study.best_trial), "config": study.best_trial.params}
         if explainer is not None:
-            explainer.capture_final(study, model, self.data.X_valid if self.data.X_valid is not None else X, **about)
+            # Without their labels: the model was fitted to these rows.
+            explainer.capture_final(study, model, X if self.data.X_valid is None else self.data.X_valid, **about)
         return model
 
     def _learner(self, trial: optuna.trial.FrozenTrial) -> str:

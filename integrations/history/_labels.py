@@ -1,0 +1,42 @@
+"""True labels of the rows explained, which are kept with an explanation on request."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_explain.explainers._files import make_private_folder, written_whole
+from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
+from automl_explain.integrations.history._schema import LABELS
+
+Labels = npt.NDArray[Any]
+
+
+def labels_file(directory: Path, explanation_id: str) -> Path:
+    """Return the file of the labels of an explanation."""
+    return directory / LABELS / f"{explanation_id}.json"
+
+
+def keep_labels(directory: Path, explanation_id: str, labels: Labels) -> None:
+    """Keep the true labels of the rows of an explanation in a history."""
+    place = labels_file(directory, explanation_id)
+    make_private_folder(place.parent)
+    with written_whole(place, private=True) as stream:
+        stream.write(json.dumps([encode_cell(label) for label in labels.tolist()]).encode())
+
+
+def labels_of(store: Any, explanation_id: str) -> Labels | None:
+    """Return the true labels of the rows of an explanation; None if they were not kept."""
+    directory = getattr(store, "directory", None)
+    if directory is None:
+        return None
+    with suppress(OSError, ValueError):
+        return np.array(
+            [decode_cell(label) for label in json.loads(labels_file(directory, explanation_id).read_bytes())]
+        )
+    return None
