@@ -7,6 +7,7 @@ import numpy as np
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.coalitions.sampling._walks import cuts_of, draw_walks
+from automl_explain.explainers.compiled._arrays import LANES
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, ZERO_IS_MISSING
@@ -26,11 +27,14 @@ def warm_up(*, interactions: bool = False) -> None:
     """
     trees = _sample()
     rows, players = np.zeros((2, trees.n_features)), 2
-    predict_trees(trees, rows, n_jobs=1)
     predict_leaves(trees, rows, n_jobs=1)
     explainers = PathDependent(trees), Interventional(trees, rows)
+    for n_rows in (1, LANES):  # single rows have kernels of their own
+        explained = np.zeros((n_rows, trees.n_features))
+        predict_trees(trees, explained, n_jobs=1)
+        for explainer in explainers:
+            explainer.shap_values(explained, n_jobs=1)
     for explainer in explainers:
-        explainer.shap_values(rows, n_jobs=1)
         if interactions:
             explainer.interaction_values(rows, n_jobs=1)
     game, table = CoalitionGame(trees, rows, np.arange(trees.n_features) % players), Table(rows)

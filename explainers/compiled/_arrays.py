@@ -24,5 +24,7 @@ LANES = 16
 """Rows of a block."""
 ALL_ROWS = (1 << LANES) - 1
 """Mask of a whole block."""
+NODES = 4
+"""Quadrature nodes of a vector, for a single row."""
 ENTRY = 8
 """Numbers of a table entry that are added at once."""

@@ -36,11 +36,12 @@ def kernel_operation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Emitter:
-    """Short names for the instructions of which operations consist."""
+    """Short names for the instructions of which operations consist; vectors have `width` float64 numbers."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self.context, self.builder = context, builder
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, width: int = LANES) -> None:
+        self.context, self.builder, self.width = context, builder, width
         self.types, self.arguments = signature.args, arguments
+        self.vector = ir.VectorType(DOUBLE, width)
 
     def pointer(self, argument: int, offset: Any) -> Any:
         array = self.context.make_array(self.types[argument])(self.context, self.builder, self.arguments[argument])
@@ -49,8 +50,8 @@ class Emitter:
     def word(self, value: int) -> Any:
         return ir.Constant(WORD, value)
 
-    def load(self, pointer: Any, kind: Any = VECTOR) -> Any:
-        value = self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()))
+    def load(self, pointer: Any, kind: Any = None) -> Any:
+        value = self.builder.load(self.builder.bitcast(pointer, (kind or self.vector).as_pointer()))
         value.align = 4
         return value
 
@@ -59,6 +60,10 @@ class Emitter:
 
     def scalar(self, pointer: Any, index: Any) -> Any:
         return self.spread(self.builder.load(self.builder.gep(pointer, [index])))
+
+    def coefficient(self, pointer: Any, number: int, size: Any, k: Any) -> Any:
+        """Return coefficient `number` of an edge at node k; there is one for each of `size` nodes."""
+        return self.scalar(pointer, self.builder.add(self.times(size, number), k))
 
     def spread(self, value: Any, width: int = LANES) -> Any:
         vector, places = ir.VectorType(value.type, width), ir.VectorType(ir.IntType(32), width)
@@ -116,18 +121,25 @@ class Emitter:
         return self.builder.mul(word, self.word(number))
 
     @contextmanager
-    def each(self, size: Any, n_coefficients: int) -> Iterator[tuple[Any, Any]]:
-        """Loop over the quadrature nodes; yields the offsets of a node's lanes and of its coefficients."""
+    def each(self, size: Any) -> Iterator[tuple[Any, Any]]:
+        """Loop over the quadrature nodes of a block of rows; yields the offset of a node's lanes, and the node."""
         with cgutils.for_range(self.builder, size) as loop:
-            yield self.times(loop.index, LANES), self.times(loop.index, n_coefficients)
+            yield self.times(loop.index, LANES), loop.index
+
+    def each_vector(self, size: Any, step: Callable[[Any], None]) -> None:
+        """Take a step for each vector of `size` > 0 numbers, given its offset. Most have one vector: no loop is entered."""
+        step(self.word(0))
+        n_vectors = self.builder.udiv(self.plus(size, self.width - 1), self.word(self.width))
+        with cgutils.for_range_slice(self.builder, self.word(1), n_vectors, self.word(1)) as (index, _):
+            step(self.times(index, self.width))
 
 
-def operation(emit: Any, *arguments: Any, returns: Any = types.void) -> Any:
+def operation(emit: Any, *arguments: Any, returns: Any = types.void, width: int = LANES) -> Any:
     """Return the signature and code generator of an operation; integers become 64-bit words."""
     words = [types.uint64 if isinstance(a, types.Integer) else a for a in arguments]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        result = emit(Emitter(context, builder, signature, values), *values)
+        result = emit(Emitter(context, builder, signature, values, width), *values)
         return context.get_dummy_value() if result is None else result
 
     return returns(*words), generate

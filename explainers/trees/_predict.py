@@ -9,6 +9,7 @@ from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.trees._routing import (
     add_outputs,
+    add_row_outputs,
     as_matrix,
     find_behind,
     find_leaves,
@@ -19,6 +20,9 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 ROWS_AT_ONCE = 1024
 """Rows per piece of work for a thread: few enough for the cache."""
+
+FEW_ROWS = 4
+"""Rows that descend the trees one by one, since a block would be mostly empty."""
 
 
 class TreePredictor:
@@ -45,6 +49,11 @@ class TreePredictor:
         trees, router = self._trees, self._router
         matrix = as_matrix(trees, X)
         outputs = np.empty((len(matrix), trees.n_outputs))
+        if len(matrix) <= FEW_ROWS:
+            outputs[:] = trees.base
+            for row, sums in zip(matrix, outputs, strict=True):
+                add_row_outputs(router, row, trees.values, trees.output, sums)
+            return outputs
 
         def add(part: slice) -> int:
             rows = read_rows(router, matrix[part])

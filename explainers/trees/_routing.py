@@ -112,6 +112,15 @@ def goes_left(router: Router, node: int, x: float) -> bool:
     return bool((word >> np.uint32(category & 31)) & np.uint32(1))
 
 
+@inlined
+def takes_left(router: Router, node: int, threshold: float, x: float) -> bool:
+    """Return the same as `goes_left`, whose rules are looked at for GENERAL splits alone; `threshold` is the split's."""
+    kind = router.kind[node]
+    if kind == GENERAL:
+        return goes_left(router, node, x)
+    return bool((x <= threshold) | ((kind == NUMERIC_NAN_LEFT) & np.isnan(x)))
+
+
 @kernel
 def _find_general(router: Router, nodes: Longs, x: Floats, n_blocks: int, n_columns: int, masks: Words) -> None:
     """Write the `general` masks of `Rows`."""
@@ -144,6 +153,18 @@ def find_leaves(router: Router, x: Floats, leaves: Ints) -> None:
                 value = x[row, router.feature[node]]
                 node = router.left[node] if goes_left(router, node, value) else router.right[node]
             leaves[row, tree] = node
+
+
+@kernel
+def add_row_outputs(router: Router, row: Floats, values: Floats, output: Ints, out: Floats) -> None:
+    """Add the leaves that a single row (f,) reaches to `out` (K,), tree by tree."""
+    for tree in range(len(router.roots)):
+        node = router.roots[tree]
+        while router.left[node] >= 0:
+            goes = takes_left(router, node, router.threshold[node], row[router.feature[node]])
+            node = router.left[node] if goes else router.right[node]
+        for column in range(values.shape[1]):
+            out[column if values.shape[1] == len(out) else output[tree]] += values[node, column]
 
 
 @kernel

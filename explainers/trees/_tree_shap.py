@@ -9,12 +9,13 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.compiled._arrays import LANES, Floats
+from automl_explain.explainers.compiled._arrays import LANES, NODES, Floats, Longs
 from automl_explain.explainers.compiled._jit import count_threads, run_blocks
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths
 from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._routing import as_matrix, read_rows
+from automl_explain.explainers.trees._row_splits import RowSplits, read_splits
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._costs import choose_tables
 from automl_explain.explainers.trees.interventional._interactions import (
@@ -26,6 +27,7 @@ from automl_explain.explainers.trees.interventional._interactions import (
 from automl_explain.explainers.trees.interventional._kernels import Companions
 from automl_explain.explainers.trees.interventional._pattern_tables import (
     add_companion_values,
+    add_table_row,
     add_table_values,
     build_companions,
     build_tables,
@@ -40,12 +42,20 @@ from automl_explain.explainers.trees.path_dependent._interactions import (
     plan_pair_walks,
 )
 from automl_explain.explainers.trees.path_dependent._kernels import PathWalk
-from automl_explain.explainers.trees.path_dependent._walks import add_path_values, cover_shares, plan_walks
+from automl_explain.explainers.trees.path_dependent._single_row import RowPlan, add_row_values, plan_rows
+from automl_explain.explainers.trees.path_dependent._walks import (
+    add_path_values,
+    cover_shares,
+    edge_bytes,
+    plan_walks,
+)
 
 Progress = Callable[[int], object]
 _Part = TypeVar("_Part")
 KEPT_BYTES = 256 << 20
-"""Largest precomputed data on the background that is kept; the limit holds again for interactions."""
+"""Largest precomputed data on the background that is kept; the limit holds again for interactions and for single rows."""
+FEW_ROWS = 2
+"""Rows that are explained one by one, since a block would be mostly empty."""
 CHUNK_ROWS = 2048
 """Rows that a thread explains at a time: few enough for the cache, enough to read each tree once for many rows."""
 CHUNK_NODES = 100_000
@@ -94,6 +104,21 @@ class PathDependent:
     def _walks(self) -> list[list[PathWalk]]:
         return [list(plan_walks(self._paths, outputs)) for outputs in self._trees.values.T]
 
+    @cached_property
+    def _walks_single_rows(self) -> bool:
+        """Whether the coefficients of all edges are few enough to keep them for single rows, beside those of blocks."""
+        return edge_bytes(self._paths) <= KEPT_BYTES
+
+    @cached_property
+    def _row_plans(self) -> list[RowPlan]:
+        return list(plan_rows(self._paths, leaf_shares(self._paths, self._trees.values), self._planes))
+
+    @cached_property
+    def _planes(self) -> list[Longs]:
+        """For each leaf column, the position of each tree's output among the values of a row, (T,)."""
+        columns = range(self._trees.values.shape[1])
+        return [self._trees.output_columns(column).astype(np.int64) * self._paths.n_players for column in columns]
+
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`.
 
@@ -112,15 +137,23 @@ class PathDependent:
             Contribution of each player to each output of each row; with `base_values` they add up to the prediction.
         """
         matrix = as_matrix(self._trees, X)
-        walks = self._walks
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
         values = np.empty((n_outputs, len(matrix), n_players))
+
+        def explain_row(number: int) -> int:
+            values[:, number] = self._explain_row(matrix[number])
+            return 1
+
+        if len(matrix) <= FEW_ROWS and self._walks_single_rows:
+            run_blocks(explain_row, range(len(matrix)), 1, progress)
+            return values
+        walks = self._walks
 
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             phi = np.zeros((inside.n_blocks, n_outputs * n_players * LANES))
             for column, slabs in enumerate(walks):
-                plane = self._trees.output_columns(column).astype(np.int64) * (n_players * LANES)
+                plane = self._planes[column] * LANES
                 for slab in slabs:
                     add_path_values(self._paths, slab, inside, plane, phi)
             n = inside.n_rows
@@ -132,6 +165,14 @@ class PathDependent:
             explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, len(self._trees.left)), n_jobs, progress
         )
         return values
+
+    def _explain_row(self, row: Floats) -> Floats:
+        """Return the values of one row, (K, P)."""
+        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
+        phi = np.zeros((n_outputs * n_players, NODES))
+        for plan in self._row_plans:
+            add_row_values(plan, row, phi)
+        return np.asarray(phi.sum(axis=1)).reshape(n_outputs, n_players)
 
     def interaction_values(
         self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
@@ -239,6 +280,14 @@ class Interventional:
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
         values = np.empty((n_outputs, len(matrix), n_players))
 
+        def explain_row(number: int) -> int:
+            values[:, number] = self._explain_row(matrix[number])
+            return 1
+
+        if len(matrix) <= FEW_ROWS:
+            run_blocks(explain_row, range(len(matrix)), 1, progress)
+            return values
+
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
@@ -253,6 +302,22 @@ class Interventional:
         n_visited = len(self._trees.left) + len(self._wide.nodes) * self._background.n_rows
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, n_visited), n_jobs, progress)
         return values
+
+    @cached_property
+    def _splits(self) -> RowSplits:
+        return read_splits(self._paths, self._tables.trees, 2)[0]
+
+    def _explain_row(self, row: Floats) -> Floats:
+        """Return the values of one row, (K, P)."""
+        n_players = self._paths.n_players
+        phi = np.zeros((self._trees.n_outputs, row_layout(n_players)[1]))
+        if len(self._tables.trees):
+            add_table_row(self._paths, self._tables, self._splits, row, phi.reshape(-1))
+        if len(self._wide.nodes):
+            inside = read_rows(self._paths.router, row[None])
+            for portion in self._companions:
+                add_companion_values(self._paths, portion, inside, phi.reshape(1, -1))
+        return phi[:, :n_players]
 
     def interaction_values(
         self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None

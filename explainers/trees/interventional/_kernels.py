@@ -33,6 +33,7 @@ from automl_explain.explainers.compiled._simd import (
 )
 from automl_explain.explainers.trees._paths import Paths, pass_masks
 from automl_explain.explainers.trees._routing import BlockedRows
+from automl_explain.explainers.trees._row_splits import ONE, RowSplits, side
 
 
 class PatternTables(NamedTuple):
@@ -93,33 +94,65 @@ def add_from_tables(
             pass_masks(paths, rows, tree, block, masks)
             n_rows = min(LANES, rows.n_rows - block * LANES)
             for cluster in range(tables.first_cluster[i], tables.first_cluster[i + 1]):
-                stride = tables.stride[cluster]
                 group = tables.first_group[cluster]
-                n_groups = tables.first_group[cluster + 1] - group
-                for j in range(n_groups):
+                for j in range(tables.first_group[cluster + 1] - group):
                     first = tables.first_source[group + j]
                     n_bits = tables.first_source[group + j + 1] - first
                     gather_patterns(masks, tables.sources, first, n_bits, patterns, j * LANES)
-                if tables.in_place:
-                    place = tables.outputs[tables.first_output[cluster]]
-                    for row in range(n_rows):
-                        to = (block * LANES + row) * n_places + place
-                        add_entries(tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, phi, to)
-                    continue
-                for i_sum in range(n_rows * stride):
-                    sums[i_sum] = 0.0
-                for row in range(n_rows):
-                    add_entries(
-                        tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, sums, row * stride
-                    )
-                first = tables.first_output[cluster]
-                per_column = (tables.first_output[cluster + 1] - first) // tables.n_columns
-                apart = stride // tables.n_columns
-                for row in range(n_rows):
-                    for column in range(tables.n_columns):
-                        for j in range(per_column):
-                            place = tables.outputs[first + column * per_column + j]
-                            phi[(block * LANES + row) * n_places + place] += sums[row * stride + column * apart + j]
+                _add_cluster(tables, cluster, patterns, block * LANES, n_rows, n_places, phi, sums)
+
+
+@inlined
+def _add_cluster(
+    tables: PatternTables, cluster: int, patterns: Patterns, first_row: int, n_rows: int, n_places: int, phi: Floats,
+    sums: Floats,
+) -> None:  # fmt: skip
+    """Add the entries of a cluster's groups for the rows from `first_row` on, given the index of each group and row."""
+    stride, group = tables.stride[cluster], tables.first_group[cluster]
+    n_groups = tables.first_group[cluster + 1] - group
+    if tables.in_place:
+        place = tables.outputs[tables.first_output[cluster]]
+        for row in range(n_rows):
+            to = (first_row + row) * n_places + place
+            add_entries(tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, phi, to)
+    else:
+        for i_sum in range(n_rows * stride):
+            sums[i_sum] = 0.0
+        for row in range(n_rows):
+            add_entries(tables.entries, tables.first_entry, group, n_groups, patterns, row, stride, sums, row * stride)
+        first = tables.first_output[cluster]
+        per_column = (tables.first_output[cluster + 1] - first) // tables.n_columns
+        apart = stride // tables.n_columns
+        for row in range(n_rows):
+            for column in range(tables.n_columns):
+                for j in range(per_column):
+                    place = tables.outputs[first + column * per_column + j]
+                    phi[(first_row + row) * n_places + place] += sums[row * stride + column * apart + j]
+
+
+@kernel
+def add_row_from_tables(
+    tables: PatternTables, splits: RowSplits, row: Floats, phi: Floats, patterns: Patterns, bits: Words, sums: Floats
+) -> None:
+    """Add the values of all groups for a single row (f,) to `phi`; `splits` has two numbers for each node.
+
+    Working space as in `add_from_tables`; the first bit of a word stands for the row.
+    """
+    bits[0] = ONE
+    for i in range(len(tables.trees)):
+        for split in range(splits.first[i], splits.first[i + 1]):
+            way, before = side(splits, split, row), bits[splits.fields[split, 4]]
+            here, right = np.uint64(splits.fields[split, 2]), splits.fields[split, 3]
+            bits[here + ONE], bits[here + ONE + ONE], bits[right] = way, before & way, before & (ONE - way)
+        for cluster in range(tables.first_cluster[i], tables.first_cluster[i + 1]):
+            group = tables.first_group[cluster]
+            for j in range(tables.first_group[cluster + 1] - group):
+                pattern, shift = ONE - ONE, ONE - ONE
+                for source in range(tables.first_source[group + j], tables.first_source[group + j + 1]):
+                    pattern |= bits[np.uint32(tables.sources[source])] << shift
+                    shift += ONE
+                patterns[j * LANES] = pattern
+            _add_cluster(tables, cluster, patterns, 0, 1, 0, phi, sums)
 
 
 class Companions(NamedTuple):

@@ -19,6 +19,7 @@ from automl_explain.explainers.compiled._arrays import (
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.trees._paths import Paths, tree_of
 from automl_explain.explainers.trees._routing import BlockedRows, find_behind
+from automl_explain.explainers.trees._row_splits import RowSplits
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees.interventional._costs import TABLE_BITS, TableChoice
 from automl_explain.explainers.trees.interventional._kernels import (
@@ -26,6 +27,7 @@ from automl_explain.explainers.trees.interventional._kernels import (
     PatternTables,
     add_from_companions,
     add_from_tables,
+    add_row_from_tables,
     find_passing,
 )
 from automl_explain.explainers.trees.interventional._pattern_sums import pattern_sums
@@ -223,9 +225,23 @@ def node_masks(paths: Paths) -> Words:
 
 def add_table_values(paths: Paths, tables: PatternTables, rows: BlockedRows, phi: Floats) -> None:
     """Add the values of the leaves with a table to `phi` (n, places)."""
-    patterns = np.empty(int(np.diff(tables.first_group).max(initial=0)) * LANES, np.uint32)
-    sums = np.empty(int(tables.stride.max(initial=0)) * LANES)
+    patterns, sums = _space(tables)
     add_from_tables(paths, tables, rows, phi.shape[1], phi.reshape(-1), patterns, node_masks(paths), sums)
+
+
+def add_table_row(paths: Paths, tables: PatternTables, splits: RowSplits, row: Floats, phi: Floats) -> None:
+    """Add the values of the leaves with a table to `phi` (places,) for a single row (f,).
+
+    `splits` are those of ``tables.trees``, with two numbers for each node.
+    """
+    patterns, sums = _space(tables)
+    add_row_from_tables(tables, splits, row, phi, patterns, node_masks(paths), sums)
+
+
+def _space(tables: PatternTables) -> tuple[Patterns, Floats]:
+    """Return space for the patterns of a cluster and for its entries."""
+    patterns = np.empty(int(np.diff(tables.first_group).max(initial=0)) * LANES, np.uint32)
+    return patterns, np.empty(int(tables.stride.max(initial=0)) * LANES)
 
 
 def add_companion_values(paths: Paths, part: Companions, rows: BlockedRows, phi: Floats) -> None:

@@ -17,7 +17,6 @@ from automl_explain.explainers.compiled._arrays import (
     ALL_ROWS,
     LANES,
     Floats,
-    Ints,
     Longs,
     Words,
 )
@@ -32,57 +31,46 @@ from automl_explain.explainers.compiled._quadrature_steps import (
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows, rows_left
 from automl_explain.explainers.trees.path_dependent._walks import (
+    EdgeFactors,
+    all_edges,
     cover_shares,
-    edge_factors,
     inverse_ratios,
     quadrature,
-    slabs,
+    side_by_side,
 )
 
 
 class PairWalk(NamedTuple):
-    """The walk over some trees; Q is a tree's number of quadrature nodes.
+    """The walk over some trees.
 
     Parameters
     ----------
-    trees, n_quadrature : ndarray
-        The trees and their Q.
-    first : ndarray
-        Start of each tree's numbers: node n (from the root) and quadrature node k have number ``first[i] + n Q + k``.
-    coef : ndarray
-        Four factors of each number: entering passed, failed; leaving passed, failed.
+    edges : EdgeFactors
+        The trees and the coefficients of their edges.
     passed : ndarray
-        For each number, the g of the edge's player for rows that pass it.
-    weights, failed, first_rule : ndarray
-        Quadrature weights and the g of a failed player, ``-1 / (1 - t)``; those of ``trees[i]`` begin at ``first_rule[i]``.
+        For each number of `edges`, the g of the edge's player for rows that pass it.
+    failed : ndarray
+        For each quadrature weight of `edges`, the g of a failed player, ``-1 / (1 - t)``.
     """
 
-    trees: Ints
-    n_quadrature: Longs
-    first: Longs
-    coef: Floats
+    edges: EdgeFactors
     passed: Floats
-    weights: Floats
     failed: Floats
-    first_rule: Longs
 
 
 def plan_pair_walks(paths: Paths) -> Iterator[PairWalk]:
     """Yield the walks over all trees with a split, slab by slab."""
-    inverse, above = inverse_ratios(paths)
-    for trees, size in slabs(paths, 5 * 8):
-        starts, ends = paths.router.roots[trees], paths.router.ends[trees]
-        first = np.concatenate([[0], np.cumsum((ends - starts) * size)])
-        coef, passed = np.empty((first[-1], 4)), np.empty(first[-1])
-        rules = [quadrature(int(n)) for n in size]
+    inverse, _ = inverse_ratios(paths)
+    for edges in all_edges(paths, 5 * 8):
+        roots, ends = paths.router.roots[edges.trees], paths.router.ends[edges.trees]
+        passed = np.empty(len(edges.coef) // 4)
+        rules = [quadrature(int(n)) for n in edges.n_quadrature]
         for i, (t, not_t, _) in enumerate(rules):
-            nodes = slice(starts[i], ends[i])
-            p, part = inverse[nodes, None], slice(first[i], first[i + 1])
-            coef[part] = edge_factors(p, above[nodes, None], t, not_t).transpose(1, 2, 0).reshape(-1, 4)
-            passed[part] = ((p - 1.0) / (not_t + p * t)).ravel()
-        weights = np.concatenate([rule[2] for rule in rules])
-        failed = np.concatenate([-1.0 / rule[1] for rule in rules])
-        yield PairWalk(trees, size, first[:-1], coef.ravel(), passed, weights, failed, np.cumsum(size) - size)
+            p = inverse[roots[i] : ends[i], None]
+            gains = (p - 1.0) / (not_t + p * t)
+            passed[edges.first[i] :][: gains.size] = gains.ravel()
+        failed, _ = side_by_side([-1.0 / not_t for _, not_t, _ in rules])
+        yield PairWalk(edges, passed, failed)
 
 
 def add_path_interactions(
@@ -93,7 +81,7 @@ def add_path_interactions(
     `shares` (M,) are the leaves' outputs times their cover shares; `plane` is the position of each tree's output.
     Players i < j are at position i P + j, a player's own value at i P + i.
     """
-    levels, most = int(paths.depth.max()) + 1, int(plan.n_quadrature.max())
+    levels, most = int(paths.depth.max()) + 1, int(plan.edges.n_quadrature.max())
     _walk_pairs(
         paths, plan, rows, shares, plane, phi.shape[1] // LANES, phi.reshape(-1), np.empty(levels * most * LANES),
         np.empty(levels * most * LANES), np.empty((most + 1) * LANES), np.empty((4, levels), np.uint64),
@@ -116,30 +104,31 @@ def _walk_pairs(
     passed, to_left, to_right, slot_passed = masks[0], masks[1], masks[2], masks[3]
     open_edges, slot_edges = edges[0], edges[1]
     passed[0] = np.uint64(ALL_ROWS)
-    for i in range(len(plan.trees)):
-        tree, size, rule = plan.trees[i], plan.n_quadrature[i], plan.first_rule[i]
+    factors = plan.edges
+    for i in range(len(factors.trees)):
+        tree, size, rule = factors.trees[i], factors.n_quadrature[i], factors.first_rule[i]
         root, end, lanes = router.roots[tree], router.ends[tree], size * LANES
         for lane in range(lanes):
-            stack[lane] = plan.weights[rule + lane // LANES]
+            stack[lane] = factors.weights[rule + lane // LANES]
         for block in range(rows.n_blocks):
             place, top = block * n_places * LANES + plane[tree], 0
             for node in range(root, end + 1):
                 level = depth[node] if node < end else 0
                 while top > 0 and top >= level:
                     edge, slot, parent = open_edges[top], paths.slot[open_edges[top]], paths.parent[open_edges[top]]
-                    is_left, number = 1 if left[parent] == edge else 0, plan.first[i] + (edge - root) * size
+                    is_left, number = 1 if left[parent] == edge else 0, factors.first[i] + (edge - root) * size
                     yes, no = (to_left[top - 1], to_right[top - 1])
                     if not is_left:
                         yes, no = no, yes
                     row, here = paths.player[edge], top * lanes
                     at = place + row * (paths.n_players + 1) * LANES
-                    leave(sums, here, here - lanes, is_left, plan.coef, 4 * number, size, yes, no, phi, at)
-                    find_slopes(sums, here, plan.coef, 4 * number, size, yes, no, plan.failed, rule, slopes)
+                    leave(sums, here, here - lanes, is_left, factors.coef, 4 * number, size, yes, no, phi, at)
+                    find_slopes(sums, here, factors.coef, 4 * number, size, yes, no, plan.failed, rule, slopes)
                     for other in range(paths.width[parent]):
                         if other != slot:
                             column = paths.player[slot_edges[other]]
                             at = place + (min(row, column) * paths.n_players + max(row, column)) * LANES
-                            number = plan.first[i] + (slot_edges[other] - root) * size
+                            number = factors.first[i] + (slot_edges[other] - root) * size
                             add_mixed(slopes, plan.passed, number, size, slot_passed[other], phi, at)
                     above = paths.ancestor[edge]
                     if above >= 0:
@@ -154,8 +143,8 @@ def _walk_pairs(
                         yes, no = no, yes
                     top, open_edges[level], passed[level] = level, node, yes
                     slot_edges[paths.slot[node]], slot_passed[paths.slot[node]] = node, yes
-                    number, here = plan.first[i] + (node - root) * size, level * lanes
-                    enter(stack, here - lanes, here, plan.coef, 4 * number, size, yes, no)
+                    number, here = factors.first[i] + (node - root) * size, level * lanes
+                    enter(stack, here - lanes, here, factors.coef, 4 * number, size, yes, no)
                     if left[node] < 0:
                         scale(stack, here, sums, here, size, shares[node])
                 if left[node] >= 0:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints, Longs
+from automl_explain.explainers.compiled._arrays import LANES, NODES, Floats, Ints, Longs
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees.path_dependent._kernels import (
@@ -22,6 +24,30 @@ from automl_explain.explainers.trees.path_dependent._kernels import (
 
 SLAB_BYTES = 64 << 20
 """Upper bound on the memory of coefficients that are computed together."""
+
+
+class EdgeFactors(NamedTuple):
+    """The coefficients of all edges of some trees, whose numbers of quadrature nodes are Q.
+
+    Parameters
+    ----------
+    trees, n_quadrature : ndarray
+        The trees and their Q.
+    first : ndarray
+        Start of each tree's numbers: node n (from the root) and quadrature node k have number ``first[i] + n Q + k``.
+    coef : ndarray
+        The four coefficients of an edge, as `_quadrature_steps` describes them, begin at four times the first of its numbers:
+        entering passed, failed; leaving passed, failed.
+    weights, first_rule : ndarray
+        Quadrature weights; those of ``trees[i]`` begin at ``first_rule[i]`` and are followed by zeros, to whole vectors.
+    """
+
+    trees: Ints
+    n_quadrature: Longs
+    first: Longs
+    coef: Floats
+    weights: Floats
+    first_rule: Longs
 
 
 def cover_shares(paths: Paths) -> Floats:
@@ -52,12 +78,24 @@ def plan_walks(paths: Paths, outputs: Floats) -> Iterator[PathWalk]:
 def slabs(paths: Paths, n_bytes: int) -> Iterator[tuple[Ints, Longs]]:
     """Yield the trees with a split and the sizes of their quadratures, as many as `n_bytes` per node and size allow."""
     roots, ends = paths.router.roots, paths.router.ends
-    trees = np.flatnonzero(ends - roots > 1)
-    size = np.array([(int(paths.width[roots[t] : ends[t]].max()) + 1) // 2 for t in trees], dtype=np.int64)
+    trees, size = _quadrature_sizes(paths)
     slab = np.cumsum((ends - roots)[trees] * size * n_bytes) // SLAB_BYTES
     for number in np.unique(slab):
         inside = slab == number
         yield trees[inside].astype(np.int32), size[inside]
+
+
+def _quadrature_sizes(paths: Paths) -> tuple[Longs, Longs]:
+    """Return the trees with a split, and the number of quadrature nodes of each."""
+    roots, ends = paths.router.roots, paths.router.ends
+    trees = np.flatnonzero(ends - roots > 1)
+    return trees, np.array([(int(paths.width[roots[t] : ends[t]].max()) + 1) // 2 for t in trees], dtype=np.int64)
+
+
+def edge_bytes(paths: Paths) -> int:
+    """Return the memory that the coefficients of `all_edges` take."""
+    trees, size = _quadrature_sizes(paths)
+    return int(((paths.router.ends - paths.router.roots)[trees] * size).sum()) * 4 * 8
 
 
 def _plan(paths: Paths, trees: Ints, size: Longs, inverse: Floats, above: Floats, shares: Floats) -> PathWalk:
@@ -91,7 +129,7 @@ def _fill_coefficients(
 
     def write(part: Longs, values: list[Floats]) -> None:
         for i, value in enumerate(values):
-            coef[part[:, 5, None] + len(values) * np.arange(len(t)) + i] = value
+            coef[part[:, 5, None] + i * len(t) + np.arange(len(t))] = value
 
     inner, leaf, pair = steps[steps[:, 0] == ENTER], steps[steps[:, 0] == LEAF], steps[steps[:, 0] == PAIR]
     write(inner, list(factors(inner[:, 1])))
@@ -115,12 +153,39 @@ def edge_factors(inverse: Floats, above: Floats, t: Floats, not_t: Floats) -> Fl
     return np.stack([passed / before, not_t / before, (inverse - 1.0) / passed - share, -1.0 / not_t - share])
 
 
+def all_edges(paths: Paths, n_bytes: int = 4 * 8) -> Iterator[EdgeFactors]:
+    """Yield the coefficients of all trees with a split, slab by slab; `n_bytes` are those kept per node and Q."""
+    inverse, above = inverse_ratios(paths)
+    for trees, size in slabs(paths, n_bytes):
+        starts, ends = paths.router.roots[trees].astype(np.int64), paths.router.ends[trees]
+        n_nodes = ends - starts
+        first_node = np.cumsum(n_nodes) - n_nodes
+        nodes = np.repeat(starts - first_node, n_nodes) + np.arange(n_nodes.sum())
+        number = np.cumsum(np.repeat(size, n_nodes)) - np.repeat(size, n_nodes)
+        coef = np.empty(4 * int((n_nodes * size).sum()))
+        for n in np.unique(size).tolist():
+            here = np.repeat(size == n, n_nodes)
+            t, not_t, _ = quadrature(n)
+            factors = edge_factors(inverse[nodes[here], None], above[nodes[here], None], t, not_t)
+            coef[4 * number[here, None] + np.arange(4 * n)] = factors.transpose(1, 0, 2).reshape(-1, 4 * n)
+        weights, first_rule = side_by_side([quadrature(int(n))[2] for n in size])
+        yield EdgeFactors(trees, size, number[first_node], coef, weights, first_rule)
+
+
+def side_by_side(rules: list[Floats]) -> tuple[Floats, Longs]:
+    """Return numbers for the quadrature nodes of trees in whole vectors, filled with zeros, and where each tree's begin."""
+    padded = [np.pad(rule, (0, -len(rule) % NODES)) for rule in rules]
+    sizes = np.array([len(rule) for rule in padded])
+    return np.concatenate(padded), np.cumsum(sizes) - sizes
+
+
 def inverse_ratios(paths: Paths) -> tuple[Floats, Floats]:
     """Return each edge's P and Pa: the products of 1 / ratio of its player up to it, and up to its ancestor."""
     inverse = _product_along(paths, 1.0 / paths.ratio, paths.ancestor)
     return inverse, np.where(paths.ancestor >= 0, inverse[paths.ancestor], 1.0)
 
 
+@lru_cache(maxsize=128)
 def quadrature(size: int) -> tuple[Floats, Floats, Floats]:
     """Return Gauss-Legendre nodes t on [0, 1], 1 - t, and weights."""
     x, weights = np.polynomial.legendre.leggauss(size)

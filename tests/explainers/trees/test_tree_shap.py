@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._warm_up import warm_up
 from automl_explain.explainers.coalitions import _tree_game_kernels as _cube_kernels
+from automl_explain.explainers.compiled._arrays import LANES
 from automl_explain.explainers.trees import _paths, _routing, _tree_shap
 from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -22,6 +23,7 @@ from automl_explain.explainers.trees.interventional import _kernels as _interven
 from automl_explain.explainers.trees.interventional._costs import choose_tables
 from automl_explain.explainers.trees.path_dependent import _interactions as _path_interactions
 from automl_explain.explainers.trees.path_dependent import _kernels as _path_dependent
+from automl_explain.explainers.trees.path_dependent import _single_row
 from automl_explain.explainers.trees.path_dependent import _walks as _path_walks
 from tests import oracles
 from tests.explainers.trees.random_trees import Nodes, balanced, chain, random_rows, random_trees
@@ -42,6 +44,12 @@ def relative_error(got: np.ndarray, expected: np.ndarray, trees: Trees) -> float
     return float(np.abs(got - expected).max() / max(1.0, np.abs(trees.values).max()))
 
 
+def ways(explainer: PathDependent | Interventional, X: np.ndarray) -> list[np.ndarray]:
+    """Return the values of rows in a block, and of each row alone."""
+    together = explainer.shap_values(np.resize(X, (LANES, X.shape[1])))[:, : len(X)]
+    return [together, np.concatenate([explainer.shap_values(row[None]) for row in X], axis=1)]
+
+
 @pytest.fixture(params=["tables", "walks", "both"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run with all leaves in tables, none, or only the narrow ones."""
@@ -53,9 +61,9 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("seed", range(3))
 def test_predictions_route_as_documented(seed: int, options: dict[str, Any]) -> None:
     trees, X = random_trees(seed, **options), random_rows(seed + 50, 60)
-    np.testing.assert_allclose(
-        predict_trees(trees, X), [oracles.predict(trees, row) for row in X], rtol=1e-14, atol=1e-14
-    )
+    expected = predict_trees(trees, X)
+    np.testing.assert_allclose(expected, [oracles.predict(trees, row) for row in X], rtol=1e-14, atol=1e-14)
+    assert (np.concatenate([predict_trees(trees, row[None]) for row in X]) == expected).all()
     assert (trees.left[predict_leaves(trees, X)] == -1).all()
 
 
@@ -67,7 +75,8 @@ def test_path_dependent_values_are_those_of_the_definition(seed: int, options: d
     explainer = PathDependent(trees, player)
     n_players = max(player) + 1
     expected = [oracles.shapley_values(oracles.path_dependent_game(trees, row, player), n_players) for row in X]
-    assert relative_error(explainer.shap_values(X), np.stack(expected, axis=1), trees) < 1e-10
+    for values in ways(explainer, X):
+        assert relative_error(values, np.stack(expected, axis=1), trees) < 1e-10
     empty = oracles.path_dependent_game(trees, X[0], player)(frozenset())
     assert relative_error(explainer.base_values, empty, trees) < 1e-10
 
@@ -84,7 +93,8 @@ def test_interventional_values_are_those_of_the_definition(
     n_players = max(player) + 1
     games = [oracles.interventional_game(trees, row, background, player, weights) for row in X]
     expected = np.stack([oracles.shapley_values(game, n_players) for game in games], axis=1)
-    assert relative_error(explainer.shap_values(X), expected, trees) < 1e-10
+    for values in ways(explainer, X):
+        assert relative_error(values, expected, trees) < 1e-10
     assert relative_error(explainer.base_values, games[0](frozenset()), trees) < 1e-10
 
 
@@ -166,7 +176,7 @@ def test_results_do_not_depend_on_chunks_or_threads(storage: str, monkeypatch: p
             monkeypatch.setattr(_tree_shap, "CHUNK_ROWS", rows)
             for n_jobs in (1, 2, 3):
                 assert (explainer.shap_values(X, n_jobs=n_jobs) == expected).all()
-        assert (explainer.shap_values(X[17:18]) == expected[:, 17:18]).all()
+        np.testing.assert_allclose(explainer.shap_values(X[17:18]), expected[:, 17:18], rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("vector", [False, True], ids=["scalar leaves", "vector leaves"])
@@ -344,6 +354,7 @@ def test_warming_up_compiles_every_kernel() -> None:
         _path_dependent,
         _path_interactions,
         _pattern_interactions,
+        _single_row,
         _table_kernels,
     )
     for module in (*modules, _paths, _routing):
