@@ -9,7 +9,9 @@ from automl_explain.explainers import _MODULES as _EXPLAINERS
 from automl_explain.explainers._lazy import lazy_names
 from automl_explain.explainers._stored_kinds import STORED_KINDS
 from automl_explain.explainers.model._registry import register_all
+from automl_explain.explainers.parts._partitioned import register_partitioned
 from automl_explain.explainers.stored._registry import register_kinds
+from automl_explain.integrations._partitioned import PARTITIONED
 from automl_explain.integrations.readers._readers import READERS
 from automl_explain.integrations.searches._listeners import register_listener
 
@@ -86,6 +88,7 @@ _MODULES = {
 
 register_all(READERS)
 register_kinds(STORED_KINDS)
+register_partitioned(PARTITIONED)
 register_listener("mlflow", "automl_explain.search._mlflow:log_runs")
 
 __version__ = "0.1.0"

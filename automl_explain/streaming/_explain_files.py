@@ -6,19 +6,20 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import PartialImportance
 from automl_explain.explainers.parts._row_sampling import BATCH_BYTES
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.explainers.scoring._row_columns import RowColumns
+from automl_explain.explainers.scoring._row_columns import RowColumns, located
 from automl_explain.streaming._files import RowFile, RowFiles
 from automl_explain.streaming._output_folder import OutputFolder
 
@@ -165,26 +166,22 @@ def _explain_file(
         pass
     explained = _explained(explainer, columns, file, blocks, folder.rows_of(number))
     while (first := next(explained, None)) is not None:
-        partial = PartialImportance()
+        importance = PartialImportance()
         with folder.part(number) as part:
             for table, explanation in itertools.chain([first], itertools.islice(explained, per_part - 1)):
                 part.write(table)
-                partial.add(explanation)
+                importance.add(explanation)
                 advance(len(table))
-            part.importance = partial.explanation()
+            part.importance = importance.explanation()
     folder.end_file(number)
 
 
 def _explained(
     explainer: ScoringExplainer, columns: RowColumns, file: RowFile, blocks: Iterator[pd.DataFrame], first: int = 0
 ) -> Iterator[tuple[pd.DataFrame, Explanation]]:
-    """Yield the table and the explanation of each block; errors say where in the file its rows are."""
+    """Yield the table and the explanation of each block; errors say which row it is."""
     for rows in blocks:
-        try:
-            yield columns.of(explainer, rows)
-        except InvalidInputError as error:
-            kind = ColumnMismatchError if isinstance(error, ColumnMismatchError) else InvalidInputError
-            raise kind(f"{file.path}, rows {first + 1:,} to {first + len(rows):,}: {error}") from error
+        yield located(partial(columns.of, explainer), rows, str(file.path), first)
         first += len(rows)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError, MissingExtraError
-from automl_explain.explainers.scoring._row_columns import missing_columns
-from automl_explain.explainers.scoring._schema import Column, Schema
+from automl_explain.explainers.scoring._schema import Column, Schema, missing_columns
+from automl_explain.explainers.tables._arrow_tables import as_coded_frame, is_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,12 +157,7 @@ class RowFiles:
         """Return the columns to read: name -> Arrow type in the file."""
         types = _types(file)
         present, where = list(types), str(file.path)
-        if self._schema.named:
-            wanted = list(self._schema.names)
-        else:  # by position
-            wanted = [name for name in present if name not in self._copied]
-            if len(wanted) != len(self._schema.columns):
-                raise ColumnMismatchError(f"{where} must have {len(self._schema.columns)} columns. Got {len(wanted)}.")
+        wanted = list(self._schema.found_in(present, where, self._copied))
         wanted += [name for name in self._copied if name not in wanted]
         needed = [*wanted, *(column for column, _, _ in self._where)]
         if missing := [name for name in needed if name not in types]:
@@ -192,17 +187,15 @@ class RowFiles:
         )
 
     def _frame(self, batches: list[pa.RecordBatch], file: RowFile) -> pd.DataFrame:
-        """Return batches as a frame: texts become categories, which are looked up once instead of cell by cell."""
+        """Return batches as a frame."""
         import pyarrow as pa
 
         table = pa.Table.from_batches(batches)
-        for position, field in enumerate(table.schema):
-            if not _is_text(field.type):
-                continue
-            cells = table.column(position) if file.kind == "parquet" else _trimmed(table.column(position))
-            coded = cells.dictionary_encode() if field.name in self._kinds_of_columns else cells
-            table = table.set_column(position, field.name, coded)
-        return table.to_pandas(date_as_object=False)
+        if file.kind != "parquet":
+            for position, field in enumerate(table.schema):
+                if is_text(field.type):
+                    table = table.set_column(position, field.name, _trimmed(table.column(position)))
+        return as_coded_frame(table, self._kinds_of_columns)
 
 
 def _found(path: Path) -> list[RowFile]:
@@ -299,12 +292,6 @@ def _text_type(column: Column) -> Any:
     return pa.float64() if all(isinstance(one, int | float) for one in known) else pa.string()
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
 def _trimmed(column: Any) -> Any:
     """Remove the spaces that may follow a separator; a cell of spaces alone, or that reads as missing, is missing."""
     import pyarrow as pa
@@ -357,7 +344,7 @@ def _filter(conditions: Sequence[tuple[str, str, str]], schema: pa.Schema, *, tr
             raise InvalidInputError(
                 f"{value!r} cannot be compared with column {name!r}, which holds {kind}."
             ) from error
-        cells = pc.utf8_ltrim_whitespace(pc.field(name)) if trims and _is_text(kind) else pc.field(name)
+        cells = pc.utf8_ltrim_whitespace(pc.field(name)) if trims and is_text(kind) else pc.field(name)
         one = signs[sign](cells, typed)
         found = one if found is None else found & one
     return found

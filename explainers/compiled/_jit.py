@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -37,14 +39,26 @@ def inlined(function: _F) -> _F:
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """Return the number of threads for `n_jobs`; None means all cores that this process may use."""
+    """Return the number of threads for `n_jobs`; None means all cores of this process that `at_most_threads` allows."""
     if n_jobs is not None:
         if not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs < 1:
             raise InvalidInputError(f"The 'n_jobs' parameter must be None or at least 1. Got {n_jobs!r}.")
         return int(n_jobs)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _most_threads.get() or cores)
+
+
+_most_threads: ContextVar[int | None] = ContextVar("_most_threads", default=None)
+
+
+@contextmanager
+def at_most_threads(count: int) -> Iterator[None]:
+    """Let kernels that are called in this block, by this thread, use at most so many threads if `n_jobs` is None."""
+    token = _most_threads.set(count)
+    try:
+        yield
+    finally:
+        _most_threads.reset(token)
 
 
 @lru_cache(maxsize=1)

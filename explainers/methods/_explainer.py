@@ -23,6 +23,7 @@ from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
+from automl_explain.explainers.parts._partitioned import partitioned_engine
 from automl_explain.explainers.parts._row_sampling import explain_table
 from automl_explain.explainers.predictions._predictions import Predictions
 from automl_explain.explainers.tables._table import Table, spelled_as
@@ -76,8 +77,10 @@ class RowExplainer(Picklable, ABC):
 
         Parameters
         ----------
-        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw)
-            Rows as the model takes them.
+        X : ndarray, DataFrame or csr_matrix of shape (n, f_raw), or a table in partitions
+            Rows as the model takes them. Tables in partitions are frames of Spark and Dask, datasets of Ray and of
+            pyarrow; they may have more columns. Their partitions are explained where they are and merged, and no values
+            of rows are kept.
         sampling_policy : SamplingPolicy or int, optional
             Explain a sample of the rows, of this size or drawn by this policy. Default: all rows. A note of the
             explanation gives the number of rows drawn.
@@ -99,6 +102,13 @@ class RowExplainer(Picklable, ABC):
         AdditivityError
             If Shapley values do not add up to the predictions.
         """
+        if (engine := partitioned_engine(X)) is not None:
+            if sampling_policy is not None or batch_size is not None:
+                raise InvalidInputError(
+                    "The 'sampling_policy' and 'batch_size' parameters are for tables in memory. Draw rows of a table in "
+                    "partitions by its own method, such as sample."
+                )
+            return engine(self, X)
         return explain_table(
             self.explain_local,
             X,

@@ -112,6 +112,11 @@ class ScoringExplainer(Picklable):
         return self._scorer.features
 
     @property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names of the explained features that are returned; x0, x1, ... if they have no names."""
+        return self._scorer.feature_labels
+
+    @property
     def is_raw(self) -> bool:
         """Whether the features are the caller's columns, as opposed to columns that a preprocessing made."""
         return self._scorer.is_raw

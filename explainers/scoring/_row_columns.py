@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputE
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._schema import missing_columns
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class RowColumns:
     output_class : object, optional
         Class whose values are given, or target of a model of several targets. Default: the predicted class.
     dtype : {"float64", "float32"}, default "float64"
-        Type of the values.
+        Type of the numbers.
+    as_list : bool, default False
+        Give the values as one column ``values`` of lists, in the order of the features.
 
     Raises
     ------
@@ -48,6 +54,7 @@ class RowColumns:
     top_k: int | None = None
     output_class: Any = None
     dtype: Literal["float64", "float32"] = "float64"
+    as_list: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float64", "float32"):
@@ -55,24 +62,65 @@ class RowColumns:
         whole = isinstance(self.top_k, int | np.integer) and not isinstance(self.top_k, bool)
         if self.top_k is not None and not (whole and self.top_k >= 1):
             raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {self.top_k!r}.")
+        if self.as_list and self.top_k is not None:
+            raise InvalidInputError("The 'as_list' and 'top_k' parameters exclude each other: a list has no names.")
         for name in ("columns", "features"):
             given = getattr(self, name)
             if given is not None and not (isinstance(given, tuple) and all(isinstance(one, str) for one in given)):
                 raise InvalidInputError(f"The {name!r} parameter must be a tuple of names. Got {given!r}.")
 
-    def check(self, scorer: ScoringExplainer) -> None:
-        """Refuse a class or feature that a scoring explainer does not have.
+    def check(self, scorer: ScoringExplainer, names: Sequence[str] | None = None) -> None:
+        """Refuse what a scoring explainer, or a table with columns of these names, does not have.
 
         Raises
         ------
         InvalidInputError
-            If one is unknown, or a model of several targets is explained without naming one.
+            If a class or feature is unknown, a model of several targets is explained without naming one, or a column that is
+            copied has the name of one that is made.
+        ColumnMismatchError
+            If a column that is copied is missing.
         """
         self._position(scorer)
-        known = scorer.features
         for name in self.features or ():
-            if known is None or name not in known:
-                raise InvalidInputError(_unknown("feature", name, list(known or ())))
+            if name not in scorer.feature_labels:
+                raise InvalidInputError(_unknown("feature", name, list(scorer.feature_labels)))
+        if taken := [name for name in self.columns if name in self.kinds(scorer)]:
+            raise InvalidInputError(f"Columns of these names are made, so that they cannot be copied: {taken[:5]}.")
+        if names is not None and (missing := [name for name in self.columns if name not in names]):
+            raise missing_columns(missing, names, "The table")
+
+    def kinds(self, scorer: ScoringExplainer) -> dict[str, str]:
+        """Return the columns that are made, and what they hold: "label", "text", "number", or "list" of numbers."""
+        classes = scorer.classes if scorer.model.task != "multitarget" else None
+        made = {"prediction": "number" if classes is None else "label"}
+        if classes is not None and "probability" in scorer.model.outputs:
+            made |= {f"probability of {label}": "number" for label in classes}
+        made["base value"] = "number"
+        names = self.features or scorer.feature_labels
+        if self.as_list:
+            return made | {"values": "list"}
+        if self.top_k is None:
+            return made | {f"value of {name}": "number" for name in names}
+        for j in range(1, min(self.top_k, len(names)) + 1):
+            made |= {f"feature {j}": "text", f"value {j}": "number"}
+        return made
+
+    def arrow_schema(self, scorer: ScoringExplainer) -> Any:
+        """Return the columns that are made as a schema of Arrow."""
+        import pyarrow as pa
+
+        number = pa.float32() if self.dtype == "float32" else pa.float64()
+        types = {
+            "label": pa.array(list(scorer.classes or ())).type,
+            "text": pa.string(),
+            "number": number,
+            "list": pa.list_(number),
+        }
+        return pa.schema([(name, types[kind]) for name, kind in self.kinds(scorer).items()])
+
+    def without_copies(self) -> RowColumns:
+        """Return the same columns, except those of the data."""
+        return replace(self, columns=())
 
     def of(self, scorer: ScoringExplainer, rows: pd.DataFrame) -> tuple[pd.DataFrame, Explanation]:
         """Explain rows.
@@ -95,22 +143,18 @@ class RowColumns:
         InvalidInputError
             If an option does not suit the model.
         """
-        self.check(scorer)
-        taken = rows[list(scorer.schema.names)] if scorer.schema.named else rows.drop(columns=list(self.columns))
+        names = [str(name) for name in rows.columns]
+        self.check(scorer, names)
+        taken = rows[list(scorer.schema.found_in(names, "The table", self.columns))]
         explanation = scorer.explain_local(taken)
         labels, base, values = self._values(scorer, explanation)
-        made: dict[str, Any] = {"prediction": labels}
-        if explanation.classes is not None and "probability" in scorer.model.outputs:
-            shares = scorer.predict_proba(taken).astype(self.dtype)
-            made |= {f"probability of {label}": shares[:, k] for k, label in enumerate(explanation.classes)}
-        made["base value"] = base.astype(self.dtype)
-        made |= self._value_columns(explanation.feature_labels, values)
-        if taken_names := [name for name in self.columns if name in made]:
-            raise InvalidInputError(
-                f"Columns of these names are made, so that they cannot be copied: {taken_names[:5]}."
-            )
+        made: list[Any] = [labels]
+        kinds = self.kinds(scorer)
+        if sum(name.startswith("probability of ") for name in kinds):
+            made += [*scorer.predict_proba(taken).astype(self.dtype).T]
+        made += [base.astype(self.dtype), *self._value_columns(explanation.feature_labels, values)]
         copied = {name: rows[name].reset_index(drop=True) for name in self.columns}
-        return pd.DataFrame(copied | made), explanation
+        return pd.DataFrame(copied | dict(zip(kinds, made, strict=True))), explanation
 
     def _values(self, scorer: ScoringExplainer, explanation: Explanation) -> tuple[Any, Any, npt.NDArray[np.float64]]:
         """Return the predictions, base values and values, (n, f), of the class of each row."""
@@ -119,28 +163,27 @@ class RowColumns:
         assert outputs is not None
         n_rows = len(outputs)
         if explanation.classes is None:
-            return outputs[:, 0], np.repeat(explanation.expected_values, n_rows), values
+            return outputs[:, 0].astype(self.dtype), np.repeat(explanation.expected_values, n_rows), values
         best, wanted = outputs.argmax(axis=1), self._position(scorer)
         labels: Any = [explanation.classes[k] for k in best.tolist()]
         if wanted is not None:
             best = np.full(n_rows, wanted)
         if scorer.model.task == "multitarget":
-            labels = outputs[:, wanted]
+            labels = outputs[:, wanted].astype(self.dtype)
         return labels, explanation.expected_values[best], values[best, np.arange(n_rows)]
 
-    def _value_columns(self, labels: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    def _value_columns(self, labels: tuple[str, ...], values: npt.NDArray[np.float64]) -> list[Any]:
         if self.features is not None:
             place = {name: j for j, name in enumerate(labels)}
             values, labels = values[:, [place[name] for name in self.features]], self.features
+        if self.as_list:
+            return [list(values.astype(self.dtype))]
         if self.top_k is None:
-            return {f"value of {name}": values[:, j].astype(self.dtype) for j, name in enumerate(labels)}
+            return [*values.astype(self.dtype).T]
         order = ranking(np.abs(values))[:, : self.top_k]
+        names = np.array(labels, dtype=object)[order]
         best = np.take_along_axis(values, order, axis=1).astype(self.dtype)
-        columns: dict[str, Any] = {}
-        for j in range(order.shape[1]):
-            columns[f"feature {j + 1}"] = pd.Categorical.from_codes(order[:, j], list(labels))
-            columns[f"value {j + 1}"] = best[:, j]
-        return columns
+        return [column for j in range(order.shape[1]) for column in (names[:, j], best[:, j])]
 
     def _position(self, scorer: ScoringExplainer) -> int | None:
         """Return the position of the class whose values are given; None for the predicted one."""
@@ -160,11 +203,33 @@ class RowColumns:
         return texts.index(str(self.output_class))
 
 
-def missing_columns(missing: list[str], present: list[str], where: str) -> ColumnMismatchError:
-    """Return the error of a table that lacks columns."""
-    close = nearest(missing[0], present)
-    hint = f" Did {close!r} mean {missing[0]!r}?" if close else ""
-    return ColumnMismatchError(f"{where} lacks columns that are needed: {missing[:5]}.{hint}")
+def located(explain: Callable[[pd.DataFrame], R], rows: pd.DataFrame, where: str, first: int = 0) -> R:
+    """Explain rows; an error says where they are, and which is the first that cannot be explained.
+
+    Parameters
+    ----------
+    explain : callable
+        From rows to a result.
+    rows : DataFrame
+    where : str
+        Name of the file or partition.
+    first : int
+        Rows of it before these.
+    """
+    try:
+        return explain(rows)
+    except InvalidInputError as error:
+        low, high = 0, len(rows)
+        said = error
+        while high - low > 1:  # the error is in [low, high)
+            half = (low + high) // 2
+            try:
+                explain(rows.iloc[low:half])
+                low = half
+            except InvalidInputError as inner:
+                high, said = half, inner
+        kind = ColumnMismatchError if isinstance(error, ColumnMismatchError) else InvalidInputError
+        raise kind(f"{where}, row {first + low + 1:,}: {said}") from error
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

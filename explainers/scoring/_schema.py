@@ -6,7 +6,7 @@ without pandas unless they are a pandas frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -112,6 +112,33 @@ class Schema:
     @cached_property
     def _all_optional(self) -> bool:
         return all(column.missing for column in self.columns)
+
+    def found_in(self, names: Sequence[str], where: str, others: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the columns of a table that the model reads; the table may have more.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Columns of the table.
+        where : str
+            What the table is called in the message.
+        others : collection of str
+            Columns that are not the model's, if the model knows its columns by position only.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If columns are missing; the message gives the nearest name.
+        """
+        if self.named:
+            missing = [name for name in self.names if name not in set(names)]
+            if missing:
+                raise missing_columns(missing, names, where)
+            return self.names
+        found = tuple(names) if len(names) == len(self.columns) else tuple(n for n in names if n not in others)
+        if len(found) != len(self.columns):
+            raise ColumnMismatchError(f"{where} must have {len(self.columns)} columns. Got {len(found)}.")
+        return found
 
     def read(self, rows: Any) -> Matrix:
         """Return rows as numbers, (n, f).
@@ -236,6 +263,13 @@ class Schema:
     @cached_property
     def _name_set(self) -> set[str]:
         return set(self.names)
+
+
+def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> ColumnMismatchError:
+    """Return the error of a table that lacks columns."""
+    close = nearest(missing[0], present)
+    hint = f" Did {close!r} mean {missing[0]!r}?" if close else ""
+    return ColumnMismatchError(f"{where} lacks columns that are needed: {list(missing[:SHOWN])}.{hint}")
 
 
 def _is_list(cell: Any) -> bool:

@@ -14,6 +14,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._additivity import check_additivity, settled
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._rules import build_engine
@@ -109,6 +110,14 @@ class Scorer:
         for array in (self.background, self.weights, self.players):
             made.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
         return made.hexdigest()
+
+    @cached_property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names of the features of `explanation`."""
+        n_players = self.n_players or len(self.schema.columns)
+        labels = self.features or tuple(f"x{j}" for j in range(n_players))
+        chosen = find_features(self.subset, self.features, len(labels), "explain_subset")
+        return labels if chosen is None else tuple(labels[j] for j in chosen.tolist())
 
     @property
     def input_shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...] | None:

@@ -212,7 +212,7 @@ def write_text(path):
 def test_bad_cells_are_named_with_their_file_and_rows(scorer, numbered, tmp_path):
     unknown = numbered.assign(state=numbered.state.astype(object))
     unknown.loc[1_500, "state"] = "Atlantis"
-    with pytest.raises(ColumnMismatchError, match=r"a\.parquet, rows 1,201 to 1,600.*'state'.*'Atlantis'"):
+    with pytest.raises(ColumnMismatchError, match=r"a\.parquet, row 1,501: .*'state'.*'Atlantis'"):
         explain_files(scorer, write(unknown, tmp_path / "a.parquet"), tmp_path / "out", part_rows=400)
     text = numbered.assign(b=numbered.b.astype(object))
     text.loc[900, "b"] = "high"

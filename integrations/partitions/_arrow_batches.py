@@ -1,0 +1,35 @@
+"""Datasets and streams of Arrow, explained as a whole, a batch at a time in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.explainers.parts._partial_importance import PartialImportance
+from automl_explain.explainers.scoring._explainer import choose_scoring_explainer
+from automl_explain.explainers.scoring._row_columns import located
+from automl_explain.explainers.tables._arrow_tables import as_coded_frame
+
+BATCH_ROWS = 32_768
+"""Most rows of a batch of a dataset."""
+
+
+def explain_dataset(explainer: Any, dataset: Any) -> Explanation:
+    """Return the global values of a `pyarrow.dataset.Dataset` or `Scanner`, in constant memory."""
+    options = {"batch_size": BATCH_ROWS} if hasattr(dataset, "get_fragments") else {}
+    return explain_reader(explainer, dataset.to_batches(**options))
+
+
+def explain_reader(explainer: Any, batches: Iterable[Any]) -> Explanation:
+    """Return the global values of the batches of a `pyarrow.RecordBatchReader`, in constant memory."""
+    import pyarrow as pa
+
+    scorer = choose_scoring_explainer(explainer)
+    whole = PartialImportance()
+    for batch in batches:
+        if batch.num_rows:
+            rows = as_coded_frame(pa.Table.from_batches([batch]), scorer.schema.names)
+            rows = rows[list(scorer.schema.found_in([str(name) for name in rows.columns], "The table"))]
+            whole.add(located(scorer.explain_local, rows, "The table", whole.num_rows))
+    return whole.explanation()

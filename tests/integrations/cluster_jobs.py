@@ -1,0 +1,208 @@
+"""Explanations on a real cluster on this machine, in a process of their own: prints what came out as JSON.
+
+Run as ``python -m tests.integrations.cluster_jobs ENGINE FOLDER``. A worker is killed in the middle of the first job.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMClassifier
+
+from automl_explain import RowColumns, TabularExplainer
+from automl_explain.explainers._errors import UnsupportedModelError
+
+N_ROWS = 3_000
+
+
+def table():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(N_ROWS, 4)), columns=["a", "b", "c", "d"])
+    rows.loc[::7, "a"] = np.nan
+    rows["state"] = pd.Categorical(rng.choice(["CA", "NY", "New Mexico"], N_ROWS))
+    rows.loc[::11, "state"] = np.nan
+    return rows
+
+
+def die_once(marker):
+    """Kill the worker process, unless that was done before."""
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os._exit(1)
+
+
+class Dask:
+    """Two worker processes."""
+
+    def __init__(self, folder):
+        import dask.dataframe as dd
+        from distributed import Client, LocalCluster
+
+        from automl_explain.integrations.dask import explain_frame
+
+        self.explain = explain_frame
+        self.cluster = LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+        self.client = Client(self.cluster)
+        self.read = dd.read_parquet
+
+    def table_of(self, path):
+        return self.read(path)
+
+    def parts_of(self, path):
+        return self.read(path)  # a partition for each file
+
+    def dying(self, data, marker):
+        return data.map_partitions(lambda part: die_once(marker) or part, meta=data._meta)
+
+    def collect(self, data):
+        return data.compute()
+
+    def with_state(self, data, number, state):
+        return data.assign(state=data.state.where(data.id != number, state))
+
+    def stop(self):
+        self.client.close()
+        self.cluster.close()
+
+
+class Spark:
+    """Two slots, each with a worker process of Python."""
+
+    def __init__(self, folder):
+        from pyspark.sql import SparkSession
+
+        from automl_explain.integrations.spark import explain_frame
+
+        self.explain = explain_frame
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        settings = {
+            "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+            "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        }  # fmt: skip
+        builder = SparkSession.builder.master("local[2,4]")
+        for name, value in settings.items():
+            builder = builder.config(name, value)
+        self.spark = builder.getOrCreate()
+        self.spark.sparkContext.setLogLevel("FATAL")
+
+    def table_of(self, path):
+        return self.spark.read.parquet(str(path))
+
+    def parts_of(self, path):
+        rows = self.table_of(path)
+        return rows.union(rows.limit(0)).repartition(5, "state")  # unbalanced, some empty
+
+    def dying(self, data, marker):
+        def passing(batches):
+            die_once(marker)
+            yield from batches
+
+        return data.mapInArrow(passing, data.schema)
+
+    def collect(self, data):
+        return data.toPandas()
+
+    def with_state(self, data, number, state):
+        from pyspark.sql import functions
+
+        wrong = functions.when(functions.col("id") == number, state).otherwise(functions.col("state"))
+        return data.withColumn("state", wrong)
+
+    def stop(self):
+        self.spark.stop()
+
+
+class Ray:
+    """Two workers."""
+
+    def __init__(self, folder):
+        import ray
+        import ray.data
+
+        from automl_explain.integrations.ray import explain_dataset
+
+        self.explain, self.ray = explain_dataset, ray
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+        ray.data.DataContext.get_current().enable_progress_bars = False
+
+    def table_of(self, path):
+        return self.ray.data.read_parquet(str(path))
+
+    def parts_of(self, path):
+        return self.table_of(path).repartition(5)
+
+    def dying(self, data, marker):
+        return data.map_batches(lambda block: die_once(marker) or block, batch_format="pyarrow", batch_size=None)
+
+    def collect(self, data):
+        return data.to_pandas()
+
+    def with_state(self, data, number, state):
+        def changed(block):
+            return block.assign(state=block.state.where(block.id != number, state))
+
+        return data.map_batches(changed, batch_format="pandas")
+
+    def stop(self):
+        self.ray.shutdown()
+
+
+def main(name, folder):
+    rows = table()
+    target = (rows.a.fillna(0) + rows.b + (rows.state == "CA")) > 0
+    explainer = TabularExplainer(LGBMClassifier(n_estimators=10, verbose=-1).fit(rows, target), rows[:50])
+    text = rows.assign(state=rows.state.astype(object), id=np.arange(N_ROWS), day=pd.Timestamp("2026-01-01"))
+    (folder / "rows").mkdir()
+    for number in range(3):  # the last file is empty
+        text[number * 2_000 : (number + 1) * 2_000].to_parquet(folder / "rows" / f"{number}.parquet", index=False)
+    whole = explainer.explain_local(rows)
+    best = whole.predictions.argmax(axis=1)
+    names = [f"value of {feature}" for feature in explainer.features]
+
+    engine = {"dask": Dask, "spark": Spark, "ray": Ray}[name](folder)
+    found = {}
+    try:
+        data = engine.parts_of(folder / "rows")
+        explained = engine.collect(engine.explain(explainer, engine.dying(data, str(folder / "killed"))))
+        explained = explained.sort_values("id")
+        found["killed"] = (folder / "killed").exists()
+        found["columns"] = list(explained.columns)
+        found["ids"] = explained.id.tolist() == text.id.tolist()
+        found["days"] = bool((pd.to_datetime(explained.day) == pd.Timestamp("2026-01-01")).all())
+        values = whole.local_importance_values[best, np.arange(N_ROWS)]
+        found["error"] = float(np.abs(explained[names].to_numpy() - values).max())
+        merged = explainer.explain_global(data)
+        found["global error"] = float(np.abs(merged.per_class_values / whole.per_class_values - 1).max())
+        wide = merged.global_importance()
+        found["inside"] = bool(((wide.low < wide.values) & (wide.values < wide.high)).all())
+        columns = RowColumns(("id",), as_list=True, dtype="float32")
+        listed = engine.collect(engine.explain(explainer, data, columns)).sort_values("id")
+        found["listed"] = float(np.abs(np.stack(listed["values"]) - values).max())
+        try:
+            engine.collect(engine.explain(explainer, engine.with_state(data, 1_234, "Atlantis")))
+        except Exception as error:  # each engine has its own
+            found["wrong cell"] = str(error)
+        try:
+            engine.explain(explainer, data.drop("b") if name == "spark" else without(data, "b"))
+        except Exception as error:
+            found["missing column"] = str(error)
+        try:
+            engine.explain(TabularExplainer(lambda table: table[:, 0], np.zeros((2, 2))), data)
+        except UnsupportedModelError as error:
+            found["black box"] = str(error)
+    finally:
+        engine.stop()
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def without(data, column):
+    return data.drop(columns=[column]) if hasattr(data, "map_partitions") else data.drop_columns([column])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
