@@ -17,7 +17,7 @@ import flaml
 import pandas as pd
 from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, TS_FORECAST
 
-from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
+from automl_explain.explainers._errors import AutoMLExplainWarning, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.integrations._vote import about_ensemble
@@ -72,8 +72,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
     Notes
     -----
     The search is FLAML's: same trials, same losses, same best model. Fitted models are captured as each trial is scored and
-    explained when the search has ended, best first, within a time budget of their own. With ``use_ray``, worker processes
-    pickle them into a folder of the run history, which is removed when they have been explained.
+    explained when the search has ended, best first, within a time budget of their own. With ``use_ray`` or ``use_spark``, worker
+    processes pickle them into a folder of the run history, which is removed when they have been explained.
 
     Examples
     --------
@@ -163,7 +163,6 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             return
         options, history = self._plan
         self._check_task(self._state.task)
-        self._check_spark()
         state = self._state
         metric, aggregate = state.metric, state.cv_score_agg_func
         spool = Spool(history.directory / "spool")
@@ -219,14 +218,6 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         name = getattr(task, "name", task)
         if isinstance(name, str) and name in FLAML_TASKS:
             check_task(name)
-
-    def _check_spark(self) -> None:
-        if self._use_spark:
-            raise InvalidInputError(
-                "With Spark, models stay in Spark's worker processes, so that their runs cannot be explained. Search with "
-                "use_ray=True, or without parallel trials, or pass model_explainability=False and explain the final model "
-                "with explain_model."
-            )
 
     @contextmanager
     def _logged_as(self, metric: Any, tap: MetricTap) -> Iterator[None]:

@@ -28,8 +28,10 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._row_noise import RowNumbers, block_losses, quick_loss
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
-IN_OTHERS = "Search without use_ray."
+IN_OTHERS = "Search without use_ray and use_spark."
 """Advice for a learner that cannot be pickled."""
+NO_PROCESS = -1
+"""Process of a tap that was copied."""
 CONSTANT = "FLAML put a constant model in its place: the trial ran out of time or memory"
 
 
@@ -110,6 +112,7 @@ class MetricTap:
 
     @property
     def _in_worker(self) -> bool:
+        """Whether this is not the tap that the search asks for its models, or a fork of it."""
         return os.getpid() != self._process
 
     def __getstate__(self) -> dict[str, Any]:
@@ -123,12 +126,13 @@ class MetricTap:
             "_task",
             "_one_table",
             "_spool",
-            "_process",
         )
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        # Spark may run a trial in the search's own process, but with a copy of the tap, which nobody asks for its models.
+        self._process = NO_PROCESS
         self._reset()
 
     def __call__(

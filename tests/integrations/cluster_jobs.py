@@ -8,12 +8,15 @@ import os
 import sys
 from pathlib import Path
 
+import flaml
 import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier
+from sklearn.datasets import make_classification
 
 from automl_explain import RowColumns, TabularExplainer
 from automl_explain.explainers._errors import UnsupportedModelError
+from automl_explain.integrations.flaml import AutoML
 
 N_ROWS = 3_000
 
@@ -113,6 +116,21 @@ class Spark:
         wrong = functions.when(functions.col("id") == number, state).otherwise(functions.col("state"))
         return data.withColumn("state", wrong)
 
+    def search(self, folder, n_concurrent):
+        """Statuses and losses of a search of FLAML's on Spark, and the losses of the same search without explanations."""
+        X, y = make_classification(240, 6, n_informative=4, random_state=0)
+        os.environ["FLAML_MAX_CONCURRENT"] = str(n_concurrent)  # by default, FLAML runs one trial for each executor
+        settings = {
+            "task": "classification", "estimator_list": ["lgbm", "rf"], "hpo_method": "random", "max_iter": 4, "seed": 3,
+            "n_jobs": 1, "n_concurrent_trials": 2, "verbose": 0, "use_spark": True,
+        }  # fmt: skip
+        plain = flaml.AutoML()
+        plain.fit(X, y, **settings)
+        explained = AutoML(model_explainability=True, history=folder / f"runs{n_concurrent}")
+        explained.fit(X, y, **settings)
+        runs = [(run.kind, run.status) for run in explained.runs]
+        return {"runs": runs, "losses": [plain.best_loss, explained.best_loss, explained.best_run.loss]}
+
     def stop(self):
         self.spark.stop()
 
@@ -195,6 +213,8 @@ def main(name, folder):
             engine.explain(TabularExplainer(lambda table: table[:, 0], np.zeros((2, 2))), data)
         except UnsupportedModelError as error:
             found["black box"] = str(error)
+        if name == "spark":
+            found["searches"] = [engine.search(folder, n_concurrent) for n_concurrent in (1, 2)]
     finally:
         engine.stop()
     sys.stdout.write(json.dumps(found) + "\n")

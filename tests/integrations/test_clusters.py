@@ -22,7 +22,7 @@ from automl_explain.integrations.partitions._remote import remote
 from automl_explain.integrations.partitions._shipment import MOST_KEPT, _kept, pack, unpack
 
 ROOT = Path(__file__).parents[2]
-NEEDED = {"dask": ("dask", "distributed"), "spark": ("pyspark",), "ray": ("ray",)}
+NEEDED = {"dask": ("dask", "distributed"), "spark": ("pyspark", "joblibspark"), "ray": ("ray",)}
 
 
 def missing(engine):
@@ -52,6 +52,9 @@ def test_the_values_are_those_of_the_table_in_memory(engine, tmp_path):
     assert engine == "ray" or "Partition" in found["wrong cell"]
     assert "lacks columns that are needed: ['b']" in found["missing column"]
     assert "Only this process can explain with" in found["black box"]
+    for search in found.get("searches", []):  # of FLAML, with trials in the search's own process and in others
+        assert search["runs"] == [["trial", "explained"]] * 4 + [["refit", "explained"]]
+        assert len(set(search["losses"])) == 1
 
 
 def jobs(engine, folder):

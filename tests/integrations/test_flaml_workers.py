@@ -1,28 +1,16 @@
 """Trials of FLAML in other processes: what is refused, and what workers write to files."""
 
+import pickle
 import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
-from automl_explain import AutoMLExplainWarning, InvalidInputError, MissingExtraError, RunHistory
+from automl_explain import AutoMLExplainWarning, MissingExtraError, RunHistory
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
 from automl_explain.integrations.searches._flaml_tap import MetricTap
 from automl_explain.integrations.searches._spool import Spool
-
-
-def test_other_processes_are_refused_before_the_search(monkeypatch):
-    monkeypatch.setattr("flaml.automl.automl.check_spark", lambda: (True, None))
-    with pytest.raises(InvalidInputError, match="With Spark, models stay in Spark's worker processes"):
-        AutoML(model_explainability=True).fit(*numbers(), task="regression", use_spark=True, verbose=0)
-
-
-def test_spark_that_flaml_would_take_by_itself_is_refused_too(monkeypatch):
-    monkeypatch.setattr("flaml.automl.automl.ray_available", False)
-    monkeypatch.setattr("flaml.automl.automl.check_spark", lambda: (True, None))
-    with pytest.raises(InvalidInputError, match="With Spark"):
-        AutoML(model_explainability=True).fit(*numbers(), task="regression", n_concurrent_trials=2, verbose=0)
 
 
 def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
@@ -60,6 +48,13 @@ def test_what_workers_write_to_files_is_what_this_process_would_have_held(how, m
             other.explanation.local_importance_values, mine.explanation.local_importance_values, atol=1e-9
         )
     assert list((RunHistory().directory / "spool").glob("*")) == []
+
+
+def test_a_copy_of_the_tap_in_the_same_process_writes_to_files_too(tmp_path):
+    tap = MetricTap("auto", None, False, ExplainabilityOptions(), Spool(tmp_path / "spool"))
+    copied = pickle.loads(pickle.dumps(tap))
+    assert copied.end_of_folds([1.0, 3.0], [{}, {}])[0] == 2.0
+    assert list(tap._spool.read()[1].values()) == [(2.0, (1.0, 3.0))]
 
 
 def test_trials_of_workers_that_wrote_nothing_are_counted(monkeypatch):
