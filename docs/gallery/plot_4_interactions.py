@@ -1,0 +1,17 @@
+"""
+How columns work together
+=========================
+
+The Shapley interaction values of a pair of columns say what the two contribute beyond their single contributions.
+:func:`~automl_explain.plot_interactions` draws the mean absolute values of all pairs.
+"""
+
+from lightgbm import LGBMRegressor
+from sklearn.datasets import load_diabetes
+
+from automl_explain import TreeExplainer, plot_interactions
+
+X, y = load_diabetes(return_X_y=True, as_frame=True)
+model = LGBMRegressor(n_estimators=40, num_leaves=7, verbose=-1).fit(X, y)
+
+plot_interactions(TreeExplainer(model, X[:100]).interaction_values(X[:60]))
