@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from automl_explain.display._performance import Performance, measure
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._text_table import TextTable
-from automl_explain.plots._performance_plots import plot_residuals
+from automl_explain.plots._performance_plots import HEIGHT, plot_residuals
 from automl_explain.report._facts import Model
 from automl_explain.report._picture import Picture, draw
-
-HEIGHT = 8
-"""Height of the picture of the residuals, in rows of a bar plot."""
 
 
 @dataclass(frozen=True)

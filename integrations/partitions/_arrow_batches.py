@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import pandas as pd
+
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.parts._partial_importance import PartialImportance
 from automl_explain.explainers.scoring._explainer import choose_scoring_explainer
-from automl_explain.explainers.scoring._row_columns import located
 from automl_explain.explainers.tables._arrow_tables import as_coded_frame
+from automl_explain.integrations.partitions._shipment import importance_of
 
 BATCH_ROWS = 32_768
 """Most rows of a batch of a dataset."""
@@ -26,10 +27,10 @@ def explain_reader(explainer: Any, batches: Iterable[Any]) -> Explanation:
     import pyarrow as pa
 
     scorer = choose_scoring_explainer(explainer)
-    whole = PartialImportance()
-    for batch in batches:
-        if batch.num_rows:
+
+    def frames() -> Iterator[pd.DataFrame]:
+        for batch in batches:
             rows = as_coded_frame(pa.Table.from_batches([batch]), scorer.schema.names)
-            rows = rows[list(scorer.schema.found_in([str(name) for name in rows.columns], "The table"))]
-            whole.add(located(scorer.explain_local, rows, "The table", whole.num_rows))
-    return whole.explanation()
+            yield rows[list(scorer.schema.found_in([str(name) for name in rows.columns], "The table"))]
+
+    return importance_of(scorer, frames(), "The table").explanation()

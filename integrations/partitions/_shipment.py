@@ -130,15 +130,19 @@ def explained_arrow(scorer: ScoringExplainer, columns: RowColumns, table: Any, w
     return kept
 
 
+def importance_of(scorer: ScoringExplainer, frames: Iterable[pd.DataFrame], where: str) -> PartialImportance:
+    """Return the importance of the rows of frames, explained a block at a time; `where` names them in errors."""
+    part = PartialImportance()
+    for frame in frames:
+        for start in range(0, len(frame), BLOCK_ROWS):
+            part.add(located(scorer.explain_local, frame.iloc[start : start + BLOCK_ROWS], where, part.num_rows))
+    return part
+
+
 def partial_bytes(scorer: ScoringExplainer, frames: Iterable[pd.DataFrame], where: str) -> bytes | None:
     """Return the importance of the rows of a partition, as a file has it; None for an empty partition."""
-    part, first = PartialImportance(), 0
     with at_most_threads(1):
-        for frame in frames:
-            for start in range(0, len(frame), BLOCK_ROWS):
-                rows = frame.iloc[start : start + BLOCK_ROWS]
-                part.add(located(scorer.explain_local, rows, where, first + start))
-            first += len(frame)
+        part = importance_of(scorer, frames, where)
     if not part.num_rows:
         return None
     with TemporaryDirectory() as folder:
