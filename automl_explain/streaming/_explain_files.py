@@ -140,14 +140,24 @@ def explain_files(
 
 
 def explained_blocks(explainer: ScoringExplainer, data: Any) -> Iterator[pd.DataFrame]:
-    """Yield the tables of the rows of files, a block at a time; parameters and errors as in `explain_files`."""
+    """Yield the tables of the rows of files, a block at a time; parameters and errors as in `explain_files`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no rows.
+    """
     columns = RowColumns()
+    any_rows = False
     files = RowFiles([data], explainer.schema)
     files.check()
     n_rows = _block_rows(explainer, BLOCK_ROWS)
     for file in files.files:
         for table, _ in _explained(explainer, columns, file, files.blocks(file, n_rows)):
+            any_rows = True
             yield table
+    if not any_rows:
+        raise InvalidInputError(f"There must be at least one row to explain. {data} has none.")
 
 
 def _explain_file(

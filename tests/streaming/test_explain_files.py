@@ -266,3 +266,14 @@ def test_the_command_takes_a_bundle_and_continues(scorer, numbered, tmp_path, ca
     assert isinstance(Explanation.load(tmp_path / "out" / "importance.explanation"), Explanation)
     assert main(["explain", str(tmp_path / "bundle"), "--out", str(tmp_path / "other")]) == 2
     assert "--data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["explain", "score"])
+@pytest.mark.parametrize("out", ["out.parquet", "out.csv"])
+def test_a_file_without_rows_is_refused(command, out, scorer, numbered, tmp_path, capsys):
+    save(scorer, tmp_path / "bundle")
+    write(numbered[:0], tmp_path / "a.csv")
+    written = tmp_path / (out if command == "score" else "folder")
+    assert main([command, str(tmp_path / "bundle"), "--data", str(tmp_path / "a.csv"), "--out", str(written)]) == 2
+    assert "must be at least one row" in capsys.readouterr().err
+    assert command == "explain" or not written.exists()
