@@ -357,7 +357,7 @@ def own_tables(
 def with_own_labels(tables: RunTables, coder: Any) -> RunTables:
     """Return tables with the caller's labels in place of the codes that FLAML's label encoder made, if there is one."""
     codes = tables.rows.labels
-    if coder is None or codes is None:
+    if not coder or codes is None:  # FLAML says False where it leaves tables as they are
         return tables
     return replace(tables, rows=tables.rows.with_labels(coder.inverse_transform(np.asarray(codes, dtype=np.int64))))
 
