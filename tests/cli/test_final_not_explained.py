@@ -7,6 +7,7 @@ import pytest
 from automl_explain import RunHistory, write_report
 from automl_explain.cli import main
 from automl_explain.cli._searching import FINAL_NOT_EXPLAINED
+from automl_explain.explainers.formatting._text_table import wrapped
 from automl_explain.integrations.searches import _explain_runs
 from automl_explain.report._facts import tell
 from automl_explain.report._findings import first_look
@@ -39,12 +40,12 @@ def test_run_runs_show_and_the_report_say_so_first(broken, capsys, csv, tmp_path
     runs = RunHistory().runs()
     final = runs[-1]
     assert (final.kind, final.status) == ("refit", "failed")
-    assert shown.startswith(said(final))
+    assert shown.startswith(wrapped(said(final)))
 
     assert main(["runs"]) == 0
-    assert capsys.readouterr().out.startswith(said(final))
+    assert capsys.readouterr().out.startswith(wrapped(said(final)))
     assert main(["show", runs[0].id]) == 0
-    assert capsys.readouterr().out.startswith(said(final))
+    assert capsys.readouterr().out.startswith(wrapped(said(final)))
     assert first_look(tell(runs))[0] == f"{said(final)}."
     assert repr(runs).startswith(said(final))
     found = ExperimentRun("own", None, FinishedSearch(None, list(runs)))

@@ -115,7 +115,7 @@ def test_the_installed_command_is_this_program():
 )
 def test_a_history_that_cannot_be_written_is_refused(fails, csv, tmp_path, command):
     (tmp_path / "file").write_text("")
-    said = {"demo": 2, "run": 3}.get(command[0], 0)
+    said = {"demo": 2, "run": 4}.get(command[0], 0)
     message = fails(*command, "--history", "file/runs", said=said)
     if said:
         assert message.startswith("The run history file/runs cannot be opened for writing: ")
@@ -133,7 +133,7 @@ def test_a_history_of_a_newer_protocol_is_refused(fails, csv, tmp_path, command)
     connection = sqlite3.connect(RunHistory(tmp_path / "runs").directory / "history.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    message = fails(*command, "--history", "runs", said={"demo": 2, "run": 3}.get(command[0], 0))
+    message = fails(*command, "--history", "runs", said={"demo": 2, "run": 4}.get(command[0], 0))
     assert "has protocol 99; this version of automl-explain reads up to 1. Upgrade automl-explain" in message
     assert not (tmp_path / "automl-explain-demo").exists()
     assert not (tmp_path / "automl-explain-out").exists()

@@ -146,13 +146,13 @@ def test_a_learner_whose_library_is_missing_says_the_command(fails, csv, monkeyp
 
 
 def test_an_output_directory_that_cannot_be_made_is_refused_before_the_search(fails, csv):
-    message = fails("run", csv, "--target", "bought", "--out", csv / "below", said=3)
+    message = fails("run", csv, "--target", "bought", "--out", csv / "below", said=4)
     assert f"The directory {csv / 'below'} cannot be written: " in message
     assert "--out DIR" in message
     assert RunHistory().runs() == []
 
 
 def test_a_search_without_time_for_one_trial_says_so(fails, csv):
-    message = fails("run", csv, "--target", "bought", "--time-budget", "0.001", code=1, said=3)
+    message = fails("run", csv, "--target", "bought", "--time-budget", "0.001", code=1, said=4)
     assert message == "No trial finished within 0.001 seconds: give the search a longer time_budget."
     assert RunHistory().runs() == []
