@@ -19,9 +19,12 @@ def chromium_path():
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless browser; the tests that need it are skipped without one, and fail where .ci/run requires it."""
+    """A headless browser; the tests that need it are skipped without one, and fail where .ci/run requires it.
+
+    It is closed after each module, since playwright's event loop would otherwise go on below the tests of other modules.
+    """
     path = chromium_path()
     try:
         from playwright.sync_api import sync_playwright
