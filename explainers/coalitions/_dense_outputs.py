@@ -15,8 +15,9 @@ from automl_explain.explainers.coalitions._predicted import Evaluator, Outputs
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._thread_pools import one_thread_per_product
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_rows
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.neural._dense_chain import DenseChain, DenseNetwork, Numbers
 from automl_explain.explainers.tables._table import RowNumbers, Table
 
@@ -68,12 +69,12 @@ class DenseOutputs(Evaluator):
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         used = (self._chain.weights[0] != 0.0).any(axis=1)
-        different = differences(self._model.encoded(rows.data), self._theirs) & used
+        different = differences(self._model.read(rows), self._theirs) & used
         return players_that_differ(different, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
         """Return the outputs of mixed rows. Those of unmixed rows are the model's own."""
-        mine = self._model.encoded(asked.rows.data)
+        mine = self._model.read(asked.rows)
         own = self._known(asked.rows, mine)
         with one_thread_per_product():  # blocks are divided among the threads instead
             out = self._computed(self._single or self._chain, mine, asked)

@@ -13,8 +13,8 @@ from automl_explain.explainers.compiled._arrays import LANES, Bools
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.compiled._shapley_weights import pair_weights
 from automl_explain.explainers.model._class_outputs import expand_binary
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
-from automl_explain.explainers.model._predict import predict_rows
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.tables._weights import as_weights
 
@@ -55,7 +55,7 @@ class Game:
         self._n_players = int(self._players.max()) + 1
         self._evaluator = evaluator(model, background, self._players, n_jobs)
         self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
-        self.base_values = np.average(predict_rows(model, background), axis=0, weights=share)
+        self.base_values = np.average(self._evaluator.of_background(), axis=0, weights=share)
 
     @property
     def unsteady(self) -> float:
@@ -88,6 +88,11 @@ class Game:
         outputs = self._evaluator.every_output(self._evaluator.outputs(asked))
         by_pair = outputs.reshape(len(outputs), len(rows), len(others), -1)
         return WalkSums.of(walks, by_pair, self._share[others.start : others.stop])
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether the outputs are probabilities."""
+        return self._model.output_space == "probability"
 
     @property
     def n_background(self) -> int:

@@ -21,9 +21,10 @@ from automl_explain.explainers.coalitions._masker import Masker, differences
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
 from automl_explain.explainers.compiled._arrays import Bools
 from automl_explain.explainers.model._class_outputs import expand_binary
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._predict import check_finite, predict_finite, predict_rows
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.neural._mixing import mixed_in_numpy
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import RowNumbers, Table
@@ -61,6 +62,10 @@ class Evaluator:
     def unsteady(self) -> float:
         """Largest observed change of an output for a row that depends on the other rows predicted with it."""
         return max((member.unsteady for member in self.members), default=0.0)
+
+    def of_background(self) -> Matrix:
+        """Return the model's outputs for the background rows, (B, K)."""
+        return predict_rows(self._model, self._background)
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         """Return the players that may change the output of n rows with each background row, (n, B, P)."""
@@ -152,6 +157,9 @@ class NetworkOutputs(Evaluator):
         self._network = model.structure
         self._theirs = model.encoded(background.data, "the background")
         self._base = self._forward(partial(self._network.outputs, self._theirs)).T
+
+    def of_background(self) -> Matrix:
+        return self.every_output(self._base).T
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         mine = self._model.encoded(rows.data)

@@ -14,14 +14,14 @@ import numpy as np
 
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, Players, players_that_differ
 from automl_explain.explainers.coalitions._masker import Masker, differences
+from automl_explain.explainers.coalitions._stacked_tree_kernels import JOINED, FinalPart, add_coalitions, add_walks
 from automl_explain.explainers.compiled._arrays import (
     Bools,
     Floats,
-    Ints,
     Longs,
     Words,
 )
-from automl_explain.explainers.compiled._jit import kernel, run_blocks
+from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import FittedModel
@@ -31,11 +31,6 @@ from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._quickscorer import (
     WORD,
-    LeafSets,
-    Thresholds,
-    add_leaves,
-    is_near,
-    place_among,
     read_leaf_sets,
     read_thresholds,
     sets_of_rows,
@@ -48,8 +43,6 @@ from automl_explain.explainers.trees._routing import (
 )
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
-JOINED = 6
-"""Players in a group for which the leaf sets of all coalitions are computed in advance."""
 WORDS_AT_ONCE = 64
 """Most words of leaves that are evaluated together, so that their sets stay in the cache."""
 PAIRS_AT_ONCE = 8
@@ -154,8 +147,8 @@ class FinalTrees:
         """Return the sums of the reached leaves, (mixed rows, K), and which member outputs are ambiguous."""
         sums, doubts = np.empty((len(asked), self._trees.n_outputs)), np.zeros(read.shape, np.bool_)
         sums[:] = self._trees.base
-        mine, players = self._sets(self._encoded(asked.rows)), asked.players[:, : self._n_players]
-        index = _joined(asked, self._n_players)
+        mine, players, walks = self._sets(self._encoded(asked.rows)), asked.players[:, : self._n_players], asked.walks
+        index = np.argsort(walks.place, axis=-1) if walks is not None else _joined(asked, self._n_players)
         others, near, flat = asked.others, self._near, sums.reshape(-1)
         assert near is not None
 
@@ -163,12 +156,17 @@ class FinalTrees:
             pairs = start, min(start + PAIRS_AT_ONCE, len(players))
             for trees, thresholds in self._groups:
                 n_words = thresholds.sets.shape[1]
-                space = np.empty((index.shape[1] << JOINED, n_words), np.uint64), np.empty(n_words, np.uint64)
-                _add_outputs(
-                    self._leaves, (trees.start, trees.stop), thresholds, self._output, mine, self._theirs,
-                    (others.start, len(others)), pairs, players, asked.first, index, read, self._trees.float32, near,
-                    *space, flat, doubts,
-                )  # fmt: skip
+                final = FinalPart(
+                    self._leaves, (trees.start, trees.stop), thresholds, self._output, read, self._trees.float32, near
+                )
+                asking = mine, self._theirs, (others.start, len(others)), pairs
+                left = np.empty(n_words, np.uint64)
+                if walks is not None:
+                    space = np.empty((2, walks.n_players + 1, n_words), np.uint64), np.empty((2, n_words), np.uint64)
+                    add_walks(final, *asking, index, walks.cuts, *space, left, flat, doubts)
+                else:
+                    joined = np.empty((index.shape[1] << JOINED, n_words), np.uint64)
+                    add_coalitions(final, *asking, players, asked.first, index, joined, left, flat, doubts)
             return pairs[1] - start
 
         run_blocks(add, range(0, len(players), PAIRS_AT_ONCE), self._n_jobs)
@@ -262,59 +260,3 @@ def _joined(asked: MixedRows, n_players: int) -> Longs:
     groups = np.zeros((*known.shape[:2], -(-n_players // JOINED), JOINED), np.bool_)
     groups.reshape(*known.shape[:2], -1)[..., :n_players] = known
     return np.packbits(groups, axis=-1, bitorder="little")[..., 0].transpose(0, 2, 1).astype(np.int64)
-
-
-@kernel
-def _add_outputs(
-    leaves: LeafSets, trees: tuple[int, int], thresholds: Thresholds, output: Ints, mine: Words, theirs: Words,
-    others: tuple[int, int], pairs: tuple[int, int], players: Bools, first: Longs, index: Longs, given: Floats,
-    float32: bool, near: Floats, joined: Words, left: Words, out: Floats, doubts: Bools,
-) -> None:  # fmt: skip
-    """Add the outputs of some trees for some pairs to `out`, flat (mixed rows, K).
-
-    `mine` (n, P, W) and `theirs` (B, P, W) are the leaves that the splits of present and absent players leave; `others` holds
-    the first background row and their number; `players` (pairs, P) and `first` are those of the mixed rows; `index` is
-    that of `_joined`; `given` (c, mixed rows) holds the members' outputs. Those at most `near` to a threshold are marked in
-    `doubts`, of the same shape.
-    Working space: `joined` (groups of players * 2^JOINED, words), `left` (words,).
-    """
-    word_0, n_words, everything = leaves.word[trees[0]], thresholds.sets.shape[1], ~np.uint64(0)
-    n_outputs = len(out) // given.shape[1]
-    for pair in range(pairs[0], pairs[1]):
-        row, other = pair // others[1], others[0] + pair % others[1]
-        subsets = index[pair % others[1] % len(index)]
-        for group in range(len(subsets)):
-            for word in range(n_words):
-                joined[group << JOINED, word] = everything
-        d = 0
-        for player in range(players.shape[1]):
-            if not players[pair, player]:  # the same whether absent or present
-                for word in range(n_words):
-                    joined[0, word] &= theirs[other, player, word_0 + word]
-        for player in range(players.shape[1]):
-            if players[pair, player]:
-                at, size = (d // JOINED) << JOINED, 1 << (d % JOINED)
-                for without in range(at, at + size):
-                    for word in range(n_words):
-                        joined[without + size, word] = joined[without, word] & mine[row, player, word_0 + word]
-                        joined[without, word] &= theirs[other, player, word_0 + word]
-                d += 1
-        n_groups = max(min(len(subsets), 1), -(-d // JOINED))
-        # Coalitions may have other players, whose columns are not read.
-        last = (1 << (d - (n_groups - 1) * JOINED)) - 1
-        for coalition in range(first[pair + 1] - first[pair]):
-            mixed = first[pair] + coalition
-            for word in range(n_words):
-                left[word] = everything
-            for group in range(n_groups):
-                at = (group << JOINED) + (subsets[group, coalition] & (last if group == n_groups - 1 else ~0))
-                for word in range(n_words):
-                    left[word] &= joined[at, word]
-            for column in range(len(given)):
-                x = given[column, mixed]
-                at = place_among(thresholds, column, np.float64(np.float32(x)) if float32 else x)
-                if is_near(thresholds, column, at, x, near[column]):
-                    doubts[column, mixed] = True
-                for word in range(n_words):
-                    left[word] &= thresholds.sets[at, word]
-            add_leaves(leaves, trees, left, output, n_outputs, out, mixed * n_outputs)

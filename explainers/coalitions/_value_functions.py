@@ -26,22 +26,14 @@ from automl_explain.explainers.coalitions._radial_kernels import group_codes, pr
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._tree_game import CoalitionGame
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
-from automl_explain.explainers.compiled._arrays import Bools
+from automl_explain.explainers.coalitions.sampling._walks import Walks
+from automl_explain.explainers.compiled._arrays import Bools, Values
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.model._feature_map import pool_players
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Matrix,
-    Mixture,
-    Opaque,
-    OwnValues,
-    Prepared,
-    RadialBasis,
-)
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Prepared
 from automl_explain.explainers.model._links import LinkFunction
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OwnValues, RadialBasis
 from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
@@ -67,14 +59,17 @@ class _LinearOutputs(Evaluator):
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         used = (self._coef != 0.0).any(axis=0)
-        different = differences(self._model.encoded(rows.data), self._theirs) & used
+        different = differences(self._model.read(rows), self._theirs) & used
         return players_that_differ(different, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
         others = slice(asked.others.start, asked.others.stop)
-        mine, theirs = self._model.encoded(asked.rows.data), self._theirs[others]
+        mine, theirs = self._model.read(asked.rows), self._theirs[others]
+        by_pair = len(mine), len(theirs), asked.players.shape[1]
         by_column = (mine[:, None] - theirs[None]).reshape(-1, mine.shape[1]) * self._coef[:, None]
         steps = pool_players(by_column, self._players, asked.players.shape[1])
+        if asked.walks is not None:
+            return _sums_on_walks(self._base[others].T, steps.reshape(len(steps), *by_pair), asked.walks)
         base = np.tile(self._base[others], (len(mine), 1)).T
         if asked.coalitions is not None:
             present = np.swapaxes(asked.coalitions, -1, -2).astype(np.float64)
@@ -88,9 +83,15 @@ class _LinearOutputs(Evaluator):
         add_steps(base, steps, asked.players, asked.first, out)
         return out
 
-    def _read(self, rows: Table) -> Matrix:
-        matrix: Matrix = rows.through(self._model.encode, by_table=self._model.by_table)
-        return matrix
+
+def _sums_on_walks(base: Outputs, steps: Values, walks: Walks) -> Outputs:
+    """Return the outputs (K, mixed rows) of walks if each player adds a step (K, n, b, P) to a base (K, b)."""
+    order = np.argsort(walks.place, axis=-1)
+    added = np.take_along_axis(steps[:, :, :, None], order[None, None], axis=-1).cumsum(axis=-1)
+    base, whole, first = base[:, None, :, None], steps.sum(axis=-1, keepdims=True), added[..., walks.cuts - 1]
+    halves = np.stack([first, whole[..., None] - first], axis=-2) + base[..., None, None]
+    ends = base + whole, np.broadcast_to(base, whole.shape)
+    return np.concatenate([*ends, halves.reshape(*whole.shape[:3], -1)], axis=-1).reshape(len(steps), -1)
 
 
 class _RadialOutputs(Evaluator):
@@ -102,11 +103,11 @@ class _RadialOutputs(Evaluator):
         self._structure, self._theirs = model.structure, model.encoded(background.data, "the background")
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        different = differences(self._model.encoded(rows.data), self._theirs)
+        different = differences(self._model.read(rows), self._theirs)
         return players_that_differ(different, self._players, n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        matrix, n_players = self._model.encoded(asked.rows.data), asked.players.shape[1]
+        matrix, n_players = self._model.read(asked.rows), asked.players.shape[1]
         others = self._theirs[asked.others.start : asked.others.stop]
         out = np.repeat(self._structure.intercept[:, None], len(asked), axis=1)
         for part in self._structure.parts():
@@ -150,10 +151,10 @@ class _TreeOutputs(Evaluator):
         self._game = CoalitionGame(model.structure, model.encoded(background.data, "the background"), players)
 
     def matters(self, rows: Table, n_players: int) -> Bools:
-        return self._game.matters(self._model.encoded(rows.data), n_players)
+        return self._game.matters(self._model.read(rows), n_players)
 
     def outputs(self, asked: MixedRows) -> Outputs:
-        return self._game.outputs(self._model.encoded(asked.rows.data), asked, self._n_jobs)
+        return self._game.outputs(self._model.read(asked.rows), asked, self._n_jobs)
 
 
 class _MixtureOutputs(Evaluator):
@@ -252,10 +253,16 @@ class _PreparedOutputs(Evaluator):
     def __init__(self, model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> None:
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Prepared)
-        self._table = model.structure.table
-        self.members = [
-            evaluator(model.structure.model, self._table(background), model.structure.players(players), n_jobs)
-        ]
+        self._structure = structure = model.structure
+        self._last: tuple[Table, Table] | None = None
+        self.members = [evaluator(structure.model, structure.table(background), structure.players(players), n_jobs)]
+
+    def _table(self, rows: Table) -> Table:
+        """Return rows after the preprocessing, which is applied once to rows that are asked about several times in turn."""
+        last = self._last
+        if last is None or last[0] is not rows:
+            self._last = last = rows, self._structure.table(rows)
+        return last[1]
 
     def matters(self, rows: Table, n_players: int) -> Bools:
         return self.members[0].matters(self._table(rows), n_players)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,17 +11,12 @@ import numpy.typing as npt
 
 from automl_explain.explainers.coalitions._game import Game
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions, Design
+from automl_explain.explainers.coalitions.sampling._estimates import estimates, with_index_models
 from automl_explain.explainers.coalitions.sampling._sampling_rules import fewest_coalitions
 from automl_explain.explainers.coalitions.sampling._walks import WalkPlan, WalkSums, cuts_of, draw_walks
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.tables._table import Table
 
-logger = logging.getLogger("automl_explain")
-
-LONG = 20.0
-"""Seconds from which on a computation is announced, with what would make it shorter."""
-MANY_OUTPUTS = 20_000
-"""Outputs of masked rows from which on a computation may be long: its speed is measured before it starts."""
 SHARE = 0.8
 """Share of the time left that is planned for; the rest is for what is estimated too low."""
 PROBE = 0.01
@@ -136,8 +130,8 @@ class RowBlock:
         self.values, self.errors = sums.estimate(game.base_values, plan.n_all, plan.n_players / (len(plan.cuts) + 1))
         return whole
 
-    def evaluate(self, game: Game, design: Design) -> None:
-        """Evaluate the coalitions of a design that are not known yet, and compute the values."""
+    def evaluate(self, game: Game, design: Design, *, indexed: bool = False) -> None:
+        """Evaluate the coalitions of a design that are not known yet, and compute the values, with index models if `indexed`."""
         started = time.monotonic()
         place = np.full(len(design.coalitions), -1) if self.design is None else _places(self.design, design)
         fresh = place < 0
@@ -152,66 +146,14 @@ class RowBlock:
             values = known
         self._known, self.design, self.exact, self.n_coalitions = values, design, design.exact, len(design.coalitions)
         self._n_evaluated += int(fresh.sum())
-        self._solve(design)
+        outputs = np.ascontiguousarray(values.transpose(2, 1, 0))
+        found = estimates(design, outputs, self._full)
+        if indexed and not design.exact:
+            found = with_index_models(
+                design, outputs, self._full, game.base_values, found, is_probability=game.is_probability
+            )
+        self.values, self.errors = found
         self._seconds += time.monotonic() - started
-
-    def _solve(self, design: Design) -> None:
-        assert self._known is not None
-        known = np.ascontiguousarray(self._known.transpose(2, 1, 0))
-
-        def attribution(estimate: Values, share: Values) -> Values:
-            return np.asarray((estimate @ known).transpose(0, 2, 1) + share * self._full)
-
-        self.values = attribution(design.estimate, design.share)
-        self.errors = np.zeros_like(self.values)
-        if design.exact:
-            return
-        least = np.inf
-        for other in (design, *design.others):
-            left_out = np.stack([attribution(estimate, share) for estimate, share in other.blocks])
-            n_blocks = len(left_out)
-            spread = np.sqrt((n_blocks - 1) / n_blocks * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
-            errors = other.inflation * spread
-            total = (errors**2).sum(axis=-1, keepdims=True)
-            better, least = total < least, np.minimum(total, least)
-            self.values = np.where(better, attribution(other.estimate, other.share), self.values)
-            self.errors = np.where(better, errors, self.errors)
-
-
-def announcement(game: Game, part: RowBlock, plan: WalkPlan, n_rows: int, size: int, n_outputs: float) -> str:
-    """Return what is said, and logged, before rows are explained that will take long; empty if they will not.
-
-    Parameters
-    ----------
-    game : Game
-    part : RowBlock
-        A block of the rows, of which one is used.
-    plan : WalkPlan
-        A complete round.
-    n_rows : int
-    size : int
-        Coalitions that will be evaluated for each row; 0 if these are all coalitions.
-    n_outputs : float
-        Outputs of masked rows that will be computed for all rows.
-    """
-    if n_outputs < MANY_OUTPUTS:
-        return ""
-    one = RowBlock(part.rows.take(np.arange(1)), np.arange(1), part.n_all)
-    seconds = _expected_seconds(game, one, plan, n_outputs)
-    if seconds < LONG:
-        return ""
-    said = f"explaining {n_rows} rows is expected to take {seconds:.0f} s. SamplingOptions(time_budget={LONG:.0f}) ends sooner"
-    if not size:
-        said += ", with sampled values and their standard errors instead of exact ones"
-    else:
-        one.walk(game, plan, Clock(PROBE * LONG))
-        error = one.error * np.sqrt(one.n_coalitions / size)
-        said += (
-            f", with standard errors of about {error * np.sqrt(seconds / LONG):.2g} instead of {error:.2g}; "
-            f"tolerance={2.0 * error:.2g} takes about {seconds / 4.0:.0f} s"
-        )
-    logger.warning("%s", said)
-    return said
 
 
 def first_look(
@@ -266,46 +208,18 @@ def _affordable(plan: WalkPlan, outputs: float) -> WalkPlan:
     return replace(plan, n_others=fewest, rounds=range(n_rounds), cuts=cuts)
 
 
-def _expected_seconds(game: Game, part: RowBlock, plan: WalkPlan, total: float) -> float:
-    """Measure the speed on at most a few hundredths of `total` outputs, and return about how long all of them take.
-
-    What a call costs however few outputs there are is left out. More and more are computed, until they take several times as
-    long as the fewest. A long time is measured again, since a busy machine may have caused it.
-    """
-    _walk_a_little(game, part, plan, 1)  # the first call may wait for compilation
-    (least, n_cuts), (again, _) = (_walk_a_little(game, part, plan, 1) for _ in range(2))
-    least, n_least = min(least, again), 2 * (n_cuts + 1)
-    most, n_others = 4, 1
-    while True:
-        if n_cuts < plan.n_players - 1:
-            most *= 2 if least > PROBE * LONG else 8
-        else:
-            n_others = min(4 * n_others, game.n_background)
-        seconds, n_cuts = _walk_a_little(game, part, plan, n_others, most)
-        n_outputs = 2 * n_others * (n_cuts + 1)
-        everything = n_cuts >= plan.n_players - 1 and n_others == game.n_background
-        if everything or seconds > max(3.0 * least, PROBE * LONG) or n_outputs > PROBE * total:
-            break
-    for _ in range(3):
-        expected = max(seconds - least, 0.0) / max(1, n_outputs - n_least) * total
-        if expected < LONG:
-            break
-        seconds = min(seconds, _walk_a_little(game, part, plan, n_others, most)[0])
-    return expected
-
-
 def _seconds_per_output(game: Game, part: RowBlock, plan: WalkPlan, clock: Clock) -> float:
     """Measure the time per output of masked rows on more and more of them, since calls have a cost of their own."""
     most, n_others = 4, 1
     while True:
-        seconds, n_cuts = _walk_a_little(game, part, plan, n_others, most)
+        seconds, n_cuts = walk_a_little(game, part, plan, n_others, most)
         n_outputs, whole = 2 * n_others * (n_cuts + 1), n_cuts >= plan.n_players - 1
         if seconds > PROBE * (clock.left + clock.seconds) or (whole and n_others == game.n_background):
             return max(seconds, 1e-9) / n_outputs
         most, n_others = most * 8, min(4 * n_others, game.n_background) if whole else n_others
 
 
-def _walk_a_little(game: Game, part: RowBlock, plan: WalkPlan, n_others: int, most: int = 4) -> tuple[float, int]:
+def walk_a_little(game: Game, part: RowBlock, plan: WalkPlan, n_others: int, most: int = 4) -> tuple[float, int]:
     """Evaluate a pair of walks of one row with at most `most` cuts; return the seconds and the number of cuts."""
     cuts, started = cuts_of(plan.n_players, most), time.monotonic()
     walks = draw_walks(plan.n_players, range(n_others), range(1), cuts, plan.random_state)

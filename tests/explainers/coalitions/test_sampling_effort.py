@@ -1,16 +1,18 @@
 """The number of coalitions evaluated for a tolerance, a time budget and a maximum number of evaluations."""
 
+import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 
 from automl_explain import InvalidInputError, KernelExplainer, SamplingOptions, TabularExplainer
-from automl_explain.explainers.coalitions.sampling import _adaptive_sampling
+from automl_explain.explainers.coalitions.sampling import _adaptive_sampling, _announcement
 from automl_explain.explainers.methods import _kernel
 from tests.hand_clock import HandClock
 
@@ -201,7 +203,8 @@ def test_progress_is_counted_to_its_end(model, monkeypatch):
 )
 def test_a_long_computation_is_announced_with_what_would_make_it_shorter(monkeypatch, caplog, options, said):
     clock, n_columns = HandClock(), 10 if said == "exact" else 14
-    monkeypatch.setattr(_adaptive_sampling, "time", clock)
+    for module in (_adaptive_sampling, _announcement):
+        monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(_kernel, "CELLS_AT_ONCE", 1)
     seconds = 2e-3 if said else 1e-9
 
@@ -225,3 +228,27 @@ def test_a_long_computation_is_announced_with_what_would_make_it_shorter(monkeyp
         expected = float(explanation.notes[-1].split("expected to take ")[1].split(" s.")[0])
         assert expected == pytest.approx(took, rel=0.2)
         assert said in explanation.notes[-1]
+
+
+@pytest.mark.parametrize("options", [{}, {"nsamples": 600}])
+def test_the_time_of_a_structure_is_announced_within_a_factor_of_two(monkeypatch, caplog, options):
+    """Values of all coalitions, and of a sample of them; a walk takes many times as long per output as either."""
+    processor = SimpleNamespace(monotonic=time.process_time)  # other work on the machine does not count
+    for module in (_adaptive_sampling, _announcement):
+        monkeypatch.setattr(module, "time", processor)
+    monkeypatch.setattr(_announcement, "LONG", 0.25)
+    forest = RandomForestClassifier(20, max_leaf_nodes=60, random_state=0)
+    stack = StackingClassifier([("forest", forest)], RandomForestClassifier(20, random_state=0), passthrough=True, cv=2)
+    table = X[:, :11]
+    explainer = TabularExplainer(stack.fit(table, Y), table[:50], sampling=SamplingOptions(**options), progress=False)
+    rows = np.tile(table[-60:], (3, 1))
+    quick = explainer.explain_local(rows[:2])
+    started = time.process_time()
+    with caplog.at_level("WARNING", logger="automl_explain"):
+        explanation = explainer.explain_local(rows)
+    took = time.process_time() - started
+    said = float(explanation.notes[-1].split("expected to take ")[1].split(" s.")[0])
+    assert caplog.records[0].message == explanation.notes[-1]
+    assert (took - 1.0) / 2 < said < 2 * took + 0.5, (said, took)  # announced in whole seconds
+    assert (explanation.standard_errors is None) == (not options)
+    np.testing.assert_allclose(explanation.local_importance_values[:, :2], quick.local_importance_values, atol=1e-12)

@@ -28,6 +28,7 @@ from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
 from automl_explain.explainers.coalitions._value_functions import evaluator
+from automl_explain.explainers.coalitions.sampling._walks import cuts_of, draw_walks
 from automl_explain.explainers.model._final_estimator import FinalModel
 from automl_explain.explainers.model._fitted_model import Composite
 from automl_explain.explainers.model._registry import describe
@@ -92,6 +93,18 @@ def outputs_of(model, background, players, rows, coalitions):
     return outputs.T.reshape(len(rows), len(background), len(coalitions), -1)
 
 
+def check_walks(model, rows, background, players, atol):
+    """Compare the outputs of walks with the stack's predictions, for some of the background rows."""
+    others, n_players = range(3, 9), players.max() + 1
+    walks = draw_walks(n_players, others, range(2), cuts_of(n_players), 0)
+    asked = MixedRows.of_walks(rows, others, walks)
+    row, other, present = asked.present(np.arange(len(asked)))
+    mixed = Masker(rows, background).mix(row, other, present[:, players])
+    found = evaluator(model, background, players)
+    outputs = found.every_output(found.outputs(asked)).T
+    np.testing.assert_allclose(outputs, model.predict(mixed).reshape(outputs.shape), rtol=1e-6, atol=atol)
+
+
 def coalitions_of(n_players, n=40):
     drawn = np.random.default_rng(0).random((n, n_players)) < 0.5
     return np.vstack([np.zeros(n_players, bool), np.ones(n_players, bool), drawn])
@@ -114,6 +127,7 @@ def test_outputs_are_those_of_the_mixed_rows(stack, fresh):
     rows, background, coalitions = as_table(X[:3]), as_table(X[50:70]), coalitions_of(6)
     outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), rtol=1e-6, atol=2e-6)
+    check_walks(model, rows, background, players, 2e-6)
     assert not fresh
 
 
@@ -123,6 +137,7 @@ def test_columns_of_one_player_join_and_leave_together():
     rows, background, coalitions = as_table(X[:2]), as_table(X[50:60]), coalitions_of(3, 8)
     outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), atol=1e-12)
+    check_walks(model, rows, background, players, 1e-12)
 
 
 def test_more_players_than_are_joined_at_once_and_missing_values_passed_through():
@@ -134,6 +149,7 @@ def test_more_players_than_are_joined_at_once_and_missing_values_passed_through(
     rows, background, coalitions = as_table(X[:3]), as_table(X[49:60]), coalitions_of(15)
     outputs = outputs_of(model, background, players, rows, coalitions)
     np.testing.assert_allclose(outputs, by_mixing(model, rows, background, coalitions, players), atol=1e-12)
+    check_walks(model, rows, background, players, 1e-12)
 
 
 def test_frames_are_read_as_the_stack_reads_them():
