@@ -46,9 +46,9 @@ def encode_cell(cell: Any) -> Any:
 
 def decode_cell(stored: Any) -> Any:
     """Return the cell that `encode_cell` made JSON of."""
-    if not isinstance(stored, list):
+    if type(stored) in PLAIN:
         return stored
-    tag, value = stored
+    tag, value = stored if isinstance(stored, list) else ("", None)  # no tag that there is
     return DECODERS[tag](value)
 
 
@@ -82,6 +82,11 @@ def zone_of(name: str | float | None) -> dt.tzinfo | None:
     return dt.UTC if not name else dt.timezone(dt.timedelta(seconds=name))
 
 
+def pandas_zone(name: str | float | None) -> dt.tzinfo | str | None:
+    """Return the time zone that `zone_name` named as pandas takes it: by its name, for which pandas 2 has objects of its own."""
+    return name if isinstance(name, str) else zone_of(name)
+
+
 def period_name(dtype: pd.PeriodDtype) -> str:
     """Return the frequency of periods by the name that makes it again; offsets of the same frequency have another."""
     return str(dtype).removeprefix("period[").removesuffix("]")
@@ -94,7 +99,7 @@ def _encode_time(moment: pd.Timestamp) -> Any:
 def _decode_time(stored: Any) -> pd.Timestamp:
     value, unit, zone = stored
     moment = pd.Timestamp(np.datetime64(value, unit))
-    return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone_of(zone))
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(pandas_zone(zone))
 
 
 def _encode_moment(moment: dt.datetime) -> Any:

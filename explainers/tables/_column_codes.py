@@ -73,10 +73,11 @@ def _nanoseconds(series: pd.Series) -> npt.NDArray[np.int64]:
 
 def category_codes(series: pd.Series, categories: Sequence[Any] | pd.Index) -> npt.NDArray[np.float64]:
     """Return the position of each value among `categories`; NaN for a missing value or one that is not among them."""
-    known = pd.Index(categories)
     if isinstance(series.dtype, pd.CategoricalDtype):
-        # A missing value has code -1, which selects the appended -1.
-        codes = np.append(known.get_indexer(series.cat.categories), -1)[series.cat.codes]
+        own, codes = series.dtype.categories, np.asarray(series.array.codes)
+        if own.tolist() != list(categories):  # otherwise looking them up would take longer than all else
+            # A missing value has code -1, which selects the appended -1.
+            codes = np.append(pd.Index(categories).get_indexer(own), -1)[codes]
     else:
-        codes = known.get_indexer(pd.Index(series))
+        codes = pd.Index(categories).get_indexer(pd.Index(series))
     return np.where(codes < 0, np.nan, codes)

@@ -14,6 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.tables._moments import PARTS
+from automl_explain.explainers.tables._table import Table
+
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -42,6 +45,10 @@ def _as_category(cells: Numbers, unknown: Numbers) -> Numbers:
     return np.where(cells.astype(np.float32) < 0, unknown, cells)
 
 
+def _part(take: Callable[[Numbers], Numbers]) -> Callable[[Numbers, Numbers], Numbers]:
+    return lambda cells, _: take(cells)
+
+
 STEPS: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
     "fill": _fill,
     "minus": np.subtract,
@@ -54,6 +61,7 @@ STEPS: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
     "missing_if": _missing_if,
     "as_category": _as_category,
     "equals": _equals,
+    **{name: _part(take) for name, take in PARTS.items()},
 }
 """Name of a step -> function of cells (n, k) and the step's number for each column (k,), which applies it."""
 
@@ -67,8 +75,8 @@ class ColumnFunction:
     source : int
         Position of the input column.
     steps : tuple of (str, float)
-        Names of `STEPS` with their numbers, in the order of application, if the input column holds numbers. No steps: the
-        cells are passed on.
+        Names of `STEPS` with their numbers, in the order of application, if the input column holds numbers or dates, which
+        are microseconds. No steps: the cells are passed on.
     known : tuple or None
         Values of the input column that the preprocessing knows, if it holds categories. None: they are not listed.
     """
@@ -90,6 +98,10 @@ class Columnwise(ABC):
     @abstractmethod
     def __call__(self, table: Any) -> Any:
         """Return the table of output columns."""
+
+    def known(self, table: Any) -> Table | None:
+        """Return the output columns of a table that were computed before; None if they were not."""
+        return None
 
     @abstractmethod
     def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,6 +16,12 @@ from automl_explain.explainers.tables._sparse import check_indices
 
 Native: TypeAlias = tuple[Any, tuple[str, ...] | None]
 """An ndarray, DataFrame or csr matrix / array, and its column names, if it has any."""
+
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
+    "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""Texts that stand for a missing cell: those of pandas, by which the training table was read."""
 
 
 def read_table(data: Any, what: str) -> Native:
@@ -55,6 +62,12 @@ def _from_frame(frame: pd.DataFrame, what: str) -> Native:
             repeated = columns[columns.duplicated()].unique().tolist()
             raise InvalidInputError(f"{what} must have one column per name. Repeated: {repeated[:5]}.")
         names = tuple(map(str, columns))
+        if len(set(names)) < len(names):
+            alike = next(name for name, times in Counter(names).items() if times > 1)
+            found = [column for column, name in zip(columns, names, strict=True) if name == alike]
+            raise InvalidInputError(
+                f"{what} must have columns whose names differ as text. Got {found[0]!r} and {found[1]!r}: rename one."
+            )
         _last_columns[0] = columns, names
     return frame, names
 
@@ -109,8 +122,9 @@ def _from_array(data: Any, what: str) -> Native:
         array: npt.NDArray[Any] = np.asarray(data)
         if array.dtype.kind in "US" and not isinstance(data, np.ndarray):
             array = np.asarray(data, dtype=object)  # so that numbers beside text stay numbers
-    except ValueError as error:
-        raise InvalidInputError(f"{what} must be a table with rows of equal length: {error}.") from error
+    except (ValueError, MemoryError) as error:
+        why = str(error) or "it does not fit into memory"
+        raise InvalidInputError(f"{what} must be a table with rows of equal length: {why}.") from error
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2:

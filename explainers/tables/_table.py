@@ -71,6 +71,10 @@ class Table:
         whole, numbers = (self, rows) if self.origin is None else (self.origin[0], self.origin[1][rows])
         return Table(data, self.names, (whole, numbers), None if self.labels is None else self.labels[rows])
 
+    def part(self, rows: RowNumbers) -> Table:
+        """Return the given rows, which a table that many explainers read takes once for all."""
+        return self.take(rows)
+
     def alone(self) -> Table:
         """Return the same rows as a table of their own, which has kept no results of `once`."""
         return Table(self.data, self.names, labels=self.labels)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
-from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell, period_name, zone_name, zone_of
+from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell, pandas_zone, period_name, zone_name
 
 Facts: TypeAlias = dict[str, Any]
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -163,7 +163,7 @@ def _zoned(series: pd.Series) -> tuple[Facts, Arrays]:
 
 def _read_zoned(facts: Facts, arrays: Arrays) -> pd.Series:
     times = pd.Series(arrays[""].view(f"datetime64[{facts['unit']}]"))
-    return times.dt.tz_localize("UTC").dt.tz_convert(zone_of(facts["zone"]))
+    return times.dt.tz_localize("UTC").dt.tz_convert(pandas_zone(facts["zone"]))
 
 
 def _masked(series: pd.Series) -> tuple[Facts, Arrays]:

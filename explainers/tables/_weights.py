@@ -22,7 +22,7 @@ def as_weights(weights: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.flo
         return np.full(n_rows, 1.0 / n_rows)
     try:
         given = np.asarray(weights, dtype=np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MemoryError) as error:
         raise InvalidInputError(
             f"The 'weights' parameter must give a number for each background row: {error}."
         ) from error
