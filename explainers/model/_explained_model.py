@@ -13,10 +13,12 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._column_transformers import as_transformer
 from automl_explain.explainers.model._feature_space import in_feature_space, raw_players
-from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames, class_names, feature_names, given_names
 from automl_explain.explainers.model._registry import describe, is_plain_function
+from automl_explain.explainers.model._structures import OutputSpace
 from automl_explain.explainers.model._task import with_task
+from automl_explain.explainers.tables._column_functions import Columnwise
 from automl_explain.explainers.tables._formats import row_weights
 from automl_explain.explainers.tables._table import Table, arrange, as_table, check_same_columns, conform
 from automl_explain.explainers.tables._weights import as_weights
@@ -183,9 +185,10 @@ def explained_model(
     some = None
     if background is not None:
         background = check_same_columns(background, described.input_names, described.n_inputs, BACKGROUND)
-        some = engineer(described, background.take(np.arange(min(LINK_ROWS, len(background)))), BACKGROUND).data
     if output == "auto" and auto is not None and auto in described.outputs:
         output = auto
+    if background is not None and output not in ("auto", described.output_space):
+        some = engineer(described, background.take(np.arange(min(LINK_ROWS, len(background)))), BACKGROUND).data
     space = feature_space or ("engineered" if transformations is None else "raw")
     seen = _named(in_feature_space(described.in_space(output, some), space), features)
     is_raw_space = space == "raw"
@@ -243,7 +246,8 @@ def engineer(model: FittedModel, table: Table, what: str) -> Table:
     """Return the caller's rows in the engineered columns of the model's last step."""
     if model.preprocessing is None:
         return table
-    made = as_table(model.transform(table.data, what))
+    known = model.preprocessing.known(table.data) if isinstance(model.preprocessing, Columnwise) else None
+    made = as_table(model.transform(table.data, what)) if known is None else known
     if model.n_features not in (None, made.n_columns):
         raise InvalidInputError(
             f"The preprocessing makes {made.n_columns} columns of the table; {model.name} reads {model.n_features}."

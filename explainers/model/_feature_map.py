@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from automl_explain.explainers._errors import InvalidInputError
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -44,8 +46,32 @@ class FeatureMap:
         return tuple(name for position, name in enumerate(self.raw_names) if position not in used)
 
     def pool(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Sum values over the engineered columns of each raw column. Columns are on the last axis."""
-        return pool_players(values, self.parent, len(self.raw_names))
+        """Sum values over the engineered columns of each raw column. Columns are on the last axis.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., f_engineered)
+            Numbers of the engineered columns.
+
+        Returns
+        -------
+        ndarray of shape (..., f_raw)
+            Their sums; 0 for columns that the preprocessing dropped.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are no numbers, or of another number of columns.
+        """
+        try:
+            found = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError, MemoryError) as error:
+            raise InvalidInputError(f"The 'values' parameter must be an array of numbers: {error}.") from error
+        if found.shape[-1:] != (len(self.parent),):
+            raise InvalidInputError(
+                f"The 'values' parameter must have {len(self.parent)} engineered columns on its last axis. Got {found.shape}."
+            )
+        return pool_players(found, self.parent, len(self.raw_names))
 
 
 def pool_players(

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, Predict, Prepared, Structure
+from automl_explain.explainers.model._fitted_model import FittedModel, Prepared, Structure
+from automl_explain.explainers.model._structures import Matrix, Opaque, Predict
 
 FEATURE_SPACES = ("engineered", "raw")
 

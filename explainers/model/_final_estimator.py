@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, OutputSpace
 
 
 @dataclass(frozen=True, eq=False)

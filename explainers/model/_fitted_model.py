@@ -1,10 +1,10 @@
-"""Descriptions of fitted models for the explainers: `FittedModel` and the structures that it can have."""
+"""Descriptions of fitted models for the explainers: `FittedModel`, and the structures of models made of other models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,82 +13,29 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._links import LinkFunction, WeightedSum, find_link
 from automl_explain.explainers.model._model_call import RowWise, model_call
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace, Predict, RadialBasis, Task
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
-Task: TypeAlias = Literal["binary", "multiclass", "regression", "multitarget"]
-"""Kind of prediction. "multitarget": several targets or labels, each with an output of its own."""
-OutputSpace: TypeAlias = Literal["probability", "log_odds", "response", "margin"]
-"""Meaning of an output. "probability": the probability of a class. "log_odds": the log-odds of a class, or the scores whose
-softmax is the probability. "response": the prediction of a regression. "margin": the sum before any other link, such as the
-log of a Poisson regression's prediction, the decision function of a classifier that is not logistic, or the path length of
-an isolation forest."""
-Matrix: TypeAlias = npt.NDArray[np.float64]
-"""A float64 matrix, one row per example."""
-Predict: TypeAlias = Callable[[Any], Matrix]
-"""A function from a table to one output column per class, or one for a regression: (n, k) float64."""
-
-CENTRES_AT_ONCE = 64
-"""Number of kernel centres per block, small enough for the cache."""
 PASSTHROUGH = "passthrough"
 """Member name of the columns that are passed through to a stack's final estimator."""
 
 
 def _as_it_is(table: Any) -> Any:
+    """Return the table itself.
+
+    Parameters
+    ----------
+    table : table
+        Engineered rows.
+
+    Returns
+    -------
+    table
+        The same object.
+    """
     return table
-
-
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """A linear model, with outputs ``X @ coef.T + intercept``.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (k, f)
-        Coefficients of each output.
-    intercept : ndarray of shape (k,)
-        Intercept of each output.
-    """
-
-    coef: Matrix
-    intercept: Matrix
-
-
-@dataclass(frozen=True, eq=False)
-class RadialBasis:
-    """Weighted sums of Gaussian kernels around centres, ``exp(-sum_j gamma_j (x_j - c_j)^2)``.
-
-    Parameters
-    ----------
-    centres : ndarray of shape (c, f)
-        Centres of the kernels, such as support vectors.
-    gamma : ndarray of shape (f,)
-        Coefficient of the squared distance in each column.
-    weights : ndarray of shape (c, k)
-        Weight of each kernel in each output.
-    intercept : ndarray of shape (k,)
-        Intercept of each output.
-    """
-
-    centres: Matrix
-    gamma: Matrix
-    weights: Matrix
-    intercept: Matrix
-
-    def parts(self) -> Iterator[RadialBasis]:
-        """Yield the sum in blocks of a few centres, without the intercept."""
-        for start in range(0, len(self.centres), CENTRES_AT_ONCE):
-            part = slice(start, start + CENTRES_AT_ONCE)
-            weights = np.ascontiguousarray(self.weights[part])
-            yield RadialBasis(self.centres[part], self.gamma, weights, np.zeros_like(self.intercept))
-
-    def distances(self, matrix: Matrix, players: npt.NDArray[np.intp], n_players: int) -> Matrix:
-        """Return gamma times the squared distances from the centres, summed over the columns of each player, (n, P, c)."""
-        found = np.zeros((len(matrix), n_players, len(self.centres)))
-        for column, (player, gamma) in enumerate(zip(players, self.gamma, strict=True)):
-            found[:, player] += gamma * (matrix[:, column, None] - self.centres[:, column]) ** 2
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +54,17 @@ class Mixture:
         Constant term of each output.
     names : tuple of str
         Names of the members in the ensemble. Empty: they have no names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import VotingRegressor
+    >>> from sklearn.linear_model import LinearRegression, Ridge
+    >>> from automl_explain import describe
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> mixture = describe(VotingRegressor([("a", LinearRegression()), ("b", Ridge())]).fit(X, y)).structure
+    >>> mixture.names, [weight.item() for weight in mixture.weights]
+    (('a', 'b'), [0.5, 0.5])
     """
 
     members: tuple[FittedModel, ...]
@@ -115,7 +73,13 @@ class Mixture:
     names: tuple[str, ...] = ()
 
     def as_composite(self) -> Composite:
-        """Return the same sum as a `Composite`."""
+        """Return the same sum as a `Composite`.
+
+        Returns
+        -------
+        Composite
+            With the weights of this sum.
+        """
         entering = tuple((member, member.output_space) for member in self.members)
         why = "a weighted sum of its members"
         return Composite.weighted(entering, self.weights, self.constant, why, self.names)
@@ -147,6 +111,19 @@ class Composite:
         Function from a table to the columns that `combine` reads, one per column of the table. Default: the table.
     by_table : bool
         Whether `passed` gives a row with text another value if the table has other rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import StackingRegressor
+    >>> from sklearn.linear_model import LinearRegression, Ridge
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from automl_explain import describe
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> stack = StackingRegressor([("a", Ridge()), ("b", LinearRegression())], DecisionTreeRegressor(max_depth=2))
+    >>> structure = describe(stack.fit(X, y)).structure
+    >>> structure.names, structure.passthrough
+    (('a', 'b'), False)
     """
 
     members: tuple[tuple[FittedModel, OutputSpace], ...]
@@ -167,11 +144,41 @@ class Composite:
         why: str,
         names: tuple[str, ...] = (),
     ) -> Composite:
-        """Return a weighted sum of members, some of which are not additive in the space in which they enter."""
+        """Return a weighted sum of members, some of which are not additive in the space in which they enter.
+
+        Parameters
+        ----------
+        members : tuple of (FittedModel, output space)
+            The models, and the output space in which each one enters.
+        weights : tuple of ndarray, each of shape (K_member, K)
+            Weight of each output of a member in each output of the sum.
+        constant : ndarray of shape (K,)
+            Constant term of each output.
+        why : str
+            Description of the model.
+        names : tuple of str, default ()
+            Names of the members.
+
+        Returns
+        -------
+        Composite
+            The sum.
+        """
         return Composite(members, WeightedSum(np.vstack(weights), constant), False, why, names, weights)
 
     def member_outputs(self, table: Any) -> Matrix:
-        """Return the concatenated outputs of the members for an engineered table, the first argument of `combine`."""
+        """Return the concatenated outputs of the members for an engineered table, the first argument of `combine`.
+
+        Parameters
+        ----------
+        table : table
+            Engineered rows.
+
+        Returns
+        -------
+        ndarray of shape (n, sum of K_member)
+            Each member in the output space in which it enters.
+        """
         return np.hstack([member.outputs[space](table) for member, space in self.members])
 
 
@@ -198,48 +205,6 @@ class Prepared:
         """
         assert self.model.feature_map is not None
         return of_raw[self.model.feature_map.parent]
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """A black-box model, of which only predictions are known.
-
-    Parameters
-    ----------
-    why : str
-        Why its structure is not known, shown in an explanation's `reason`.
-    failed : bool
-        Whether it is not known because reading it failed, which an explanation's notes then say.
-    """
-
-    why: str = "its inner structure is not known"
-    failed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class OwnValues(Opaque):
-    """A tree ensemble that cannot be read, but whose library computes path-dependent SHAP values.
-
-    Parameters
-    ----------
-    why : str
-        Why its trees cannot be read, shown in an explanation's `reason`.
-    failed : bool
-        As in `Opaque`.
-    library : str
-        Name of the library.
-    base_values : ndarray of shape (K,)
-        Outputs with every feature absent.
-    values : callable
-        Function from an engineered table and a number of threads (None: all cores) to values, (K, n, f).
-    caution : str
-        How the values differ from Shapley values by definition, shown in an explanation's notes. Empty: they do not differ.
-    """
-
-    library: str
-    base_values: npt.NDArray[np.float64]
-    values: Callable[[Any, int | None], npt.NDArray[np.float64]]
-    caution: str = ""
 
 
 Structure: TypeAlias = Trees | Linear | RadialBasis | Mixture | Composite | Prepared | Network | Opaque
@@ -294,6 +259,19 @@ class FittedModel:
         Name of the model in messages, such as ``"LGBMClassifier"``.
     class_path : str
         Module and name of the described object's class, or of a function, as text; empty if it is not known.
+    original : object or None
+        The described object itself, for bundles that store it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain import FittedModel, Linear, explain_model
+    >>> X = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 1.0]])
+    >>> coef, intercept = np.array([[2.0, -1.0]]), np.array([0.5])
+    >>> outputs = {"response": lambda table: table @ coef.T + intercept}
+    >>> described = FittedModel(outputs, "response", "regression", Linear(coef, intercept), n_features=2, name="MyLine")
+    >>> explain_model(described, X, X[:1]).shap_values.round(6).tolist()  # coefficient times distance from the mean
+    [[-4.0, 0.666667]]
     """
 
     outputs: Mapping[OutputSpace, Predict]
@@ -314,6 +292,7 @@ class FittedModel:
     kind: str | None = None
     name: str = "model"
     class_path: str = ""
+    original: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         checked = {space: f if isinstance(f, RowWise) else RowWise(f) for space, f in self.outputs.items()}
@@ -325,20 +304,59 @@ class FittedModel:
         return self.outputs[self.output_space]
 
     def transform(self, table: Any, what: str = "the rows") -> Any:
-        """Return the engineered table of a raw one, which is called `what` in errors."""
+        """Return the engineered table of a raw one, which is called `what` in errors.
+
+        Parameters
+        ----------
+        table : table
+            Rows as the user passes them.
+        what : str, default "the rows"
+            Name of the table in errors.
+
+        Returns
+        -------
+        table
+            What the last step reads; the table itself without a preprocessing.
+        """
         if self.preprocessing is None:
             return table
         with model_call(self.name, what):
             return RowWise(self.preprocessing)(table)
 
     def encoded(self, table: Any, what: str = "the rows") -> Matrix:
-        """Return an engineered table as `structure` reads it; it is called `what` in errors."""
+        """Return an engineered table as `structure` reads it; it is called `what` in errors.
+
+        Parameters
+        ----------
+        table : table
+            Engineered rows.
+        what : str, default "the rows"
+            Name of the table in errors.
+
+        Returns
+        -------
+        ndarray of shape (n, f)
+            Numbers of the structure's columns.
+        """
         with model_call(self.name, what):
             encoded: Matrix = RowWise(self.encode)(table)
             return encoded
 
     def read(self, rows: Table, what: str = "the rows") -> Matrix:
-        """Return engineered rows as `structure` reads them; they are encoded once, however many read them."""
+        """Return engineered rows as `structure` reads them; they are encoded once, however many read them.
+
+        Parameters
+        ----------
+        rows : Table
+            Engineered rows.
+        what : str, default "the rows"
+            Name of the table in errors.
+
+        Returns
+        -------
+        ndarray of shape (n, f)
+            Numbers of the structure's columns.
+        """
         encoded: Matrix = rows.once(
             self.encode, lambda: rows.through(lambda data: self.encoded(data, what), by_table=self.by_table)
         )
@@ -372,6 +390,11 @@ class FittedModel:
             "auto", or one of the keys of `outputs`.
         examples : table, optional
             Engineered rows used to detect the function. Without them the model is opaque in the other space.
+
+        Returns
+        -------
+        FittedModel
+            With this `output_space`, and the structure of its outputs.
 
         Raises
         ------

@@ -38,18 +38,25 @@ def model_call(name: str, what: str) -> Iterator[None]:
     except (AutoMLExplainError, MemoryError):
         raise
     except Exception as error:
-        if _says_not_fitted(error):
-            raise NotFittedError(
-                f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
-            ) from error
-        told = f"{name} cannot take the values of {what}: "
-        said, *_ = str(error).split("\nStack trace:")  # of XGBoost's native code
-        if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
-            raise InvalidInputError(f"{told}{said}") from error
-        raise InvalidInputError(
-            f"{told}{type(error).__name__}: {said}. It gets {what} as a table of the caller's types; pass a function that "
-            "converts the table and calls the model if it needs other types."
-        ) from error
+        problem = _problem(name, what, error)
+        problem.quotes_model = True
+        raise problem from error
+
+
+def _problem(name: str, what: str, error: Exception) -> AutoMLExplainError:
+    """Return the typed error that says what a model said."""
+    if _says_not_fitted(error):
+        return NotFittedError(
+            f"{name} is not fitted yet. Call its 'fit' method with training data, then explain it. It says: {error}"
+        )
+    told = f"{name} cannot take the values of {what}: "
+    said, *_ = str(error).split("\nStack trace:")  # of XGBoost's native code
+    if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
+        return InvalidInputError(f"{told}{said}")
+    return InvalidInputError(
+        f"{told}{type(error).__name__}: {said}. It gets {what} as a table of the caller's types; pass a function that "
+        "converts the table and calls the model if it needs other types."
+    )
 
 
 def _says_not_fitted(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._constraints import LABEL
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.tables._table import Table
@@ -88,6 +89,9 @@ def class_names(classes: ClassNames | None, model: FittedModel) -> tuple[Any, ..
             f"The 'classes' parameter must name {len(own)} classes (the model predicts {len(own)}). "
             f"Got {len(classes)}: {list(classes)}."
         )
+    given = classes.values() if isinstance(classes, Mapping) else classes
+    if wrong := [name for name in given if not LABEL.takes(name)]:
+        raise InvalidInputError(f"The 'classes' parameter must give each class a single label. Got {wrong[0]!r}.")
     if isinstance(classes, Mapping):
         unknown = [label for label in classes if label not in own]
         if unknown:

@@ -9,8 +9,9 @@ import joblib
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.tables._table import Table
 
 FEW_ROWS = 1024

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
+from automl_explain.explainers.model._structures import Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.tables._table import as_table
 
 PROBE_ROWS = 8

@@ -92,6 +92,7 @@ def describe(model: Any, examples: Any = None, network: NetworkOptions | None = 
     Returns
     -------
     FittedModel
+        Its outputs, structure, classes and columns.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def describe(model: Any, examples: Any = None, network: NetworkOptions | None = 
         )
     found = _read(model, reader, {"examples": examples, "network": network})
     named = model if hasattr(model, "__qualname__") else type(model)
-    return replace(found, class_path=f"{getattr(named, '__module__', '')}.{named.__qualname__}")
+    return replace(found, class_path=f"{getattr(named, '__module__', '')}.{named.__qualname__}", original=model)
 
 
 def is_plain_function(model: Any) -> bool:
@@ -176,8 +177,8 @@ def takes_examples(model: Any) -> bool:
 
 def _read(model: Any, reader: Callable[..., FittedModel], given: Mapping[str, Any]) -> FittedModel:
     """Return what the reader of a class makes of a model, or a description of its predictions if that reader fails."""
-    from automl_explain.explainers.model._fitted_model import Opaque
     from automl_explain.explainers.model._predict_function import describe_function
+    from automl_explain.explainers.model._structures import Opaque
 
     def read_by(reader: Callable[..., FittedModel]) -> FittedModel:
         taken = inspect.signature(reader).parameters

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, Opaque, Predict
 from automl_explain.explainers.neural._network import Network
 
 TASKS = ("classification", "regression")

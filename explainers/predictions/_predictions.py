@@ -7,15 +7,22 @@ structure, it alone predicts from then on; if it disagrees more, the model is re
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._agreement import ROUNDING, agree, size_of
 from automl_explain.explainers._errors import AdditivityError, InvalidInputError
 from automl_explain.explainers._fallback import fall_back
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_rows
-from automl_explain.explainers.predictions._structure_outputs import StructurePredictor, structure_predictor
+from automl_explain.explainers.model._structures import Matrix
+from automl_explain.explainers.predictions._structure_outputs import (
+    MatrixOutputs,
+    StructurePredictor,
+    structure_predictor,
+)
 from automl_explain.explainers.tables._table import Table
 
 SHARE = 1e-9
@@ -83,6 +90,17 @@ class Predictions:
             self._own = None
         return self.of_library(rows)
 
+    def of_few(self, encoded: Any) -> Matrix | None:
+        """Return the outputs of a few rows, as the structure reads them; None if the library must be asked first."""
+        n_unchecked = self._n_unchecked + len(encoded)
+        if not isinstance(self._own, MatrixOutputs) or n_unchecked > min(self._n_compared, CHECK_EVERY):
+            return None
+        outputs = self._own.of_encoded(encoded)
+        if not np.isfinite(outputs).all():
+            return None
+        self._n_unchecked = n_unchecked
+        return outputs
+
     @property
     def asks_library(self) -> bool:
         """Whether the library predicts all rows."""
@@ -108,7 +126,7 @@ class Predictions:
         """Compare some of the rows with the library."""
         n_rows = CHECK_EVERY if not self._n_compared else REPEATED_ROWS + len(rows) // CHECK_EVERY
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).astype(np.intp))
-        compared = rows if len(chosen) == len(rows) else rows.take(chosen)
+        compared = rows if len(chosen) == len(rows) else rows.part(chosen)
         known = self.of_library(compared)
         self._n_compared, self._n_unchecked = self._n_compared + len(chosen), 0
         if agree(outputs[chosen], known, SHARE):

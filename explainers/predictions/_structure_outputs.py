@@ -15,20 +15,14 @@ from scipy.spatial.distance import cdist
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Matrix,
-    Mixture,
-    Prepared,
-    RadialBasis,
-)
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Prepared
+from automl_explain.explainers.model._structures import Linear, Matrix, RadialBasis
 from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._predict import TreePredictor
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
+LARGEST_SINGLE, LARGEST = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
 StructurePredictor: TypeAlias = Callable[[Table], Matrix]
 """A function from engineered rows to the outputs of the model in its output space, (n, K)."""
 _Make: TypeAlias = Callable[[FittedModel, Any], StructurePredictor | None]
@@ -52,31 +46,53 @@ def structure_predictor(model: FittedModel, examples: Any = None) -> StructurePr
     return None if make is None else make(model, examples)
 
 
+@dataclass(frozen=True)
+class NumberRules:
+    """Which numbers a structure's outputs are known for; libraries refuse others, or treat them by a rule of their own.
+
+    Parameters
+    ----------
+    allows_missing : bool
+        Whether NaN is among them.
+    largest : float
+        The largest absolute value.
+    """
+
+    allows_missing: bool = False
+    largest: float = LARGEST
+
+    @staticmethod
+    def of_trees(trees: Trees) -> NumberRules:
+        """Return the rules of a tree ensemble."""
+        return NumberRules(trees.allows_missing, LARGEST_SINGLE if trees.float32 else LARGEST)
+
+    def allow(self, encoded: Any) -> bool:
+        """Return whether all numbers of encoded rows are allowed."""
+        cells = encoded if isinstance(encoded, np.ndarray) else encoded.data  # the entries of a sparse matrix
+        sizes = np.abs(cells)
+        if (sizes <= self.largest).all():
+            return True
+        return self.allows_missing and not (sizes > self.largest).any()
+
+
 @dataclass(frozen=True, eq=False)
-class _MatrixOutputs:
+class MatrixOutputs:
     """A structure that reads the encoded rows as numbers."""
 
     model: FittedModel
     outputs: Callable[[Any], Matrix]
-    allows_missing: bool = False
-    float32: bool = False
+    rules: NumberRules = NumberRules()
 
     def __call__(self, rows: Table) -> Matrix:
-        encoded = self.model.read(rows)
-        self._check(encoded)
-        return expand_binary(np.asarray(self.outputs(encoded)), self.model, axis=1)
+        return self.of_encoded(self.model.read(rows))
 
-    def _check(self, encoded: Any) -> None:
-        """Refuse numbers that libraries refuse or treat by a rule of their own."""
-        cells = encoded if isinstance(encoded, np.ndarray) else encoded.data  # the entries of a sparse matrix
-        sizes = np.abs(cells)
-        largest = np.finfo(np.float32).max if self.float32 else np.finfo(np.float64).max
-        if (sizes <= largest).all():
-            return
-        if (sizes > largest).any() or not self.allows_missing:
+    def of_encoded(self, encoded: Any) -> Matrix:
+        """Return the outputs of rows that were encoded before."""
+        if not self.rules.allow(encoded):
             raise InvalidInputError(
                 f"{self.model.name} must be given finite numbers to be predicted from its structure. Got NaN or infinity."
             )
+        return expand_binary(np.asarray(self.outputs(encoded)), self.model, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,22 +154,22 @@ class _PreparedOutputs:
 def _trees(model: FittedModel, _examples: Any) -> StructurePredictor | None:
     trees = model.structure
     assert isinstance(trees, Trees)
-    return _MatrixOutputs(model, TreePredictor(trees), trees.allows_missing, trees.float32)
+    return MatrixOutputs(model, TreePredictor(trees), NumberRules.of_trees(trees))
 
 
 def _linear(model: FittedModel, _examples: Any) -> StructurePredictor | None:
     assert isinstance(model.structure, Linear)
-    return _MatrixOutputs(model, _LinearSum(model.structure.coef, model.structure.intercept))
+    return MatrixOutputs(model, _LinearSum(model.structure.coef, model.structure.intercept))
 
 
 def _radial(model: FittedModel, _examples: Any) -> StructurePredictor | None:
     assert isinstance(model.structure, RadialBasis)
-    return _MatrixOutputs(model, _KernelSum(model.structure))
+    return MatrixOutputs(model, _KernelSum(model.structure))
 
 
 def _dense(model: FittedModel, _examples: Any) -> StructurePredictor | None:
     assert isinstance(model.structure, DenseNetwork)
-    return _MatrixOutputs(model, model.structure.outputs)
+    return MatrixOutputs(model, model.structure.outputs)
 
 
 def _mixture(model: FittedModel, examples: Any) -> StructurePredictor | None:

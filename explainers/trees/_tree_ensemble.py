@@ -61,6 +61,15 @@ class Trees:
         The library rounds inputs to float32 before comparing.
     allows_missing : bool, default True
         If False, the library has no rule for NaN, and rows with NaN raise `InvalidInputError`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from automl_explain import describe
+    >>> trees = describe(DecisionTreeClassifier(max_depth=1).fit(*load_iris(return_X_y=True))).structure
+    >>> trees.n_trees, trees.n_outputs, trees.left.tolist()  # one split: a root and two leaves
+    (1, 3, [1, -1, -1])
     """
 
     roots: npt.NDArray[np.int32]
@@ -94,6 +103,11 @@ class Trees:
         """Return the same trees in contiguous, writable arrays of the documented types.
 
         Kernels are compiled once for these; another type or layout would compile them again.
+
+        Returns
+        -------
+        Trees
+            This object if its arrays already are.
         """
         changed: dict[str, Any] = {}
         for field in fields(self):
@@ -105,13 +119,35 @@ class Trees:
         return replace(self, **changed) if changed else self
 
     def output_columns(self, column: int = 0) -> npt.NDArray[np.int32]:
-        """Return the output that each tree's leaf column `column` adds to."""
+        """Return the output that each tree's leaf column `column` adds to.
+
+        Parameters
+        ----------
+        column : int, default 0
+            Column of `values`.
+
+        Returns
+        -------
+        ndarray of int32, shape (T,)
+            Output of each tree.
+        """
         if self.values.shape[1] == self.n_outputs:
             return np.full(self.n_trees, column, np.int32) if self.n_outputs > 1 else np.zeros(self.n_trees, np.int32)
         return self.output
 
     def sum_by_output(self, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the sums (K,) of numbers given for each node and leaf column, (M, V)."""
+        """Return the sums (K,) of numbers given for each node and leaf column, (M, V).
+
+        Parameters
+        ----------
+        node_values : ndarray of shape (M, V)
+            A number per node and leaf column.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+            A sum per output.
+        """
         sums = np.zeros(self.n_outputs)
         if self.values.shape[1] == self.n_outputs:
             sums += node_values.sum(axis=0)

@@ -9,14 +9,21 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.compiled._arrays import LANES, NODES, Floats, Longs
-from automl_explain.explainers.compiled._jit import count_threads, run_blocks
+from automl_explain.explainers.compiled._arrays import LANES, NODES, Bools, Floats, Longs
+from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths
 from automl_explain.explainers.trees._predict import predict_trees
 from automl_explain.explainers.trees._routing import as_matrix, read_rows
-from automl_explain.explainers.trees._row_splits import RowSplits, read_splits
+from automl_explain.explainers.trees._row_pieces import FEW_ROWS, Progress, RowValues, explain_one_by_one, row_chunks
 from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees.interventional._companions import (
+    add_companion_values,
+    build_companions,
+    companion_bytes,
+    describe_all,
+    pattern_batches,
+)
 from automl_explain.explainers.trees.interventional._costs import choose_tables
 from automl_explain.explainers.trees.interventional._interactions import (
     PairSums,
@@ -25,17 +32,7 @@ from automl_explain.explainers.trees.interventional._interactions import (
     build_pair_sums,
 )
 from automl_explain.explainers.trees.interventional._kernels import Companions
-from automl_explain.explainers.trees.interventional._pattern_tables import (
-    add_companion_values,
-    add_table_row,
-    add_table_values,
-    build_companions,
-    build_tables,
-    companion_bytes,
-    describe_all,
-    row_layout,
-)
-from automl_explain.explainers.trees.interventional._table_kernels import Subtrees
+from automl_explain.explainers.trees.path_dependent._cover_sums import choose_cover_tables, cover_sums
 from automl_explain.explainers.trees.path_dependent._interactions import (
     add_path_interactions,
     leaf_shares,
@@ -49,19 +46,13 @@ from automl_explain.explainers.trees.path_dependent._walks import (
     edge_bytes,
     plan_walks,
 )
+from automl_explain.explainers.trees.patterns._pattern_tables import build_tables
+from automl_explain.explainers.trees.patterns._table_kernels import Subtrees
+from automl_explain.explainers.trees.patterns._table_values import TableValues
 
-Progress = Callable[[int], object]
 _Part = TypeVar("_Part")
 KEPT_BYTES = 256 << 20
 """Largest precomputed data on the background that is kept; the limit holds again for interactions and for single rows."""
-FEW_ROWS = 2
-"""Rows that are explained one by one, since a block would be mostly empty."""
-CHUNK_ROWS = 2048
-"""Rows that a thread explains at a time: few enough for the cache, enough to read each tree once for many rows."""
-CHUNK_NODES = 100_000
-"""Least number of nodes, over all blocks of rows, that a thread is woken for."""
-CHUNK_BYTES = 16 << 20
-"""Upper bound on the memory of their values."""
 
 
 class Parts(Generic[_Part]):
@@ -84,6 +75,8 @@ class PathDependent:
         The ensemble.
     player : array_like of int, shape (n_features,), optional
         Player of each column; columns of one player join and leave coalitions together. By default each column is its own player.
+    n_rows : int, optional
+        Number of rows that will be explained; for few rows, less is computed in advance. By default many.
 
     Attributes
     ----------
@@ -95,23 +88,34 @@ class PathDependent:
     Lundberg et al. (2020), Nature Machine Intelligence 2, doi:10.1038/s42256-019-0138-9.
     """
 
-    def __init__(self, trees: Trees, player: npt.ArrayLike | None = None) -> None:
+    def __init__(self, trees: Trees, player: npt.ArrayLike | None = None, *, n_rows: int | None = None) -> None:
         self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
+        self._choice = choose_cover_tables(self._paths, n_rows, trees.values.shape[1])
         self.base_values = trees.base + trees.sum_by_output(cover_shares(self._paths)[:, None] * trees.values)
 
     @cached_property
+    def _found(self) -> tuple[TableValues, Floats, Bools]:
+        """The tables, the outputs of the leaves without one, (M, V), and the trees with such leaves, which are walked."""
+        tables, others = build_tables(self._trees, self._paths, partial(cover_sums, self._paths), self._choice)
+        outputs, walked = np.zeros_like(self._trees.values), np.zeros(self._trees.n_trees, np.bool_)
+        outputs[others.nodes], walked[others.trees] = self._trees.values[others.nodes], True
+        return TableValues(self._trees, self._paths, tables, others), outputs, walked
+
+    @cached_property
     def _walks(self) -> list[list[PathWalk]]:
-        return [list(plan_walks(self._paths, outputs)) for outputs in self._trees.values.T]
+        _, outputs, walked = self._found
+        return [list(plan_walks(self._paths, column, walked)) for column in outputs.T] if walked.any() else []
 
     @cached_property
     def _walks_single_rows(self) -> bool:
         """Whether the coefficients of all edges are few enough to keep them for single rows, beside those of blocks."""
-        return edge_bytes(self._paths) <= KEPT_BYTES
+        return edge_bytes(self._paths, self._found[2]) <= KEPT_BYTES
 
     @cached_property
     def _row_plans(self) -> list[RowPlan]:
-        return list(plan_rows(self._paths, leaf_shares(self._paths, self._trees.values), self._planes))
+        _, outputs, walked = self._found
+        return list(plan_rows(self._paths, leaf_shares(self._paths, outputs), self._planes, walked))
 
     @cached_property
     def _planes(self) -> list[Longs]:
@@ -120,7 +124,11 @@ class PathDependent:
         return [self._trees.output_columns(column).astype(np.int64) * self._paths.n_players for column in columns]
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
-        """Return the Shapley values of the rows of `X`.
+        """Return the Shapley values of the rows of `X`, (K, n, P); parameters as in `explain`."""
+        return self.explain(X, n_jobs=n_jobs, progress=progress).values
+
+    def explain(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> RowValues:
+        """Return the Shapley values of the rows of `X`, and their outputs if one pass over the trees gives both.
 
         Parameters
         ----------
@@ -133,46 +141,54 @@ class PathDependent:
 
         Returns
         -------
-        ndarray, shape (K, n, P)
-            Contribution of each player to each output of each row; with `base_values` they add up to the prediction.
+        RowValues
+            Contribution of each player to each output of each row, (K, n, P); with `base_values` they add up to the
+            prediction. Outputs (n, K), which are those of `TreePredictor`, or None.
         """
         matrix = as_matrix(self._trees, X)
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
-        values = np.empty((n_outputs, len(matrix), n_players))
-
-        def explain_row(number: int) -> int:
-            values[:, number] = self._explain_row(matrix[number])
-            return 1
+        tables = self._found[0]
+        made = RowValues.of(n_outputs, len(matrix), n_players, with_outputs=tables.holds_outputs)
 
         if len(matrix) <= FEW_ROWS and self._walks_single_rows:
-            run_blocks(explain_row, range(len(matrix)), 1, progress)
-            return values
+            explain_one_by_one(self._explain_row, matrix, made, progress)
+            return made
         walks = self._walks
 
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
-            phi = np.zeros((inside.n_blocks, n_outputs * n_players * LANES))
-            for column, slabs in enumerate(walks):
-                plane = self._planes[column] * LANES
-                for slab in slabs:
-                    add_path_values(self._paths, slab, inside, plane, phi)
             n = inside.n_rows
-            by_row = phi.reshape(-1, n_outputs, n_players, LANES).transpose(1, 0, 3, 2)
-            values[:, rows] = by_row.reshape(n_outputs, -1, n_players)[:, :n]
+            sums = tables.new_sums(n)
+            if tables:
+                tables.add(inside, sums.reshape(n, -1))
+            made.take(sums, rows)
+            if walks:
+                phi = np.zeros((inside.n_blocks, n_outputs * n_players * LANES))
+                for column, slabs in enumerate(walks):
+                    plane = self._planes[column] * LANES
+                    for slab in slabs:
+                        add_path_values(self._paths, slab, inside, plane, phi)
+                by_row = phi.reshape(-1, n_outputs, n_players, LANES).transpose(1, 0, 3, 2)
+                made.values[:, rows] += by_row.reshape(n_outputs, -1, n_players)[:, :n]
             return n
 
         run_blocks(
             explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, len(self._trees.left)), n_jobs, progress
         )
-        return values
+        return made
 
     def _explain_row(self, row: Floats) -> Floats:
-        """Return the values of one row, (K, P)."""
-        n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
-        phi = np.zeros((n_outputs * n_players, NODES))
-        for plan in self._row_plans:
-            add_row_values(plan, row, phi)
-        return np.asarray(phi.sum(axis=1)).reshape(n_outputs, n_players)
+        """Return the sums of one row, (K, places); see `TableValues.new_sums`."""
+        n_outputs, n_players, tables = self._trees.n_outputs, self._paths.n_players, self._found[0]
+        sums: Floats = tables.new_sums(1)[0]
+        if tables:
+            tables.add_row(row, sums.reshape(-1))
+        if plans := self._row_plans:
+            phi = np.zeros((n_outputs * n_players, NODES))
+            for plan in plans:
+                add_row_values(plan, row, phi)
+            sums[:, :n_players] += phi.sum(axis=1).reshape(n_outputs, n_players)
+        return sums
 
     def interaction_values(
         self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
@@ -254,7 +270,9 @@ class Interventional:
         self.base_values = self._weights @ predict_trees(trees, rows)
         self._background = read_rows(self._paths.router, rows)
         choice = choose_tables(self._paths, n_rows, len(rows), trees.values.shape[1])
-        self._tables, self._wide = build_tables(trees, self._paths, self._background, self._weights, choice)
+        sums = partial(pattern_batches, self._paths, background=self._background, weights=self._weights, order=1)
+        tables, self._wide = build_tables(trees, self._paths, sums, choice)
+        self._tables = TableValues(trees, self._paths, tables, self._wide)
         self._companions = self._build_companions(self._wide)
 
     def _build_companions(self, leaves: Subtrees) -> Parts[Companions]:
@@ -276,48 +294,43 @@ class Interventional:
 
     def shap_values(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> Floats:
         """Return the Shapley values of the rows of `X`; parameters and result as in `PathDependent.shap_values`."""
+        return self.explain(X, n_jobs=n_jobs, progress=progress).values
+
+    def explain(self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None) -> RowValues:
+        """Return the Shapley values of the rows of `X`, and their outputs, as `PathDependent.explain` does."""
         matrix = as_matrix(self._trees, X)
         n_outputs, n_players = self._trees.n_outputs, self._paths.n_players
-        values = np.empty((n_outputs, len(matrix), n_players))
-
-        def explain_row(number: int) -> int:
-            values[:, number] = self._explain_row(matrix[number])
-            return 1
+        made = RowValues.of(n_outputs, len(matrix), n_players, with_outputs=self._tables.holds_outputs)
 
         if len(matrix) <= FEW_ROWS:
-            run_blocks(explain_row, range(len(matrix)), 1, progress)
-            return values
+            explain_one_by_one(self._explain_row, matrix, made, progress)
+            return made
 
         def explain(rows: slice) -> int:
             inside = read_rows(self._paths.router, matrix[rows])
             n = inside.n_rows
-            phi = np.zeros((n, n_outputs, row_layout(n_players)[1]))
-            if len(self._tables.trees):
-                add_table_values(self._paths, self._tables, inside, phi.reshape(n, -1))
+            sums = self._tables.new_sums(n)
+            if self._tables:
+                self._tables.add(inside, sums.reshape(n, -1))
             for portion in self._companions:
-                add_companion_values(self._paths, portion, inside, phi.reshape(n, -1))
-            values[:, rows] = phi[:, :, :n_players].transpose(1, 0, 2)
+                add_companion_values(self._paths, portion, inside, sums.reshape(n, -1))
+            made.take(sums, rows)
             return n
 
         n_visited = len(self._trees.left) + len(self._wide.nodes) * self._background.n_rows
         run_blocks(explain, row_chunks(len(matrix), n_jobs, n_outputs * n_players, n_visited), n_jobs, progress)
-        return values
-
-    @cached_property
-    def _splits(self) -> RowSplits:
-        return read_splits(self._paths, self._tables.trees, 2)[0]
+        return made
 
     def _explain_row(self, row: Floats) -> Floats:
-        """Return the values of one row, (K, P)."""
-        n_players = self._paths.n_players
-        phi = np.zeros((self._trees.n_outputs, row_layout(n_players)[1]))
-        if len(self._tables.trees):
-            add_table_row(self._paths, self._tables, self._splits, row, phi.reshape(-1))
+        """Return the sums of one row, (K, places); see `TableValues.new_sums`."""
+        sums: Floats = self._tables.new_sums(1)[0]
+        if self._tables:
+            self._tables.add_row(row, sums.reshape(-1))
         if len(self._wide.nodes):
             inside = read_rows(self._paths.router, row[None])
             for portion in self._companions:
-                add_companion_values(self._paths, portion, inside, phi.reshape(1, -1))
-        return phi[:, :n_players]
+                add_companion_values(self._paths, portion, inside, sums.reshape(1, -1))
+        return sums
 
     def interaction_values(
         self, X: npt.ArrayLike, *, n_jobs: int | None = None, progress: Progress | None = None
@@ -354,11 +367,3 @@ def share_interactions(values: Floats) -> None:
     values /= 2.0
     values += values.swapaxes(-1, -2).copy()
     values[..., diagonal, diagonal] = shap_values - values.sum(axis=-1)
-
-
-def row_chunks(n: int, n_jobs: int | None, places: int, n_nodes: int) -> list[slice]:
-    """Cut n rows of `places` values into pieces for threads: whole blocks, in bounded memory, each worth a thread."""
-    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * max(1, places))))
-    even = max(-(-n // count_threads(n_jobs)), LANES * CHUNK_NODES // max(1, n_nodes))
-    rows = -(-min(most, even) // LANES) * LANES
-    return [slice(start, min(start + rows, n)) for start in range(0, n, max(1, rows))]

@@ -1,4 +1,4 @@
-"""Which leaves are given tables, chosen by counted costs.
+"""Which leaves are given tables of interventional values, chosen by counted costs.
 
 A leaf with a table is looked up for each row; making the table takes time that grows with 2^d for d players on the path.
 A leaf without one is found by walking the tree together with the background rows, for each row again. For few rows, walks
@@ -10,47 +10,27 @@ all others.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import Floats
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.trees._paths import Paths
-
-TABLE_BITS = 12
-"""Most bits of the index of a table; leaves with more players on their path have no table."""
-MANY_ROWS = 1_000_000
-"""Rows that are expected if their number is not known, as of an explainer that is made once and called many times."""
-SHARED_FROM = 30_000
-"""Rows from which on shared tables pay, which take longer to make and are read faster."""
-SHARED_GROWTH = 3.0
-"""Factor by which these may exceed the smallest equivalent tables, if there is enough memory."""
+from automl_explain.explainers.trees.patterns._costs import (
+    MANY_ROWS,
+    PER_LOOKUP,
+    PER_NUMBER,
+    PER_TABLE,
+    TABLE_BITS,
+    TableChoice,
+    growth_for,
+)
 
 # Nanoseconds.
 PER_WIDTH = 32_000.0  # calls for all leaves with the same number of players
-PER_TABLE = 640.0  # its description
 PER_BACKGROUND_ROW = 3.0  # a table and background row: its pattern, counted
 PER_SUM = 0.41  # a table, pattern, player and number of players that background rows fail: superset sums
-PER_NUMBER = 2.9  # a table, pattern, player and leaf column: the entries
-PER_LOOKUP = 2.4  # a row, table and leaf column
 PER_VISIT = 36.0  # a row, leaf without a table and word of 64 background rows, if one of them gets there with the row
 PER_PAIR = 0.82  # a row, a background row and a player of a leaf that a mix of the two reaches
-
-
-class TableChoice(NamedTuple):
-    """Which leaves are given tables.
-
-    Parameters
-    ----------
-    most_bits : int
-        Leaves with more players on their path are walked to.
-    growth : float
-        Factor by which tables that leaves share may exceed the smallest equivalent ones.
-    """
-
-    most_bits: int = TABLE_BITS
-    growth: float = SHARED_GROWTH
 
 
 def choose_tables(paths: Paths, n_rows: int | None, n_background: int, n_columns: int) -> TableChoice:
@@ -76,7 +56,7 @@ def choose_tables(paths: Paths, n_rows: int | None, n_background: int, n_columns
     table = leaves * (PER_TABLE + PER_BACKGROUND_ROW * n_background + 2.0**d * per_pattern + n * PER_LOOKUP * n_columns)
     walk = n * (-(-n_background // 64) * words * PER_VISIT + n_background * pairs * PER_PAIR)
     saved = np.cumsum(walk - table - PER_WIDTH * (leaves > 0))
-    return TableChoice(int(np.argmax(saved)), SHARED_GROWTH if n >= SHARED_FROM else 1.0)
+    return TableChoice(int(np.argmax(saved)), growth_for(n))
 
 
 @kernel

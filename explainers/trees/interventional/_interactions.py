@@ -26,9 +26,10 @@ from automl_explain.explainers.compiled._simd import first_bit, gather_patterns
 from automl_explain.explainers.trees._paths import Paths, pass_masks
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.trees.interventional._companions import pattern_batches
 from automl_explain.explainers.trees.interventional._kernels import Companions
-from automl_explain.explainers.trees.interventional._pattern_tables import node_masks, pattern_batches
-from automl_explain.explainers.trees.interventional._table_kernels import Subtrees
+from automl_explain.explainers.trees.patterns._pattern_tables import node_masks
+from automl_explain.explainers.trees.patterns._table_kernels import Subtrees
 
 
 class PairSums(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.compiled._arrays import NODES, Floats, Longs, Words
+from automl_explain.explainers.compiled._arrays import NODES, Bools, Floats, Longs, Words
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.compiled._quadrature_steps import go_down, go_up
 from automl_explain.explainers.trees._paths import Paths
@@ -67,8 +67,8 @@ class RowPlan(NamedTuple):
     work: int
 
 
-def plan_rows(paths: Paths, shares: Floats, planes: list[Longs]) -> Iterator[RowPlan]:
-    """Yield the walks over all trees with a split, slab by slab.
+def plan_rows(paths: Paths, shares: Floats, planes: list[Longs], walked: Bools) -> Iterator[RowPlan]:
+    """Yield the walks over trees with a split, slab by slab.
 
     Parameters
     ----------
@@ -77,8 +77,10 @@ def plan_rows(paths: Paths, shares: Floats, planes: list[Longs]) -> Iterator[Row
         Leaf outputs times cover shares.
     planes : list of V ndarrays of shape (T,)
         Position of each tree's output among the values of a row.
+    walked : ndarray of bool, shape (T,)
+        The trees that are walked.
     """
-    for edges in all_edges(paths):
+    for edges in all_edges(paths, walked=walked):
         level = -(-edges.n_quadrature // NODES) * NODES
         splits, tree = read_splits(paths, edges.trees, level)
         node = splits.fields[:, 0].astype(np.int64)

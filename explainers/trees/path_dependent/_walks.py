@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from automl_explain.explainers.compiled._arrays import LANES, NODES, Floats, Ints, Longs
+from automl_explain.explainers.compiled._arrays import LANES, NODES, Bools, Floats, Ints, Longs
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees._routing import BlockedRows
 from automl_explain.explainers.trees.path_dependent._kernels import (
@@ -52,10 +52,10 @@ class EdgeFactors(NamedTuple):
 
 def cover_shares(paths: Paths) -> Floats:
     """Return each node's share of its root's cover, the product of the ratios above it."""
-    return _product_along(paths, paths.ratio, paths.parent)
+    return product_along(paths, paths.ratio, paths.parent)
 
 
-def _product_along(paths: Paths, factors: Floats, above: Ints) -> Floats:
+def product_along(paths: Paths, factors: Floats, above: Ints) -> Floats:
     """Return the product of `factors` along the chain ``node, above[node], ...``."""
     product = factors.copy()
     order = np.argsort(paths.depth, kind="stable")
@@ -67,34 +67,43 @@ def _product_along(paths: Paths, factors: Floats, above: Ints) -> Floats:
     return product
 
 
-def plan_walks(paths: Paths, outputs: Floats) -> Iterator[PathWalk]:
-    """Yield the walks over all trees with a split, slab by slab; `outputs` (M,) is one column of leaf outputs."""
+def plan_walks(paths: Paths, outputs: Floats, walked: Bools | None = None) -> Iterator[PathWalk]:
+    """Yield the walks over trees with a split, slab by slab.
+
+    Parameters
+    ----------
+    paths : Paths
+    outputs : ndarray, shape (M,)
+        One column of leaf outputs.
+    walked : ndarray of bool, shape (T,), optional
+        The trees that are walked. Default: all.
+    """
     inverse, above = inverse_ratios(paths)
     shares = outputs * cover_shares(paths)
-    for trees, size in slabs(paths, 6 * 8):
+    for trees, size in slabs(paths, 6 * 8, walked):
         yield _plan(paths, trees, size, inverse, above, shares)
 
 
-def slabs(paths: Paths, n_bytes: int) -> Iterator[tuple[Ints, Longs]]:
+def slabs(paths: Paths, n_bytes: int, walked: Bools | None = None) -> Iterator[tuple[Ints, Longs]]:
     """Yield the trees with a split and the sizes of their quadratures, as many as `n_bytes` per node and size allow."""
     roots, ends = paths.router.roots, paths.router.ends
-    trees, size = _quadrature_sizes(paths)
+    trees, size = _quadrature_sizes(paths, walked)
     slab = np.cumsum((ends - roots)[trees] * size * n_bytes) // SLAB_BYTES
     for number in np.unique(slab):
         inside = slab == number
         yield trees[inside].astype(np.int32), size[inside]
 
 
-def _quadrature_sizes(paths: Paths) -> tuple[Longs, Longs]:
+def _quadrature_sizes(paths: Paths, walked: Bools | None = None) -> tuple[Longs, Longs]:
     """Return the trees with a split, and the number of quadrature nodes of each."""
     roots, ends = paths.router.roots, paths.router.ends
-    trees = np.flatnonzero(ends - roots > 1)
+    trees = np.flatnonzero(ends - roots > 1 if walked is None else (ends - roots > 1) & walked)
     return trees, np.array([(int(paths.width[roots[t] : ends[t]].max()) + 1) // 2 for t in trees], dtype=np.int64)
 
 
-def edge_bytes(paths: Paths) -> int:
+def edge_bytes(paths: Paths, walked: Bools | None = None) -> int:
     """Return the memory that the coefficients of `all_edges` take."""
-    trees, size = _quadrature_sizes(paths)
+    trees, size = _quadrature_sizes(paths, walked)
     return int(((paths.router.ends - paths.router.roots)[trees] * size).sum()) * 4 * 8
 
 
@@ -153,10 +162,10 @@ def edge_factors(inverse: Floats, above: Floats, t: Floats, not_t: Floats) -> Fl
     return np.stack([passed / before, not_t / before, (inverse - 1.0) / passed - share, -1.0 / not_t - share])
 
 
-def all_edges(paths: Paths, n_bytes: int = 4 * 8) -> Iterator[EdgeFactors]:
-    """Yield the coefficients of all trees with a split, slab by slab; `n_bytes` are those kept per node and Q."""
+def all_edges(paths: Paths, n_bytes: int = 4 * 8, walked: Bools | None = None) -> Iterator[EdgeFactors]:
+    """Yield the coefficients of trees with a split, slab by slab; `n_bytes` are those kept per node and Q."""
     inverse, above = inverse_ratios(paths)
-    for trees, size in slabs(paths, n_bytes):
+    for trees, size in slabs(paths, n_bytes, walked):
         starts, ends = paths.router.roots[trees].astype(np.int64), paths.router.ends[trees]
         n_nodes = ends - starts
         first_node = np.cumsum(n_nodes) - n_nodes
@@ -181,7 +190,7 @@ def side_by_side(rules: list[Floats]) -> tuple[Floats, Longs]:
 
 def inverse_ratios(paths: Paths) -> tuple[Floats, Floats]:
     """Return each edge's P and Pa: the products of 1 / ratio of its player up to it, and up to its ancestor."""
-    inverse = _product_along(paths, 1.0 / paths.ratio, paths.ancestor)
+    inverse = product_along(paths, 1.0 / paths.ratio, paths.ancestor)
     return inverse, np.where(paths.ancestor >= 0, inverse[paths.ancestor], 1.0)
 
 

@@ -37,7 +37,7 @@ FORMS = {
     "array of objects": np.array(TEXTS, dtype=object),
     "column": FRAME.to_numpy(),
 }
-DOCUMENTS = ("series", "series of one", "list", "array", "array of objects")
+DOCUMENTS = ("frame", "frame of one row", "series", "series of one", "list", "array", "array of objects", "column")
 """Forms that `explain_model` takes for texts."""
 WAYS = {
     "tabular": lambda model, X: TabularExplainer(model, X).explain_local(X),

@@ -13,18 +13,20 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._warm_up import warm_up
 from automl_explain.explainers.coalitions import _tree_game_kernels as _cube_kernels
 from automl_explain.explainers.compiled._arrays import LANES
-from automl_explain.explainers.trees import _paths, _routing, _tree_shap
+from automl_explain.explainers.trees import _paths, _routing, _row_pieces, _tree_shap
 from automl_explain.explainers.trees._predict import predict_leaves, predict_trees
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
-from automl_explain.explainers.trees.interventional import _costs, _pattern_tables, _table_kernels
+from automl_explain.explainers.trees.interventional import _companions, _costs
 from automl_explain.explainers.trees.interventional import _interactions as _pattern_interactions
 from automl_explain.explainers.trees.interventional import _kernels as _interventional
 from automl_explain.explainers.trees.interventional._costs import choose_tables
+from automl_explain.explainers.trees.path_dependent import _cover_sums, _single_row
 from automl_explain.explainers.trees.path_dependent import _interactions as _path_interactions
 from automl_explain.explainers.trees.path_dependent import _kernels as _path_dependent
-from automl_explain.explainers.trees.path_dependent import _single_row
 from automl_explain.explainers.trees.path_dependent import _walks as _path_walks
+from automl_explain.explainers.trees.path_dependent._cover_sums import choose_cover_tables
+from automl_explain.explainers.trees.patterns import _lookups, _pattern_tables, _table_kernels
 from tests import oracles
 from tests.explainers.trees.random_trees import Nodes, balanced, chain, random_rows, random_trees
 
@@ -173,7 +175,7 @@ def test_results_do_not_depend_on_chunks_or_threads(storage: str, monkeypatch: p
     for explainer in explainers(trees, random_rows(13, 20)):
         expected = explainer.shap_values(X, n_jobs=1)
         for rows in (1, 48, 160, 333):
-            monkeypatch.setattr(_tree_shap, "CHUNK_ROWS", rows)
+            monkeypatch.setattr(_row_pieces, "CHUNK_ROWS", rows)
             for n_jobs in (1, 2, 3):
                 assert (explainer.shap_values(X, n_jobs=n_jobs) == expected).all()
         np.testing.assert_allclose(explainer.shap_values(X[17:18]), expected[:, 17:18], rtol=1e-12, atol=1e-13)
@@ -199,10 +201,30 @@ def test_tables_and_walks_agree_for_any_number_of_players(
 def test_values_do_not_depend_on_the_number_of_rows_expected() -> None:
     trees = random_trees(24, 20, n_trees=6, depth=7, n_outputs=2, vector=True)
     X, background = random_rows(25, 40, 20), random_rows(26, 130, 20)
-    expected = Interventional(trees, background).shap_values(X)
+    expected = [explainer.shap_values(X) for explainer in explainers(trees, background)]
     for n_rows in (0, 1, 20, 200, 100_000):
-        values = Interventional(trees, background, n_rows=n_rows).shap_values(X)
-        np.testing.assert_allclose(values, expected, rtol=1e-10, atol=1e-12)
+        found = PathDependent(trees, n_rows=n_rows), Interventional(trees, background, n_rows=n_rows)
+        for explainer, values in zip(found, expected, strict=True):
+            np.testing.assert_allclose(explainer.shap_values(X), values, rtol=1e-10, atol=1e-12)
+
+
+def test_trees_are_given_path_dependent_tables_for_many_rows_and_walked_for_few() -> None:
+    paths = _paths.read_paths(random_trees(27, 20, n_trees=6, depth=6).for_kernels())
+    assert [choose_cover_tables(paths, n, 1).most_bits > 0 for n in (0, 1, 100_000, None)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("cover", [1e-300, 1e-9, 1.0])
+def test_path_dependent_tables_are_exact_where_nearly_all_training_rows_went_one_way(cover: float) -> None:
+    trees = random_trees(28, 6, n_trees=3, depth=6)
+    covers = np.where(np.arange(len(trees.left)) % 3 == 1, cover, trees.cover)
+    for node in np.flatnonzero(trees.left >= 0)[::-1]:
+        covers[node] = covers[trees.left[node]] + covers[trees.right[node]]
+    X, trees = random_rows(29, 5, 6), Trees(**(vars(trees) | {"cover": covers}))
+    games = [oracles.path_dependent_game(trees, row, range(6)) for row in X]
+    expected = np.stack([oracles.shapley_values(game, 6) for game in games], axis=1)
+    for n_rows in (1, None):
+        for values in ways(PathDependent(trees, n_rows=n_rows), X):
+            assert relative_error(values, expected, trees) < 1e-10
 
 
 def test_wide_leaves_get_tables_for_more_rows_and_larger_backgrounds() -> None:
@@ -223,8 +245,9 @@ def test_results_do_not_depend_on_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 
     expected = everything()
     for module, name, size in (
-        (_pattern_tables, "PATTERN_ENTRIES", 1), (_pattern_tables, "PORTION_BYTES", 1), (_path_walks, "SLAB_BYTES", 1),
-        (_tree_shap, "KEPT_BYTES", -1), (_tree_shap, "CHUNK_BYTES", 1), (_pattern_tables, "TABLE_BYTES", 20_000),
+        (_companions, "PATTERN_ENTRIES", 1), (_companions, "PORTION_BYTES", 1), (_path_walks, "SLAB_BYTES", 1),
+        (_tree_shap, "KEPT_BYTES", -1), (_row_pieces, "CHUNK_BYTES", 1), (_cover_sums, "SUMS_AT_ONCE", 1),
+        (_pattern_tables, "TABLE_BYTES", 20_000), (_cover_sums, "TREE_BYTES", 20_000), (_cover_sums, "TREE_BYTES", 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, size)
         for got, want in zip(everything(), expected, strict=True):
@@ -349,8 +372,10 @@ def test_warming_up_compiles_every_kernel() -> None:
     warm_up(interactions=True)
     modules = (
         _costs,
+        _cover_sums,
         _cube_kernels,
         _interventional,
+        _lookups,
         _path_dependent,
         _path_interactions,
         _pattern_interactions,

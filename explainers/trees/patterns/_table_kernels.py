@@ -171,13 +171,13 @@ def find_patterns(
 def add_to_tables(
     paths: Paths, leaves: Longs, first: Floats, second: Floats, n_splits: Ints, groups: Subtrees, group: Longs,
     clusters: Clusters, cluster: Longs, values: Floats, first_entry: Longs, stride: Longs, entries: Floats,
-    need: Longs, want: Longs, target: Longs,
+    output_place: int, need: Longs, want: Longs, target: Longs,
 ) -> None:  # fmt: skip
-    """Add the values of `leaves`, which all have d players, to the tables of their groups.
+    """Add the values of `leaves`, which all have d players, to the tables of their groups, and their outputs.
 
     ``first[i]`` and ``second[i]`` (2^d,) are the sums U_0 and U_1 of ``leaves[i]``, which lies in group ``group[i]``;
     group g lies in cluster ``cluster[g]``. An entry has ``stride[g]`` numbers, equally many for each leaf column.
-    `need`, `want` and `target` (d,) are working space.
+    `output_place` is that of `PatternTables`. `need`, `want` and `target` (d,) are working space.
     """
     width, d, n_columns = paths.width, paths.width[leaves[0]], values.shape[1]
     for i in range(len(leaves)):
@@ -191,6 +191,9 @@ def add_to_tables(
                 if (index & need[j]) != want[j]:
                     failed |= 1 << j
             at = first_entry[g] + index * stride[g]
+            if failed == 0 and output_place >= 0:  # a row that passes all players reaches the leaf
+                for column in range(n_columns):
+                    entries[at + column * apart + output_place] += values[leaf, column]
             for j in range(d):
                 value = first[i, failed] - second[i, failed | (1 << j)]
                 for column in range(n_columns):
