@@ -24,28 +24,27 @@ if TYPE_CHECKING:
     from automl_explain.explainers.methods._rules import describe_rules
     from automl_explain.explainers.methods._settings import SamplingOptions
     from automl_explain.explainers.model._feature_map import FeatureMap
-    from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Mixture, Opaque, OwnValues
+    from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture
     from automl_explain.explainers.model._registry import describe, register
+    from automl_explain.explainers.model._structures import Linear, Opaque, OwnValues
     from automl_explain.explainers.neural._network import Network, NetworkInput
     from automl_explain.explainers.parts._partial_importance import PartialImportance
     from automl_explain.explainers.parts._row_sampling import SamplingPolicy
     from automl_explain.explainers.permutation._explainer import PFIExplainer
-    from automl_explain.explainers.scoring._explainer import (
+    from automl_explain.explainers.scoring._explainer import ScoringExplainer
+    from automl_explain.explainers.scoring._inspecting import inspect_bundle
+    from automl_explain.explainers.scoring._kinds import (
         DeepScoringExplainer,
         KernelScoringExplainer,
         LinearScoringExplainer,
-        ScoringExplainer,
         TreeScoringExplainer,
     )
     from automl_explain.explainers.scoring._row_columns import RowColumns
-    from automl_explain.explainers.scoring._saving import inspect_bundle, load, save
+    from automl_explain.explainers.scoring._saving import load, save
+    from automl_explain.explainers.surrogate._explainable_model import ExplainableModel
     from automl_explain.explainers.surrogate._explainer import MimicExplainer
     from automl_explain.explainers.surrogate._linear_models import LinearExplainableModel, SGDExplainableModel
-    from automl_explain.explainers.surrogate._models import (
-        DecisionTreeExplainableModel,
-        ExplainableModel,
-        LGBMExplainableModel,
-    )
+    from automl_explain.explainers.surrogate._tree_models import DecisionTreeExplainableModel, LGBMExplainableModel
     from automl_explain.explainers.text._explanation import TextExplanation
     from automl_explain.explainers.text._text_values import TextValues
     from automl_explain.explainers.text.games._explainer import TextExplainer
@@ -72,19 +71,18 @@ _MODULES = {
             "RunNotFoundError",
             "UnsupportedModelError",
             "UnsupportedTaskError",
+            "UntrustedModelError",
         ),
         f"{_PLACE}._errors",
     ),
-    **dict.fromkeys(
-        ("Composite", "FittedModel", "Linear", "Mixture", "Opaque", "OwnValues"), f"{_PLACE}.model._fitted_model"
-    ),
+    **dict.fromkeys(("Composite", "FittedModel", "Mixture"), f"{_PLACE}.model._fitted_model"),
+    **dict.fromkeys(("Linear", "Opaque", "OwnValues"), f"{_PLACE}.model._structures"),
     **dict.fromkeys(("describe", "register"), f"{_PLACE}.model._registry"),
     "DeepExplainer": f"{_PLACE}._deep_explainer",
     "Explanation": f"{_PLACE}.explanation._explanation",
     "Faithfulness": f"{_PLACE}.deletion._faithfulness",
-    **dict.fromkeys(
-        ("DecisionTreeExplainableModel", "ExplainableModel", "LGBMExplainableModel"), f"{_PLACE}.surrogate._models"
-    ),
+    "ExplainableModel": f"{_PLACE}.surrogate._explainable_model",
+    **dict.fromkeys(("DecisionTreeExplainableModel", "LGBMExplainableModel"), f"{_PLACE}.surrogate._tree_models"),
     **dict.fromkeys(("LinearExplainableModel", "SGDExplainableModel"), f"{_PLACE}.surrogate._linear_models"),
     "FeatureMap": f"{_PLACE}.model._feature_map",
     "GlobalImportance": f"{_PLACE}.explanation._global_importance",
@@ -100,17 +98,13 @@ _MODULES = {
     "PartialImportance": f"{_PLACE}.parts._partial_importance",
     "RowColumns": f"{_PLACE}.scoring._row_columns",
     "SamplingPolicy": f"{_PLACE}.parts._row_sampling",
+    "ScoringExplainer": f"{_PLACE}.scoring._explainer",
     **dict.fromkeys(
-        (
-            "DeepScoringExplainer",
-            "KernelScoringExplainer",
-            "LinearScoringExplainer",
-            "ScoringExplainer",
-            "TreeScoringExplainer",
-        ),
-        f"{_PLACE}.scoring._explainer",
+        ("DeepScoringExplainer", "KernelScoringExplainer", "LinearScoringExplainer", "TreeScoringExplainer"),
+        f"{_PLACE}.scoring._kinds",
     ),
-    **dict.fromkeys(("inspect_bundle", "load", "save"), f"{_PLACE}.scoring._saving"),
+    "inspect_bundle": f"{_PLACE}.scoring._inspecting",
+    **dict.fromkeys(("load", "save"), f"{_PLACE}.scoring._saving"),
     "TextExplainer": f"{_PLACE}.text.games._explainer",
     "HANTextExplainer": f"{_PLACE}.text.han._explainer",
     "TextExplanation": f"{_PLACE}.text._explanation",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._arguments import check_choice, checked
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_background, question_of
@@ -14,9 +14,10 @@ from automl_explain.explainers.methods._settings import SamplingOptions, read_se
 from automl_explain.explainers.methods.neural._choice import METHODS, network_engine
 from automl_explain.explainers.model._explained_model import FeatureSpace, RowsRead, behind, explained_model
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames, given_names
 from automl_explain.explainers.model._registry import NetworkOptions, describe, describe_tensor_function
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.explainers.neural._examples import as_examples, cell_names, is_table, is_tensor
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.neural._players import read_players
@@ -62,8 +63,26 @@ class DeepExplainer(ShapleyExplainer):
         Device such as "cpu" or "cuda". "auto" is the device of the network's weights; for another one the network is copied.
     batch_size : int, optional
         Rows per call of the network. Default: as many as make good use of caches, and fit in memory.
-    features, classes, feature_space, transformations, weights, model_task, explain_subset
-        As in `TabularExplainer`.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    weights : array-like of shape (B,), optional
+        Weights of the background rows. Default: equal weights.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
     sampling : SamplingOptions, optional
         Number of coalitions and of background rows: `nsamples`, `tolerance`, `time_budget` and others.
     random_state : int, default 0
@@ -124,8 +143,7 @@ class DeepExplainer(ShapleyExplainer):
     ) -> None:
         settings = read_settings(sampling, random_state, n_jobs, progress)
         check_background(initialization_examples, type(self).__name__)
-        if method not in METHODS:
-            raise InvalidInputError(f"The 'method' parameter must be one of {list(METHODS)}. Got {method!r}.")
+        check_choice("method", method, METHODS)
         options = NetworkOptions(device, batch_size)
         if transformations is not None:
             model = behind(transformations, model, as_table(initialization_examples, "initialization_examples"))
@@ -183,7 +201,29 @@ class DeepExplainer(ShapleyExplainer):
     def explain_global(
         self, X: Any, *, sampling_policy: Any = None, include_local: bool = True, batch_size: int | None = None
     ) -> Explanation:
-        """Explain all rows by the mean absolute value of each cell or player; see `TabularExplainer.explain_global`."""
+        """Explain all examples by the mean absolute value of each cell or player.
+
+        Parameters
+        ----------
+        X : array, tensor or DataFrame of shape (n, ...), or list or mapping of them
+            Examples as the network takes them.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a sample of the rows, of this size or drawn by this policy. Default: all rows.
+        include_local : bool, default True
+            Keep the values of each row. If False, keep only the global values, in constant memory.
+        batch_size : int, optional
+            Rows per batch with ``include_local=False``. Default: as many rows as fit in 64 MiB, at most 4096.
+
+        Returns
+        -------
+        Explanation
+            With `include_local`, the values of each example, too.
+
+        Raises
+        ------
+        InvalidInputError
+            If `X` does not match the background, or the network cannot take it.
+        """
         return super().explain_global(
             self._table(X), sampling_policy=sampling_policy, include_local=include_local, batch_size=batch_size
         )

@@ -44,6 +44,11 @@ def make_private_file(path: Path) -> None:
         os.chmod(path, private_mode(path.parent) & ~EXECUTE)
 
 
+def part_of(target: Path) -> Path:
+    """Return a temporary file beside the one to write; its name tells which process writes it."""
+    return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(8)}.part")
+
+
 @contextmanager
 def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[BinaryIO]:
     """Yield a stream to a temporary file, which is renamed to `path` when the block ends without an error.
@@ -68,7 +73,7 @@ def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Ite
     mode = _permissions(target)
     if mode is None and private:
         mode = private_mode(target.parent) & ~EXECUTE
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    temporary = part_of(target)
     first = 0o666 if mode is None else OWNER & ~EXECUTE
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, first)) as stream:

@@ -1,16 +1,19 @@
-"""Progress bars that appear only for long jobs."""
+"""Progress bars that appear only for long jobs, and leave no trace, also in a notebook that is exported."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm.std import tqdm
 
 DELAY = 2.0
 """Seconds before a bar appears by default."""
+WIDTH = 80
+"""Characters of a bar in a notebook."""
 
 
 class _LateBar:
@@ -27,7 +30,8 @@ class _LateBar:
             self._bar.update(units)
         elif time.monotonic() - self._start >= self._delay:
             self._bar = self._make()
-            self._bar.start_t -= time.monotonic() - self._start  # the estimate counts the time before
+            if not self._bar.disable:  # as with TQDM_DISABLE=1; then the bar has no start
+                self._bar.start_t -= time.monotonic() - self._start  # the estimate counts the time before
             self._bar.update(self._done)
             self._bar.refresh()
 
@@ -37,12 +41,12 @@ class _LateBar:
             self._bar.close()
 
     def _make(self) -> Any:
-        return tqdm(total=self._total, desc=self._what, leave=False, unit=self._unit)
+        return bar(total=self._total, desc=self._what, unit=self._unit)
 
 
 def compiling_bar(kernel: str) -> Any:
     """Return a bar, to be closed, that says that a kernel is compiled and that this happens once."""
-    return tqdm(desc=f"compiling {kernel}, once on this machine", bar_format="{desc} ...", leave=False)
+    return bar(desc=f"compiling {kernel}, once on this machine", bar_format="{desc} ...")
 
 
 @contextmanager
@@ -65,8 +69,62 @@ def progress_bar(
     if progress is False:
         yield lambda units: None
         return
-    bar = _LateBar(total, what, 0.0 if progress else DELAY, unit)
+    late = _LateBar(total, what, 0.0 if progress else DELAY, unit)
     try:
-        yield bar.advance
+        yield late.advance
     finally:
-        bar.close()
+        late.close()
+
+
+class _Line:
+    """A text stream whose last line a notebook shows."""
+
+    def __init__(self, display: Any) -> None:
+        self._display, self._handle = display, None
+
+    def write(self, text: str) -> None:
+        """Show what follows the last carriage return."""
+        self._show(text.rpartition("\r")[2].rstrip())
+
+    def flush(self) -> None:
+        """Do nothing: every line is shown at once."""
+
+    def clear(self) -> None:
+        """Show nothing."""
+        if self._handle is not None:
+            self._show("")
+
+    def _show(self, line: str) -> None:
+        shown = {"text/plain": line}
+        if self._handle is None:
+            self._handle = self._display(shown, raw=True, display_id=True)
+        else:
+            self._handle.update(shown, raw=True)
+
+
+class _NotebookBar(tqdm):  # type: ignore[misc]  # tqdm publishes no types
+    """A bar in a notebook, without widgets, which would stay in an exported one."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._line = _Line(_display())
+        super().__init__(file=self._line, ncols=WIDTH, **settings)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        super().close()
+        self._line.clear()
+
+
+def bar(**settings: Any) -> Any:
+    """Return a bar of tqdm that leaves no trace, in a terminal or in a notebook; the parameters are those of tqdm."""
+    return (tqdm if _display() is None else _NotebookBar)(leave=False, **settings)
+
+
+def _display() -> Any:
+    """Return IPython's function that shows something in a notebook; None outside of one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if not hasattr(shell, "kernel"):
+        return None
+    from IPython.display import display
+
+    return display

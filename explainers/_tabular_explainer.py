@@ -23,9 +23,9 @@ from automl_explain.explainers.methods._members import share_out
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
-from automl_explain.explainers.model._fitted_model import Linear
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._structures import Linear
 
 
 class TabularExplainer(ShapleyExplainer):
@@ -151,6 +151,7 @@ class TabularExplainer(ShapleyExplainer):
         Returns
         -------
         MemberExplanation
+            The contribution of each member, and of each member through each feature if features are split.
 
         Raises
         ------
@@ -209,7 +210,46 @@ class OneTableExplainer(TabularExplainer):
 class KernelExplainer(TabularExplainer):
     """Explains any model from coalitions of its columns, regardless of its structure.
 
-    Parameters are those of `TabularExplainer`.
+    Parameters
+    ----------
+    model : object
+        A fitted estimator, Pipeline, search, FLAML AutoML, booster, or a function from a table to predictions. For a
+        callable object whose `predict` method is not the function to explain, pass ``model.__call__``.
+    initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
+        The background: rows, as the model takes them, that provide the values of absent features. Tree and linear models
+        use all rows. A result of `shap.kmeans` is used with its weights.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Unit of the values. "auto" is the output in which the model is additive: log-odds for boosters and logistic
+        models, probability for forests, response for regressions. Values of another output are computed for that output
+        itself, not by rescaling.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    weights : array-like of shape (B,), optional
+        Weights of the background rows. Default: equal weights.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
+    sampling : SamplingOptions, optional
+        Number of coalitions and of background rows, for models that are explained from coalitions.
+    random_state : int, default 0
+        Seed of sampled coalitions. The global random state is not used.
+    n_jobs : int, optional
+        Threads of compiled kernels. Default: all cores available to the process.
+    progress : bool, optional
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
     Examples
     --------
@@ -236,8 +276,30 @@ class LinearExplainer(ShapleyExplainer):
         A fitted linear model, or a pipeline or search that ends with one.
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw)
         The background, from which the mean of each column is taken.
-    features, classes, output, feature_space, transformations, weights, model_task, explain_subset
-        As in `TabularExplainer`.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Unit of the values. "auto" is the output in which the model is additive: log-odds for boosters and logistic
+        models, probability for forests, response for regressions. Values of another output are computed for that output
+        itself, not by rescaling.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    weights : array-like of shape (B,), optional
+        Weights of the background rows. Default: equal weights.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
 
     Raises
     ------

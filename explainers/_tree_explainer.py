@@ -19,9 +19,10 @@ from automl_explain.explainers.methods._settings import SamplingOptions, read_se
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
-from automl_explain.explainers.model._fitted_model import Composite, FittedModel, OwnValues
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._structures import OwnValues
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 
@@ -39,14 +40,40 @@ class TreeExplainer(ShapleyExplainer):
     initialization_examples : ndarray, DataFrame or csr_matrix of shape (B, f_raw), optional
         The background, of which all rows are used. Default: no background; absent features follow the covers of the
         branches, that is, the weights of their training rows.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
+    output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
+        Unit of the values. "auto" is the output in which the model is additive: log-odds for boosters and logistic
+        models, probability for forests, response for regressions. Values of another output are computed for that output
+        itself, not by rescaling. The probability of a booster is explained from coalitions, using its margins, and
+        needs a background.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
     weights : array-like of shape (B,), optional
         Weights of the background rows. Default: equal weights.
-    features, classes, output, feature_space, transformations, model_task, explain_subset
-        As in `TabularExplainer`. The probability of a booster is explained from coalitions, using its margins, and needs a
-        background.
-    sampling, random_state, n_jobs, progress
-        As in `TabularExplainer`. The first two apply only to models that are explained from coalitions, such as
-        probabilities of boosters.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
+    sampling : SamplingOptions, optional
+        Number of coalitions and of background rows, for models that are explained from coalitions. Such a model is the
+        probability of a booster.
+    random_state : int, default 0
+        Seed of sampled coalitions. The global random state is not used.
+    n_jobs : int, optional
+        Threads of compiled kernels. Default: all cores available to the process.
+    progress : bool, optional
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
     Raises
     ------
@@ -134,6 +161,10 @@ class TreeExplainer(ShapleyExplainer):
             If the output is not the one in which the trees are additive, or the model cannot predict the rows.
         AdditivityError
             If the values do not add up to the predictions.
+
+        See Also
+        --------
+        automl_explain.plot_interactions : Draws the mean absolute values of all pairs as a map.
 
         References
         ----------

@@ -29,6 +29,8 @@ def warm_up(*, interactions: bool = False) -> None:
     rows, players = np.zeros((2, trees.n_features)), 2
     predict_leaves(trees, rows, n_jobs=1)
     explainers = PathDependent(trees), Interventional(trees, rows)
+    narrow = _sample(3)
+    PathDependent(narrow).shap_values(np.zeros((1, narrow.n_features)), n_jobs=1)  # explained from tables
     for n_rows in (1, LANES):  # single rows have kernels of their own
         explained = np.zeros((n_rows, trees.n_features))
         predict_trees(trees, explained, n_jobs=1)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.deletion._curves import MEASURES, RANDOM
 from automl_explain.explainers.formatting._names import counted, unit_text
@@ -92,6 +93,7 @@ class Faithfulness:
         """Mean area under the deletion curve of each ranking; lower is better."""
         return self._means("deletion_auc")
 
+    @checked
     def to_frame(self, *, per_example: bool = False) -> pd.DataFrame:
         """Return a row per ranking with its mean measures and their standard errors.
 
@@ -99,6 +101,11 @@ class Faithfulness:
         ----------
         per_example : bool, default False
             Return the measures of each example instead, with rankings and numbers of examples as the index.
+
+        Returns
+        -------
+        DataFrame
+            Comprehensiveness, sufficiency and deletion AUC, in units of the output.
         """
         if per_example:
             index = pd.MultiIndex.from_product([self.rankings, range(self.num_examples)], names=["ranking", "example"])
@@ -108,7 +115,13 @@ class Faithfulness:
         return pd.DataFrame(table, pd.Index(self.rankings, name="ranking"), columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them; `from_dict` reads them back."""
+        """Return the fields as JSON has them; `from_dict` reads them back.
+
+        Returns
+        -------
+        dict
+            With the keys "rankings", "values", "share", "unit" and "notes".
+        """
         return {
             "rankings": list(self.rankings),
             "values": self.values.tolist(),
@@ -119,7 +132,18 @@ class Faithfulness:
 
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> Faithfulness:
-        """Return what `to_dict` returned."""
+        """Return what `to_dict` returned.
+
+        Parameters
+        ----------
+        stored : dict
+            What `to_dict` returned, also after a way through JSON.
+
+        Returns
+        -------
+        Faithfulness
+            The same measures.
+        """
         values = np.array(stored["values"], dtype=np.float64).reshape(len(stored["rankings"]), -1, len(MEASURES))
         return Faithfulness(tuple(stored["rankings"]), values, stored["share"], stored["unit"], tuple(stored["notes"]))
 
@@ -139,7 +163,13 @@ class Faithfulness:
         )
 
     def in_words(self) -> str:
-        """Return the comprehensiveness of all rankings in a phrase."""
+        """Return the comprehensiveness of all rankings in a phrase.
+
+        Returns
+        -------
+        str
+            For notes and reports.
+        """
         parts = ", ".join(f"{name} {value:.3f}" for name, value in self.comprehensiveness.items())
         return f"comprehensiveness at {self.share:.0%}: {parts}, on {counted(self.num_examples, 'example')}"
 

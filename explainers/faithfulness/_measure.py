@@ -89,7 +89,6 @@ def measure_faithfulness(
     >>> measured.to_frame().index.tolist()
     ['explanation', 'leave one out', 'random']
     """
-    _check_settings(share, n_random, max_examples)
     check_seed(random_state)
     examples, rng = examples_of(explanation, model, data, absent), np.random.default_rng(random_state)
     settings = DeletionSettings(float(share), int(n_random), explanation.classes is not None)
@@ -112,12 +111,3 @@ def measure_faithfulness(
     if len(drawn) < examples.number:
         notes.append(f"{len(drawn):,} of {examples.number:,} examples, drawn at random")
     return faithfulness_of(measured, settings.share, examples.unit, tuple(notes))
-
-
-def _check_settings(share: Any, n_random: Any, max_examples: Any) -> None:
-    if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 < share <= 1:
-        raise InvalidInputError(f"The 'share' parameter must be a number above 0 and up to 1. Got {share!r}.")
-    for name, value in (("n_random", n_random), ("max_examples", max_examples)):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not (whole and value >= 1) and not (name == "max_examples" and value is None):
-            raise InvalidInputError(f"The '{name}' parameter must be an integer, 1 or more. Got {value!r}.")

@@ -61,14 +61,20 @@ class LIMEExplainer(RowExplainer):
         Class names in the model's order.
     output : str, default "auto"
         Unit of the weights. "auto" is the probability if the model has one; otherwise as in `TabularExplainer`.
-    transformations, weights, model_task
-        As in `TabularExplainer`, where the training rows are the background.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    weights : array-like of shape (B,), optional
+        Weights of the background rows. Default: equal weights. Here the training rows.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. The local models use all features. Default: all features.
     random_state : int, default 0
         Seed of the samples. The global random state is not used.
     progress : bool, optional
         If True, show a progress bar; if False, show none. Default: show one after two seconds.
-    explain_subset : sequence of str or int, optional
-        Features to return, by name or position, in this order. The local models use all features. Default: all features.
 
     Raises
     ------
@@ -118,7 +124,7 @@ class LIMEExplainer(RowExplainer):
         random_state: int = 0,
         progress: bool | None = None,
     ) -> None:
-        _check_settings(discretizer, nsamples, kernel_width, sample_around_instance)
+        _check_settings(discretizer, kernel_width, sample_around_instance)
         check_seed(random_state)
         check_background(initialization_examples, type(self).__name__)
         explained = explained_model(
@@ -262,13 +268,11 @@ def fit_weighted(design: Floats, outputs: Floats, weight: Floats) -> Fit:
 # ----------------------------------------------------------------------------------------------------------- private
 
 
-def _check_settings(discretizer: Any, nsamples: Any, kernel_width: Any, around: bool) -> None:
+def _check_settings(discretizer: Any, kernel_width: Any, around: bool) -> None:
     if discretizer is not None and (not isinstance(discretizer, str) or discretizer not in DISCRETIZERS):
         raise InvalidInputError(
             f"The 'discretizer' parameter must be one of {sorted(DISCRETIZERS)}, or None. Got {discretizer!r}."
         )
-    if isinstance(nsamples, bool) or not isinstance(nsamples, int | np.integer) or nsamples < 2:
-        raise InvalidInputError(f"The 'nsamples' parameter must be an integer, 2 or more. Got {nsamples!r}.")
     if kernel_width is not None and not (isinstance(kernel_width, int | float | np.number) and kernel_width > 0):
         raise InvalidInputError(f"The 'kernel_width' parameter must be a number above 0. Got {kernel_width!r}.")
     if around and discretizer is not None:

@@ -50,8 +50,7 @@ def representative(model: FittedModel, background: Table, n_rows: int, share: Sh
     outputs = predict_finite(model, background.data)
     mean = outputs.mean(axis=0) if share is None else share @ outputs
     centred = outputs - mean
-    axis = np.linalg.svd(centred.T @ centred)[0][:, 0] if outputs.shape[1] > 1 else np.ones(1)
-    order = np.argsort(centred @ axis, kind="stable")
+    order = np.argsort(centred @ _first_component(centred), kind="stable")
     stretches = (np.arange(n_rows) + 0.5) / n_rows
     if share is None:
         middles = (stretches * total).astype(np.intp)
@@ -65,6 +64,18 @@ def representative(model: FittedModel, background: Table, n_rows: int, share: Sh
         f"differs by {gap:.2g} from the mean over all rows"
     )
     return background.take(chosen), kept, note
+
+
+def _first_component(centred: Share) -> Share:
+    """Return the first principal axis of centred outputs (B, C), up to its length, at the cubed cost of the smaller side."""
+    n_rows, n_outputs = centred.shape
+    if n_outputs == 1:
+        return np.ones(1)
+    if n_outputs <= n_rows:
+        first: Share = np.linalg.svd(centred.T @ centred)[0][:, 0]
+    else:
+        first = centred.T @ np.linalg.svd(centred @ centred.T)[0][:, 0]
+    return first
 
 
 def means(model: FittedModel, background: Table, n_rows: int, share: Share | None = None) -> Summary:

@@ -29,12 +29,15 @@ class Attribution:
         What readers of these values need to know.
     coalition_r2 : float or None
         How well sums of approximate values describe the outputs of coalitions; None for values that are not approximations.
+    outputs : ndarray of shape (n, K), or None
+        What the structure predicts for the rows, if it is found on the way to the values.
     """
 
     values: Values
     standard_errors: Values | None = None
     notes: tuple[str, ...] = ()
     coalition_r2: float | None = None
+    outputs: Values | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
@@ -20,9 +21,11 @@ from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
 from automl_explain.explainers.methods._fallback import attributed, failures
 from automl_explain.explainers.methods._settings import Settings
+from automl_explain.explainers.methods._small_calls import SmallCalls, learned
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
-from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Opaque
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.explainers.parts._partitioned import partitioned_engine
 from automl_explain.explainers.parts._row_sampling import explain_table
 from automl_explain.explainers.predictions._predictions import Predictions
@@ -92,6 +95,7 @@ class RowExplainer(Picklable, ABC):
         Returns
         -------
         Explanation
+            With `include_local`, the values of each row, too.
 
         Raises
         ------
@@ -155,6 +159,12 @@ class ShapleyExplainer(RowExplainer):
         self._engine, self._question = engine, question
         self._predictions = Predictions(explained.model, explained.engineered)
         self._settings = settings or Settings()
+        self._small_calls: SmallCalls | None = None
+
+    @property
+    def _players(self) -> tuple[npt.NDArray[np.intp] | None, int | None]:
+        """Player of each column that the structure of the model reads, and their number; see `Question`."""
+        return self._explained.players
 
     @property
     def method(self) -> str:
@@ -195,6 +205,7 @@ class ShapleyExplainer(RowExplainer):
         Returns
         -------
         Explanation
+            Values, predictions and the rows.
 
         Raises
         ------
@@ -205,6 +216,9 @@ class ShapleyExplainer(RowExplainer):
         AdditivityError
             If the values do not add up to the predictions.
         """
+        few = None if self._small_calls is None else self._small_calls(X)
+        if few is not None:
+            return few
         rows = self._explained.read(X)
         predictions = self._predictions(rows.engineered)
         attribution = self._attribute(rows.engineered)
@@ -230,6 +244,8 @@ class ShapleyExplainer(RowExplainer):
             if not self._predictions.asks_library:
                 explanation = replace(explanation, predictions=self._predictions.of_library(rows.engineered))
             check_additivity(explanation, lambda: self._predictions.of_library(rows.engineered))
+        elif self._subset is None:
+            self._small_calls = learned(self._explained, self._engine, self._predictions, rows, explanation)
         return explanation if self._subset is None else explanation.select(self._subset, why="chosen by explain_subset")
 
     def _attribute(self, rows: Table) -> Attribution:

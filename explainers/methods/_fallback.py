@@ -19,14 +19,8 @@ from automl_explain.explainers.methods._rbf import RadialEngine
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    Mixture,
-    Opaque,
-    OwnValues,
-    Prepared,
-    Structure,
-)
+from automl_explain.explainers.model._fitted_model import Composite, Mixture, Prepared, Structure
+from automl_explain.explainers.model._structures import Opaque, OwnValues
 from automl_explain.explainers.tables._table import Table
 
 FAST_PATHS = (

@@ -9,7 +9,8 @@ import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
-from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, announcement, first_look
+from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look
+from automl_explain.explainers.coalitions.sampling._announcement import Computation, announcement
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
     N_BLOCKS,
     Design,
@@ -17,16 +18,21 @@ from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
     make_design,
 )
 from automl_explain.explainers.coalitions.sampling._control_variate import MOST_FITTED
+from automl_explain.explainers.coalitions.sampling._estimates import MOST_OUTPUTS
 from automl_explain.explainers.coalitions.sampling._sampling_rules import (
     MOST_REGRESSED,
     design_seconds,
     fewest_coalitions,
+    index_models_suit,
+    index_seconds,
     walks_suit,
 )
 from automl_explain.explainers.coalitions.sampling._walks import WalkPlan, cuts_of
+from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import Composite, Mixture, Opaque, OwnValues, Prepared, Structure
+from automl_explain.explainers.model._fitted_model import Composite, Mixture, Prepared, Structure
+from automl_explain.explainers.model._structures import Opaque, OwnValues
 from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import Table
@@ -112,6 +118,7 @@ class KernelEngine:
         self._n_background = len(background)
         self._settings = settings
         self._n_players = question.n_players or background.n_columns
+        self._indexed = index_models_suit(self._n_players, self._n_background, predicted=predicts_mixed_rows(structure))
         self.base_values = self._game.base_values
         self.method = "ensemble" if isinstance(structure, Composite) else "kernel"
         self.reason = _reason(structure)
@@ -127,27 +134,55 @@ class KernelEngine:
         clock, announced = Clock(sampling.time_budget), ""
         sizes = self._stages(len(rows))
         limits = self._all_within(len(rows), sizes)
-        parts = self._blocks(rows, sizes, limits)
-        n_coalitions = (part.n_all if part.all_within(limits[-1]) else sizes[-1] for part in parts)
-        total = sum(int(n) * len(part.rows) for n, part in zip(n_coalitions, parts, strict=True)) * self._n_background
-        if not self._staged:
-            size = 0 if parts[0].all_within(limits[-1]) else sizes[-1]
-            announced = announcement(self._game, parts[0], self._round(parts[0], range(1)), len(rows), size, total)
-        what = f"explaining {len(rows)} rows (up to {total:.2g} outputs)"
+        parts = parts_left = self._blocks(rows, sizes, limits)
+        outputs = self._outputs_of(parts, sizes[-1], limits[-1])
+        total = int(sum(outputs))
+        what = f"explaining {counted(len(rows), 'row')} (up to {counted(total, 'output')})"
         with progress_bar(total, what, self._settings.progress) as advance:
             going = sampling.time_budget is None or first_look(
                 self._game, parts, self._round(parts[0], range(1)), limits[0], clock, advance
             )
+            if not self._staged:
+                announced = announcement(self._computation(parts, outputs, sizes[-1], limits[-1], clock, advance))
+                parts_left = [part for part in parts if not part.n_coalitions]
             for size, limit in zip(sizes, limits, strict=True):
                 if not going or self._good_enough(parts):
                     break
-                going = self._refine(parts, size, limit, limits[-1], clock, advance)
+                going = self._refine(parts_left, size, limit, limits[-1], clock, advance)
         shape = *parts[0].values.shape[::2], len(rows)
         values, errors = np.empty((2, shape[0], shape[2], shape[1]))
         for part in parts:
             values[:, part.numbers], errors[:, part.numbers] = part.values, part.errors
         exact = all(part.exact for part in parts)
         return Attribution(values, None if exact else errors, self._notes_on(parts, clock, sizes[-1], announced))
+
+    def _outputs_of(self, parts: list[RowBlock], size: int, limit: int) -> list[float]:
+        """Return the number of outputs of masked rows for each block."""
+        n_coalitions = (part.n_all if part.all_within(limit) else size for part in parts)
+        return [
+            float(int(n) * len(part.rows) * self._n_background) for n, part in zip(n_coalitions, parts, strict=True)
+        ]
+
+    def _computation(
+        self,
+        parts: list[RowBlock],
+        outputs: list[float],
+        size: int,
+        limit: int,
+        clock: Clock,
+        advance: Callable[[int], object],
+    ) -> Computation:
+        """Return the only stage of a call."""
+        return Computation(
+            game=self._game,
+            parts=parts,
+            exact=[part.all_within(limit) for part in parts],
+            outputs=outputs,
+            size=size,
+            plan=self._round(parts[0], range(1)),
+            evaluate=lambda part: self._refine([part], size, limit, limit, clock, advance),
+            predicted=predicts_mixed_rows(self._structure),
+        )
 
     def _refine(
         self, parts: list[RowBlock], size: int, limit: int, most: int, clock: Clock, advance: Callable[[int], object]
@@ -164,8 +199,10 @@ class KernelEngine:
             before = part.n_coalitions
             everything = part.all_within(limit) and part.all_within(most - before)
             walks = not everything and (
-                walks_suit(self._n_players, size, self._n_background)
-                or clock.over(part.seconds_for(size) + self._design_seconds(design, size))
+                walks_suit(self._n_players, size, self._n_background, indexed=self._indexed)
+                or clock.over(
+                    part.seconds_for(size) + self._design_seconds(design, size) + self._index_seconds(part, size)
+                )
             )
             if before and clock.over(
                 part.seconds_for(part.n_all if everything else fewest_coalitions(self._n_players))
@@ -178,7 +215,7 @@ class KernelEngine:
                     return False
             else:
                 design = design or make_design(self._n_players, size, self._settings.random_state)
-                part.evaluate(self._game, design)
+                part.evaluate(self._game, design, indexed=self._indexed)
             advance(max(0, part.n_coalitions - before) * len(part.rows) * self._n_background)
         return True
 
@@ -190,6 +227,11 @@ class KernelEngine:
     def _design_seconds(self, design: Design | None, size: int) -> float:
         """Estimate the time for making the design of a stage, unless it is there."""
         return 0.0 if design else design_seconds(self._n_players, size, MOST_FITTED, 1 + N_BLOCKS)
+
+    def _index_seconds(self, part: RowBlock, size: int) -> float:
+        """Estimate the time for fitting index models, if there are any."""
+        n_fits = min(len(self.base_values), MOST_OUTPUTS) * len(part.rows)
+        return index_seconds(self._n_players, size, n_fits) if self._indexed else 0.0
 
     def _round(self, part: RowBlock, rounds: range) -> WalkPlan:
         """Return the plan of complete walks in these rounds."""

@@ -7,7 +7,7 @@ import numpy as np
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._feature_map import pool_players
-from automl_explain.explainers.model._fitted_model import OwnValues
+from automl_explain.explainers.model._structures import OwnValues
 from automl_explain.explainers.tables._table import Table
 
 CHUNK_ROWS = 16_384

@@ -10,7 +10,7 @@ from scipy import sparse
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.model._feature_map import pool_players
-from automl_explain.explainers.model._fitted_model import Linear
+from automl_explain.explainers.model._structures import Linear
 from automl_explain.explainers.tables._table import Table
 
 BLOCK_BYTES = 64 * 2**20

@@ -19,18 +19,8 @@ from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.methods._base import Engine, Question
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._mixture import MixtureEngine, weigh
-from automl_explain.explainers.model._fitted_model import (
-    PASSTHROUGH,
-    Composite,
-    FittedModel,
-    Linear,
-    Matrix,
-    Mixture,
-    Opaque,
-    OutputSpace,
-    Prepared,
-    RadialBasis,
-)
+from automl_explain.explainers.model._fitted_model import PASSTHROUGH, Composite, FittedModel, Mixture, Prepared
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace, RadialBasis
 from automl_explain.explainers.neural._dense_chain import DenseNetwork
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows

@@ -54,10 +54,15 @@ class MixtureEngine:
         variances = [part.standard_errors**2 for part in parts if part.standard_errors is not None]
         notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
         values = np.sum([part.values for part in parts], axis=0)
-        return Attribution(values, np.sqrt(np.sum(variances, axis=0)) if variances else None, notes)
+        errors = np.sqrt(np.sum(variances, axis=0)) if variances else None
+        outputs = [part.outputs for part in parts if part.outputs is not None]
+        together = (
+            np.asarray(self._structure.constant + np.sum(outputs, axis=0)) if len(outputs) == len(parts) else None
+        )
+        return Attribution(values, errors, notes, outputs=together)
 
     def parts(self, rows: Table) -> list[Attribution]:
-        """Return the values of each member times its weights."""
+        """Return the values and outputs of each member times its weights."""
         return [
             self._part(engine.attribute(rows), member, weights)
             for engine, member, weights in zip(
@@ -70,7 +75,8 @@ class MixtureEngine:
         if errors is not None:
             errors = np.sqrt(weigh(expand_binary(errors, member, centred=True) ** 2, weights**2))
         values = weigh(expand_binary(own.values, member, centred=True), weights)
-        return Attribution(values, errors, tuple(f"{member.name}: {note}" for note in own.notes))
+        outputs = None if own.outputs is None else expand_binary(own.outputs, member, axis=1) @ weights
+        return Attribution(values, errors, tuple(f"{member.name}: {note}" for note in own.notes), outputs=outputs)
 
 
 def weigh(values: Values, weights: Values) -> Values:

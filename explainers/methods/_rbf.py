@@ -26,8 +26,8 @@ from automl_explain.explainers.coalitions.sampling._walks import added_up
 from automl_explain.explainers.compiled._arrays import Floats
 from automl_explain.explainers.compiled._jit import count_threads, kernel, run_blocks
 from automl_explain.explainers.methods._base import Attribution, Question
-from automl_explain.explainers.model._fitted_model import RadialBasis
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._structures import RadialBasis
 from automl_explain.explainers.tables._table import RowNumbers, Table
 from automl_explain.explainers.tables._weights import as_weights
 

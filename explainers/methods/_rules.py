@@ -15,15 +15,8 @@ from automl_explain.explainers.methods._pipeline_member import PreparedEngine
 from automl_explain.explainers.methods._rbf import RadialEngine
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.methods.neural._choice import network_engine
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    Linear,
-    Mixture,
-    Opaque,
-    OwnValues,
-    Prepared,
-    RadialBasis,
-)
+from automl_explain.explainers.model._fitted_model import Composite, Mixture, Prepared
+from automl_explain.explainers.model._structures import Linear, Opaque, OwnValues, RadialBasis
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.trees._tree_ensemble import Trees
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.methods._base import Attribution, Question
+from automl_explain.explainers.predictions._structure_outputs import NumberRules
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
@@ -20,11 +23,11 @@ class TreeEngine:
     def __init__(self, question: Question) -> None:
         trees = question.model.structure
         assert isinstance(trees, Trees)
-        self._question = question
+        self._question, self._rules = question, NumberRules.of_trees(trees)
         self.notes: tuple[str, ...] = ()
         self._solver: Interventional | PathDependent
         if question.background is None:
-            self._solver = PathDependent(trees, player=question.players)
+            self._solver = PathDependent(trees, player=question.players, n_rows=question.n_rows)
             self.reason = "a tree ensemble, explained exactly along its paths; absent features follow the trees' covers"
         else:
             background = question.model.encoded(question.background.data, "the background")
@@ -42,8 +45,15 @@ class TreeEngine:
         settings = self._question.settings
         matrix = self._question.model.read(rows)
         with progress_bar(len(matrix), "explaining rows", settings.progress) as advance:
-            values = self._solver.shap_values(matrix, n_jobs=settings.n_jobs, progress=advance)
-        return Attribution(self._every_player(values, 1))
+            made = self._solver.explain(matrix, n_jobs=settings.n_jobs, progress=advance)
+        outputs = made.outputs if self._rules.allow(matrix) else None
+        return Attribution(self._every_player(made.values, 1), outputs=outputs)
+
+    def values_of_few(self, encoded: Any) -> npt.NDArray[np.float64] | None:
+        """Return exact values of one or two encoded rows, (K, n, P), if no bar is to be shown."""
+        if self._question.settings.progress:
+            return None
+        return self._every_player(self._solver.shap_values(encoded), 1)
 
     def interactions(self, rows: Table) -> npt.NDArray[np.float64]:
         """Return exact interaction values of engineered rows, (K, n, P, P)."""

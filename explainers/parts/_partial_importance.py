@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._selection import Values
@@ -54,6 +55,7 @@ class PartialImportance:
         """Number of rows that were added."""
         return int(self._sizes.sum())
 
+    @checked
     def add(self, explanation: Explanation) -> None:
         """Add the rows of an explanation, or those that were merged into it.
 
@@ -86,8 +88,14 @@ class PartialImportance:
                 "Explain rows, or parts of a table with PartialImportance."
             )
 
+    @checked
     def merge(self, other: PartialImportance) -> None:
         """Add the rows of another part of the table.
+
+        Parameters
+        ----------
+        other : PartialImportance
+            The importance of other rows of the same table; it stays as it is.
 
         Raises
         ------
@@ -106,6 +114,11 @@ class PartialImportance:
         """Return the global values of all rows added; `Explanation.global_importance` has their intervals.
 
         Notes are those of the rows with the largest standard error.
+
+        Returns
+        -------
+        Explanation
+            Without values of rows.
 
         Raises
         ------

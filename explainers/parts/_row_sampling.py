@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._arguments import check_seed
+from automl_explain.explainers._arguments import check_arguments, check_seed, checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import PartialImportance
@@ -61,14 +61,37 @@ class SamplingPolicy:
         check_seed(self.random_state)
 
     def choose(self, table: Table) -> tuple[Table, str | None]:
-        """Return the rows to explain, and a note if some rows are left out."""
+        """Return the rows to explain, and a note if some rows are left out.
+
+        Parameters
+        ----------
+        table : Table
+            All rows.
+
+        Returns
+        -------
+        tuple of Table and str or None
+            The rows, and the note.
+        """
         rows = self.choose_rows(len(table))
         if len(rows) == len(table):
             return table, None
         return table.take(rows), f"rows: {len(rows)} of {len(table)}, drawn with seed {self.random_state}"
 
+    @checked
     def choose_rows(self, total: int) -> RowNumbers:
-        """Return the positions of the rows to explain, out of `total`, in ascending order."""
+        """Return the positions of the rows to explain, out of `total`, in ascending order.
+
+        Parameters
+        ----------
+        total : int
+            Number of rows.
+
+        Returns
+        -------
+        ndarray of int
+            Row numbers from 0.
+        """
         return draw_rows(total, int(self.max_rows), self.random_state)
 
 
@@ -120,8 +143,7 @@ def batch_rows(n_values: int) -> int:
 
 def explain_in_batches(explain: Callable[[Table], Explanation], table: Table, n_rows: int) -> Explanation:
     """Explain a table `n_rows` rows at a time and return its global values, without local ones."""
-    if isinstance(n_rows, bool) or not isinstance(n_rows, int | np.integer) or n_rows < 1:
-        raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {n_rows!r}.")
+    check_arguments({"batch_size": n_rows})
     parts = PartialImportance()
     for start in range(0, len(table), n_rows):
         parts.add(explain(table.take(np.arange(start, min(start + n_rows, len(table))))))

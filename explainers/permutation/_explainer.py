@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._arguments import checked, nearest
+from automl_explain.explainers._arguments import array_of, check_arguments, checked, nearest
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, UnsupportedModelError
 from automl_explain.explainers._fallback import fall_back
 from automl_explain.explainers._pickling import Picklable
@@ -18,9 +18,10 @@ from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.model._explained_model import behind, read_columns
-from automl_explain.explainers.model._fitted_model import FittedModel, Opaque
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames, class_names, given_names, input_names
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.parts._row_sampling import as_policy
 from automl_explain.explainers.permutation._cached_estimator import CachedEstimator, as_estimator
@@ -53,16 +54,20 @@ class PFIExplainer(Picklable):
         Column names, for tables without names.
     classes : sequence or mapping, optional
         Class names in the model's order, or ``{label: name}``. True labels may be given as these names.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Columns to permute, by name or position. The explanation contains only these. Default: all columns.
     random_state : int or RandomState, default 0
         Seed of the permutations. The global random state is not used.
     n_jobs : int, optional
         Threads for routing rows through trees. Default: all cores available to the process.
     progress : bool, optional
         If True, show a progress bar; if False, show none. Default: show one after two seconds.
-    transformations, model_task
-        As in `TabularExplainer`.
-    explain_subset : sequence of str or int, optional
-        Columns to permute, by name or position. The explanation contains only these. Default: all columns.
 
     Raises
     ------
@@ -108,8 +113,6 @@ class PFIExplainer(Picklable):
         n_jobs: int | None = None,
         progress: bool | None = None,
     ) -> None:
-        if isinstance(n_repeats, bool) or not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
-            raise InvalidInputError(f"The 'n_repeats' parameter must be an integer, 1 or more. Got {n_repeats!r}.")
         find_metric(metric, model, is_error_metric)
         self.model = model
         self._metric, self._is_error_metric = metric, is_error_metric
@@ -201,7 +204,23 @@ class PFIExplainer(Picklable):
         return explanation.select(self._explain_subset, why="chosen by explain_subset")
 
     def explain_local(self, X: Any) -> Explanation:
-        """Raise `InvalidInputError`: permutation importance belongs to a whole table and has no values of single rows."""
+        """Raise `InvalidInputError`: permutation importance belongs to a whole table and has no values of single rows.
+
+        Parameters
+        ----------
+        X : object
+            Any rows.
+
+        Returns
+        -------
+        Explanation
+            Never: it raises.
+
+        Raises
+        ------
+        InvalidInputError
+            Always.
+        """
         raise InvalidInputError(
             "PFIExplainer explains a table as a whole: use explain_global(X, true_labels=y), or TabularExplainer for rows."
         )
@@ -279,6 +298,7 @@ def _first_score(metric: Metric, cached: CachedEstimator, table: Table, labels: 
 def _read_labels(labels: Any, table: Table, model: FittedModel, classes: ClassNames | None) -> npt.NDArray[Any]:
     if labels is None:
         raise InvalidInputError("PFIExplainer needs the true labels of the rows: explain_global(X, true_labels=y).")
+    check_arguments({"true_labels": labels})
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -325,7 +345,7 @@ def _as_classes(labels: npt.NDArray[Any], model: FittedModel, names: tuple[Any, 
 def _read_weights(sample_weight: Any, n_rows: int) -> dict[str, Any]:
     if sample_weight is None:
         return {}
-    weights = np.asarray(sample_weight)
+    weights = array_of(sample_weight, "The 'sample_weight' parameter must give a finite number for each row")
     if weights.shape != (n_rows,) or weights.dtype.kind not in "biuf" or not np.isfinite(weights).all():
         raise InvalidInputError(
             f"The 'sample_weight' parameter must give a finite number for each of the {n_rows} rows. "

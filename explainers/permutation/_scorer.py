@@ -122,6 +122,11 @@ def _name_of(scorer: Any) -> str:
 
 def _n_required(function: Callable[..., Any]) -> int:
     """Return the number of parameters without a default that can be passed by position."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # of some that are built in
+        raise InvalidInputError(
+            f"The 'metric' parameter must be a function whose parameters can be read. Got {function!r}."
+        ) from error
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.kind in by_position and p.default is inspect.Parameter.empty for p in parameters)

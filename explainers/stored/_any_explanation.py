@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.formatting._names import Nouns
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -53,6 +55,10 @@ class AnyExplanation(Protocol):
         """Whether the values belong to the user's own columns, words or pixels."""
 
     @property
+    def nouns(self) -> Nouns:
+        """What an example and a feature of it are called."""
+
+    @property
     def num_examples(self) -> int:
         """Number of examples explained."""
 
@@ -75,7 +81,10 @@ class AnyExplanation(Protocol):
         """Return up to `most` examples as HTML, in which everything is escaped; empty if there is nothing to show."""
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the values as a table."""
+        """Return the importance of the features, most important first: a column overall, and one per class."""
+
+    def to_local_frame(self) -> pd.DataFrame:
+        """Return the values of each example as a table."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to one file, without pickle."""

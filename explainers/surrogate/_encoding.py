@@ -6,7 +6,7 @@ models: centred and scaled numbers, one column per category, and indicators of m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.tables._column_codes import category_codes, column_codes
+from automl_explain.explainers.tables._column_functions import ColumnFunction
+from automl_explain.explainers.tables._moments import NANOSECONDS, is_date
 from automl_explain.explainers.tables._table import Table
 
 Matrix: TypeAlias = Any
@@ -39,16 +41,23 @@ class Encoding:
     def __init__(self, table: Table) -> None:
         self._labels = table.names or tuple(map(str, range(table.n_columns)))
         self._known: dict[int, pd.Index] = {}
+        self._dates: set[int] = set()
         for j, series in _columns(table):
             if isinstance(series.dtype, pd.CategoricalDtype):
                 self._known[j] = series.cat.categories
             elif not _is_number(series):
                 self._known[j] = pd.Index(series.dropna().unique())
+            elif is_date(str(series.dtype)):
+                self._dates.add(j)
 
     @property
     def categories(self) -> Categories:
         """Number of categories of each categorical column."""
         return {j: len(known) for j, known in self._known.items()}
+
+    def of_columns(self, inputs: Sequence[ColumnFunction]) -> tuple[ColumnFunction, ...]:
+        """Return the encoded columns as functions of the columns of a table."""
+        return tuple(column.then(*NANOSECONDS) if j in self._dates else column for j, column in enumerate(inputs))
 
     def matrix(self, table: Table) -> Matrix:
         """Return the encoded cells, (n, f) float64; a csr matrix if the table is sparse.
@@ -145,6 +154,19 @@ class Standardized:
         scaled = np.where(missing, 0.0, (numbers - self._mean) / self._scale)
         one_hot = (X[:, [j]] == codes for j, codes in self._codes)
         return np.hstack([scaled, missing[:, self._marked], *one_hot]).astype(np.float64, copy=False)
+
+    def of_columns(self, inputs: Sequence[ColumnFunction]) -> tuple[ColumnFunction, ...]:
+        """Return the new columns as functions of the columns of `X`."""
+        if not hasattr(self, "_numeric"):
+            return tuple(
+                column.then(("times", 1.0 / s)) for column, s in zip(inputs, self._scale.tolist(), strict=True)
+            )
+        numbers = zip(self._numeric.tolist(), self._mean.tolist(), self._scale.tolist(), strict=True)
+        return (
+            *(inputs[j].then(("minus", mean), ("over", scale), ("fill", 0.0)) for j, mean, scale in numbers),
+            *(inputs[j].then(("is_missing", 0.0)) for j in self._numeric[self._marked].tolist()),
+            *(inputs[j].then(("equals", float(code))) for j, codes in self._codes for code in codes.tolist()),
+        )
 
 
 def _sparse_scale(X: Matrix) -> npt.NDArray[np.float64]:

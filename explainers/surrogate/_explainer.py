@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError
@@ -19,9 +20,10 @@ from automl_explain.explainers.methods._fallback import built
 from automl_explain.explainers.methods._rules import build_engine
 from automl_explain.explainers.methods._settings import read_settings
 from automl_explain.explainers.model._explained_model import FeatureSpace, explained_model
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames
-from automl_explain.explainers.surrogate._models import ExplainableModel
+from automl_explain.explainers.model._structures import Linear
+from automl_explain.explainers.surrogate._explainable_model import ExplainableModel
 from automl_explain.explainers.surrogate._training import train
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
@@ -51,18 +53,36 @@ class MimicExplainer(ShapleyExplainer):
         Maximum number of drawn rows, as a multiple of the number of training rows.
     explainable_model_args : mapping, optional
         Parameters of the surrogate, such as ``{"num_leaves": 63}``. Default: its own defaults.
-    features, classes, feature_space, transformations, model_task, explain_subset
-        As in `TabularExplainer`.
-    weights : array-like of shape (B,), optional
-        Weights of the initialization examples in training and as the background. Default: equal weights. Fidelity does
-        not use them.
+    features : sequence of str, optional
+        Column names, for tables without names.
+    classes : sequence or mapping, optional
+        Class names to show instead of the model's labels, in the model's order, or ``{label: name}``. The model's own labels
+        in another order are refused.
     output : {"auto", "probability", "log_odds", "response", "margin"}, default "auto"
         Output of the model that is imitated, and unit of the values. "auto" is the probability if the model has one,
         otherwise the output in which the model is additive.
+    feature_space : {"engineered", "raw"}, optional
+        Explain the columns that the model's last step reads ("engineered"), or the columns of the table ("raw"). If the
+        preprocessing mixes columns, raw columns are masked before it, and `reason` says so. Default: "engineered", or
+        "raw" if `transformations` are given.
+    transformations : fitted transformer, or list of (columns, fitted transformer), optional
+        Preprocessing to apply before `model`, such as a ColumnTransformer. All tables are then passed without it.
+    weights : array-like of shape (B,), optional
+        Weights of the initialization examples in training and as the background. Default: equal weights. Fidelity does
+        not use them.
+    model_task : {"classification", "regression"}, optional
+        Task of a black-box model with one column of predictions. By default it is a regression; as a classification, the
+        column holds probabilities of the second of two classes. Other models have a task of their own, which the parameter
+        must not contradict.
+    explain_subset : sequence of str or int, optional
+        Features to return, by name or position, in this order. Values are computed with all features;
+        `Explanation.left_out` is the sum of the others. Default: all features.
     random_state : int, default 0
         Seed of the surrogate, of the held-out rows and of the drawn rows.
-    n_jobs, progress
-        As in `TabularExplainer`.
+    n_jobs : int, optional
+        Threads of compiled kernels. Default: all cores available to the process.
+    progress : bool, optional
+        If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
     Raises
     ------
@@ -154,6 +174,12 @@ class MimicExplainer(ShapleyExplainer):
         super().__init__(replace(explained, model=imitation.model), engine, explain_subset, settings, question=question)
 
     @property
+    def _players(self) -> tuple[npt.NDArray[np.intp] | None, int | None]:
+        assert self._question is not None
+        asked = _over_columns(self._question, self.model, self._surrogate)
+        return asked.players, asked.n_players
+
+    @property
     def surrogate(self) -> ExplainableModel:
         """The trained surrogate."""
         return self._surrogate
@@ -192,13 +218,18 @@ class MimicExplainer(ShapleyExplainer):
         ----------
         X : ndarray, DataFrame or csr_matrix of shape (n, f_raw), optional
             Rows as the model takes them. Default: the initialization examples.
-        sampling_policy, include_local, batch_size
-            As in `TabularExplainer.explain_global`. The values of rows are dense, so ``include_local=False`` saves memory
-            for tables with thousands of columns.
+        sampling_policy : SamplingPolicy or int, optional
+            Explain a sample of the rows, of this size or drawn by this policy. Default: all rows.
+        include_local : bool, default True
+            Keep the values of each row. If False, keep only the global values, in constant memory; the values of rows
+            are dense, so that this saves memory for tables with thousands of columns.
+        batch_size : int, optional
+            Rows per batch with ``include_local=False``. Default: as many rows as fit in 64 MiB, at most 4096.
 
         Returns
         -------
         Explanation
+            Of the surrogate, with its fidelity.
         """
         return super().explain_global(
             self._explained.background if X is None else X,

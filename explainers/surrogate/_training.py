@@ -18,7 +18,8 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.surrogate._augmentation import draw_between_neighbours
 from automl_explain.explainers.surrogate._encoding import Encoding
-from automl_explain.explainers.surrogate._models import ExplainableModel, TrainingRows
+from automl_explain.explainers.surrogate._explainable_model import ExplainableModel, TrainingRows
+from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise
 from automl_explain.explainers.tables._table import RowNumbers, Table, stack_rows
 
 Outputs = npt.NDArray[np.float64]
@@ -216,14 +217,25 @@ def _is_mirrored(outputs: Outputs, model: FittedModel) -> bool:
     return outputs.shape[1] == 2 and agree(outputs[:, :1], whole - outputs[:, 1:], MIRRORED)
 
 
+@dataclass(frozen=True, eq=False)
+class _Encode(Columnwise):
+    """From a table to the matrix that the structure of a surrogate reads."""
+
+    surrogate: ExplainableModel
+    encoding: Encoding
+
+    def __call__(self, table: Any) -> Any:
+        return self.surrogate.encode(self.encoding.matrix(Table(table)))
+
+    def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:
+        return self.surrogate.encoded_columns(self.encoding.of_columns(inputs))
+
+
 def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Encoding, mirrored: bool) -> FittedModel:
     """Describe the surrogate as a model of the same tables as the teacher."""
 
-    def read(table: Any) -> Any:
-        return encoding.matrix(Table(table))
-
     def predict(table: Any) -> Outputs:
-        outputs = np.asarray(surrogate.predict(read(table)), dtype=np.float64)
+        outputs = np.asarray(surrogate.predict(encoding.matrix(Table(table))), dtype=np.float64)
         outputs = outputs.reshape(table.shape[0], -1)
         if not mirrored:
             return outputs
@@ -234,6 +246,6 @@ def _described(teacher: FittedModel, surrogate: ExplainableModel, encoding: Enco
         teacher,
         outputs={teacher.output_space: predict},
         structure=surrogate.structure(),
-        encode=lambda table: surrogate.encode(read(table)),
+        encode=_Encode(surrogate, encoding),
         name=type(surrogate).__name__,
     )

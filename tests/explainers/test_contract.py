@@ -48,7 +48,7 @@ from automl_explain import (
 )
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.methods._explainer import ShapleyExplainer
-from automl_explain.explainers.model._fitted_model import Opaque
+from automl_explain.explainers.model._structures import Opaque
 
 NAMES = ["age", "income", "debt", "score", "visits"]
 RNG = np.random.default_rng(7)
@@ -294,8 +294,9 @@ def test_an_error_of_our_own_is_not_blamed_on_the_table(name, error, monkeypatch
         notes = one_explanation(explainer).notes
         assert any("a fault within" in note and "explained from predictions" in note for note in notes)
         return
-    with pytest.raises(error, match="^a fault within$"):
+    with pytest.raises(error) as raised:
         one_explanation(explainer)
+    assert str(raised.value) == "a fault within"
 
 
 # -------------------------------------------------------------------------------------- weights, subsets, words

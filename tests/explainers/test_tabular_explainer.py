@@ -283,6 +283,13 @@ class TestRefused:
         with pytest.raises(InvalidInputError, match=r"one column per name\. Repeated: \['a'\]"):
             TabularExplainer(model, pd.DataFrame(self.X.to_numpy(), columns=["a", "a", "b", "c", "d"]))
 
+    @pytest.mark.parametrize(("first", "second"), [(1, "1"), (np.nan, "nan"), (True, "True")])
+    def test_column_names_that_are_alike_as_text(self, first, second):
+        model = LinearRegression().fit(self.X.to_numpy(), self.y)
+        columns = pd.Index([first, second, "b", "c", "d"], dtype=object)
+        with pytest.raises(InvalidInputError, match=r"names differ as text\. Got .* and '" + second + "': rename one"):
+            TabularExplainer(model, pd.DataFrame(self.X.to_numpy(), columns=columns))
+
 
 def test_describe_takes_what_it_returns():
     model = LinearRegression().fit(table(), target(table(), "regression"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
+from automl_explain.explainers._arguments import check_choice
+from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.methods._base import Engine, Question
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods.neural._gradients import PathEngine, RescaleEngine
@@ -32,8 +33,7 @@ def network_engine(question: Question, method: str = "auto") -> Engine:
     UnsupportedModelError
         If the network does not allow the method.
     """
-    if method not in METHODS:
-        raise InvalidInputError(f"The 'method' parameter must be one of {list(METHODS)}. Got {method!r}.")
+    check_choice("method", method, METHODS)
     network = question.model.structure
     assert isinstance(network, Network)
     if method == "coalitions":

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import AdditivityError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.compiled._arrays import Values
+from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.methods._base import Attribution, Question
 from automl_explain.explainers.methods.neural._coalition_fit import coalition_r2
 from automl_explain.explainers.model._feature_map import pool_players
-from automl_explain.explainers.model._fitted_model import Matrix
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._predict import check_finite
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.neural._network import Network, PairRule
 from automl_explain.explainers.neural._path import pairs_at_once, path_contributions
 from automl_explain.explainers.tables._table import Table
@@ -156,7 +157,7 @@ class PathEngine(GradientEngine):
     def _along(self, mine: Matrix, scale: Matrix, n_intervals: int) -> tuple[Values, Matrix]:
         """Return the values of rows and the gap of each, relative to the range of the outputs."""
         total, missed = self._nothing(len(mine)), np.zeros((len(scale), len(mine)))
-        what = f"explaining {len(mine)} rows along {n_intervals} intervals"
+        what = f"explaining {counted(len(mine), 'row')} along {n_intervals} intervals"
         at_once = pairs_at_once(self._network, len(scale))
         with progress_bar(len(mine) * len(self._others), what, self._question.settings.progress) as advance:
             for row, other in self._pairs(len(mine), at_once):
@@ -197,7 +198,7 @@ class RescaleEngine(GradientEngine):
     def _values(self, mine: Matrix) -> tuple[Values, tuple[str, ...]]:
         self._rule = self._rule or self._made()
         total = self._nothing(len(mine))
-        what = f"explaining {len(mine)} rows by the rescale rule"
+        what = f"explaining {counted(len(mine), 'row')} by the rescale rule"
         with progress_bar(len(mine) * len(self._others), what, self._question.settings.progress) as advance:
             for row, other in self._pairs(len(mine), self._at_once):
                 arrays = self._network.arrays(mine[row]), self._network.arrays(self._others[other])

@@ -1,154 +1,24 @@
-"""`ExplainableModel`, the base class of surrogates, and the surrogates that are made of trees."""
+"""Surrogates made of trees: boosted trees of LightGBM, and decision trees of scikit-learn."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from sklearn.tree import DecisionTreeRegressor
 
-from automl_explain.explainers.model._fitted_model import Opaque, Structure
+from automl_explain.explainers._arguments import checked
+from automl_explain.explainers.model._fitted_model import Structure
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.surrogate._encoding import Categories, Matrix
+from automl_explain.explainers.surrogate._explainable_model import ExplainableModel, Outputs, Weights
 from automl_explain.explainers.surrogate._joined_trees import compact, join_trees
-from automl_explain.explainers.tables._table import RowNumbers
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
-Outputs: TypeAlias = npt.NDArray[np.float64]
-"""Outputs of the teacher, (n, K); for two classes only that of the second."""
-Weights: TypeAlias = npt.NDArray[np.float64]
-"""Weights of the rows, (n,)."""
 SMALL = 100_000
 """Number of cells below which LightGBM uses one thread by default."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRows:
-    """Numbers of the training rows of a surrogate that is tuned.
-
-    Parameters
-    ----------
-    learn : ndarray of int
-        Rows from which candidates learn.
-    held : ndarray of int
-        Rows on which candidates are compared.
-    drawn : ndarray of int
-        Rows drawn between neighbours among `learn`.
-    """
-
-    learn: RowNumbers
-    held: RowNumbers
-    drawn: RowNumbers
-
-
-class ExplainableModel(ABC):
-    """Base class of surrogates: interpretable regressions of several outputs.
-
-    A subclass defines `fit` and `predict`. If it also defines `structure`, the surrogate is explained exactly; otherwise
-    it is explained from its predictions.
-
-    Parameters
-    ----------
-    random_state : int, default 0
-        Seed of training.
-    n_jobs : int, optional
-        Threads for training. Default: all cores.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.svm import SVR
-    >>> from automl_explain import ExplainableModel, Linear, MimicExplainer
-    >>> class LeastSquares(ExplainableModel):
-    ...     def fit(self, X, outputs, categories):
-    ...         self.coef = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), outputs)[0].T
-    ...         return self
-    ...     def predict(self, X):
-    ...         return X @ self.coef[:, :-1].T + self.coef[:, -1]
-    ...     def structure(self):
-    ...         return Linear(self.coef[:, :-1], self.coef[:, -1])
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> X = X[["age", "bmi", "s5"]]
-    >>> explainer = MimicExplainer(SVR(C=1000).fit(X, y), X, LeastSquares)
-    >>> explainer.explain_global(X).get_ranked_global_names()
-    ['bmi', 's5', 'age']
-    """
-
-    takes_sparse: ClassVar[bool] = False
-    """Whether `fit`, `predict` and `encode` take csr matrices."""
-    draws_cells: ClassVar[bool] = False
-    """Whether rows drawn between neighbours of a dense table mix them cell by cell, as those of sparse tables always do. A
-    linear surrogate learns little from a row on the line between two others."""
-    columns: npt.NDArray[np.intp] | None = None
-    """The column of `X` that each column of `encode(X)` is made from. None: the columns are the same."""
-
-    def __init__(self, *, random_state: int = 0, n_jobs: int | None = None) -> None:
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    @abstractmethod
-    def fit(
-        self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
-    ) -> ExplainableModel:
-        """Train the surrogate.
-
-        Parameters
-        ----------
-        X : ndarray or csr_matrix of shape (n, f)
-            Rows as float64, with NaN for missing cells.
-        outputs : ndarray of shape (n, K)
-            Outputs of the teacher: probabilities of the classes, for two classes only that of the second, or a response.
-        categories : mapping of int to int
-            Columns of `X` that hold the codes 0, 1, ... of categories, and their numbers of codes.
-        sample_weight : ndarray of shape (n,), optional
-            Weights of the rows, 1 on average. Passed only if the explainer has weights.
-
-        Returns
-        -------
-        ExplainableModel
-            The surrogate itself.
-        """
-
-    @property
-    def is_tuned(self) -> bool:
-        """Whether `tune` is called before `fit`. Default: it is not."""
-        return False
-
-    def tune(
-        self,
-        X: Matrix,
-        outputs: Outputs,
-        categories: Categories,
-        rows: TrainingRows,
-        sample_weight: Weights | None = None,
-    ) -> RowNumbers:
-        """Choose the settings of `fit`, and return the rows that it shall be given. Default: all rows.
-
-        Parameters
-        ----------
-        X, outputs, categories, sample_weight
-            As in `fit`.
-        rows : TrainingRows
-            Rows from which candidates learn, and rows on which they are compared.
-        """
-        return np.arange(len(outputs))
-
-    @abstractmethod
-    def predict(self, X: Matrix) -> Outputs:
-        """Return the predicted outputs, (n, K)."""
-
-    def structure(self) -> Structure:
-        """Return how the outputs are computed from ``encode(X)``: `Trees` or `Linear`. Default: not known."""
-        return Opaque(f"nothing is known of the structure of {type(self).__name__}")
-
-    def encode(self, X: Matrix) -> Matrix:
-        """Return the matrix that `structure` reads, with the same rows. Default: `X` itself."""
-        return X
 
 
 class LGBMExplainableModel(ExplainableModel):
@@ -156,8 +26,10 @@ class LGBMExplainableModel(ExplainableModel):
 
     Parameters
     ----------
-    random_state, n_jobs
-        As in `ExplainableModel`.
+    random_state : int, default 0
+        Seed of training.
+    n_jobs : int, optional
+        Threads for training. Default: all cores.
     n_estimators : int, default 150
         Trees per output.
     num_leaves : int, default 31
@@ -166,10 +38,22 @@ class LGBMExplainableModel(ExplainableModel):
         Factor by which the values of each tree are multiplied.
     min_child_samples : int, default 5
         Minimum number of rows in a leaf. It is small because outputs of a teacher, unlike labels, have no noise.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.svm import SVR
+    >>> from automl_explain import LGBMExplainableModel, MimicExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> settings = {"n_estimators": 50, "num_leaves": 7}
+    >>> mimic = MimicExplainer(SVR(C=1000).fit(X, y), X, LGBMExplainableModel, explainable_model_args=settings)
+    >>> mimic.fidelity.r2 > 0.5
+    True
     """
 
     takes_sparse = True
 
+    @checked
     def __init__(
         self,
         *,
@@ -196,7 +80,24 @@ class LGBMExplainableModel(ExplainableModel):
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> LGBMExplainableModel:
-        """Train the trees. The bins of the columns are computed once for all outputs."""
+        """Train the trees. The bins of the columns are computed once for all outputs.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `ExplainableModel.fit`.
+        outputs : ndarray of shape (n, K)
+            Outputs of the teacher.
+        categories : mapping of int to int
+            Columns of categories, and their numbers of codes.
+        sample_weight : ndarray of shape (n,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        LGBMExplainableModel
+            The surrogate itself.
+        """
         import lightgbm
 
         parameters = {**self._parameters, "num_threads": self._threads(X)}
@@ -211,15 +112,43 @@ class LGBMExplainableModel(ExplainableModel):
         return self
 
     def predict(self, X: Matrix) -> Outputs:
-        """Return the sums of the trees, (n, K)."""
+        """Return the sums of the trees, (n, K).
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            In units of the teacher's outputs.
+        """
         return np.column_stack([booster.predict(X, num_threads=self._threads(X)) for booster in self.boosters])
 
     def structure(self) -> Structure:
-        """Return the trees of all outputs."""
+        """Return the trees of all outputs.
+
+        Returns
+        -------
+        Trees
+            One ensemble with all outputs.
+        """
         return self._trees
 
     def encode(self, X: Matrix) -> Matrix:
-        """Return the columns that the trees read."""
+        """Return the columns that the trees read.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, g)
+            A row for each row.
+        """
         return _dense(X[:, self.columns])
 
     def _threads(self, X: Matrix) -> int:
@@ -235,8 +164,10 @@ class DecisionTreeExplainableModel(ExplainableModel):
 
     Parameters
     ----------
-    random_state, n_jobs
-        As in `ExplainableModel`.
+    random_state : int, default 0
+        Seed of training.
+    n_jobs : int, optional
+        Threads for training. Default: all cores.
     max_depth : int, optional
         Maximum depth. Default: limited only by the number of leaves and their size.
     max_leaf_nodes : int, optional
@@ -247,10 +178,21 @@ class DecisionTreeExplainableModel(ExplainableModel):
     References
     ----------
     Fisher, "On grouping for maximum homogeneity", 1958, doi:10.1080/01621459.1958.10501479.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.svm import SVR
+    >>> from automl_explain import DecisionTreeExplainableModel, MimicExplainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> mimic = MimicExplainer(SVR(C=1000).fit(X, y), X, DecisionTreeExplainableModel)
+    >>> mimic.fidelity.r2 > 0.3
+    True
     """
 
     takes_sparse = True
 
+    @checked
     def __init__(
         self,
         *,
@@ -271,7 +213,24 @@ class DecisionTreeExplainableModel(ExplainableModel):
     def fit(
         self, X: Matrix, outputs: Outputs, categories: Categories, sample_weight: Weights | None = None
     ) -> DecisionTreeExplainableModel:
-        """Train one tree per output."""
+        """Train one tree per output.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `ExplainableModel.fit`.
+        outputs : ndarray of shape (n, K)
+            Outputs of the teacher.
+        categories : mapping of int to int
+            Columns of categories, and their numbers of codes.
+        sample_weight : ndarray of shape (n,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        DecisionTreeExplainableModel
+            The surrogate itself.
+        """
         # For several outputs, categories are ordered by the first principal component of the outputs.
         weights = np.ones(len(outputs)) if sample_weight is None else sample_weight
         centred = outputs - np.average(outputs, axis=0, weights=weights)
@@ -285,16 +244,44 @@ class DecisionTreeExplainableModel(ExplainableModel):
         return self
 
     def predict(self, X: Matrix) -> Outputs:
-        """Return the means of the leaves, (n, K)."""
+        """Return the means of the leaves, (n, K).
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            In units of the teacher's outputs.
+        """
         ordered = self._ordered(X)
         return np.column_stack([tree.predict(ordered) for tree in self.trees])
 
     def structure(self) -> Structure:
-        """Return the trees of all outputs."""
+        """Return the trees of all outputs.
+
+        Returns
+        -------
+        Trees
+            One ensemble with all outputs.
+        """
         return self._trees
 
     def encode(self, X: Matrix) -> Matrix:
-        """Return the columns that the trees read, with categories as ranks."""
+        """Return the columns that the trees read, with categories as ranks.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n, f)
+            Rows, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, g)
+            A row for each row.
+        """
         return _dense(self._ordered(X)[:, self.columns])
 
     def _ordered(self, X: Matrix) -> Matrix:
