@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import AutoMLExplainError, FormatVersionError, InvalidInputError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.bundles._archive import Archive, opened_archive
 from automl_explain.explainers.bundles._arrays import array_bytes, array_of_bytes
@@ -29,6 +29,7 @@ from automl_explain.explainers.bundles._manifest import (
     MANIFEST,
     SIGNATURE,
     checked_content,
+    checked_manifest,
     is_list_of_files,
     listed,
     parsed_manifest,
@@ -122,17 +123,7 @@ def read_bundle(
     """
     place = Path(path)
     with opened_archive(place) as archive:
-        manifest = parsed_manifest(archive, place, WHAT)
-        if manifest.get("kind") != kind:
-            raise InvalidInputError(f"{place} holds a {str(manifest.get('kind'))[:80]!r}, not a {kind!r}.")
-        number = manifest.get("protocol")
-        if type(number) is not int or number < 1:
-            raise InvalidInputError(f"{place} is not {WHAT}: its manifest has no protocol.")
-        if number > protocol:
-            raise FormatVersionError(
-                f"{place} has protocol {number}; this version of automl-explain reads up to {protocol}. Upgrade "
-                "automl-explain to read it."
-            )
+        manifest = checked_manifest(archive, place, WHAT, kind, "protocol", protocol)
         return manifest, {name.removesuffix(".npy"): array for name, array in _arrays(archive, manifest, place)}
 
 

@@ -6,16 +6,19 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._errors import FormatVersionError, InvalidInputError
 from automl_explain.explainers.bundles._archive import MOST_FILES, MOST_MANIFEST_BYTES, NAME, damaged
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 KEY_VARIABLE = "AUTOML_EXPLAIN_BUNDLE_KEY"
 """Environment variable with the key of signatures."""
+_without_key: ContextVar[bool] = ContextVar("_without_key", default=False)
 
 
 class Source(Protocol):
@@ -103,9 +106,63 @@ def parsed_manifest(source: Source, path: Path, kind: str) -> dict[str, Any]:
     return manifest
 
 
+def checked_manifest(source: Source, path: Path, what: str, kind: str, counter: str, newest: int) -> dict[str, Any]:
+    """Return the manifest of a bundle of a kind and of a layout that this version reads.
+
+    Parameters
+    ----------
+    source : Source
+    path : Path
+    what : str
+        What the bundle should be, for messages, such as "a bundle of a scoring explainer".
+    kind : str
+        What the manifest's "kind" must be.
+    counter : str
+        Key of the number of the layout, such as "format".
+    newest : int
+        Largest number that is read.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such bundle, or as in `parsed_manifest`.
+    FormatVersionError
+        If a newer version of automl-explain wrote it.
+    """
+    manifest = parsed_manifest(source, path, what)
+    found = manifest.get("kind")
+    if found != kind:
+        said = f"holds a {found[:80]!r}, not a {kind!r}" if isinstance(found, str) else f"is not {what}"
+        raise InvalidInputError(f"{path} {said}.")
+    number = manifest.get(counter)
+    if type(number) is not int or number < 1:
+        raise InvalidInputError(f"{path} is not {what}: its manifest has no {counter}.")
+    if number > newest:
+        raise FormatVersionError(
+            f"{path} has {counter} {number}; this version of automl-explain reads up to {newest}. Upgrade automl-explain to "
+            "read it."
+        )
+    return manifest
+
+
+def bundle_key() -> str | None:
+    """Return the key of signatures; None if the environment has none, or in `signatures_unchecked`."""
+    return None if _without_key.get() else os.environ.get(KEY_VARIABLE) or None
+
+
+@contextmanager
+def signatures_unchecked() -> Iterator[None]:
+    """Read what the caller vouches for, in this block and thread, as if the environment had no key."""
+    token = _without_key.set(True)
+    try:
+        yield
+    finally:
+        _without_key.reset(token)
+
+
 def signature(manifest: bytes) -> str | None:
     """Return the HMAC-SHA256 of a manifest with the key of the environment; None without a key."""
-    key = os.environ.get(KEY_VARIABLE)
+    key = bundle_key()
     return hmac.new(key.encode(), manifest, hashlib.sha256).hexdigest() if key else None
 
 
@@ -117,7 +174,9 @@ def _check_signature(source: Source, manifest: bytes, path: Path) -> None:
         found = source.read(SIGNATURE) if source.size(SIGNATURE) <= 1024 else b""
     except KeyError:
         raise InvalidInputError(
-            f"The bundle {path} has no signature. {KEY_VARIABLE} is set, so that only bundles signed with this key are loaded."
+            f"The bundle {path} has no signature. {KEY_VARIABLE} is set, so that only bundles signed with this key are loaded. "
+            "To sign one that you trust, load it in a process without the variable and save it in one with it; for a run, "
+            "`automl-explain bundle RUN DIR --unsigned` does both."
         ) from None
     if not hmac.compare_digest(found.strip(), wanted.encode()):
         raise InvalidInputError(f"The signature of the bundle {path} is not that of the key in {KEY_VARIABLE}.")

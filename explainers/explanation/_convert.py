@@ -8,15 +8,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers.explanation._values import ExplanationValues, local_values
+from automl_explain.explainers.explanation._values import ExplanationValues, local_values, ranking
 from automl_explain.explainers.tables._table import Table
 
 if TYPE_CHECKING:
     import shap
 
 
-def as_frame(explanation: ExplanationValues) -> pd.DataFrame:
+def importance_frame(explanation: ExplanationValues) -> pd.DataFrame:
     """Return what `Explanation.to_frame` documents."""
+    overall = explanation.global_importance_values
+    known = explanation.local_importance_values is not None or explanation.class_values is not None
+    by_class = explanation.per_class_values if explanation.is_classification and known else np.zeros((0, len(overall)))
+    names = ["overall", *(explanation.classes or ())[: len(by_class)]]
+    index = pd.Index(list(explanation.feature_labels), name="feature")
+    return pd.DataFrame(np.column_stack([overall, *by_class]), index, names).iloc[ranking(overall)]
+
+
+def as_frame(explanation: ExplanationValues) -> pd.DataFrame:
+    """Return what `Explanation.to_local_frame` documents."""
     values, data = local_values(explanation), explanation.data
     rows = data.data.index if data is not None and data.is_frame else pd.RangeIndex(explanation.num_examples)
     columns = list(explanation.feature_labels)

@@ -14,7 +14,7 @@ import pandas as pd
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._array_file import bundle_kind, parts_that_fit
-from automl_explain.explainers.explanation._convert import as_frame, as_shap
+from automl_explain.explainers.explanation._convert import as_frame, as_shap, importance_frame
 from automl_explain.explainers.explanation._global_importance import (
     GlobalImportance,
     compare_rankings,
@@ -22,9 +22,11 @@ from automl_explain.explainers.explanation._global_importance import (
 )
 from automl_explain.explainers.explanation._member_values import MemberValues
 from automl_explain.explainers.explanation._notebook import importance_table, members_table
+from automl_explain.explainers.explanation._parts_of_values import sum_to_raw, take_features, take_rows
 from automl_explain.explainers.explanation._selection import find_features, find_rows
 from automl_explain.explainers.explanation._storage import KIND, load_fields, save_values
 from automl_explain.explainers.explanation._values import ExplanationValues, in_input_shapes, local_values
+from automl_explain.explainers.formatting._names import OF_TABLES
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.stored._registry import class_of_kind
 
@@ -91,14 +93,29 @@ class Explanation(ExplanationValues):
         explain, from 1 downwards; None for others.
     input_shapes : tuple of (str, tuple of int), or None
         Name and shape of each input of a network whose inputs are not a table; the features are their cells, in order.
-    members : MemberExplanation or None
-        Contributions of an ensemble's members to the same rows, if they were requested.
     group_sums, group_sizes, largest_error : ndarray, ndarray and float, or None
         What `PartialImportance` keeps of rows without their values: sums of the absolute values of groups of rows, (G, f) or
         (G, C, f), the number of rows of each group, (G,), and the largest standard error.
+    members : MemberExplanation or None
+        Contributions of an ensemble's members to the same rows, if they were requested.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from automl_explain import TabularExplainer
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    >>> explanation = TabularExplainer(forest, X).explain_local(X.iloc[:4])
+    >>> explanation.local_importance_values.shape, explanation.expected_values.shape  # classes, rows, features
+    ((3, 4, 4), (3,))
+    >>> total = explanation.expected_values[0] + explanation.local_importance_values[0].sum(axis=-1)
+    >>> bool(abs(total - forest.predict_proba(X.iloc[:4])[:, 0]).max() < 1e-9)
+    True
     """
 
     members: MemberExplanation | None = None
+    nouns = OF_TABLES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,6 +151,7 @@ class Explanation(ExplanationValues):
         Returns
         -------
         GlobalImportance
+            Importance with the ends of its intervals, in units of the output.
 
         Raises
         ------
@@ -158,6 +176,11 @@ class Explanation(ExplanationValues):
             Explanation taken as the truth.
         top_k : int, optional
             Compare only the first `top_k` features of the ranking.
+
+        Returns
+        -------
+        float
+            NDCG, between 0 and 1.
 
         Raises
         ------
@@ -192,6 +215,7 @@ class Explanation(ExplanationValues):
         Returns
         -------
         Explanation
+            Of the selected part.
 
         Raises
         ------
@@ -211,7 +235,7 @@ class Explanation(ExplanationValues):
         """
         columns = find_features(features, self.features, self.num_features, "features")
         chosen = None if rows is None else find_rows(rows, local_values(self).shape[-2])
-        part = replace(self, members=None)._take_rows(chosen)._take_features(columns, why)
+        part = take_features(take_rows(replace(self, members=None), chosen), columns, why)
         if self.members is None:
             return part
         members = self.members._take_rows(chosen)._take_features(columns, self.num_features)
@@ -238,6 +262,11 @@ class Explanation(ExplanationValues):
             Map from engineered to raw columns; default: the model's own. For a model fitted on columns that were
             engineered elsewhere, the columns explained here are the engineered ones.
 
+        Returns
+        -------
+        Explanation
+            With a feature per raw column; the explanation itself if its features are raw already.
+
         Raises
         ------
         InvalidInputError
@@ -248,7 +277,7 @@ class Explanation(ExplanationValues):
         feature_map = feature_map or self.feature_map
         if feature_map is None:
             raise InvalidInputError("No feature map is known for this explanation; pass one, from engineered to raw.")
-        raw = replace(self, members=None)._sum_to_raw(feature_map)
+        raw = sum_to_raw(replace(self, members=None), feature_map)
         return raw if self.members is None else replace(raw, members=self.members._sum_to_raw(feature_map))
 
     def shaped_values(self) -> tuple[npt.NDArray[np.float64], ...]:
@@ -257,7 +286,7 @@ class Explanation(ExplanationValues):
         Returns
         -------
         tuple of ndarray
-            Shape (n, *shape) for a regression, (C, n, *shape) for a classification; one array (..., f) for a table.
+            Shape ``(n, *shape)`` for a regression, ``(C, n, *shape)`` for a classification; one array (..., f) for a table.
 
         Raises
         ------
@@ -267,20 +296,60 @@ class Explanation(ExplanationValues):
         return in_input_shapes(local_values(self), self.input_shapes)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index)."""
+        """Return the importance of the features, most important first: a column overall, and one per class.
+
+        Returns
+        -------
+        DataFrame
+            A row per feature, indexed by its name; the columns are "overall" and the classes, in `output_space` units.
+        """
+        return importance_frame(self)
+
+    def to_local_frame(self) -> pd.DataFrame:
+        """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index).
+
+        Returns
+        -------
+        DataFrame
+            In units of `output_space`.
+        """
         return as_frame(self)
 
     def to_shap(self) -> shap.Explanation:
-        """Return a `shap.Explanation` with values (n, f) or (n, f, C); its base values include `left_out`."""
+        """Return a `shap.Explanation` with values (n, f) or (n, f, C); its base values include `left_out`.
+
+        Returns
+        -------
+        shap.Explanation
+            For shap's plots.
+        """
         return as_shap(self)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
+        """Write the explanation to one file, without pickle; `Explanation.load` reads it back.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        """
         save_values(path, self, self.members)
 
     @staticmethod
+    @checked
     def load(path: str | os.PathLike[str]) -> Any:
         """Read an explanation that `save` wrote; one of texts or images is returned as its own class.
+
+        Parameters
+        ----------
+        path : path-like
+            What `save` wrote.
+
+        Returns
+        -------
+        Explanation, TextExplanation or ImageExplanation
+            The explanation that was saved.
 
         Raises
         ------
@@ -366,10 +435,21 @@ class MemberExplanation(MemberValues):
     ['rf', 'ridge']
     """
 
+    @checked
     def get_member_explanation(self, member: str) -> Explanation:
         """Return one member's shares as an `Explanation`, for rankings and plots.
 
         Its expected values and predictions are those of the member's part of the output.
+
+        Parameters
+        ----------
+        member : str
+            One of `members`.
+
+        Returns
+        -------
+        Explanation
+            The member's part of the values.
 
         Raises
         ------

@@ -72,7 +72,18 @@ class GlobalImportance:
 
     @checked
     def to_frame(self, top_k: int | None = None) -> pd.DataFrame:
-        """Return importance, low and high by feature, most important first; ties keep the order of the columns."""
+        """Return importance, low and high by feature, most important first; ties keep the order of the columns.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned. Default: all.
+
+        Returns
+        -------
+        DataFrame
+            A row per feature.
+        """
         frame = pd.DataFrame(
             {"importance": self.values, "low": self.low, "high": self.high},
             index=pd.Index(self.features, name="feature"),

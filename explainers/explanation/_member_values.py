@@ -101,7 +101,13 @@ class MemberValues:
         return self._importance_parts()
 
     def get_member_importance_dict(self) -> dict[str, float]:
-        """Mean absolute contribution by member, most important first."""
+        """Return the mean absolute contribution by member, most important first.
+
+        Returns
+        -------
+        dict of str to float
+            In units of `output_space`.
+        """
         order = ranking(self.member_importance_values)
         return {self.members[m]: float(self.member_importance_values[m]) for m in order}
 
@@ -109,6 +115,11 @@ class MemberValues:
         """Return the parts of each feature's importance: a row per feature, most important first, a column per member.
 
         If features are not split among the members, the frame has one column: the importance of each member.
+
+        Returns
+        -------
+        DataFrame
+            In units of `output_space`.
         """
         if self.local_importance_values is None:
             found = pd.Series(self.get_member_importance_dict(), name="importance")
@@ -151,6 +162,8 @@ class MemberValues:
         Returns
         -------
         MemberExplanation
+            Of the selected part.
+            Of the selected part.
 
         Raises
         ------

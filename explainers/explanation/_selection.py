@@ -53,7 +53,7 @@ def find_rows(chosen: Any, n_rows: int) -> Positions | None:
         return None
     try:
         given = np.arange(n_rows)[chosen] if isinstance(chosen, slice) else np.asarray(chosen)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         raise InvalidInputError(_rows_message(n_rows, chosen)) from error
     if given.dtype == bool and given.shape == (n_rows,):
         return np.flatnonzero(given)

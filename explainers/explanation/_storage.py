@@ -56,9 +56,10 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
+from automl_explain.explainers.bundles._facts import check_facts
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._member_values import MemberValues
-from automl_explain.explainers.explanation._stored_parts import check_parts
+from automl_explain.explainers.explanation._stored_parts import FACTS, check_parts
 from automl_explain.explainers.explanation._values import ExplanationValues
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
@@ -216,6 +217,7 @@ def _fields(
 ) -> StoredFields:
     for protocol in range(manifest["protocol"], PROTOCOL):
         _UPGRADES[protocol](manifest, arrays)
+    check_facts(manifest, FACTS)
     if manifest.get("mirrored"):
         arrays["values"] = np.concatenate([-arrays["values"], arrays["values"]])
     fields: dict[str, Any] = {

@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.bundles._facts import (
+    anything,
+    flag,
+    list_of,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+    require,
+    text,
+    whole,
+)
+from automl_explain.explainers.explanation._kinds import KINDS
 
+FIDELITY = {
+    "n_rows": whole,
+    "held_out": flag,
+    "r2": number,
+    "agreement": optional(number),
+    "kl_divergence": optional(number),
+}
+"""What is stored of a `Fidelity`."""
+FACTS = {
+    "features": optional(list_of(text)),
+    "classes": optional(list_of(anything)),
+    "explanation_kind": one_of(*KINDS),
+    "metric": optional(text),
+    "output_space": text,
+    "method": text,
+    "reason": text,
+    "is_raw": flag,
+    "notes": list_of(text),
+    "model_kind": optional(text),
+    "coalition_r2": optional(number),
+    "largest_error": optional(number),
+    "input_shapes": optional(list_of(lambda pair: _is_shape(pair))),
+    "fidelity": optional(mapping_of(FIDELITY)),
+    "mirrored": optional(flag),
+    "rows": optional(text),
+    "members": optional(
+        mapping_of({"names": list_of(text), "reason": text, "notes": list_of(text), "mirrored": optional(flag)})
+    ),
+}
+"""What the manifest of an explanation holds, see `_storage.py`."""
 SHAPES: dict[str, str] = {
     "local_importance_values": "Cnf",
     "expected_values": "K",
@@ -32,7 +75,6 @@ MEMBER_SHAPES: dict[str, str] = {
     "left_out": "MCn",
 }
 """The same for the contributions of M members."""
-TEXTS = ("output_space", "method", "reason")
 
 
 def check_parts(fields: Mapping[str, Any], members: Mapping[str, Any] | None) -> None:
@@ -45,37 +87,35 @@ def check_parts(fields: Mapping[str, Any], members: Mapping[str, Any] | None) ->
     """
     sizes = _sizes(fields)
     if (groups := fields["group_sums"]) is not None:
-        _require(fields["group_sizes"] is not None and groups.ndim > 0, "group_sums")
+        require(fields["group_sizes"] is not None and groups.ndim > 0, "group_sums")
         sizes["g"] = len(groups)
     _check_arrays(fields, SHAPES, sizes)
-    for name in TEXTS:
-        _require(isinstance(fields[name], str), name)
-    for name in ("features", "notes"):
-        _require(fields[name] is None or all(isinstance(one, str) for one in fields[name]), name)
-    _require(fields["features"] is None or len(fields["features"]) == sizes["f"], "features")
-    _require(fields["classes"] is None or len(fields["classes"]) == sizes["K"], "classes")
+    require(fields["features"] is None or len(fields["features"]) == sizes["f"], "features")
+    require(fields["classes"] is None or len(fields["classes"]) == sizes["K"], "classes")
+    shapes = fields["input_shapes"]
+    require(shapes is None or sum(prod(shape) for _, shape in shapes) == sizes["f"], "input_shapes")
     data, parents = fields["data"], fields["feature_map"]
-    _require(data is None or not sizes["n"] or len(data) == sizes["n"], "data")
+    require(data is None or not sizes["n"] or len(data) == sizes["n"], "data")
     if parents is not None:
-        _require(parents.parent.ndim == 1 and len(parents.parent) == sizes["f"], "feature_map")
-        _require(parents.parent.dtype.kind in "iu", "feature_map")
+        require(parents.parent.ndim == 1 and len(parents.parent) == sizes["f"], "feature_map")
+        require(parents.parent.dtype.kind in "iu", "feature_map")
         inside = (parents.parent >= 0).all() and (parents.parent < len(parents.raw_names)).all()
-        _require(bool(inside), "feature_map")
+        require(bool(inside), "feature_map")
     if members is not None:
         sizes = {**sizes, "M": len(members["members"])}
-        _require(members["local_member_values"] is not None, "local_member_values")
+        require(members["local_member_values"] is not None, "local_member_values")
         errors = "MCnf" if members["local_importance_values"] is not None else "MCn"
         _check_arrays(members, {**MEMBER_SHAPES, "standard_errors": errors}, sizes)
 
 
 def _sizes(fields: Mapping[str, Any]) -> dict[str, int]:
     expected = fields["expected_values"]
-    _require(isinstance(expected, np.ndarray) and expected.ndim == 1 and len(expected) > 0, "expected_values")
+    require(isinstance(expected, np.ndarray) and expected.ndim == 1 and len(expected) > 0, "expected_values")
     values, overall = fields["local_importance_values"], fields["global_values"]
     if values is not None:
-        _require(values.ndim == (2 if fields["classes"] is None else 3), "local_importance_values")
+        require(values.ndim == (2 if fields["classes"] is None else 3), "local_importance_values")
         return {"n": values.shape[-2], "f": values.shape[-1], "K": len(expected)}
-    _require(overall is not None and overall.ndim == 1, "global_values")
+    require(overall is not None and overall.ndim == 1, "global_values")
     return {"n": 0, "f": len(overall), "K": len(expected)}
 
 
@@ -85,15 +125,13 @@ def _check_arrays(fields: Mapping[str, Any], shapes: Mapping[str, str], sizes: M
         array = fields[name]
         if array is None:
             continue
-        _require(isinstance(array, np.ndarray) and array.dtype.kind == "f", name)
+        require(isinstance(array, np.ndarray) and array.dtype.kind == "f", name)
         wanted = [(axis, sizes["K"] if axis == "C" else sizes.get(axis)) for axis in axes if axis != "C" or classes]
-        _require(array.ndim == len(wanted), name)
+        require(array.ndim == len(wanted), name)
         fits = all(size is None or size == length for (_, size), length in zip(wanted, array.shape, strict=True))
-        _require(fits, name)
+        require(fits, name)
 
 
-def _require(holds: bool, name: str) -> None:
-    if not holds:
-        raise InvalidInputError(
-            f"The stored explanation is damaged or was changed: its {name!r} does not fit the other parts."
-        )
+def _is_shape(pair: Any) -> bool:
+    """Whether it is the name of an input of a network and its shape."""
+    return isinstance(pair, list) and len(pair) == 2 and text(pair[0]) and list_of(whole)(pair[1])

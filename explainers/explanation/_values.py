@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -14,15 +14,7 @@ from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._kinds import KINDS, Kind, KindTraits
-from automl_explain.explainers.explanation._selection import (
-    Positions,
-    Values,
-    sum_left_out,
-    take,
-    take_columns,
-    take_map,
-    take_names,
-)
+from automl_explain.explainers.explanation._selection import Values
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._table import Table
 
@@ -156,50 +148,155 @@ class ExplanationValues:
 
     @checked
     def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
-        """Feature names, most important first; column numbers when there are no names."""
+        """Return feature names, most important first; column numbers when there are no names.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned. Default: all.
+
+        Returns
+        -------
+        list of str or int
+            Names or column numbers.
+        """
         return self._names(ranking(self.global_importance_values)[:top_k]).tolist()  # type: ignore[no-any-return]
 
     @checked
     def get_ranked_global_values(self, top_k: int | None = None) -> Values:
-        """Global importance values, (f,), descending."""
+        """Return global importance values, (f,), descending.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (f,)
+            Mean absolute values, in units of the output, in the order of `get_ranked_global_names`.
+        """
         return self.global_importance_values[ranking(self.global_importance_values)[:top_k]]
 
     @checked
     def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
-        """Feature names of each class, (C, f), most important first."""
+        """Return the feature names of each class, (C, f), most important first.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned of each class. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (C, f)
+            Names or column numbers.
+        """
         return self._names(ranking(self.per_class_values)[:, :top_k])
 
     @checked
     def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
-        """Importance values of each class, (C, f), each row descending."""
+        """Return the importance values of each class, (C, f), each row descending.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned of each class. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (C, f)
+            Mean absolute values, in the order of `get_ranked_per_class_names`.
+        """
         order = ranking(self.per_class_values)[:, :top_k]
         return np.take_along_axis(self.per_class_values, order, axis=-1)
 
     @checked
     def get_feature_importance_dict(self, top_k: int | None = None) -> dict[Any, float]:
-        """Global importance by feature name, most important first."""
+        """Return global importance by feature name, most important first.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned. Default: all.
+
+        Returns
+        -------
+        dict of str or int to float
+            Mean absolute values, in units of the output.
+        """
         return dict(
             zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k).tolist(), strict=True)
         )
 
     def overall(self) -> Self:
-        """Return the global ranking as an explanation: of a table, the explanation itself."""
+        """Return the global ranking as an explanation: of a table, the explanation itself.
+
+        Returns
+        -------
+        Explanation
+            This object.
+        """
         return self
 
+    @checked
     def examples_html(self, most: int = 6) -> str:
-        """Return nothing: reports show the rows of a table by tables and plots of their own."""
+        """Return nothing: reports show the rows of a table by tables and plots of their own.
+
+        Parameters
+        ----------
+        most : int, default 6
+            Examples shown by explanations of texts and images.
+
+        Returns
+        -------
+        str
+            Empty.
+        """
         return ""
 
     # ------------------------------------------------------------------ local
 
     @checked
     def get_ranked_local_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
-        """Feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification."""
+        """Return the feature names of each row, ranked by absolute value: (n, f), or (C, n, f) for a classification.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned of each row. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (n, f) or (C, n, f)
+            Names or column numbers.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no values of rows.
+        """
         return self._names(ranking(np.abs(local_values(self)))[..., :top_k])
 
     @checked
     def get_ranked_local_values(self, top_k: int | None = None) -> Values:
-        """Signed values of each row in the order of `get_ranked_local_names`."""
+        """Return the signed values of each row in the order of `get_ranked_local_names`.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Features returned of each row. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (n, f) or (C, n, f)
+            Values in units of `output_space`.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no values of rows.
+        """
         values = local_values(self)
         return np.take_along_axis(values, ranking(np.abs(values))[..., :top_k], axis=-1)
 
@@ -219,87 +316,6 @@ class ExplanationValues:
         total = self.local_importance_values.sum(axis=-1) + (0.0 if self.left_out is None else self.left_out)
         total = (total.T if self.is_classification else total[:, None]) + self.expected_values
         return np.asarray(np.abs(total - self.predictions))
-
-    def _take_rows(self, rows: Positions | None) -> Self:
-        """Return the values of some rows."""
-        if rows is None:
-            return self
-        return replace(
-            self,
-            local_importance_values=take(self.local_importance_values, rows, -2),
-            data=None if self.data is None else self.data.take(rows),
-            predictions=take(self.predictions, rows, 0),
-            fold_importances=None,  # means over all rows
-            standard_errors=take(self.standard_errors, rows, -2),
-            local_fidelity=take(self.local_fidelity, rows, -1),
-            intercepts=take(self.intercepts, rows, -1),
-            left_out=take(self.left_out, rows, -1),
-        )
-
-    def _take_features(self, columns: Positions | None, why: str) -> Self:
-        """Return the values of some features; if values are additive, those of the others are added to `left_out`."""
-        if columns is None:
-            return self
-        n_features, local = self.num_features, self.local_importance_values
-        rest = np.setdiff1d(np.arange(n_features), columns)
-        note = f"features: {len(columns)} of {n_features}{f', {why}' if why else ''}"
-        if self.is_additive and local is not None:
-            note += "; local values of the other features are summed in left_out"
-        return replace(
-            self,
-            local_importance_values=take(local, columns, -1),
-            left_out=sum_left_out(self.left_out, local, rest) if self.is_additive else None,
-            fold_importances=take(self.fold_importances, columns, -1),
-            standard_errors=take(self.standard_errors, columns, -1),
-            global_values=take(self.global_values, columns, -1),
-            class_values=take(self.class_values, columns, -1),
-            importances=take(self.importances, columns, 0),
-            group_sums=take(self.group_sums, columns, -1),
-            features=take_names(self.features, columns),
-            data=take_columns(self.data, columns, n_features),
-            feature_map=take_map(self.feature_map, columns),
-            input_shapes=None,
-            notes=(*self.notes, note) if len(rest) else self.notes,
-        )
-
-    def _sum_to_raw(self, feature_map: FeatureMap) -> Self:
-        """Return the values of raw columns: sums over the engineered columns of each.
-
-        Raises
-        ------
-        InvalidInputError
-            If the map has a different number of columns, or mean absolute values would have to be added.
-        """
-        parent = feature_map.parent
-        if len(parent) != self.num_features:
-            raise InvalidInputError(
-                f"The feature map must have {self.num_features} engineered columns. Got {len(parent)}."
-            )
-        if self.local_importance_values is None and len(set(parent.tolist())) < len(parent):
-            raise InvalidInputError(
-                "Mean absolute values cannot be summed over the columns of one raw column; explain with include_local=True, "
-                "or with feature_space='raw'."
-            )
-
-        def pooled(array: Values | None) -> Values | None:
-            return None if array is None else feature_map.pool(array)
-
-        importances = self.importances
-        return replace(
-            self,
-            local_importance_values=pooled(self.local_importance_values),
-            global_values=pooled(self.global_values),
-            class_values=pooled(self.class_values),
-            fold_importances=None,
-            group_sums=pooled(self.group_sums),
-            importances=None if importances is None else feature_map.pool(importances.T).T,
-            features=feature_map.raw_names,
-            data=None,
-            input_shapes=None,
-            is_raw=True,
-            feature_map=None,
-            standard_errors=None,
-        )
 
     def _names(self, positions: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
         return positions if self.features is None else np.asarray(self.features, dtype=object)[positions]

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 """Characters that change the direction of a text, or break its line."""
 UNITS = {"probability": "probability", "log_odds": "log-odds", "response": "response"}
 """Output space -> the word for it in labels."""
+
+
+class Nouns(NamedTuple):
+    """What an explanation calls its parts, each a singular, and the words for what its values leave out of an output."""
+
+    example: str
+    feature: str
+    left_out: str = "features that were left out"
+
+
+OF_TABLES = Nouns("row", "feature")
 
 
 def unit_text(unit: str) -> str:

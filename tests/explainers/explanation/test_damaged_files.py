@@ -118,7 +118,7 @@ def read_or_refused(path, case):
         read = Explanation.load(path)
     except AutoMLExplainError:
         return None
-    read.to_frame()
+    read.to_local_frame()
     read.get_ranked_global_names()
     if read.data is not None:
         assert len(read.data) == read.num_examples or not read.num_examples, case

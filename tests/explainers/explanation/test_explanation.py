@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from scipy import sparse
 from automl_explain import Explanation, FeatureMap, FormatVersionError, InvalidInputError
 from automl_explain.explainers.bundles._array_file import read_bundle, write_bundle
 from automl_explain.explainers.explanation._storage import KIND
+from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.tables._table import Table, as_table
 
 VALUES = np.array([[[1.0, -3.0, 0.0], [2.0, 1.0, 0.0]], [[-1.0, 3.0, 0.0], [-2.0, -1.0, 0.0]]])
@@ -97,9 +99,16 @@ def test_raw_values_are_sums_over_the_engineered_columns():
 
 def test_frames_name_columns_rows_and_classes():
     data = as_table(pd.DataFrame(np.ones((2, 3)), columns=["a", "b", "c"], index=["first", "second"]))
-    frame = classification(data=data).to_frame()
+    frame = classification(data=data).to_local_frame()
     assert frame.loc[("yes", "second"), "b"] == -1
-    assert regression(data=data).to_frame().loc["first", "b"] == -3
+    assert regression(data=data).to_local_frame().loc["first", "b"] == -3
+    for explanation in (regression(data=data), classification(data=data), replace(regression(), features=None)):
+        overall = explanation.to_frame()
+        assert overall.index.tolist() == [
+            explanation.feature_labels[j] for j in ranking(explanation.global_importance_values)
+        ]
+        assert overall["overall"].tolist() == explanation.get_ranked_global_values().tolist()
+        assert list(overall.columns) == ["overall", *(explanation.classes or ())]
 
 
 def test_shap_gets_its_own_layout():

@@ -230,6 +230,7 @@ CELLS = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=1, max_size=6))
 def test_columns_of_any_python_objects_come_back_or_are_refused(cells, tmp_path):
