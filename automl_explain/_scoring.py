@@ -10,7 +10,8 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.methods._explainer import ShapleyExplainer
 from automl_explain.explainers.model._explained_model import FeatureSpace
-from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
 from automl_explain.integrations._run_lookup import find_run
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_scorers import scorer_of
@@ -44,7 +45,7 @@ def scoring_explainer(
     Raises
     ------
     UnsupportedModelError
-        If the columns have no form as data, such as dates.
+        If the columns have no form as data, such as durations.
     InvalidInputError
         If a fitted model is given without a background.
     ExplanationNotFoundError

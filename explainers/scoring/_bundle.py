@@ -1,11 +1,13 @@
 """The files of a scoring explainer: a manifest and arrays, in a directory or one zip archive, without pickle.
 
-Format 1, the current one
+Format 2, the current one
 -------------------------
 ``manifest.json`` says what the bundle holds (`kind`, `format`), and lists every other file with its size and SHA-256.
 Each array is a ``.npy`` file of booleans, integers or floats in the folder that the manifest's `folder` names. Everything
 else about the explainer is in the manifest. ``manifest.sig``, if there is one, is the HMAC-SHA256 of ``manifest.json``; as
 the manifest has the hashes of all files, it signs the whole bundle.
+
+Format 1 had no columns of dates, and none of the steps that take parts of dates; nothing else differs.
 
 Upgrade manual: a change of the layout, or of what a stored structure means, that older code would misread raises `FORMAT` by
 one, and gets a function in `UPGRADES` from the previous format. New fields that older code may ignore need no new format.
@@ -30,7 +32,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import FormatVersionError, InvalidInputError
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._files import written_whole
 from automl_explain.explainers.bundles._archive import MOST_BYTES, MOST_RATIO, opened_archive
 from automl_explain.explainers.bundles._arrays import array_bytes, array_of_bytes
@@ -39,16 +41,21 @@ from automl_explain.explainers.bundles._manifest import (
     SIGNATURE,
     Source,
     checked_content,
+    checked_manifest,
     is_list_of_files,
     listed,
-    parsed_manifest,
     signature,
 )
 
 KIND = "scoring explainer"
-FORMAT = 1
+FORMAT = 2
 
-UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, npt.NDArray[Any]]], None]] = {}
+
+def _same(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Leave a bundle as it is: what the next format added was not there."""
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, npt.NDArray[Any]]], None]] = {1: _same}
 """Format -> function that upgrades a manifest and its arrays to the next format."""
 
 
@@ -168,16 +175,7 @@ def _read(
 
 def read_manifest(source: Source, path: Path) -> dict[str, Any]:
     """Return a checked manifest whose signature, if a key is set, is right; see `read_bundle`."""
-    manifest = parsed_manifest(source, path, "a bundle of a scoring explainer")
-    if manifest.get("kind") != KIND:
-        raise InvalidInputError(f"{path} is no bundle of a scoring explainer.")
-    number = manifest.get("format")
-    if type(number) is not int or number < 1:
-        raise InvalidInputError(f"The manifest of {path} has no format.")
-    if number > FORMAT:
-        raise FormatVersionError(
-            f"{path} has format {number}; this version of automl-explain reads up to {FORMAT}. Upgrade automl-explain to read it."
-        )
+    manifest = checked_manifest(source, path, "a bundle of a scoring explainer", KIND, "format", FORMAT)
     if not is_list_of_files(manifest.get("files")):
         raise InvalidInputError(f"The manifest of {path} does not list the files of a bundle.")
     return manifest

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.methods._explainer import ShapleyExplainer, check_structure
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Mixture,
-    Prepared,
-    RadialBasis,
-)
-from automl_explain.explainers.neural._network import Network
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.parts._partial_importance import without_rows
 from automl_explain.explainers.scoring._from_explainer import make_scorer
-from automl_explain.explainers.scoring._schema import Schema
 from automl_explain.explainers.scoring._scorer import Scorer
-from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.explainers.scoring.columns._schema import Schema
 
 
 class ScoringExplainer(Picklable):
@@ -47,9 +38,21 @@ class ScoringExplainer(Picklable):
     Raises
     ------
     UnsupportedModelError
-        If the columns have no form as data, such as dates; the message says what to do.
+        If the columns have no form as data, such as durations; the message says what to do.
     InvalidInputError
         If `explainer` is not one of those explainers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer, scoring_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = scoring_explainer(TabularExplainer(Ridge().fit(X, y), X))
+    >>> scorer
+    LinearScoringExplainer(Ridge, 10 columns, response)
+    >>> scorer.predict(X.iloc[:2]).shape, scorer.explain(X.iloc[:2]).shape
+    ((2,), (2, 10))
     """
 
     kind = "kernel"
@@ -69,11 +72,12 @@ class ScoringExplainer(Picklable):
 
     @classmethod
     def _of(cls, scorer: Scorer, importance: Explanation | None = None) -> ScoringExplainer:
-        """Return the scoring explainer of loaded data."""
-        made: ScoringExplainer = object.__new__(KINDS[scorer.kind].explainer)
+        """Return the scoring explainer of loaded data of this kind."""
+        made = object.__new__(cls)
         made._scorer, made._importance = scorer, importance
         return made
 
+    @checked
     def with_importance(self, explanation: Explanation | None) -> ScoringExplainer:
         """Return the same scoring explainer with the global importance of an explanation, such as that of training rows.
 
@@ -85,6 +89,7 @@ class ScoringExplainer(Picklable):
         Returns
         -------
         ScoringExplainer
+            A new one; this one stays as it is.
         """
         return self._of(self._scorer, None if explanation is None else without_rows(explanation))
 
@@ -109,7 +114,7 @@ class ScoringExplainer(Picklable):
     @property
     def features(self) -> tuple[str, ...] | None:
         """Names of the explained features; None if they have no names."""
-        return self._scorer.features
+        return self._scorer.labels.features
 
     @property
     def feature_labels(self) -> tuple[str, ...]:
@@ -119,12 +124,12 @@ class ScoringExplainer(Picklable):
     @property
     def is_raw(self) -> bool:
         """Whether the features are the caller's columns, as opposed to columns that a preprocessing made."""
-        return self._scorer.is_raw
+        return self._scorer.labels.is_raw
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
         """Names of the classes; None for regression."""
-        return self._scorer.classes
+        return self._scorer.labels.classes
 
     @property
     def output_space(self) -> str:
@@ -134,7 +139,7 @@ class ScoringExplainer(Picklable):
     @property
     def method(self) -> str:
         """Name of the method that computes the values."""
-        return self._scorer.method
+        return self._scorer.account.method
 
     @property
     def expected_values(self) -> npt.NDArray[np.float64]:
@@ -151,6 +156,7 @@ class ScoringExplainer(Picklable):
         """SHA-256 of everything that the values depend on; equal for explainers that give the same values."""
         return self._scorer.identity
 
+    @checked
     def explain(self, X: Any, *, get_raw: bool = False) -> Any:
         """Return the local values of rows.
 
@@ -164,6 +170,7 @@ class ScoringExplainer(Picklable):
         Returns
         -------
         ndarray of shape (n, f) for regression; list of such arrays, one for each class, otherwise
+            In units of `output_space`.
 
         Raises
         ------
@@ -174,24 +181,59 @@ class ScoringExplainer(Picklable):
         AdditivityError
             If the values do not add up to the predictions.
         """
-        explanation = self.explain_local(X)
+        explanation = self.explain_local(X, with_rows=False)
         if get_raw:
             explanation = explanation.get_raw_explanation()
         values = explanation.local_importance_values
         assert values is not None
         return values if explanation.classes is None else list(values)
 
-    def explain_local(self, X: Any) -> Explanation:
-        """Explain each row; parameters and errors as in `explain`."""
-        return self._scorer.explanation(X)
+    @checked
+    def explain_local(self, X: Any, *, with_rows: bool = True) -> Explanation:
+        """Explain each row; errors as in `explain`.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame, csr_matrix, mapping, or sequence of mappings
+            Rows, as in `explain`.
+        with_rows : bool, default True
+            Whether the explanation keeps the rows, as they were passed. Without them it is made faster.
+
+        Returns
+        -------
+        Explanation
+            With values, predictions and the rows.
+        """
+        return self._scorer.explanation(X, with_rows=with_rows)
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return the outputs of rows in `output_space`, (n, C), or (n,) for regression; errors as in `explain`."""
+        """Return the outputs of rows in `output_space`, (n, C), or (n,) for regression; errors as in `explain`.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame, csr_matrix, mapping, or sequence of mappings
+            Rows, as in `explain`.
+
+        Returns
+        -------
+        ndarray of shape (n, C) or (n,)
+            In units of `output_space`.
+        """
         outputs = self._scorer.outputs(self._scorer.read(X))
         return outputs if self.classes is not None else outputs[:, 0]
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the probabilities of the classes, (n, C).
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame, csr_matrix, mapping, or sequence of mappings
+            Rows, as in `explain`.
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+            In the order of `classes`.
 
         Raises
         ------
@@ -205,11 +247,22 @@ class ScoringExplainer(Picklable):
     def score(self, X: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return outputs, (n, C), and values, (C, n, f), of rows, reading them once.
 
-        This is the shortest way to both: no Explanation is made, features are neither selected nor summed, and the sum of
-        the values is not compared with the outputs. Parameters and errors are those of `explain`; regressions have C = 1.
+        This is the shortest way to both: trees are passed through once for both, no Explanation is made, features are neither
+        selected nor summed, and the sum of the values is not compared with the outputs. Parameters and errors are those of
+        `explain`; regressions have C = 1.
+
+        Parameters
+        ----------
+        X : ndarray, DataFrame, csr_matrix, mapping, or sequence of mappings
+            Rows, as in `explain`.
+
+        Returns
+        -------
+        tuple of ndarray
+            Outputs, (n, C), and values, (C, n, f).
         """
-        matrix = self._scorer.read(X)
-        return self._scorer.outputs(matrix), self._scorer.attribution(matrix).values
+        outputs, made = self._scorer.score(self._scorer.read(X))
+        return outputs, made.values
 
     def warm_up(self) -> None:
         """Prepare everything that the first rows would wait for: tables of values are made, kernels are compiled or loaded."""
@@ -225,124 +278,7 @@ class ScoringExplainer(Picklable):
         return f"{type(self).__name__}({self.model.name}, {len(self.schema.columns)} columns{classes}, {self.output_space})"
 
 
-class TreeScoringExplainer(ScoringExplainer):
-    """Scoring explainer of tree ensembles: trees, and a background that holds only what they can tell apart.
-
-    Parameters are those of `ScoringExplainer`.
-
-    Examples
-    --------
-    >>> from lightgbm import LGBMRegressor
-    >>> from sklearn.datasets import load_diabetes
-    >>> from automl_explain import TreeExplainer, TreeScoringExplainer
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> explainer = TreeExplainer(LGBMRegressor(n_estimators=20, verbose=-1).fit(X, y), X)
-    >>> TreeScoringExplainer(explainer).explain(X.iloc[:2]).shape
-    (2, 10)
-    """
-
-    kind = "tree"
-    structures = (Trees,)
-
-
-class LinearScoringExplainer(ScoringExplainer):
-    """Scoring explainer of linear models: coefficients and means.
-
-    Parameters are those of `ScoringExplainer`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.linear_model import Ridge
-    >>> from automl_explain import LinearExplainer, LinearScoringExplainer
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> scorer = LinearScoringExplainer(LinearExplainer(Ridge().fit(X, y), X))
-    >>> scorer.explain({name: 0.01 for name in X.columns}).shape
-    (1, 10)
-    """
-
-    kind = "linear"
-    structures = (Linear,)
-
-
-class KernelScoringExplainer(ScoringExplainer):
-    """Scoring explainer of any model: of stacks, votes and kernel machines as data, of black boxes with the fitted model.
-
-    A black box, and preprocessing that mixes columns, have no form as data: `save` with ``model="external"`` stores
-    everything else, and the fitted model is passed to `load`.
-
-    Parameters are those of `ScoringExplainer`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.svm import SVR
-    >>> from automl_explain import KernelScoringExplainer, TabularExplainer
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> scorer = KernelScoringExplainer(TabularExplainer(SVR().fit(X.iloc[:50], y[:50]), X.iloc[:20]))
-    >>> scorer.explain(X.iloc[:2]).shape
-    (2, 10)
-    """
-
-    kind = "kernel"
-
-
-class DeepScoringExplainer(ScoringExplainer):
-    """Scoring explainer of neural networks: chains of dense layers as data, any other network with the fitted model.
-
-    Parameters are those of `ScoringExplainer`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.neural_network import MLPClassifier
-    >>> from automl_explain import DeepExplainer, DeepScoringExplainer
-    >>> X, y = load_iris(return_X_y=True, as_frame=True)
-    >>> model = MLPClassifier((8,), max_iter=500, random_state=0).fit(X, y)
-    >>> len(DeepScoringExplainer(DeepExplainer(model, X.iloc[::10])).explain(X.iloc[:2]))
-    3
-    """
-
-    kind = "deep"
-    structures = (Network,)
-
-
-@dataclass(frozen=True)
-class ScoringRule:
-    """One row of the table from structures to scoring explainers."""
-
-    structures: tuple[type, ...]
-    explainer: type[ScoringExplainer]
-    meaning: str
-
-
-SCORING_RULES: tuple[ScoringRule, ...] = (
-    ScoringRule(
-        (Trees,), TreeScoringExplainer, "trees as arrays, with the background as far as they can tell its rows apart"
-    ),
-    ScoringRule((Linear,), LinearScoringExplainer, "coefficients, and the means of the background"),
-    ScoringRule((Network,), DeepScoringExplainer, "weights of dense layers, and the background rows in use"),
-    ScoringRule(
-        (RadialBasis, Mixture, Composite, Prepared),
-        KernelScoringExplainer,
-        "kernels, and sums and stacks of models, with their members as arrays and the background rows in use",
-    ),
-    ScoringRule(
-        (object,),
-        KernelScoringExplainer,
-        "a black box, which has no form as data: the fitted model is passed to load",
-    ),
-)
-"""Structure -> scoring explainer. The first row that applies is used."""
-
-KINDS = {rule.explainer.kind: rule for rule in SCORING_RULES}
-"""Kind in files -> rule."""
-
-
-def choose_scoring_explainer(explainer: Any, examples: Any = None) -> ScoringExplainer:
-    """Return the scoring explainer for an explainer, by the structure of its model: see `SCORING_RULES`."""
-    if not isinstance(explainer, ShapleyExplainer):
-        return KernelScoringExplainer(explainer, examples=examples)  # which says what is expected
-    structure = explainer.model.structure
-    rule = next(rule for rule in SCORING_RULES if isinstance(structure, rule.structures))
-    return rule.explainer(explainer, examples=examples)
+def probabilities_of(explainer: ScoringExplainer, X: Any, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what `predict_proba` does for rows whose outputs in `output_space` are known, without predicting twice."""
+    known = explainer._scorer.linked(outputs, "probability")
+    return explainer.predict_proba(X) if known is None else known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,20 @@ from automl_explain.explainers.model._explained_model import ExplainedModel, eng
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.neural._network import Network
-from automl_explain.explainers.scoring._coded_model import CodedModel, coded_model, known_categories
-from automl_explain.explainers.scoring._model_coding import encode_model
-from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows, tries
 from automl_explain.explainers.scoring._scorer import Matrix, Scorer
-from automl_explain.explainers.scoring._stored_trees import distinguishable
+from automl_explain.explainers.scoring._scorer_parts import Account, Game, Labels
+from automl_explain.explainers.scoring.columns._native_rows import NativeRows, native_rows, tries
 from automl_explain.explainers.scoring.external._from_model import external_scorer
+from automl_explain.explainers.scoring.models._coded_model import CodedModel, coded_model, known_categories
+from automl_explain.explainers.scoring.models._model_coding import encode_model
+from automl_explain.explainers.scoring.models._stored_trees import distinguishable
 from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import Table, as_table, conform, stack_rows
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 ENGINES: dict[type, str] = {KernelEngine: "kernel", RescaleEngine: "rescale", PathEngine: "path"}
-"""Engine that the structure does not imply -> its name in `Scorer.engine_name`."""
+"""Engine that the structure does not imply -> its name in `Game.engine_name`."""
 
 
 def make_scorer(explainer: Any, kind: str, examples: Any = None) -> Scorer:
@@ -63,48 +65,42 @@ def make_scorer(explainer: Any, kind: str, examples: Any = None) -> Scorer:
         coded = coded_model(explained.model, rows)
     except NotColumnwiseError as error:
         try:
-            return external_scorer(explainer, rows, str(error), _facts(explainer, kind))
+            return external_scorer(explainer, rows, str(error), _parts(explainer, kind))
         except NotColumnwiseError as inner:
-            raise _no_data(explained.model, f"{error}; and {inner}") from inner
+            raise _no_data(explained.model, "; and ".join(dict.fromkeys((str(error), str(inner))))) from inner
     background, weights = _background(explainer, coded, rows)
+    parts = _parts(explainer, kind)
+    game = replace(parts.pop("game"), background=background, weights=weights)
+    fingerprint = _fingerprint(coded)
     return Scorer(
-        schema=rows.schema,
-        intake=coded.intake,
-        model=coded.model,
-        background=background,
-        weights=weights,
-        fingerprint=_fingerprint(coded),
-        **_facts(explainer, kind),
+        schema=rows.schema, intake=coded.intake, model=coded.model, game=game, fingerprint=fingerprint, **parts
     )
 
 
-def _facts(explainer: ShapleyExplainer, kind: str) -> dict[str, Any]:
-    """Return the fields of a `Scorer` that say what the explainer is."""
+def _parts(explainer: ShapleyExplainer, kind: str) -> dict[str, Any]:
+    """Return the fields of a `Scorer` that say what the explainer is; its game has no background yet."""
     explained = explainer._explained
-    players, n_players = explained.players
+    players, n_players = explainer._players
+    engine = _engine_name(explainer._engine, explained)
     return {
-        "players": players,
-        "n_players": n_players,
-        "engine_name": _engine_name(explainer._engine, explained),
-        "settings": explainer._settings,
-        "features": explainer.features,
-        "classes": explainer.classes,
-        "is_raw": explained.is_raw,
-        "is_raw_space": explained.is_raw_space,
-        "feature_map": explained.model.feature_map,
-        "method": explainer.method,
-        "reason": explainer.reason,
-        "notes": explainer.notes,
+        "game": Game(None, None, players, n_players, engine, explainer._settings),
+        "labels": Labels(
+            features=explainer.features,
+            classes=explainer.classes,
+            is_raw=explained.is_raw,
+            is_raw_space=explained.is_raw_space,
+            feature_map=explained.model.feature_map,
+            subset=explainer._subset,
+        ),
+        "account": Account(explainer.method, explainer.reason, explainer.notes, explainer.fidelity),
         "kind": kind,
-        "fidelity": explainer.fidelity,
-        "subset": explainer._subset,
     }
 
 
 def _no_data(model: FittedModel, why: str) -> UnsupportedModelError:
     return UnsupportedModelError(
-        f"{model.name} cannot be stored as data: {why}. MimicExplainer with LGBMExplainableModel explains it by "
-        "trees that imitate it, which can be."
+        f"{model.name} cannot be stored as data: {why}. MimicExplainer with LGBMExplainableModel and "
+        "feature_space='raw' explains it by trees that imitate it, which can be."
     )
 
 

@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._arguments import check_arguments, check_choice, nearest
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
-from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.explainers.scoring._schema import missing_columns
+from automl_explain.explainers.parts._row_sampling import BATCH_BYTES
+from automl_explain.explainers.scoring._explainer import ScoringExplainer, probabilities_of
+from automl_explain.explainers.scoring.columns._schema import unknown_columns
 
 R = TypeVar("R")
+BLOCK_ROWS = 32_768
+"""Most rows of a stream, a file or a partition that are explained at a time."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class RowColumns:
     ------
     InvalidInputError
         If an option cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import RowColumns, TabularExplainer, scoring_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = scoring_explainer(TabularExplainer(Ridge().fit(X, y), X))
+    >>> table, explanation = RowColumns(columns=("age",), top_k=1).of(scorer, X.iloc[:5])
+    >>> list(table)
+    ['age', 'prediction', 'base value', 'feature 1', 'value 1']
     """
 
     columns: tuple[str, ...] = ()
@@ -57,8 +71,8 @@ class RowColumns:
     as_list: bool = False
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float64", "float32"):
-            raise InvalidInputError(f"The 'dtype' parameter must be 'float64' or 'float32'. Got {self.dtype!r}.")
+        check_choice("dtype", self.dtype, ("float64", "float32"))
+        check_arguments({"as_list": self.as_list})
         whole = isinstance(self.top_k, int | np.integer) and not isinstance(self.top_k, bool)
         if self.top_k is not None and not (whole and self.top_k >= 1):
             raise InvalidInputError(f"The 'top_k' parameter must be an integer, 1 or more. Got {self.top_k!r}.")
@@ -66,11 +80,19 @@ class RowColumns:
             raise InvalidInputError("The 'as_list' and 'top_k' parameters exclude each other: a list has no names.")
         for name in ("columns", "features"):
             given = getattr(self, name)
-            if given is not None and not (isinstance(given, tuple) and all(isinstance(one, str) for one in given)):
+            optional = given is None and name == "features"
+            if not optional and not (isinstance(given, tuple) and all(isinstance(one, str) for one in given)):
                 raise InvalidInputError(f"The {name!r} parameter must be a tuple of names. Got {given!r}.")
 
     def check(self, scorer: ScoringExplainer, names: Sequence[str] | None = None) -> None:
         """Refuse what a scoring explainer, or a table with columns of these names, does not have.
+
+        Parameters
+        ----------
+        scorer : ScoringExplainer
+            What explains the rows.
+        names : sequence of str, optional
+            Columns of the table. Default: they are not checked.
 
         Raises
         ------
@@ -87,10 +109,21 @@ class RowColumns:
         if taken := [name for name in self.columns if name in self.kinds(scorer)]:
             raise InvalidInputError(f"Columns of these names are made, so that they cannot be copied: {taken[:5]}.")
         if names is not None and (missing := [name for name in self.columns if name not in names]):
-            raise missing_columns(missing, names, "The table")
+            raise unknown_columns(missing, names, "The table")
 
     def kinds(self, scorer: ScoringExplainer) -> dict[str, str]:
-        """Return the columns that are made, and what they hold: "label", "text", "number", or "list" of numbers."""
+        """Return the columns that are made, and what they hold: "label", "text", "number", or "list" of numbers.
+
+        Parameters
+        ----------
+        scorer : ScoringExplainer
+            What explains the rows.
+
+        Returns
+        -------
+        dict of str to str
+            Name of each column, and what it holds.
+        """
         classes = scorer.classes if scorer.model.task != "multitarget" else None
         made = {"prediction": "number" if classes is None else "label"}
         if classes is not None and "probability" in scorer.model.outputs:
@@ -106,7 +139,18 @@ class RowColumns:
         return made
 
     def arrow_schema(self, scorer: ScoringExplainer) -> Any:
-        """Return the columns that are made as a schema of Arrow."""
+        """Return the columns that are made as a schema of Arrow.
+
+        Parameters
+        ----------
+        scorer : ScoringExplainer
+            What explains the rows.
+
+        Returns
+        -------
+        pyarrow.Schema
+            A field per column.
+        """
         import pyarrow as pa
 
         number = pa.float32() if self.dtype == "float32" else pa.float64()
@@ -119,7 +163,13 @@ class RowColumns:
         return pa.schema([(name, types[kind]) for name, kind in self.kinds(scorer).items()])
 
     def without_copies(self) -> RowColumns:
-        """Return the same columns, except those of the data."""
+        """Return the same columns, except those of the data.
+
+        Returns
+        -------
+        RowColumns
+            With ``columns=()``.
+        """
         return replace(self, columns=())
 
     def of(self, scorer: ScoringExplainer, rows: pd.DataFrame) -> tuple[pd.DataFrame, Explanation]:
@@ -128,6 +178,7 @@ class RowColumns:
         Parameters
         ----------
         scorer : ScoringExplainer
+            What explains the rows.
         rows : DataFrame
             The columns of the model and those to copy; others are left out.
 
@@ -151,7 +202,8 @@ class RowColumns:
         made: list[Any] = [labels]
         kinds = self.kinds(scorer)
         if sum(name.startswith("probability of ") for name in kinds):
-            made += [*scorer.predict_proba(taken).astype(self.dtype).T]
+            assert explanation.predictions is not None
+            made += [*probabilities_of(scorer, taken, explanation.predictions).astype(self.dtype).T]
         made += [base.astype(self.dtype), *self._value_columns(explanation.feature_labels, values)]
         copied = {name: rows[name].reset_index(drop=True) for name in self.columns}
         return pd.DataFrame(copied | dict(zip(kinds, made, strict=True))), explanation
@@ -177,12 +229,12 @@ class RowColumns:
             place = {name: j for j, name in enumerate(labels)}
             values, labels = values[:, [place[name] for name in self.features]], self.features
         if self.as_list:
-            return [list(values.astype(self.dtype))]
+            return [list(values.astype(self.dtype, copy=False))]
         if self.top_k is None:
-            return [*values.astype(self.dtype).T]
+            return [*values.astype(self.dtype, copy=False).T]
         order = ranking(np.abs(values))[:, : self.top_k]
         names = np.array(labels, dtype=object)[order]
-        best = np.take_along_axis(values, order, axis=1).astype(self.dtype)
+        best = np.take_along_axis(values, order, axis=1).astype(self.dtype, copy=False)
         return [column for j in range(order.shape[1]) for column in (names[:, j], best[:, j])]
 
     def _position(self, scorer: ScoringExplainer) -> int | None:
@@ -192,7 +244,7 @@ class RowColumns:
         if self.output_class is None:
             if what == "target":
                 raise InvalidInputError(
-                    f"This model has several targets, {list(classes or ())[:5]}; name one of them with output_class."
+                    f"This model has several targets, {list(classes or ())[:5]}; name one of them with output_class, or --class."
                 )
             return None
         if classes is None:
@@ -201,6 +253,12 @@ class RowColumns:
         if str(self.output_class) not in texts:
             raise InvalidInputError(_unknown(what, str(self.output_class), texts))
         return texts.index(str(self.output_class))
+
+
+def block_rows(scorer: ScoringExplainer, most: int = BLOCK_ROWS) -> int:
+    """Return how many rows are explained at a time, so that memory depends neither on their number nor on the columns'."""
+    n_values = len(scorer.classes or (None,)) * len(scorer.schema.columns)
+    return max(1, min(most, BATCH_BYTES // (8 * n_values)))
 
 
 def located(explain: Callable[[pd.DataFrame], R], rows: pd.DataFrame, where: str, first: int = 0) -> R:

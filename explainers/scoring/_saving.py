@@ -5,69 +5,71 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
-from functools import partial
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from automl_explain.explainers._errors import (
-    ExplanationNotFoundError,
-    ExternalModelError,
-    InvalidInputError,
-    UnsupportedModelError,
-)
+from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._errors import ExternalModelError, InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.bundles._archive import MOST_BYTES
-from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._fidelity import Fidelity
-from automl_explain.explainers.methods._settings import SamplingOptions, Settings
-from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.scoring._bundle import open_manifest, read_bundle, write_bundle
-from automl_explain.explainers.scoring._column_map import decode_map, encode_map
-from automl_explain.explainers.scoring._explainer import KINDS, ScoringExplainer
-from automl_explain.explainers.scoring._model_coding import Arrays, decode_model, encode_model, floats, require
-from automl_explain.explainers.scoring._schema import Column, Schema
+from automl_explain.explainers.scoring._bundle import read_bundle, write_bundle
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._inspecting import BROKEN, importance_among, importance_file, not_described
+from automl_explain.explainers.scoring._kinds import KINDS
 from automl_explain.explainers.scoring._scorer import Scorer
-from automl_explain.explainers.scoring.external._coding import decode_external, encode_external
+from automl_explain.explainers.scoring._scorer_coding import decode_scorer, encode_scorer
+from automl_explain.explainers.scoring.columns._schema import Schema
+from automl_explain.explainers.scoring.external._bundled_format import (
+    BundledFormat,
+    check_name,
+    format_among,
+    format_named,
+    known_formats,
+    packages_in,
+    read_model,
+    written_model,
+)
+from automl_explain.explainers.scoring.external._coding import decode_external
 from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer, described_again
-from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
+from automl_explain.explainers.scoring.models._model_coding import Arrays, decode_model
 
 PACKAGES = ("automl-explain", "numpy", "pandas", "scipy", "numba", "scikit-learn", "lightgbm", "xgboost")
-"""Packages whose versions a manifest records."""
-IMPORTANCE = "importance.explanation"
-"""File of the global importance in training."""
-BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What a manifest of another form leads to."""
+"""Packages whose versions a manifest records, beside those that the model in the bundle needs."""
 
 
+@checked
 def save(
     scoring_explainer: ScoringExplainer,
     directory: str | os.PathLike[str],
     exist_ok: bool = False,
     *,
-    model: Literal["external"] | None = None,
+    model: Literal["external", "skops", "onnx", "lightgbm", "catboost", "pickle"] | None = None,
+    allow_pickle: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Save a scoring explainer as a bundle: a manifest and arrays, without pickle.
+    """Save a scoring explainer as a bundle: a manifest and arrays, without pickle unless you ask for one.
 
     With a key in the environment variable AUTOML_EXPLAIN_BUNDLE_KEY the bundle is signed.
 
     Parameters
     ----------
     scoring_explainer : ScoringExplainer
+        What is saved.
     directory : path-like
         Directory to write, or a name that ends in ``.zip`` for one file.
     exist_ok : bool, default False
         Whether the directory may exist. A bundle in it is replaced; other files stay.
-    model : {"external"}, optional
-        "external" stores everything but the model, for black boxes, networks that are no chain of dense layers, and
-        preprocessing without a form as data. The model is then passed to `load`. The bundle keeps up to 64 rows of the
+    model : {"external", "skops", "onnx", "lightgbm", "catboost", "pickle"}, optional
+        For black boxes, networks that are no chain of dense layers, and preprocessing without a form as data.
+        "external" stores everything but the model, which is then passed to `load`; the bundle keeps up to 64 rows of the
         background, the model's outputs for them and the SHA-256 of a network's weights, by which another model is refused.
-        Default: the model is stored as data.
+        Any other value stores the model too: "skops" objects of scikit-learn, and no other type; "onnx" a model that
+        `load_model` has read from an ONNX file; "lightgbm" and "catboost" a model in the library's own format, in signed bundles
+        only; "pickle" anything, with `allow_pickle`. Where it is loaded, the versions of the libraries should be the same.
+        Default: the model is stored as data, or as in the bundle that it came from.
+    allow_pickle : bool, default False
+        Whether the model may be stored as a pickle, which runs its author's code when it is loaded.
     facts : mapping, optional
         Anything to record in the manifest, as JSON has it, such as the run of a search. Default: nothing.
 
@@ -81,7 +83,11 @@ def save(
     InvalidInputError
         If the directory exists and `exist_ok` is False, the object is no scoring explainer, or `model` does not suit it.
     UnsupportedModelError
-        If the model has no form as data, and `model` is not "external".
+        If the model has no form as data, and `model` is left out, or the format cannot hold it.
+    UntrustedModelError
+        If the model would be stored as a pickle, and `allow_pickle` is False.
+    MissingExtraError
+        If the library of the format is not installed.
 
     Examples
     --------
@@ -113,73 +119,33 @@ def save(
     arrays: Arrays = {}
     scorer = scoring_explainer._scorer
     _check_model(scorer, model)
-    explainer: dict[str, Any] = {
-        "kind": scorer.kind,
-        "engine": scorer.engine_name,
-        "settings": {"sampling": asdict(scorer.settings.sampling), "random_state": scorer.settings.random_state},
-        "features": scorer.features,
-        "is_raw": scorer.is_raw,
-        "is_raw_space": scorer.is_raw_space,
-        "n_players": scorer.n_players,
-        "reason": scorer.reason,
-        "notes": scorer.notes,
-        "subset": None if scorer.subset is None else [encode_cell(one) for one in scorer.subset],
-        "fidelity": None if scorer.fidelity is None else asdict(scorer.fidelity),
-        "raw_names": None if scorer.feature_map is None else scorer.feature_map.raw_names,
-        "intake": encode_map(scorer.intake, "intake", arrays),
-    }
-    if isinstance(scorer, ExternalScorer):
-        explainer["external"] = encode_external(scorer, arrays)
-    else:
-        explainer["model"] = encode_model(scorer.model, "model", arrays)
-    if scorer.feature_map is not None:
-        arrays["parent"] = scorer.feature_map.parent
-    optional = {"background": scorer.background, "weights": scorer.weights, "players": scorer.players}
-    arrays |= {name: array for name, array in optional.items() if array is not None}
-    explained = scorer.model
-    manifest: dict[str, Any] = {
-        "schema": {"named": scorer.schema.named, "columns": [column.as_json() for column in scorer.schema.columns]},
-        "classes": None if scorer.classes is None else [encode_cell(_plain(label)) for label in scorer.classes],
-        "output_space": explained.output_space,
-        "model_name": explained.name,
-        "method": scorer.method,
-        "versions": _versions(),
-        "fingerprint": scorer.fingerprint,
-        "facts": dict(facts or {}),
-        "explainer": explainer,
-    }
+    files = importance_file(scoring_explainer.importance)
+    manifest = encode_scorer(scorer, arrays)
+    packages: tuple[str, ...] = ()
+    if isinstance(scorer, ExternalScorer) and (name := (model or scorer.external.form).replace("external", "")):
+        form = format_named(name)
+        files[form.file] = _model_file(scorer, form, manifest, Path(directory), allow_pickle)
+        packages = packages_in(form, files[form.file])
+        manifest["explainer"]["external"]["packages"] = packages
+    manifest |= {"versions": _versions(*packages), "facts": dict(facts or {})}
     path = Path(directory)
-    write_bundle(path, manifest, arrays, _importance_file(scoring_explainer), exist_ok)
+    write_bundle(path, manifest, arrays, files, exist_ok)
     return path
 
 
-def _importance_file(scoring_explainer: ScoringExplainer) -> dict[str, bytes]:
-    if scoring_explainer.importance is None:
-        return {}
-    with TemporaryDirectory() as folder:
-        place = Path(folder) / IMPORTANCE
-        scoring_explainer.importance.save(place)
-        return {IMPORTANCE: place.read_bytes()}
-
-
-def _importance_of(files: Mapping[str, bytes]) -> Explanation | None:
-    if IMPORTANCE not in files:
-        return None
-    with TemporaryDirectory() as folder:
-        place = Path(folder) / IMPORTANCE
-        place.write_bytes(files[IMPORTANCE])
-        found: Explanation = Explanation.load(place)
-    return found
-
-
 def _check_model(scorer: Scorer, model: Any) -> None:
-    if model not in (None, "external"):
-        raise InvalidInputError(f"The 'model' parameter must be 'external' or left out. Got {model!r}.")
-    if isinstance(scorer, ExternalScorer) and model is None:
+    check_name(model)
+    if isinstance(scorer, ExternalScorer) and model is None and not scorer.external.form:
+        ways = "; ".join(f"model={form.name!r} holds {form.holds}" for form in known_formats())
         raise UnsupportedModelError(
-            f"{scorer.model.name} cannot be stored as data: {scorer.external.why}. Pass model='external' to save everything but "
-            "the model, which is then passed to load; or use MimicExplainer with LGBMExplainableModel, which explains it by "
-            "trees that imitate it, and these can be stored."
+            f"{scorer.model.name} cannot be stored as data: {scorer.external.why}. Say how its bundle keeps it: {ways}. "
+            "model='external' saves everything but the model, which is then passed to load. Or use MimicExplainer with "
+            "LGBMExplainableModel and feature_space='raw', which explains it by trees that imitate it, and these can be stored."
+        )
+    if isinstance(scorer, ExternalScorer) and scorer.account.fidelity is not None:
+        raise UnsupportedModelError(
+            f"{scorer.model.name} imitates a model behind preprocessing that has no form as data: {scorer.external.why}. With "
+            "feature_space='raw', MimicExplainer imitates the model and its preprocessing together, which can be stored."
         )
     if model is not None and not isinstance(scorer, ExternalScorer):
         raise InvalidInputError(
@@ -187,11 +153,26 @@ def _check_model(scorer: Scorer, model: Any) -> None:
         )
 
 
-def load(directory: str | os.PathLike[str], *, model: Any = None, max_bytes: int = MOST_BYTES) -> ScoringExplainer:
+def _model_file(
+    scorer: ExternalScorer, form: BundledFormat, manifest: dict[str, Any], path: Path, allow_pickle: bool
+) -> bytes:
+    """Return the model of a scorer as a file, which has been read again and compared."""
+    content = written_model(form, scorer.model.original, scorer.model.name, allow_pickle=allow_pickle)
+    again = read_model(form, content, path, allow_pickle=allow_pickle)
+    facts = manifest["explainer"]["external"]["description"]
+    described_again(again, replace(scorer.external, form=form.name), facts, path)
+    return content
+
+
+@checked
+def load(
+    directory: str | os.PathLike[str], *, model: Any = None, allow_pickle: bool = False, max_bytes: int = MOST_BYTES
+) -> ScoringExplainer:
     """Load a scoring explainer from a bundle.
 
-    Nothing is imported or run that the bundle names. Sizes are limited and hashes compared before anything is parsed. With a
-    key in the environment variable AUTOML_EXPLAIN_BUNDLE_KEY, only bundles that were signed with it are loaded.
+    Nothing is imported or run that the bundle names, unless you allow a pickle. Sizes are limited and hashes compared before
+    anything is parsed. With a key in the environment variable AUTOML_EXPLAIN_BUNDLE_KEY, only bundles that were signed with it
+    are loaded.
 
     Parameters
     ----------
@@ -201,12 +182,15 @@ def load(directory: str | os.PathLike[str], *, model: Any = None, max_bytes: int
         The fitted model, for a bundle that was saved with ``model="external"``; for an explainer with `transformations`, the
         pipeline of these and the model. Its outputs, and the weights of a network, must be those of the explained model.
         Default: the bundle holds its model.
+    allow_pickle : bool, default False
+        Whether a model that the bundle keeps as a pickle may be loaded. Loading it runs whatever code its author put into it.
     max_bytes : int, default 4 GiB
         Largest size of all files.
 
     Returns
     -------
     ScoringExplainer
+        It explains and predicts without the model's library.
 
     Raises
     ------
@@ -214,144 +198,55 @@ def load(directory: str | os.PathLike[str], *, model: Any = None, max_bytes: int
         If it is no bundle, or has been changed, damaged or not signed with the key.
     ExternalModelError
         If a model is missing, is another one than was explained, or is passed to a bundle that holds its own.
+    UntrustedModelError
+        If the bundle keeps its model as a pickle, which is not allowed; with types that are not trusted; or in a format that is
+        read from signed bundles only.
     FormatVersionError
         If a newer version of automl-explain wrote it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer, load, save, scoring_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = scoring_explainer(TabularExplainer(Ridge().fit(X, y), X))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(save(scorer, f"{folder}/bundle")).explain({name: 0.0 for name in X.columns}).shape
+    (1, 10)
     """
     path = Path(directory)
     manifest, arrays, files = read_bundle(path, max_bytes=max_bytes)
     try:
-        return ScoringExplainer._of(_scorer(manifest, arrays, model, path), _importance_of(files))
+        scorer = _scorer(manifest, arrays, files, model, path, allow_pickle)
+        return KINDS[scorer.kind].explainer._of(scorer, importance_among(files))
     except InvalidInputError:
         raise
     except BROKEN as error:
-        raise InvalidInputError(
-            f"The manifest of {path} does not describe a scoring explainer: {type(error).__name__}: {error}."
-        ) from error
+        raise not_described(path, error) from error
 
 
-def inspect_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what the manifest of a bundle says, without reading its arrays; errors as in `load`.
-
-    Parameters
-    ----------
-    directory : path-like
-        What `save` wrote.
-
-    Returns
-    -------
-    dict
-        With the keys "kind", "format", "schema", "classes", "output_space", "model_name", "method", "versions",
-        "fingerprint", "facts", "bytes", "files", "signed", and "external": the class of the model that has to be passed to
-        `load`, or None.
-    """
-    manifest, signed = open_manifest(Path(directory))
-    shown = ("format", "schema", "classes", "output_space", "model_name", "method", "versions", "fingerprint", "facts")
-    sizes = [facts["size"] for facts in manifest["files"].values()]
-    stored = manifest["explainer"] if isinstance(manifest.get("explainer"), dict) else {}
-    external = stored.get("external")
-    return {
-        "kind": stored.get("kind"),
-        "external": str(external.get("class_path")) if isinstance(external, dict) else None,
-        **{key: manifest.get(key) for key in shown},
-        "bytes": sum(sizes),
-        "files": len(sizes),
-        "signed": signed,
-    }
-
-
-def bundled_importance(directory: str | os.PathLike[str]) -> Explanation:
-    """Return the global importance in training that a bundle keeps; errors as in `load`. No model is needed.
-
-    Raises
-    ------
-    ExplanationNotFoundError
-        If the bundle keeps none.
-    """
-    found = _importance_of(read_bundle(Path(directory))[2])
-    if found is None:
-        raise ExplanationNotFoundError(
-            f"The bundle {directory} keeps no importance of training. Save one made from a run or from the result of "
-            "explain_model, or save(scoring_explainer(explainer).with_importance(explainer.explain_global(X_train)), directory)."
-        )
-    return found
-
-
-def check_bundle(directory: str | os.PathLike[str]) -> None:
-    """Check the hash of each file of a bundle, and its signature; errors as in `load`. No model is needed."""
-    read_bundle(Path(directory))
-
-
-def _scorer(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], passed: Any, path: Path) -> Scorer:
-    stored = manifest["explainer"]
-    columns = tuple(Column.of_json(column) for column in manifest["schema"]["columns"])
-    schema = Schema(columns, bool(manifest["schema"]["named"]))
-    intake, external = decode_map(stored["intake"], "intake", arrays), None
-    n_read = intake.n_outputs
-    if "external" in stored:
-        external = decode_external(stored["external"], schema, arrays)
-        model = described_again(passed, external, stored["external"]["description"], path)
-        n_read = len(external.engineered.schema.columns)
-    elif passed is not None:
+def _scorer(
+    manifest: dict[str, Any], arrays: Arrays, files: Mapping[str, bytes], passed: Any, path: Path, allow_pickle: bool
+) -> Scorer:
+    stored, schema = manifest["explainer"], Schema.of_json(manifest["schema"])
+    form = format_among(files)
+    if passed is not None and ("external" not in stored or form is not None):
         raise ExternalModelError(f"The bundle {path} holds its model. Leave 'model' out: load({str(path)!r}).")
-    else:
-        model = decode_model(stored["model"], "model", arrays)
-    require(len(columns) == intake.n_inputs, "schema")
-    require(stored["kind"] in KINDS, "kind")
-    background = floats(arrays, "background", 2, finite=False) if "background" in arrays else None
-    weights = floats(arrays, "weights", 1) if "weights" in arrays else None
-    n_players, players = stored["n_players"], arrays.get("players")
-    if background is not None:
-        require(len(background) > 0 and background.shape[1] == n_read, "background")
-        require(weights is None or (weights.shape == (len(background),) and (weights >= 0).all()), "weights")
-    if players is not None:
-        players = players.astype(np.intp)
-        require(type(n_players) is int and 0 < n_players <= 1 << 24, "players")
-        require(players.shape == (n_read,) and players.min() >= 0 and players.max() < n_players, "players")
-    names, classes, subset = stored["features"], manifest["classes"], stored["subset"]
-    settings = Settings(
-        SamplingOptions(**stored["settings"]["sampling"]), stored["settings"]["random_state"], None, False
-    )
-    made = Scorer if external is None else partial(ExternalScorer, external=external)
-    return made(
-        schema=schema,
-        intake=intake,
-        model=model,
-        background=background,
-        weights=weights,
-        players=players,
-        n_players=n_players,
-        engine_name=str(stored["engine"]),
-        settings=settings,
-        features=None if names is None else tuple(map(str, names)),
-        classes=None if classes is None else tuple(decode_cell(label) for label in classes),
-        is_raw=bool(stored["is_raw"]),
-        is_raw_space=bool(stored["is_raw_space"]),
-        feature_map=_feature_map(stored, arrays),
-        method=str(manifest["method"]),
-        reason=str(stored["reason"]),
-        notes=tuple(map(str, stored["notes"])),
-        kind=stored["kind"],
-        fidelity=None if stored["fidelity"] is None else Fidelity(**stored["fidelity"]),
-        subset=None if subset is None else tuple(decode_cell(one) for one in subset),
-        fingerprint=str(manifest["fingerprint"]),
-    )
+    if "external" not in stored:
+        return decode_scorer(manifest, arrays, schema, decode_model(stored["model"], "model", arrays), None)
+    external = decode_external(stored["external"], schema, arrays)
+    if form is not None:
+        external = replace(external, form=form.name)
+        passed = read_model(form, files[form.file], path, allow_pickle=allow_pickle)
+    model = described_again(passed, external, stored["external"]["description"], path)
+    return decode_scorer(manifest, arrays, schema, model, external)
 
 
-def _feature_map(stored: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> FeatureMap | None:
-    if stored["raw_names"] is None:
-        return None
-    parent, n_raw = arrays["parent"].astype(np.intp), len(stored["raw_names"])
-    require(parent.ndim == 1 and not (len(parent) and (parent.min() < 0 or parent.max() >= n_raw)), "parent")
-    return FeatureMap(tuple(stored["raw_names"]), parent)
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def _versions() -> dict[str, str]:
+def _versions(*others: str) -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in dict.fromkeys([*PACKAGES, *others]):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._additivity import check_additivity, settled
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._selection import find_features
 from automl_explain.explainers.methods._base import Attribution, Engine, Question
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.methods._rules import build_engine
-from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.methods.neural._choice import network_engine
 from automl_explain.explainers.model._class_outputs import expand_binary
-from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture
-from automl_explain.explainers.scoring._column_map import ColumnMap
-from automl_explain.explainers.scoring._schema import Schema
-from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.model._links import LINKS
+from automl_explain.explainers.scoring._scorer_parts import Account, Game, Labels
+from automl_explain.explainers.scoring.columns._cells import cells_of
+from automl_explain.explainers.scoring.columns._column_map import ColumnMap
+from automl_explain.explainers.scoring.columns._schema import Schema, are_mappings
+from automl_explain.explainers.scoring.models._outputs import linked_spaces
+from automl_explain.explainers.tables._table import Table, as_table, check_same_columns
 
 Matrix = npt.NDArray[np.float64]
 
@@ -42,19 +44,11 @@ class Scorer:
         From the caller's coded rows to the table that `model` reads.
     model : FittedModel
         The model over coded tables.
-    background : ndarray of shape (B, f), or None
-        Background rows as `model` reads them. None: path-dependent values.
-    weights : ndarray of shape (B,), or None
-        Weights of the background rows.
-    players : ndarray of int, shape (f,), or None
-        Player of each column that `model` reads.
-    n_players : int or None
-    engine_name : str
-        Method that the explainer used, which the same structure may leave open: "" , "kernel" or a method of networks.
-    settings : Settings
-    features, classes, is_raw, is_raw_space, feature_map, fidelity, subset
-        As in the explainer.
-    method, reason, notes
+    game : Game
+        How the values are computed.
+    labels : Labels
+        Names of what is explained.
+    account : Account
         What the explainer said of its values.
     kind : str
         The scoring explainer's name in the table of kinds.
@@ -65,35 +59,23 @@ class Scorer:
     schema: Schema
     intake: ColumnMap
     model: FittedModel
-    background: Matrix | None
-    weights: Matrix | None
-    players: npt.NDArray[np.intp] | None
-    n_players: int | None
-    engine_name: str
-    features: tuple[str, ...] | None
-    classes: tuple[Any, ...] | None
-    is_raw: bool
-    is_raw_space: bool
-    feature_map: FeatureMap | None
-    method: str
-    reason: str
-    notes: tuple[str, ...]
+    game: Game
+    labels: Labels
+    account: Account
     kind: str
-    settings: Settings = field(default_factory=Settings)
-    fidelity: Fidelity | None = None
-    subset: tuple[Any, ...] | None = None
     fingerprint: str = ""
 
     @cached_property
     def engine(self) -> Engine:
         """The engine that computes the values, made from the stored data."""
-        background = None if self.background is None else self.stored(self.background)
-        settings = replace(self.settings, progress=False)
-        question = Question(self.model, background, self.players, self.n_players, settings, self.weights)
-        if self.engine_name == "kernel":
+        game = self.game
+        background = None if game.background is None else self.stored(game.background)
+        settings = replace(game.settings, progress=False)
+        question = Question(self.model, background, game.players, game.n_players, settings, game.weights)
+        if game.engine_name == "kernel":
             return KernelEngine(question)
-        if self.engine_name:
-            return network_engine(question, self.engine_name)
+        if game.engine_name:
+            return network_engine(question, game.engine_name)
         return build_engine(question)
 
     @cached_property
@@ -104,19 +86,20 @@ class Scorer:
     @cached_property
     def identity(self) -> str:
         """SHA-256 of everything that the values depend on: the model, the background and the settings."""
-        settings = (self.settings.sampling, self.settings.random_state)
-        facts = (self.engine_name, self.features, self.is_raw_space, self.n_players, self.subset, settings)
+        game, labels = self.game, self.labels
+        settings = (game.settings.sampling, game.settings.random_state)
+        facts = (game.engine_name, labels.features, labels.is_raw_space, game.n_players, labels.subset, settings)
         made = hashlib.sha256(f"{self.fingerprint} {facts}".encode())
-        for array in (self.background, self.weights, self.players):
+        for array in (game.background, game.weights, game.players):
             made.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
         return made.hexdigest()
 
     @cached_property
     def feature_labels(self) -> tuple[str, ...]:
         """Names of the features of `explanation`."""
-        n_players = self.n_players or len(self.schema.columns)
-        labels = self.features or tuple(f"x{j}" for j in range(n_players))
-        chosen = find_features(self.subset, self.features, len(labels), "explain_subset")
+        n_players = self.game.n_players or len(self.schema.columns)
+        labels = self.labels.features or tuple(f"x{j}" for j in range(n_players))
+        chosen = find_features(self.labels.subset, self.labels.features, len(labels), "explain_subset")
         return labels if chosen is None else tuple(labels[j] for j in chosen.tolist())
 
     @property
@@ -127,7 +110,12 @@ class Scorer:
     @property
     def some_row(self) -> Matrix:
         """A row that `read` may have returned, (1, f)."""
-        return np.zeros((1, self.intake.n_outputs)) if self.background is None else self.background[:1]
+        return np.zeros((1, self.intake.n_outputs)) if self.game.background is None else self.game.background[:1]
+
+    @property
+    def shares_outputs(self) -> bool:
+        """Whether outputs that are found on the way to the values are those of `outputs`."""
+        return True
 
     def code(self, X: Any) -> Matrix:
         """Return the caller's rows as numbers; see `Schema.read`."""
@@ -147,13 +135,31 @@ class Scorer:
 
     def outputs(self, matrix: Matrix, space: str | None = None) -> Matrix:
         """Return the outputs of read rows, (n, C), in the space of the values or another one."""
-        found: Matrix = self.model.outputs[space or self.model.output_space](self.table(matrix).data)  # type: ignore[index]
-        if not np.isfinite(found).all():
+        space = space or self.model.output_space
+        return self._finite(self.model.outputs[space](self.table(matrix).data), space)  # type: ignore[index]
+
+    def _finite(self, outputs: Matrix, space: str) -> Matrix:
+        if not np.isfinite(outputs).all():
             raise InvalidInputError(
-                f"{self.model.name} predicted NaN or infinity in {space or self.model.output_space} for a row; Shapley values "
-                "need finite outputs."
+                f"{self.model.name} predicted NaN or infinity in {space} for a row; Shapley values need finite outputs."
             )
-        return found
+        return outputs
+
+    def score(self, matrix: Matrix) -> tuple[Matrix, Attribution]:
+        """Return the outputs of read rows, (n, C), and their values, in one pass over the model if it gives both."""
+        if not self.shares_outputs:
+            return self.outputs(matrix), self.attribution(matrix)
+        made = self.attribution(matrix)
+        if made.outputs is None:
+            return self.outputs(matrix), made
+        return self._finite(made.outputs, self.model.output_space), made
+
+    def linked(self, outputs: Matrix, space: str) -> Matrix | None:
+        """Return outputs in another space than that of the values, given those; None if rows are needed for them."""
+        if space == self.model.output_space:
+            return outputs
+        name = linked_spaces(self.model).get(space)
+        return None if name is None else np.asarray(LINKS[name](outputs))
 
     def attribution(self, matrix: Matrix) -> Attribution:
         """Return the values of read rows for each class, (C, n, P)."""
@@ -162,10 +168,11 @@ class Scorer:
         errors = made.standard_errors
         if errors is not None:
             errors = np.abs(expand_binary(errors, self.model, centred=True))
-        return Attribution(values, errors, made.notes, made.coalition_r2)
+        outputs = None if made.outputs is None else expand_binary(made.outputs, self.model, axis=1)
+        return Attribution(values, errors, made.notes, made.coalition_r2, outputs)
 
-    def explanation(self, X: Any) -> Explanation:
-        """Explain rows; see `ScoringExplainer.explain_local`."""
+    def explanation(self, X: Any, *, with_rows: bool = True) -> Explanation:
+        """Explain rows, which the explanation keeps or not; see `ScoringExplainer.explain_local`."""
         coded = self.code(X)
         matrix = self.intake(coded)
         predictions, made = self.outputs(matrix), self.attribution(matrix)
@@ -173,37 +180,41 @@ class Scorer:
         if isinstance(self.model.structure, Mixture | Composite):
             values = settled(values, predictions - self.expected_values)
         of_regression = self.model.classes is None
-        grouped = self.is_raw_space and self.n_players not in (None, coded.shape[1])
-        data = (
-            Table(coded, self.schema.names) if self.is_raw_space else Table(self.table(matrix).codes(), self.features)
-        )
+        data = self._shown(X, coded, matrix, values.shape[-1]) if with_rows else None
         explanation = Explanation(
             local_importance_values=values[0] if of_regression else values,
             expected_values=self.expected_values,
-            features=self.features,
-            classes=self.classes,
+            features=self.labels.features,
+            classes=self.labels.classes,
             output_space=self.model.output_space,
-            method=self.method,
-            reason=self.reason,
-            data=None if grouped else data,
+            method=self.account.method,
+            reason=self.account.reason,
+            data=data,
             predictions=predictions,
-            is_raw=self.is_raw,
-            feature_map=None if self.is_raw_space else self.feature_map,
+            is_raw=self.labels.is_raw,
+            feature_map=None if self.labels.is_raw_space else self.labels.feature_map,
             standard_errors=errors if errors is None or not of_regression else errors[0],
-            notes=(*self.notes, *made.notes),
+            notes=(*self.account.notes, *made.notes),
             model_kind=self.model.kind,
-            fidelity=self.fidelity,
+            fidelity=self.account.fidelity,
             coalition_r2=made.coalition_r2,
-            input_shapes=None if grouped else self.input_shapes,
+            input_shapes=None if data is None else self.input_shapes,
         )
         check_additivity(explanation)
-        return explanation.select(self.subset, why="chosen by explain_subset")
+        return explanation.select(self.labels.subset, why="chosen by explain_subset")
 
-    def labels(self, matrix: Matrix) -> npt.NDArray[Any]:
-        """Return the predicted class of each read row; the output for a regression; the outputs for several targets."""
-        outputs = self.outputs(matrix)
-        if self.classes is None:
-            return outputs[:, 0]
-        if self.model.task == "multitarget":
-            return outputs
-        return np.asarray([self.classes[best] for best in np.argmax(outputs, axis=1).tolist()])
+    def _shown(self, X: Any, coded: Matrix, matrix: Matrix, n_features: int) -> Table | None:
+        """Return the rows in the columns that are explained, as the caller passed them; None if there is no such table."""
+        if not (self.labels.is_raw or self.labels.is_raw_space):
+            engineered = self.table(matrix)
+            return Table(engineered.data, self.labels.features) if engineered.n_columns == n_features else None
+        if coded.shape[1] != n_features:
+            return None
+        if self.schema.all_numbers and (are_mappings(X) or isinstance(X, np.ndarray)):
+            return Table(coded, self.labels.features)
+        if are_mappings(X):
+            columns = zip(self.schema.columns, coded.T, strict=True)
+            frame = pd.DataFrame({column.name: cells_of(column, numbers) for column, numbers in columns})
+            return Table(frame, self.schema.names)
+        given = as_table(X)
+        return check_same_columns(given, self.schema.names if self.schema.named else None, None, "X").alone()

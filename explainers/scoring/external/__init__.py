@@ -1,1 +1,1 @@
-"""Scoring explainers of models that have no form as data: bundles store everything else; the model is passed to `load`."""
+"""Scoring explainers of models that have no form as data: bundles keep them as files, or they are passed to `load`."""

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers.bundles._facts import require
 from automl_explain.explainers.neural._network import NetworkInput
-from automl_explain.explainers.scoring._model_coding import Arrays, floats, require
-from automl_explain.explainers.scoring._schema import Schema
+from automl_explain.explainers.scoring.columns._native_format import NativeFormat
+from automl_explain.explainers.scoring.columns._schema import Schema
 from automl_explain.explainers.scoring.external._external_scorer import MOST_EXAMPLES, External, ExternalScorer
-from automl_explain.explainers.scoring.external._native_format import NativeFormat
+from automl_explain.explainers.scoring.models._model_coding import Arrays, floats
 
 
 def encode_external(scorer: ExternalScorer, arrays: Arrays) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def encode_external(scorer: ExternalScorer, arrays: Arrays) -> dict[str, Any]:
             "space": model.output_space,
             "task": model.task,
             "kind": model.kind,
-            "is_raw_space": scorer.is_raw_space,
+            "is_raw_space": scorer.labels.is_raw_space,
         },
     }
 

@@ -23,7 +23,7 @@ from automl_explain.explainers.model._task import with_task
 from automl_explain.explainers.neural._examples import Examples, as_examples, is_table, is_tensor, unflat
 from automl_explain.explainers.neural._network import Network, NetworkInput
 from automl_explain.explainers.scoring._scorer import Scorer
-from automl_explain.explainers.scoring.external._native_format import NativeFormat
+from automl_explain.explainers.scoring.columns._native_format import NativeFormat
 from automl_explain.explainers.tables._table import Table
 
 Matrix = npt.NDArray[np.float64]
@@ -53,6 +53,8 @@ class External:
         The model's outputs for them.
     inputs : tuple of NetworkInput, or None
         The inputs of a network whose rows are no table.
+    form : str
+        Name of the format in which the bundle keeps the model, so that none is passed; empty if it does not.
     """
 
     class_path: str
@@ -63,6 +65,7 @@ class External:
     examples: Matrix
     outputs: Matrix
     inputs: tuple[NetworkInput, ...] | None = None
+    form: str = ""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -83,6 +86,10 @@ class ExternalScorer(Scorer):
     def input_shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
         inputs = self.external.inputs
         return None if inputs is None or is_flat(inputs) else tuple((each.name, each.shape) for each in inputs)
+
+    @property
+    def shares_outputs(self) -> bool:
+        return False  # they are the fitted model's own, which may be rounded to float32
 
     @property
     def some_row(self) -> Matrix:
@@ -146,12 +153,18 @@ def described_again(passed: Any, external: External, facts: Mapping[str, Any], p
     if passed is None:
         raise ExternalModelError(
             f"The bundle {path} does not hold its model, since {external.why}. Pass {wanted} that was explained: "
-            f"load(..., model=fitted). Commands, score files and services that load a bundle by themselves cannot do that: serve "
-            "it with create_app(load(..., model=fitted)) in your own code, or explain the model by MimicExplainer, "
-            "whose bundle needs no model."
+            f"load(..., model=fitted). Commands, score files and services that load a bundle by themselves cannot do that: save "
+            "it with the model in it, such as by model='skops' if it is made of scikit-learn's objects, serve it with "
+            "create_app(load(..., model=fitted)) in your own code, or explain it by MimicExplainer with "
+            "feature_space='raw', whose bundle needs no model."
         )
 
     def other(what: str) -> ExternalModelError:
+        if external.form:
+            return ExternalModelError(
+                f"The model in the bundle {path} is not the one that was explained: {what}. Install the versions of its "
+                "libraries that `automl-explain inspect` shows, or save a new bundle."
+            )
         return ExternalModelError(
             f"The model passed to the bundle {path} is not the one that was explained: {what}. Pass {wanted}, as it was when the "
             "bundle was saved; for another model, explain it and save a new bundle."

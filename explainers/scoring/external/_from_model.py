@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from automl_explain.explainers.methods._explainer import ShapleyExplainer
 from automl_explain.explainers.methods._kernel import KernelEngine
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.neural._network import Network, NetworkInput
-from automl_explain.explainers.scoring._column_map import identity
-from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows
+from automl_explain.explainers.scoring.columns._column_map import identity
+from automl_explain.explainers.scoring.columns._native_format import NativeFormat
+from automl_explain.explainers.scoring.columns._native_rows import NativeRows, native_rows
 from automl_explain.explainers.scoring.external._external_scorer import (
     MOST_EXAMPLES,
     External,
@@ -21,12 +23,11 @@ from automl_explain.explainers.scoring.external._external_scorer import (
     outputs_of,
     weights_digest,
 )
-from automl_explain.explainers.scoring.external._native_format import NativeFormat
 from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import as_table
 
 
-def external_scorer(explainer: ShapleyExplainer, rows: NativeRows, why: str, facts: dict[str, Any]) -> ExternalScorer:
+def external_scorer(explainer: ShapleyExplainer, rows: NativeRows, why: str, parts: dict[str, Any]) -> ExternalScorer:
     """Return a scorer that calls the model of an explainer.
 
     Parameters
@@ -36,8 +37,8 @@ def external_scorer(explainer: ShapleyExplainer, rows: NativeRows, why: str, fac
         Example rows of the caller.
     why : str
         Why the model has no form as data.
-    facts : dict
-        What the explainer is: fields of `Scorer`.
+    parts : dict
+        What the explainer is: fields of `Scorer`, with a game that has no background.
 
     Raises
     ------
@@ -74,15 +75,15 @@ def external_scorer(explainer: ShapleyExplainer, rows: NativeRows, why: str, fac
     )
     check_examples(model, few, external)
     background = engine.background if isinstance(engine, KernelEngine) else explained.engineered
+    weights = engine.share if isinstance(engine, KernelEngine) else explained.weights
+    game = replace(parts["game"], background=engineered.code(background.alone()), weights=weights)
     return ExternalScorer(
         schema=rows.schema,
         intake=identity(len(rows.schema.columns)),
         model=model,
-        background=engineered.code(background.alone()),
-        weights=engine.share if isinstance(engine, KernelEngine) else explained.weights,
         fingerprint=external.fingerprint,
         external=external,
-        **facts,
+        **(parts | {"game": game}),
     )
 
 

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import xgboost
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
@@ -19,11 +21,13 @@ from automl_explain import (
     DeepExplainer,
     KernelExplainer,
     LGBMExplainableModel,
+    LinearExplainableModel,
     LinearExplainer,
     MimicExplainer,
     TabularExplainer,
     TreeExplainer,
 )
+from automl_explain.search.engines._preprocessing import for_linear, for_trees
 
 X, Y = make_classification(300, 6, n_informative=4, random_state=0)
 RANDOM = np.random.default_rng(0)
@@ -33,6 +37,11 @@ FRAME = pd.DataFrame(X, columns=list("abcdef")).assign(
 )
 FRAME.loc[::7, "a"] = np.nan
 FRAME.loc[::11, "town"] = None
+DATED = FRAME.assign(
+    since=pd.Timestamp("2020-02-29") + pd.to_timedelta(RANDOM.integers(0, 900 * 86400, 300), "s"),
+    seen=pd.Timestamp("2024-01-31", tz="UTC") + pd.to_timedelta(RANDOM.integers(0, 900, 300), "h"),
+)
+DATED.loc[::13, "since"] = pd.NaT
 CODED = FRAME.assign(town=FRAME["town"].astype("category"))
 TREES = {"n_estimators": 15, "verbose": -1, "random_state": 0}
 FOREST = {"n_estimators": 8, "random_state": 0}
@@ -49,6 +58,10 @@ def preparation():
         (OrdinalEncoder(), ["size"]),
         remainder="passthrough",
     )
+
+
+def black_box(rows):
+    return rows["since"].dt.month.fillna(0.0).to_numpy() + rows["a"].fillna(0.0).to_numpy() + (rows["town"] == "Oslo")
 
 
 def stack(final=None, **options):
@@ -107,6 +120,20 @@ CASES = {
         X,
     ),
     "vote of pipelines": lambda: (TabularExplainer(pipelines().fit(FRAME, Y), FRAME[:20]), FRAME),
+    "calibrated": lambda: (
+        TabularExplainer(CalibratedClassifierCV(LGBMClassifier(**TREES), cv=2, method="isotonic").fit(X, Y3), X[:20]),
+        X,
+    ),
+    "calibrated pipeline": lambda: (
+        TabularExplainer(
+            CalibratedClassifierCV(make_pipeline(preparation(), LogisticRegression()), cv=2).fit(FRAME, Y), FRAME[:20]
+        ),
+        FRAME,
+    ),
+    "one against the rest": lambda: (
+        TabularExplainer(OneVsRestClassifier(LogisticRegression()).fit(X, Y3), X[:20]),
+        X,
+    ),
     "network": lambda: (DeepExplainer(MLPClassifier((8,), max_iter=30, random_state=0).fit(X, Y), X[:20]), X),
     "coalitions": lambda: (KernelExplainer(RandomForestClassifier(**FOREST).fit(X, Y), X[:20]), X),
     "mimic": lambda: (
@@ -118,6 +145,24 @@ CASES = {
         ),
         X,
     ),
+    "dates of an engine": lambda: (
+        TabularExplainer(for_trees(DATED, LGBMClassifier(**TREES)).fit(DATED, Y), DATED[:60], feature_space="raw"),
+        DATED,
+    ),
+    "dates of a linear engine": lambda: (
+        TabularExplainer(for_linear(DATED, LogisticRegression()).fit(DATED, Y), DATED[:60], feature_space="raw"),
+        DATED,
+    ),
+    "dates that are left out": lambda: (
+        TabularExplainer(
+            make_pipeline(make_column_transformer((SimpleImputer(), ["a"])), LGBMClassifier(**TREES)).fit(DATED, Y),
+            DATED[:60],
+            feature_space="raw",
+        ),
+        DATED,
+    ),
+    "mimic of dates": lambda: (MimicExplainer(black_box, DATED, LGBMExplainableModel), DATED),
+    "linear mimic of dates": lambda: (MimicExplainer(black_box, DATED, LinearExplainableModel), DATED),
     "subset": lambda: (
         TabularExplainer(LGBMClassifier(**TREES).fit(NUMBERS, Y), NUMBERS[:80], explain_subset=["b", "a"]),
         NUMBERS,

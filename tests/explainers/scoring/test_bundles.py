@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from automl_explain import FormatVersionError, InvalidInputError, inspect_bundle, load, save, scoring_explainer
+from automl_explain.cli import main
 from automl_explain.explainers.bundles._manifest import KEY_VARIABLE
 from automl_explain.explainers.scoring import _bundle
 from tests.explainers.scoring.conftest import CASES, FRAME
@@ -176,6 +177,23 @@ def test_every_other_manifest_is_read_or_refused_with_a_typed_error(copied):
     } <= refused
     put_manifest(copied, whole)
     load(copied)
+
+
+def test_every_other_manifest_is_inspected_or_refused_with_one_line(copied, capsys):
+    whole, refused = manifest_of(copied), set()
+    for part in (whole, whole["explainer"], whole["schema"], whole["schema"]["columns"][6]):
+        for key in list(part):
+            value = part.pop(key)
+            for other in (None, 7, "x", [], {}, [7], {"x": 7}):
+                put_manifest(copied, whole)
+                if main(["inspect", str(copied)]) == 2:
+                    refused.add(key)
+                    assert capsys.readouterr().err.count("\n") == 1
+                part[key] = other
+            part[key] = value
+    assert {"kind", "format", "files", "schema", "versions", "facts", "classes", "columns", "categories"} <= refused
+    put_manifest(copied, whole)
+    assert main(["inspect", str(copied)]) == 0
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from automl_explain import (
     scoring_explainer,
 )
 from automl_explain.cli._main import main
-from automl_explain.explainers.scoring.external._native_format import NativeFormat
+from automl_explain.explainers.scoring.columns._native_format import NativeFormat
 from tests.explainers.scoring.conftest import CASES, FRAME, X, Y, preparation
 from tests.explainers.scoring.test_bundles import manifest_of, put_manifest, relisted, some_array
 from tests.service.running import running
@@ -238,8 +238,8 @@ def test_a_model_is_refused_where_none_is_needed(tmp_path):
 
 
 def test_other_values_of_model_are_refused(scorer, tmp_path):
-    with pytest.raises(InvalidInputError, match="'external' or left out"):
-        save(scorer, tmp_path / "bundle", model="skops")
+    with pytest.raises(InvalidInputError, match="'external', 'skops', 'onnx', .*, or left out. Got 'joblib'"):
+        save(scorer, tmp_path / "bundle", model="joblib")
 
 
 def test_a_column_that_holds_none_and_nan_is_refused():
@@ -252,10 +252,40 @@ def test_a_column_that_holds_none_and_nan_is_refused():
         scoring_explainer(TabularExplainer(tells_apart, frame))
 
 
-def test_dates_and_functions_of_tensors_are_refused():
-    frame = pd.DataFrame({"a": np.arange(20.0), "day": pd.date_range("2020-01-01", periods=20)})
-    with pytest.raises(UnsupportedModelError, match="'day' holds dates"):
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (pd.to_timedelta(range(20), unit="D"), "'day' holds durations; convert it to numbers"),
+        (pd.date_range("2020-01-01", periods=20).date, "'day' holds dates as Python objects; convert it by pandas"),
+    ],
+)
+def test_durations_and_dates_as_objects_are_refused(cells, message):
+    frame = pd.DataFrame({"a": np.arange(20.0), "day": cells})
+    with pytest.raises(UnsupportedModelError, match=message):
         scoring_explainer(TabularExplainer(lambda rows: rows["a"].to_numpy(), frame))
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[s]", "datetime64[us, Europe/Paris]"])
+def test_a_model_that_reads_dates_itself_gets_them_as_they_were(dtype, tmp_path):
+    hours = pd.Series(pd.date_range("2024-03-30", periods=40, freq="h"))
+    days = hours.dt.tz_localize("UTC").dt.tz_convert("Europe/Paris") if "," in dtype else hours
+    frame = pd.DataFrame({"a": np.arange(40.0), "when": days.astype(dtype)})
+    frame.loc[3, "when"] = pd.NaT
+
+    def model(rows):
+        assert str(rows["when"].dtype) == dtype
+        return rows["a"].to_numpy() + rows["when"].dt.hour.fillna(-1.0).to_numpy()
+
+    explainer = TabularExplainer(model, frame[:20])
+    path = save(scoring_explainer(explainer), tmp_path / "bundle", model="external")
+    wanted = explainer.explain_local(frame).local_importance_values
+    loaded = load(path, model=model)
+    assert np.array_equal(loaded.explain(frame), wanted)
+    records = json.loads(frame.to_json(orient="records", date_format="iso"))
+    assert np.array_equal(loaded.explain(records), wanted)
+
+
+def test_functions_of_tensors_are_refused():
     network = convolutions()
     with pytest.raises(UnsupportedModelError, match="explain a module"):
         scoring_explainer(DeepExplainer(lambda images: network(images)[:, :2] * 2, torch.tensor(IMAGES[:6])))

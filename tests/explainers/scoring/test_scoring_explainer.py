@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from lightgbm import LGBMRegressor
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -30,7 +30,7 @@ from automl_explain import (
     save,
     scoring_explainer,
 )
-from automl_explain.explainers.scoring._explainer import SCORING_RULES
+from automl_explain.explainers.scoring._kinds import SCORING_RULES
 from automl_explain.explainers.trees._predict import predict_trees
 from tests.explainers.scoring.conftest import CASES, FRAME, X, Y
 
@@ -48,6 +48,12 @@ def same_explanation(found, wanted, rounding=ROUNDING):
     assert (found.standard_errors is None) == (wanted.standard_errors is None)
 
 
+def same_rows(found, wanted):
+    """The rows are those that were passed, with their categories and dates, and not their codes."""
+    found, wanted = pd.DataFrame(found.data), pd.DataFrame(wanted.data)
+    pd.testing.assert_frame_equal(found, wanted, check_names=False, check_dtype=found.dtypes.isin([object]).any())
+
+
 def test_values_equal_those_of_the_explainer_before_and_after_a_file(case, tmp_path):
     explainer, rows = case
     wanted = explainer.explain_local(rows)
@@ -56,21 +62,54 @@ def test_values_equal_those_of_the_explainer_before_and_after_a_file(case, tmp_p
     rounding = FLOAT32 if "XGB" in explainer.model.name else ROUNDING
     for one in (scorer, loaded):
         one.warm_up()
-        same_explanation(one.explain_local(rows), wanted, rounding)
+        found = one.explain_local(rows)
+        same_explanation(found, wanted, rounding)
+        same_rows(found.data, wanted.data)
     assert type(loaded) is type(scorer)
     assert loaded.fingerprint == scorer.fingerprint
 
 
-def test_rows_of_json_have_the_values_of_the_frame(pipeline):
-    explainer, rows = pipeline
+@pytest.mark.parametrize("name", ["raw columns", "dates of an engine"])
+def test_rows_of_json_have_the_values_of_the_frame(name):
+    explainer, rows = CASES[name]()
     scorer, some = scoring_explainer(explainer), rows[:20]
     wanted = np.stack(scorer.explain(some))
-    records = json.loads(some.to_json(orient="records"))
+    records = json.loads(some.to_json(orient="records", date_format="iso"))
     shuffled = [dict(reversed(record.items())) for record in records]
     columns = {name: [record[name] for record in records] for name in reversed(records[0])}
     for given in (records, shuffled, columns, some[some.columns[::-1]]):
         assert np.array_equal(np.stack(scorer.explain(given)), wanted)
     assert np.array_equal(np.stack(scorer.explain(records[3]))[:, 0], wanted[:, 3])
+
+
+@pytest.mark.parametrize("name", ["lightgbm categories", "raw columns", "dates of an engine", "mimic of dates"])
+def test_an_explanation_shows_the_rows_that_were_passed(name):
+    explainer, rows = CASES[name]()
+    scorer, some = scoring_explainer(explainer), rows[10:16].round(dict.fromkeys("abcdef", 6))
+    other_order = some[some.columns[::-1]]
+    pd.testing.assert_frame_equal(scorer.explain_local(other_order).data.data, some)  # and its row labels
+    records = json.loads(some.to_json(orient="records", date_format="iso"))
+    columns = {name: [record[name] for record in records] for name in reversed(records[0])}
+    for given in (records, columns):
+        shown = scorer.explain_local(given).data
+        assert shown.names == tuple(some.columns)
+        for name in some.columns:  # ISO texts of dates are shown as dates
+            found, wanted = shown.data[name].tolist(), some[name].tolist()
+            assert [cell for cell in found if cell == cell] == [cell for cell in wanted if pd.notna(cell)]
+            assert [cell != cell or cell is None for cell in found] == [pd.isna(cell) for cell in wanted]
+    assert scorer.explain_local(some, with_rows=False).data is None
+
+
+@pytest.mark.parametrize("output", ["log_odds", "probability"])
+def test_features_that_are_not_used_have_the_value_zero_without_a_sign(output):
+    model = LGBMClassifier(n_estimators=3, verbose=-1).fit(X[:, :1] * [[1.0, 0.0]], Y)
+    explainer = TabularExplainer(model, X[:20, :2], output=output)
+    for values in (
+        explainer.explain_local(X[:3, :2]).local_importance_values,
+        scoring_explainer(explainer).score(X[:3, :2])[1],
+    ):
+        assert np.allclose(values[0], -values[1], rtol=0, atol=ROUNDING)
+        assert not np.signbit(values[..., 1]).any()
 
 
 def test_explain_has_the_form_of_the_document():
@@ -116,10 +155,10 @@ def test_splits_of_missing_cells_alone_keep_the_background_finite():
     rows = np.column_stack([np.where(np.arange(300) % 3, X[:, 0], np.nan), X[:, 1]])
     model = LGBMRegressor(n_estimators=5, verbose=-1).fit(rows, np.isnan(rows[:, 0]).astype(float))
     scorer = scoring_explainer(TreeExplainer(model, rows[:60]))
-    background = scorer._scorer.background
+    background = scorer._scorer.game.background
     assert np.isnan(background).any()
     assert not np.isinf(background).any()
-    mean = np.average(scorer._scorer.outputs(background), axis=0, weights=scorer._scorer.weights)
+    mean = np.average(scorer._scorer.outputs(background), axis=0, weights=scorer._scorer.game.weights)
     assert np.allclose(mean, scorer.expected_values, rtol=0, atol=ROUNDING)
 
 
@@ -162,7 +201,7 @@ def test_a_black_box_is_not_saved_as_data_and_what_to_do_is_said(tmp_path):
 
 def test_a_background_of_trees_keeps_no_cell_of_a_row():
     scorer = scoring_explainer(CASES["lightgbm"]()[0])
-    assert not np.isin(X[:80], scorer._scorer.background).any()
+    assert not np.isin(X[:80], scorer._scorer.game.background).any()
 
 
 @pytest.mark.parametrize("name", ["xgboost", "forest"])
@@ -172,7 +211,8 @@ def test_distinguishable_rows_reach_the_same_leaves(name):
     weights = explainer._explained.weights
     mean = np.average(predict_trees(full, rows[:80]), axis=0, weights=weights)
     assert np.allclose(
-        np.average(predict_trees(small.model.structure, small.background), axis=0, weights=small.weights), mean
+        np.average(predict_trees(small.model.structure, small.game.background), axis=0, weights=small.game.weights),
+        mean,
     )
 
 
@@ -192,7 +232,7 @@ def row(pipeline):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"town": "Paris"}, "column 'town'.*known categories.*Paris"),
+        ({"town": "Paris"}, "column 'town'.*known categories.*Paris.*examples=rows"),
         ({"b": "high"}, "column 'b'.*a number was expected.*high"),
         ({"c": None}, None),
         ({"size": None}, "column 'size'.*missing"),
@@ -210,6 +250,28 @@ def test_cells_that_the_model_cannot_take_name_their_column(scorer, row, change,
         scorer.explain(row | change)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"since": 1582934400000}, "column 'since'.*'2024-01-31'.*1582934400000.*date_format='iso'"),
+        ({"since": "2024-01-31T00:00:00Z"}, "column 'since'.*without a time zone"),
+        ({"seen": "2024-01-31"}, "column 'seen'.*with a time zone"),
+        ({"seen": None}, "column 'seen'.*missing|^$"),
+        ({"since": "soon"}, "column 'since'.*soon"),
+    ],
+)
+def test_cells_that_are_no_dates_name_their_column(change, message):
+    explainer, rows = CASES["dates of a linear engine"]()
+    scorer = scoring_explainer(explainer)
+    row = json.loads(rows[1:2].to_json(orient="records", date_format="iso"))[0]
+    scorer.explain(row)
+    if change == {"seen": None}:  # the imputer has a rule
+        scorer.explain(row | change)
+        return
+    with pytest.raises(ColumnMismatchError, match=message):
+        scorer.explain(row | change)
+
+
 def test_every_wrong_column_is_named(scorer, row):
     with pytest.raises(ColumnMismatchError) as caught:
         scorer.explain(row | {"town": "Paris", "b": "high"})
@@ -221,7 +283,10 @@ def test_every_wrong_column_is_named(scorer, row):
     [
         (lambda row: {k: v for k, v in row.items() if k != "b"}, r"missing: \['b'\]"),
         (lambda row: row | {"zone": 1}, r"unknown columns: \['zone'\]"),
-        (lambda row: {("towm" if k == "town" else k): v for k, v in row.items()}, "did you mean 'town' by 'towm'"),
+        (
+            lambda row: {("towm" if k == "town" else k): v for k, v in row.items()},
+            r"towm'\]\. Did you mean 'town' by 'towm'\?",
+        ),
     ],
 )
 def test_missing_extra_and_renamed_columns_are_named(scorer, row, change, message):
@@ -260,13 +325,19 @@ for path, rows in json.load(sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_neither_scikit_learn_nor_boosters_are_imported_to_explain(tmp_path):
     asked, wanted = [], []
-    for number, name in enumerate(("raw columns", "linear", "kernels", "stack", "network", "lightgbm categories")):
+    names = ("raw columns", "linear", "kernels", "stack", "network", "lightgbm categories", "dates of an engine")
+    for number, name in enumerate(names):
         explainer, rows = CASES[name]()
         scorer = scoring_explainer(explainer)
         path = save(scorer, tmp_path / str(number))
-        given = json.loads(rows[:2].to_json(orient="records")) if isinstance(rows, pd.DataFrame) else rows[:2].tolist()
+        given = (
+            json.loads(rows[:2].to_json(orient="records", date_format="iso"))
+            if isinstance(rows, pd.DataFrame)
+            else rows[:2].tolist()
+        )
         asked.append([str(path), given])
         wanted.append(np.atleast_3d(np.asarray(scorer.explain(rows[:2]))))
     done = subprocess.run(

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import FittedModel, OutputSpace
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._links import LINKS
+from automl_explain.explainers.model._structures import OutputSpace
 from automl_explain.explainers.predictions._structure_outputs import StructurePredictor, structure_predictor
 from automl_explain.explainers.tables._table import Table
 

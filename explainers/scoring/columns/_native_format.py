@@ -13,14 +13,17 @@ import pandas as pd
 from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.scoring._schema import Column, Schema
+from automl_explain.explainers.scoring.columns._cells import cells_of
+from automl_explain.explainers.scoring.columns._schema import Column, Schema
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import Table
 
 Matrix = npt.NDArray[np.float64]
 CONTAINERS = ("array", "frame", "sparse")
-DTYPES = re.compile(r"u?int\d+|U?Int\d+|float\d+|Float\d+|bool|boolean|object|category|str|string|<U\d+")
+DTYPES = re.compile(
+    r"u?int\d+|U?Int\d+|float\d+|Float\d+|bool|boolean|object|category|str|string|<U\d+|datetime64\[(s|ms|us|ns)(, [\w+:/-]+)?\]"
+)
 """Types of columns that are made from a stored name."""
 
 
@@ -88,7 +91,7 @@ class NativeFormat:
         if self.container == "frame":
             frame = pd.DataFrame(dict(enumerate(cells)))
             return Table(frame.set_axis(pd.Index(list(self.labels)), axis=1), names)
-        if all(column.categories is None for column in columns) and columns[0].dtype != "object":
+        if all(column.kind != "category" for column in columns) and columns[0].dtype != "object":
             return Table(np.column_stack(cells), names)
         made = np.empty(matrix.shape, dtype=object)
         for j, column in enumerate(cells):
@@ -96,22 +99,10 @@ class NativeFormat:
         return Table(made.astype(columns[0].dtype), names)
 
     def _cells(self, j: int, numbers: Matrix) -> Any:
-        column, missing = self.schema.columns[j], np.isnan(numbers)
-        if column.categories is None:
-            dtype = column.dtype
-            whole = re.fullmatch(r"u?int\d+|bool", dtype) is not None
-            if (whole and missing.any()) or dtype == "category":
-                return numbers
-            if self.container == "array":
-                return numbers.astype(dtype)
-            return pd.Series(numbers).astype(dtype).to_numpy() if dtype == "object" else pd.Series(numbers, dtype=dtype)
-        codes = np.where(missing, -1, numbers).astype(np.intp)
-        if column.dtype == "category":
-            known = pd.CategoricalDtype(pd.Index(list(column.categories)), ordered=self.ordered[j])
-            return pd.Series(pd.Categorical.from_codes(codes, dtype=known))
-        made = np.empty(len(column.categories) + 1, dtype=object)
-        made[:-1], made[-1] = column.categories, self.empty[j]
-        return made[codes] if self.container == "array" else pd.Series(made[codes], dtype=column.dtype)
+        as_array = self.container == "array"
+        return cells_of(
+            self.schema.columns[j], numbers, empty=self.empty[j], ordered=self.ordered[j], as_array=as_array
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the format as JSON."""

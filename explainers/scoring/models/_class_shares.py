@@ -1,4 +1,7 @@
-"""Functions of the margins of pairs of classes: the votes of a support vector machine, and its coupled probabilities.
+"""Functions from the outputs of models to decision values and probabilities of classes.
+
+They are `combine` functions of a `Composite`: the votes of a support vector machine, and its coupled probabilities;
+calibration; one model per class.
 
 Sources: Platt, "Probabilistic outputs for support vector machines", 1999; Wu, Lin and Weng, "Probability estimates for
 multi-class classification by pairwise coupling", JMLR 5, 2004, method 2, with the stopping rule of libsvm.
@@ -8,13 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.special import expit
 
 from automl_explain.explainers.compiled._jit import kernel, run_blocks
-from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._structures import Matrix
 
 LEAST_SHARE = 1e-7
 """Least probability of a class against another one."""
@@ -69,6 +72,82 @@ class Coupled:
         """Return one probability per class, (n, K)."""
         first = np.clip(expit(-(margins * self.slope + self.shift)), LEAST_SHARE, 1.0 - LEAST_SHARE)
         return coupled(first, self.n_classes)
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """Platt's calibration: ``1 / (1 + exp(slope * output + shift))``.
+
+    Parameters
+    ----------
+    slope, shift : float
+    """
+
+    slope: float
+    shift: float
+
+    def __call__(self, outputs: Matrix) -> Matrix:
+        """Return the calibrated probability of each output."""
+        return np.asarray(expit(-(self.slope * outputs + self.shift)))
+
+
+@dataclass(frozen=True, eq=False)
+class Isotonic:
+    """Isotonic calibration: linear between knots, constant beyond them.
+
+    Parameters
+    ----------
+    knots : ndarray of shape (m,)
+        Outputs, strictly increasing.
+    shares : ndarray of shape (m,)
+        Their probabilities.
+    """
+
+    knots: Matrix
+    shares: Matrix
+
+    def __call__(self, outputs: Matrix) -> Matrix:
+        """Return the calibrated probability of each output."""
+        return np.interp(outputs, self.knots, self.shares)
+
+
+Calibrator: TypeAlias = Sigmoid | Isotonic
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """Calibrated probabilities of the outputs of one model. It is the `combine` function of a `Composite`.
+
+    Parameters
+    ----------
+    calibrators : tuple of Calibrator
+        That of the second of two classes, or one per class; the shares of several are divided by their sum.
+    """
+
+    calibrators: tuple[Calibrator, ...]
+
+    def __call__(self, columns: Matrix, rows: Any = None) -> Matrix:
+        """Return one probability per class, (n, K)."""
+        if len(self.calibrators) == 1:
+            second = self.calibrators[0](columns[:, 1])
+            return np.column_stack([1.0 - second, second])
+        shares = np.column_stack([one(columns[:, k]) for k, one in enumerate(self.calibrators)])
+        return _divided(shares, 1.0 / len(self.calibrators))
+
+
+@dataclass(frozen=True)
+class OnePerClass:
+    """The probabilities of a binary model per class, divided by their sum. It is the `combine` function of a `Composite`."""
+
+    def __call__(self, columns: Matrix, rows: Any = None) -> Matrix:
+        """Return one probability per class, (n, K), from those of both classes of each model, (n, 2 K)."""
+        return _divided(columns[:, 1::2], 0.0)
+
+
+def _divided(shares: Matrix, otherwise: float) -> Matrix:
+    """Return shares divided by their sum, or `otherwise` where all are 0."""
+    total = shares.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(shares, total, out=np.full_like(shares, otherwise), where=total != 0))
 
 
 def coupled(first: Matrix, n_classes: int) -> Matrix:

@@ -8,33 +8,62 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Mixture,
-    Prepared,
-    RadialBasis,
+from automl_explain.explainers.bundles._facts import (
+    anything,
+    check_facts,
+    list_of,
+    mapping_of,
+    one_of,
+    optional,
+    require,
+    text,
+    whole,
 )
+from automl_explain.explainers.model._feature_map import FeatureMap
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Prepared
 from automl_explain.explainers.model._links import LINKS, LinkFunction, WeightedSum, name_of
+from automl_explain.explainers.model._structures import Linear, OutputSpace, RadialBasis, Task
 from automl_explain.explainers.neural._dense_chain import ACTIVATIONS, DenseChain, DenseNetwork, dense_network
 from automl_explain.explainers.neural._dense_chain import LINKS as NETWORK_LINKS
-from automl_explain.explainers.scoring._class_votes import Coupled, Votes
-from automl_explain.explainers.scoring._column_map import ColumnMap, decode_map, encode_map
-from automl_explain.explainers.scoring._outputs import CodedFinal, linked_spaces, with_outputs
-from automl_explain.explainers.scoring._stored_trees import check_trees
+from automl_explain.explainers.scoring.columns._column_map import ColumnMap, decode_map, encode_map
+from automl_explain.explainers.scoring.models._class_shares import (
+    Calibrated,
+    Coupled,
+    Isotonic,
+    OnePerClass,
+    Sigmoid,
+    Votes,
+)
+from automl_explain.explainers.scoring.models._outputs import CodedFinal, linked_spaces, with_outputs
+from automl_explain.explainers.scoring.models._stored_trees import check_trees
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 Facts: TypeAlias = dict[str, Any]
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+
+
+FACTS = {
+    "name": text,
+    "space": one_of(*get_args(OutputSpace)),
+    "task": one_of(*get_args(Task)),
+    "classes": optional(list_of(anything)),
+    "feature_names": optional(list_of(anything)),
+    "n_features": optional(whole),
+    "kind": optional(text),
+    "links": mapping_of({}),
+    "structure": mapping_of({}),
+    "encode": optional(mapping_of({})),
+    "preprocessing": optional(mapping_of({})),
+    "raw_names": optional(list_of(text)),
+}
+"""What is stored of a model, apart from its arrays."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +113,7 @@ def decode_model(facts: Facts, name: str, arrays: Arrays) -> FittedModel:
     InvalidInputError
         If an array has another type or shape, or refers to what does not exist.
     """
+    check_facts(facts, FACTS)
     classes, names = facts["classes"], facts["feature_names"]
     made = FittedModel(
         outputs={},
@@ -106,12 +136,6 @@ def decode_model(facts: Facts, name: str, arrays: Arrays) -> FittedModel:
         made = replace(made, feature_map=FeatureMap(raw_names, parent))
     require(all(link in LINKS for link in facts["links"].values()), f"{name}: links")
     return with_outputs(made, facts["links"])
-
-
-def require(sound: Any, what: str) -> None:
-    """Raise `InvalidInputError` unless stored data are sound."""
-    if not sound:
-        raise InvalidInputError(f"The bundle is damaged, or was not written by automl-explain: {what} is not valid.")
 
 
 def floats(arrays: Arrays, name: str, n_axes: int, *, finite: bool = True) -> npt.NDArray[np.float64]:
@@ -342,12 +366,52 @@ def _read_coupled(facts: Facts, name: str, arrays: Arrays) -> Coupled:
     return Coupled(slope, shift, n_classes)
 
 
+def _write_calibrated(combine: Any, name: str, arrays: Arrays) -> Facts:
+    written = [_write(CALIBRATORS, one, f"{name}.{k}", arrays) for k, one in enumerate(combine.calibrators)]
+    return {"calibrators": written}
+
+
+def _read_calibrated(facts: Facts, name: str, arrays: Arrays) -> Calibrated:
+    found = [_read(CALIBRATORS, one, f"{name}.{k}", arrays) for k, one in enumerate(facts["calibrators"])]
+    require(found, name)
+    return Calibrated(tuple(found))
+
+
+def _write_sigmoid(calibrator: Any, name: str, arrays: Arrays) -> Facts:
+    return {"slope": calibrator.slope, "shift": calibrator.shift}
+
+
+def _read_sigmoid(facts: Facts, name: str, arrays: Arrays) -> Sigmoid:
+    slope, shift = float(facts["slope"]), float(facts["shift"])
+    require(np.isfinite([slope, shift]).all(), name)
+    return Sigmoid(slope, shift)
+
+
+def _write_isotonic(calibrator: Any, name: str, arrays: Arrays) -> Facts:
+    arrays |= {f"{name}.knots": calibrator.knots, f"{name}.shares": calibrator.shares}
+    return {}
+
+
+def _read_isotonic(facts: Facts, name: str, arrays: Arrays) -> Isotonic:
+    knots, shares = floats(arrays, f"{name}.knots", 1), floats(arrays, f"{name}.shares", 1)
+    require(len(knots) == len(shares) > 0 and np.all(np.diff(knots) > 0), name)
+    return Isotonic(knots, shares)
+
+
+CALIBRATORS: dict[type, Coding] = {
+    Sigmoid: Coding(_write_sigmoid, _read_sigmoid),
+    Isotonic: Coding(_write_isotonic, _read_isotonic),
+}
+"""Function from an output to a probability -> how it is stored."""
+
 COMBINATIONS: dict[type, Coding] = {
     WeightedSum: Coding(_write_sum, _read_sum),
     LinkFunction: Coding(_write_link, _read_link),
     CodedFinal: Coding(_write_final, _read_final),
     Votes: Coding(_write_votes, _read_votes),
     Coupled: Coding(_write_coupled, _read_coupled),
+    Calibrated: Coding(_write_calibrated, _read_calibrated),
+    OnePerClass: Coding(lambda combine, name, arrays: {}, lambda facts, name, arrays: OnePerClass()),
 }
 """Function of the members' outputs -> how it is stored."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import AutoMLExplainError
-from automl_explain.explainers.scoring._column_map import ColumnMap, collect
-from automl_explain.explainers.scoring._schema import Column, Schema, is_missing
+from automl_explain.explainers.scoring.columns._column_map import ColumnMap, collect
+from automl_explain.explainers.scoring.columns._schema import Column, Schema, is_missing
 from automl_explain.explainers.tables._column_functions import STEPS, ColumnFunction, NotColumnwiseError
+from automl_explain.explainers.tables._moments import dates_of, is_date
 from automl_explain.explainers.tables._table import Table, stack_rows
 
 Matrix = npt.NDArray[np.float64]
@@ -22,6 +24,14 @@ MOST_CATEGORIES = 1 << 16
 """Most categories of a column that are stored."""
 TRIED = (0.0, -1.5, 3e5, 1e-40)
 """Numbers that are tried in every column of numbers."""
+TRIED_DATES = tuple(
+    np.array(
+        ["1969-12-31T23:59:59", "2024-02-29T12:34:56", "2000-01-01T00:00:00", "1912-03-31T07:08:09"], "datetime64[us]"
+    )
+    .astype(np.float64)
+    .tolist()
+)
+"""Dates, in microseconds, that are tried in every column of dates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +156,16 @@ class NativeRows:
     @cached_property
     def _tried(self) -> Table:
         """Rows with various numbers, and one with missing cells where they may be."""
-        numbers = [j for j, c in enumerate(self.schema.columns) if c.categories is None]
         cells: dict[int, list[Any]] = {}
-        for j in numbers:
+        for j, column in enumerate(self.schema.columns):
+            if column.kind == "date":
+                last = np.nan if column.missing else TRIED_DATES[0]
+                cells[j] = dates_of(np.array([*TRIED_DATES, last]), column.dtype).tolist()
+            if column.kind != "number":
+                continue
             dtype = _dtype(self.table, j)
             wide = pd.api.types.is_float_dtype(dtype) or pd.api.types.is_object_dtype(dtype)
-            cells[j] = [*(TRIED if wide else (0, 1, 1, 0)), np.nan if wide and self.schema.columns[j].missing else 0]
+            cells[j] = [*(TRIED if wide else (0, 1, 1, 0)), np.nan if wide and column.missing else 0]
         return self.with_cells(cells, len(TRIED) + 1)
 
     def _of_missing(self, function: Callable[[Table], Matrix], width: int) -> dict[int, Matrix]:
@@ -171,6 +185,8 @@ def _dtype(table: Table, column: int) -> Any:
 def _missing(table: Table, column: int) -> Any:
     """Return a missing cell of a column: one that it has, or that its type has."""
     dtype = _dtype(table, column)
+    if is_date(str(dtype)):
+        return pd.NaT
     if pd.api.types.is_object_dtype(dtype):
         return next((cell for cell in table.column(column).tolist() if is_missing(cell)), np.nan)
     return np.nan
@@ -199,7 +215,7 @@ def native_rows(
     Raises
     ------
     NotColumnwiseError
-        If a column has cells that cannot be stored, such as dates.
+        If a column has cells that cannot be stored, such as durations.
     """
     names = table.names or tuple(f"x{j}" for j in range(table.n_columns))
     columns = []
@@ -221,7 +237,7 @@ def native_rows(
 
 def _known_values(table: Table, column: int, dtype: Any, known: Sequence[Any], name: str) -> tuple[Any, ...] | None:
     """Return the categories of a column: those of its type, those that the model knows, and those in the rows."""
-    if table.is_sparse or (not table.is_frame and dtype.kind in "biuf"):
+    if table.is_sparse or (not table.is_frame and dtype.kind in "biufM") or is_date(str(dtype)):
         return None
     types = pd.api.types
     if isinstance(dtype, pd.CategoricalDtype):
@@ -230,8 +246,10 @@ def _known_values(table: Table, column: int, dtype: Any, known: Sequence[Any], n
         series = pd.Series(table.column(column)).infer_objects()
         if types.is_numeric_dtype(series.dtype) and not types.is_complex_dtype(series.dtype):
             return None
-        if types.is_datetime64_any_dtype(series.dtype) or types.is_timedelta64_dtype(series.dtype):
-            raise NotColumnwiseError(f"column {name!r} holds dates, which have no form as categories")
+        if types.is_datetime64_any_dtype(series.dtype) or _are_days(series):
+            raise NotColumnwiseError(f"column {name!r} holds dates as Python objects; convert it by pandas.to_datetime")
+        if types.is_timedelta64_dtype(series.dtype):
+            raise NotColumnwiseError(f"column {name!r} holds durations; convert it to numbers, such as days")
         values = [cell.item() if isinstance(cell, np.generic) else cell for cell in series.dropna().unique().tolist()]
     plain = [cell.item() if isinstance(cell, np.generic) else cell for cell in known if not is_missing(cell)]
     found = tuple(dict.fromkeys([*values, *plain]))
@@ -240,6 +258,10 @@ def _known_values(table: Table, column: int, dtype: Any, known: Sequence[Any], n
     if any(not isinstance(cell, str | int | float | bool) for cell in found):
         raise NotColumnwiseError(f"column {name!r} holds cells that are neither numbers nor text")
     return found
+
+
+def _are_days(series: pd.Series) -> bool:
+    return bool(series.notna().any()) and all(isinstance(cell, dt.date) for cell in series.dropna())
 
 
 def tries(function: Callable[[Table], Any]) -> Callable[[Table], bool]:

@@ -14,22 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Mixture,
-    Opaque,
-    Prepared,
-    RadialBasis,
-    Structure,
-)
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture, Prepared, Structure
 from automl_explain.explainers.model._links import LinkFunction, WeightedSum, find_link, name_of
+from automl_explain.explainers.model._structures import Linear, Opaque, RadialBasis
 from automl_explain.explainers.neural._dense_chain import DenseNetwork
-from automl_explain.explainers.scoring._class_votes import Coupled, Votes
-from automl_explain.explainers.scoring._column_map import ColumnMap
-from automl_explain.explainers.scoring._native_rows import NativeRows, native_rows
-from automl_explain.explainers.scoring._outputs import CodedFinal, with_outputs
+from automl_explain.explainers.scoring.columns._column_map import ColumnMap
+from automl_explain.explainers.scoring.columns._native_rows import NativeRows, native_rows
+from automl_explain.explainers.scoring.models._class_shares import Calibrated, Coupled, OnePerClass, Votes
+from automl_explain.explainers.scoring.models._outputs import CodedFinal, with_outputs
 from automl_explain.explainers.tables._column_functions import (
     ColumnFunction,
     Columnwise,
@@ -42,6 +34,8 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 
 LEAVES = (Trees, Linear, RadialBasis, DenseNetwork)
 """Structures that read a float64 matrix."""
+DATA = (WeightedSum, LinkFunction, Votes, Coupled, Calibrated, OnePerClass)
+"""Functions of the members' outputs that are data."""
 LINK_ROWS = 64
 """Rows by which the link between two output spaces is found."""
 
@@ -152,7 +146,7 @@ def _composite(structure: Composite, rows: NativeRows) -> Composite:
         )
     if isinstance(combine, FinalModel):
         combine = _final(combine, structure, rows, passed)
-    elif not isinstance(combine, WeightedSum | LinkFunction | Votes | Coupled):
+    elif not isinstance(combine, DATA):
         raise NotColumnwiseError(f"{structure.why}, which has no form as data")
     return replace(structure, members=members, combine=combine, scores=None, passed=passed)
 
