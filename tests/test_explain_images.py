@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from lightgbm import LGBMClassifier
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 from automl_explain import (
     Explanation,
@@ -60,6 +63,22 @@ def test_a_regression_on_images():
     explained = explain_model(lambda images: images.mean(axis=(1, 2, 3)), IMAGES[:9], IMAGES[10:12])
     assert explained.shap_values.shape[0] == 2
     assert explained.per_class_imp is None
+
+
+@pytest.mark.parametrize("axis", [None, 1, -1])
+@pytest.mark.parametrize("model", [LogisticRegression(max_iter=20), LGBMClassifier(n_estimators=3, verbose=-1)])
+def test_images_of_a_model_of_flat_pixels_are_recognised_at_any_size(model, axis):
+    digits = load_digits(n_class=3)
+    model.fit(digits.data[:200], digits.target[:200])
+    images = digits.images if axis is None else np.expand_dims(digits.images, axis)
+    for given in (model, getattr(model, "booster_", model)):
+        explained = explain_model(given, images[:50], images[50:52], y_train=digits.target[:50])
+        assert isinstance(explained.explanation, ImageExplanation)
+        rows = explain_model(given, digits.data[:50], digits.data[50:52]).explanation
+        assert explained.output_space == rows.output_space
+        np.testing.assert_allclose(explained.explanation.outputs.T, rows.predictions, rtol=1e-6)
+    with pytest.raises(InvalidInputError, match=r"takes 64 numbers. An image of the shape \(20, 20\) has 400"):
+        explain_model(model, np.zeros((5, 20, 20)), np.zeros((2, 20, 20)), data="images")
 
 
 def test_labels_name_the_classes():

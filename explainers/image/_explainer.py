@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._arguments import checked
-from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.compiled._arrays import Values
@@ -22,10 +21,12 @@ from automl_explain.explainers.image._attribution import (
     Masking,
     attribute,
     check_method,
+    chosen_outputs,
+    outputs_of,
 )
 from automl_explain.explainers.image._explanation import ImageExplanation
 from automl_explain.explainers.image._gradcam import heat_maps
-from automl_explain.explainers.image._images import ImageForm, Images, read_images
+from automl_explain.explainers.image._images import ImageForm, Images, read_images, read_shape
 from automl_explain.explainers.image._model import Meter, ModelOptions, counted, describe_images, one_at_a_time
 from automl_explain.explainers.image._segments import Segmented, find_segments, read_segments
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
@@ -151,11 +152,9 @@ class ImageExplainer(Picklable):
     ) -> None:
         check_absent(absent)
         check_method(level, method, layer)
-        _check_count("n_segments", n_segments)
-        _check_count("top_classes", top_classes)
         self._given, self._segments, self._n_segments = model, segments, int(n_segments)
         self._absent, self._level, self._method, self._layer = absent, level, method, layer
-        self._channel_axis, self._image_shape = channel_axis, _read_shape(image_shape)
+        self._channel_axis, self._image_shape = channel_axis, read_shape(image_shape)
         self._options = ModelOptions(output, classes, preprocess, device, batch_size)
         self._top_classes = int(top_classes)
         self._settings = _with_default(read_settings(sampling, random_state, n_jobs, progress))
@@ -173,6 +172,7 @@ class ImageExplainer(Picklable):
         Returns
         -------
         ImageExplanation
+            The value of each segment of each image.
 
         Raises
         ------
@@ -221,7 +221,18 @@ class ImageExplainer(Picklable):
         return replace(found, notes=(*found.notes, said), is_global=True)
 
     def describe(self, images: Any) -> tuple[FittedModel, Table]:
-        """Return the description of the model, as a function of flattened images, and some images as such a table."""
+        """Return the description of the model, as a function of flattened images, and some images as such a table.
+
+        Parameters
+        ----------
+        images : array, tensor, or list of them
+            As in `explain_local`.
+
+        Returns
+        -------
+        tuple of FittedModel and Table
+            The model over flattened images, and the images as its rows.
+        """
         read = read_images(images, "The images", self._channel_axis, self._image_shape)
         return self._described_for(read, images).model, Table(read.form.flat(read.pixels))
 
@@ -230,6 +241,16 @@ class ImageExplainer(Picklable):
 
         `Masking.masked` makes images with only some segments present, and `Masking.outputs` evaluates them: what measures of
         faithfulness need.
+
+        Parameters
+        ----------
+        explanation : ImageExplanation
+            What this explainer returned.
+
+        Returns
+        -------
+        list of Masking
+            One per image.
         """
         images = Images(explanation.images, explanation.form)
         explained = self._described_for(images, None)
@@ -246,26 +267,27 @@ class ImageExplainer(Picklable):
         segmented = self._segmented(images)
         make, absent = absent_maker(self._absent, images)
         by_pixel = self._level == "pixel" or self._method == "gradcam"
-        numbers = np.arange(int(np.prod(images.form.size))).reshape(images.form.size)
+        pixels = np.arange(int(np.prod(images.form.size))).reshape(images.form.size)
+        outputs = outputs_of(explained, images)
+        numbers = chosen_outputs(outputs.T, self._top_classes, common=common)
         started, found, segments = time.monotonic(), [], []
         of_image = self._settings.sampling.nsamples or EVALUATIONS
         with progress_bar(len(images) * of_image, _said(len(images)), self._settings.progress) as advance:
             meter = Meter(of_image, advance)
             model = counted(one_at_a_time(explained) if by_pixel else explained, meter.count)
             for image in range(len(images)):
-                own = numbers if by_pixel else segmented[image].segments
+                own = pixels if by_pixel else segmented[image].segments
                 masking = self._masking(model, images, image, own, make)
                 settings = self._share(len(images) - image, time.monotonic() - started)
-                found.append(self._one(masking, settings, by_pixel=by_pixel))
+                if self._method == "gradcam":
+                    found.append(heat_maps(masking, self._layer, outputs[image], numbers[:, image]))
+                else:
+                    asked = settings, self._method, outputs[image], numbers[:, image]
+                    found.append(attribute(masking, *asked, by_pixel=by_pixel))
                 meter.finish()
                 segments.append(own)
         notes = () if by_pixel else _notes([one.note for one in segmented])
-        return self._explanation(explained, images, found, np.stack(segments), absent, notes, common=common)
-
-    def _one(self, masking: Masking, settings: Settings, *, by_pixel: bool) -> ImageAttribution:
-        if self._method == "gradcam":
-            return heat_maps(masking, self._layer)
-        return attribute(masking, settings, self._method, by_pixel=by_pixel)
+        return self._explanation(explained, images, found, np.stack(segments), absent, notes, numbers)
 
     def _masking(
         self, model: ExplainedModel, images: Images, image: int, segments: npt.NDArray[np.intp], make: Any
@@ -308,20 +330,17 @@ class ImageExplainer(Picklable):
         segments: npt.NDArray[np.intp],
         absent: str,
         notes: tuple[str, ...],
-        *,
-        common: bool,
+        numbers: npt.NDArray[np.intp],
     ) -> ImageExplanation:
-        outputs = np.stack([one.outputs for one in found], axis=1)
-        numbers = _chosen(outputs, self._top_classes, common=common)
         r2 = [np.nan if one.coalition_r2 is None else one.coalition_r2 for one in found]
         has_errors = any(one.standard_errors is not None for one in found)
         is_heat = self._method == "gradcam"
         own = [one.notes for one in found]
         shared = tuple(note for note in own[0] if all(note in notes_of for notes_of in own))
         return ImageExplanation(
-            local_importance_values=_padded([one.values for one in found], numbers),
-            base_values=np.take_along_axis(np.stack([one.base_values for one in found], axis=1), numbers, axis=0),
-            outputs=np.take_along_axis(outputs, numbers, axis=0),
+            local_importance_values=_padded([one.values for one in found]),
+            base_values=np.stack([one.base_values for one in found], axis=1),
+            outputs=np.stack([one.outputs for one in found], axis=1),
             segments=segments,
             images=images.pixels,
             form=images.form,
@@ -332,7 +351,7 @@ class ImageExplainer(Picklable):
             reason=found[0].reason,
             level="pixel" if is_heat else self._level,
             absent="" if is_heat else absent,
-            standard_errors=_padded([_errors(one) for one in found], numbers) if has_errors else None,
+            standard_errors=_padded([_errors(one) for one in found]) if has_errors else None,
             notes=(*notes, *shared),
             image_notes=tuple(tuple(note for note in notes_of if note not in shared) for notes_of in own),
             kind="heat_map" if is_heat else "shapley",
@@ -344,28 +363,16 @@ def _said(n_images: int) -> str:
     return f"explaining {counted_noun(n_images, 'image')}"
 
 
-def _padded(values: list[Values], numbers: npt.NDArray[np.intp]) -> Values:
-    """Return values (K, P) of each image for its own outputs, with zeros after its last segment, (C, n, largest P)."""
-    made = np.zeros((*numbers.shape, max(own.shape[1] for own in values)))
+def _padded(values: list[Values]) -> Values:
+    """Return the values (C, P) of each image, with zeros after its last segment, (C, n, largest P)."""
+    made = np.zeros((len(values[0]), len(values), max(own.shape[1] for own in values)))
     for image, own in enumerate(values):
-        made[:, image, : own.shape[1]] = own[numbers[:, image]]
+        made[:, image, : own.shape[1]] = own
     return made
 
 
 def _errors(found: ImageAttribution) -> Values:
     return np.zeros_like(found.values) if found.standard_errors is None else found.standard_errors
-
-
-def _chosen(outputs: Values, top: int, *, common: bool) -> npt.NDArray[np.intp]:
-    """Return the outputs that are explained, (C, n): all in order if there are few, otherwise the largest first."""
-    n_outputs, n_images = outputs.shape
-    if n_outputs <= top:
-        return np.repeat(np.arange(n_outputs)[:, None], n_images, axis=1)
-    if not common:
-        return np.argsort(-outputs, axis=0, kind="stable")[:top]
-    wins = np.bincount(outputs.argmax(axis=0), minlength=n_outputs)
-    order = np.lexsort((-outputs.mean(axis=1), -wins))[:top]
-    return np.repeat(order[:, None], n_images, axis=1)
 
 
 def _notes(notes: list[str]) -> tuple[str, ...]:
@@ -381,20 +388,3 @@ def _with_default(settings: Settings) -> Settings:
     if sampling.nsamples is None and sampling.max_evaluations is None:
         return settings.with_sampling(nsamples=EVALUATIONS)
     return settings
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InvalidInputError(f"The {name!r} parameter must be a whole number, 1 or more. Got {value!r}.")
-
-
-def _read_shape(shape: Any) -> tuple[int, ...] | None:
-    if shape is None:
-        return None
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
-    if len(sizes) not in (2, 3) or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
-        raise InvalidInputError(
-            "The 'image_shape' parameter must be the shape of an image, (rows, columns) or with its channels. Got "
-            f"{shape!r}."
-        )
-    return tuple(map(int, sizes))

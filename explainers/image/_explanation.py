@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._selection import find_rows
+from automl_explain.explainers.formatting._names import Nouns
 from automl_explain.explainers.image._convert import as_frame, as_shap
 from automl_explain.explainers.image._notebook import examples_html, image_page
 from automl_explain.explainers.image._positions import by_position
@@ -89,6 +91,7 @@ class ImageExplanation(ImageValues):
     """
 
     is_raw = True
+    nouns = Nouns("image", "position", "base value of the image, less the mean of all")
     members = None
 
     def select(self, images: Any) -> ImageExplanation:
@@ -98,6 +101,11 @@ class ImageExplanation(ImageValues):
         ----------
         images : int, slice, list of int, or mask of shape (n,)
             Images to keep, each once; negative numbers count from the end.
+
+        Returns
+        -------
+        ImageExplanation
+            Of these images, in this order.
 
         Raises
         ------
@@ -147,6 +155,11 @@ class ImageExplanation(ImageValues):
         grid : tuple of int, default (8, 8)
             Rows and columns of the grid; at most those of the image.
 
+        Returns
+        -------
+        Explanation
+            With a feature per cell of the grid, in units of `output_space`.
+
         Raises
         ------
         InvalidInputError
@@ -159,7 +172,13 @@ class ImageExplanation(ImageValues):
         return by_position(self)
 
     def overall(self) -> Explanation:
-        """Return `by_position` with the default grid: the ranking of positions, for plots and tables of importance."""
+        """Return `by_position` with the default grid: the ranking of positions, for plots and tables of importance.
+
+        Returns
+        -------
+        Explanation
+            Over an 8 x 8 grid of positions.
+        """
         return self._overall
 
     @property
@@ -173,10 +192,25 @@ class ImageExplanation(ImageValues):
         return self._overall.global_importance_values
 
     def to_frame(self) -> pd.DataFrame:
+        """Return the importance of positions in the images, most important first: a column overall, and one per class.
+
+        Returns
+        -------
+        DataFrame
+            A row per position, indexed by its name; the columns are "overall" and the classes, in `output_space` units.
+        """
+        return self.overall().to_frame()
+
+    def to_local_frame(self) -> pd.DataFrame:
         """Return a table with a row for each image, output and segment.
 
         Columns: "image", "class" (except for a regression), "segment", "value", "standard_error" (if there are any),
         "n_pixels", and "row" and "column", the mean position of the segment's pixels.
+
+        Returns
+        -------
+        DataFrame
+            Values in units of `output_space`.
         """
         return as_frame(self)
 
@@ -184,16 +218,39 @@ class ImageExplanation(ImageValues):
         """Return a `shap.Explanation` of pixels, for `shap.image_plot`.
 
         Values have the shape (n, rows, columns, 1, C), or without the last axis for a regression; data are the images.
+
+        Returns
+        -------
+        shap.Explanation
+            For shap's picture of images.
         """
         return as_shap(self)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `load` reads it back, and so does `Explanation.load`."""
+        """Write the explanation to one file, without pickle; `load` reads it back, and so does `Explanation.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        """
         save_image_fields(path, self)
 
     @staticmethod
+    @checked
     def load(path: str | os.PathLike[str]) -> ImageExplanation:
         """Read an explanation that `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            What `save` wrote.
+
+        Returns
+        -------
+        ImageExplanation
+            The explanation that was saved.
 
         Raises
         ------
@@ -204,8 +261,20 @@ class ImageExplanation(ImageValues):
         """
         return ImageExplanation(**load_image_fields(path))
 
+    @checked
     def examples_html(self, most: int = 6) -> str:
-        """Return pictures of the first `most` images as HTML; after `explain_global`, of their mean first."""
+        """Return pictures of the first `most` images as HTML; after `explain_global`, of their mean first.
+
+        Parameters
+        ----------
+        most : int, default 6
+            Images shown.
+
+        Returns
+        -------
+        str
+            A piece of HTML that loads nothing.
+        """
         return examples_html(self, most)
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from automl_explain.explainers._arguments import nearest
@@ -12,9 +13,7 @@ from automl_explain.explainers._errors import InvalidInputError, UnsupportedMode
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.image._attribution import ImageAttribution, Masking
 from automl_explain.explainers.image._model import table_of
-from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._model_call import model_call
-from automl_explain.explainers.model._predict import predict_rows
 from automl_explain.explainers.neural._network import Arrays, Layers, Network
 
 HEAT_MAP = (
@@ -23,8 +22,8 @@ HEAT_MAP = (
 )
 
 
-def heat_maps(masking: Masking, layer: str | None) -> ImageAttribution:
-    """Return Grad-CAM of an image for each output, as values of pixels.
+def heat_maps(masking: Masking, layer: str | None, outputs: Values, chosen: npt.NDArray[np.intp]) -> ImageAttribution:
+    """Return Grad-CAM of an image for each chosen output, as values of pixels.
 
     The channels of the layer are added with the means of the output's derivatives by them as weights, negative sums are
     cut off, and the map is scaled up to the image by linear interpolation.
@@ -35,6 +34,10 @@ def heat_maps(masking: Masking, layer: str | None) -> ImageAttribution:
         Only its image is used.
     layer : str or None
         Name of a part of the network whose output has the shape (n, channels, rows, columns).
+    outputs : ndarray, shape (K,)
+        Outputs of the image.
+    chosen : ndarray of int, shape (C,)
+        Numbers of the outputs that are explained.
 
     Raises
     ------
@@ -56,15 +59,14 @@ def heat_maps(masking: Masking, layer: str | None) -> ImageAttribution:
         )
     row = table_of(explained, masking.form, masking.image[None], "the images")
     arrays = network.arrays(explained.model.encoded(row.data))
-    outputs = predict_rows(explained.model, row, "the images")[0]
     with model_call(explained.model.name, "the images"):
         name = _known(layer, network.layers, arrays)
-        n_own = network.forward(arrays).shape[1]
-        maps = [_map(network.layers, arrays, name, k) for k in range(n_own)]
-    signed = expand_binary(np.stack(maps), explained.model, centred=True)
+        single = explained.model.n_outputs == 2 and network.forward(arrays).shape[1] == 1
+        maps = np.stack([_map(network.layers, arrays, name, k) for k in ([0] if single else chosen.tolist())])
+    signed = np.concatenate([-maps, maps])[chosen] if single else maps
     values = np.stack([_scaled(np.maximum(one, 0.0), masking.form.size) for one in signed])
     reason = f"{network.why}: Grad-CAM of the layer {name!r}, as requested"
-    return ImageAttribution(values, np.zeros(len(values)), outputs, None, "gradcam", reason, (HEAT_MAP,))
+    return ImageAttribution(values, np.zeros(len(values)), outputs[chosen], None, "gradcam", reason, (HEAT_MAP,))
 
 
 def _known(layer: Any, layers: Layers, arrays: Arrays) -> str:

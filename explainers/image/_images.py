@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import array_of
 from automl_explain.explainers._errors import InvalidInputError
 
 Pixels = npt.NDArray[Any]
@@ -161,6 +162,25 @@ def conform_images(images: Images, form: ImageForm, what: str) -> Images:
     return images
 
 
+def read_shape(shape: Any) -> tuple[int, ...] | None:
+    """Return the shape of an image that a caller gives for flat rows of pixels, or None.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no shape of an image.
+    """
+    if shape is None:
+        return None
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
+    if len(sizes) not in (2, 3) or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise InvalidInputError(
+            "The 'image_shape' parameter must be the shape of an image, (rows, columns) or with its channels. Got "
+            f"{shape!r}."
+        )
+    return tuple(map(int, sizes))
+
+
 def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
     if isinstance(data, list | tuple):
         parts = [_as_array(part, what) for part in data]
@@ -173,7 +193,7 @@ def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
         return np.stack(parts) if parts else np.empty((0, 0, 0))
     for step in ("detach", "cpu"):
         data = getattr(data, step)() if hasattr(data, step) else data
-    array = np.asarray(data)
+    array = array_of(data, f"{what} must hold numbers")
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
     if array.dtype.kind not in "iuf":
@@ -191,7 +211,8 @@ def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: boo
     """Return the place of the channels, and the images with the axis of images first."""
     if array.ndim not in (2, 3, 4) or (is_batch and array.ndim < 3):
         raise InvalidInputError(f"{FORMS}. Got {what} with the shape {array.shape}.")
-    if channel_axis is not None and channel_axis != "auto" and channel_axis not in (*LAST, *FIRST):
+    known = ("auto", *LAST, *FIRST)
+    if channel_axis is not None and not (isinstance(channel_axis, str | int | np.integer) and channel_axis in known):
         raise InvalidInputError(
             "The 'channel_axis' parameter must be 'auto', None for images without channels, -1 for channels last or 0 for "
             f"channels first. Got {channel_axis!r}."
@@ -227,9 +248,15 @@ def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: boo
     return ("last" if channel_axis in LAST else "first"), array
 
 
+def shape_of(data: Any) -> tuple[Any, ...]:
+    """Return the shape of an array or a tensor; that of anything else is empty."""
+    shape = getattr(data, "shape", ())
+    return tuple(shape) if hasattr(shape, "__iter__") else ()
+
+
 def look_like_images(data: Any) -> bool:
     """Whether examples are an array or tensor of images: with 1, 3 or 4 channels, and at least 16 rows and columns."""
-    shape = tuple(getattr(data, "shape", ()))
+    shape = shape_of(data)
     if len(shape) != 4:
         return False
     layouts = ((shape[3], shape[1:3]), (shape[1], shape[2:4]))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers.image._images import ImageForm, Images
+from automl_explain.explainers.image._images import ImageForm, Images, shape_of
 from automl_explain.explainers.model._explained_model import ExplainedModel, explained_model
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._names import ClassNames
 from automl_explain.explainers.model._registry import (
@@ -19,7 +19,9 @@ from automl_explain.explainers.model._registry import (
     describe,
     describe_tensor_function,
     is_plain_function,
+    takes_examples,
 )
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.neural._examples import Examples, as_examples
 from automl_explain.explainers.neural._network import MixedForward, Network, PairRule
 from automl_explain.explainers.tables._table import Table
@@ -73,14 +75,23 @@ def describe_images(model: Any, images: Images, given: Any, options: ModelOption
     else:
         described = _described(model, few, given, options)
     flat = images.form.flat(few.pixels)
-    explained = explained_model(described, flat, classes=options.classes, output=options.output, feature_space="raw")
-    n_cells = flat.shape[1]
-    if explained.model.n_inputs not in (None, n_cells):
+    if described.n_inputs not in (None, flat.shape[1]):
         raise InvalidInputError(
-            f"{explained.model.name} takes {explained.model.n_inputs} numbers. An image of the shape {images.form.shape} has "
-            f"{n_cells}: resize the images, or pass image_shape= for flat rows of pixels."
+            f"{described.name} takes {described.n_inputs} numbers. An image of the shape {images.form.shape} has "
+            f"{flat.shape[1]}: resize the images, or pass image_shape= for flat rows of pixels."
         )
-    return explained
+    return explained_model(described, flat, classes=options.classes, output=options.output, feature_space="raw")
+
+
+def takes_flat_pixels(model: Any, examples: Any) -> bool:
+    """Whether a model takes rows of as many numbers as each example of an array of images has, such as of scikit-learn."""
+    shape = shape_of(examples)
+    if len(shape) not in (3, 4) or is_plain_function(model):
+        return False
+    wanted = getattr(model, "n_features_in_", None)
+    if wanted is None and not takes_examples(model):
+        wanted = describe(model).n_inputs
+    return bool(wanted == np.prod(shape[1:]))
 
 
 def _described(model: Any, few: Images, given: Any, options: ModelOptions) -> FittedModel:
@@ -91,10 +102,23 @@ def _described(model: Any, few: Images, given: Any, options: ModelOptions) -> Fi
     examples = Examples((np.ascontiguousarray(form.given(few.pixels)),))
     network = options.network(form)
     kind = given if hasattr(given, "shape") and hasattr(given, "device") else examples.arrays[0]
-    function = describe_tensor_function(model, kind, examples, network)
+    try:
+        function = describe_tensor_function(model, kind, examples, network)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{error} If it takes flat rows of pixels, pass image_shape={form.shape} to ImageExplainer."
+        ) from error
     if function is not None:
         return function
-    return describe(model, examples, replace(network, batch_size=options.batch_size))
+    try:
+        return describe(model, examples, replace(network, batch_size=options.batch_size))
+    except InvalidInputError as error:
+        if form.channels != "none":
+            raise
+        raise InvalidInputError(
+            f"{error} The images were read as grey images of {form.shape} pixels without an axis of channels: if they have "
+            "one, pass channel_axis=0 (channels first) or channel_axis=-1 (channels last)."
+        ) from error
 
 
 def _behind(preprocess: Callable[[Any], Any], model: Any, few: Images, options: ModelOptions) -> FittedModel:

@@ -60,7 +60,7 @@ def _shown(explanation: ImageValues, rows: list[Panels], more: int) -> dict[str,
             [Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels] for row in rows
         ],
         "scale": _scale(explanation, rows),
-        "more": counted(more, "further image") if more > 0 else "",
+        "more": f"{counted(more, 'further image')} not shown" if more > 0 else "",
     }
 
 

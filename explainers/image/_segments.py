@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import array_of
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers.image._images import Pixels
 
@@ -75,7 +76,7 @@ def read_segments(given: Any, size: tuple[int, int], n_images: int) -> Segments:
     InvalidInputError
         If they are not whole numbers, or have another shape than the images.
     """
-    array = np.asarray(given)
+    array = array_of(given, "The 'segments' parameter must hold a whole number for each pixel")
     shapes = (size, (n_images, *size))
     if array.dtype.kind not in "iub" or array.shape not in shapes:
         raise InvalidInputError(

@@ -14,6 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
+from automl_explain.explainers.bundles._facts import (
+    anything,
+    check_arrays,
+    check_facts,
+    flag,
+    list_of,
+    mapping_of,
+    one_of,
+    optional,
+    text,
+    whole,
+)
+from automl_explain.explainers.explanation._kinds import KINDS
 from automl_explain.explainers.explanation._storage import coded_label
 from automl_explain.explainers.image._images import ImageForm
 from automl_explain.explainers.image._values import ImageValues
@@ -33,8 +46,29 @@ _ARRAYS = {
     "r2": "coalition_r2",
 }
 """Member of the bundle -> field of the explanation."""
-_FACTS = ("output_space", "method", "reason", "level", "absent", "notes", "image_notes", "is_global", "model_kind")
+PLAIN = {
+    "output_space": text,
+    "method": text,
+    "reason": text,
+    "level": text,
+    "absent": text,
+    "notes": list_of(text),
+    "image_notes": list_of(list_of(text)),
+    "is_global": flag,
+    "model_kind": optional(text),
+}
 """Fields that the manifest holds as they are."""
+FORM = {"shape": list_of(whole), "channels": one_of("none", "first", "last"), "dtype": text, "is_flat": flag}
+FACTS = {
+    **PLAIN,
+    "values_kind": one_of(*KINDS),
+    "labels": optional(list_of(anything)),
+    "form": lambda part: mapping_of(FORM)(part) and len(part["shape"]) == (2 if part["channels"] == "none" else 3),
+}
+"""What the manifest holds."""
+ARRAYS = {"values": "f", "base": "f", "outputs": "f", "segments": "iu", "images": "biuf", "classes": "iu", "errors": "f",
+          "r2": "f"}  # fmt: skip
+"""Array -> kinds of its dtype."""
 
 
 def save_image_fields(path: str | os.PathLike[str], explanation: ImageValues) -> None:
@@ -43,7 +77,7 @@ def save_image_fields(path: str | os.PathLike[str], explanation: ImageValues) ->
     arrays["segments"] = arrays["segments"].astype(np.min_scalar_type(int(arrays["segments"].max())))
     form = explanation.form
     manifest = {
-        **{name: getattr(explanation, name) for name in _FACTS},
+        **{name: getattr(explanation, name) for name in PLAIN},
         "values_kind": explanation.kind,
         "labels": None if explanation.classes is None else [coded_label(label) for label in explanation.classes],
         "form": {"shape": form.shape, "channels": form.channels, "dtype": form.dtype, "is_flat": form.is_flat},
@@ -59,11 +93,14 @@ def load_image_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    check_facts(manifest, FACTS)
+    check_arrays(arrays, ARRAYS, missing=("errors", "r2"))
+    np.dtype(manifest["form"]["dtype"])  # raises for what is none
     labels, form = manifest["labels"], manifest["form"]
     fields: dict[str, Any] = {name: arrays.get(member) for member, name in _ARRAYS.items()}
     return {
         **fields,
-        **{name: manifest[name] for name in _FACTS},
+        **{name: manifest[name] for name in PLAIN},
         "segments": arrays["segments"].astype(np.intp),
         "kind": manifest["values_kind"],
         "notes": tuple(manifest["notes"]),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.explanation._kinds import KINDS, Kind
@@ -142,6 +143,7 @@ class ImageValues:
         gaps = self.base_values + self.local_importance_values.sum(axis=-1) - self.outputs
         return float(np.abs(gaps).max())
 
+    @checked
     def to_pixels(self, *, spread: bool = True) -> Values:
         """Return the values as images, (C, n, rows, columns).
 
@@ -150,6 +152,11 @@ class ImageValues:
         spread : bool, default True
             Share the value of a segment equally among its pixels, so that the sum over the pixels is that over the segments.
             If False, each pixel has the whole value of its segment.
+
+        Returns
+        -------
+        ndarray of shape (C, n, rows, columns)
+            In units of `output_space`; C is 1 for a regression.
         """
         values = self.local_importance_values
         flat = self.segments.reshape(len(self), -1)
@@ -159,8 +166,19 @@ class ImageValues:
         found = np.take_along_axis(values, np.broadcast_to(flat, (len(values), *flat.shape)), axis=2)
         return np.asarray(found.reshape(len(values), *self.segments.shape))
 
+    @checked
     def of_class(self, label: Any) -> int:
         """Return the position of a class among the outputs.
+
+        Parameters
+        ----------
+        label : object
+            One of `labels`.
+
+        Returns
+        -------
+        int
+            Its place on the first axis of the values.
 
         Raises
         ------
@@ -196,6 +214,7 @@ class ImageValues:
         """Whether `alignment` is at least 0.3, so that a mean over images shows the same parts of things."""
         return self.alignment >= ALIGNED
 
+    @checked
     def mean_pixels(self, label: Any = None) -> Values:
         """Return the mean of `to_pixels` over images, (C, rows, columns), for pictures of aligned images.
 
@@ -203,6 +222,11 @@ class ImageValues:
         ----------
         label : optional
             Only images for which the model's largest output, of those explained, is this class. Default: all images.
+
+        Returns
+        -------
+        ndarray of shape (C, rows, columns)
+            In units of `output_space`.
 
         Raises
         ------

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from automl_explain.explainers._errors import UnsupportedModelError
-from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, Network, NetworkInput
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Matrix, Network, NetworkInput
 
 Numbers: TypeAlias = npt.NDArray[np.floating[Any]]
 """Numbers of single or double precision."""
@@ -158,14 +158,17 @@ class DenseChain:
         """Return the outputs; see `Network`."""
         return self.outputs(arrays[0])
 
-    def gradients(self, arrays: Arrays) -> Gradients:
+    def gradients(self, arrays: Arrays, chosen: Chosen = None) -> Gradients:
         """Return the derivatives of the outputs by the columns; see `Network`."""
         layers = self._layers(arrays[0])
         made, slope = self._linked(layers[-1]), LINKS[self.link].slope
+        numbers = np.arange(self.n_outputs) if chosen is None else chosen
+        units = np.eye(self.n_outputs)[numbers]
         if slope is None:  # softmax: d p_k / d s_j = p_k (1[k = j] - p_j)
-            steps = np.einsum("mk,kj->kmj", made, np.eye(self.n_outputs)) - made.T[:, :, None] * made[None]
+            own = made[:, numbers]
+            steps = np.einsum("mk,kj->kmj", own, units) - own.T[:, :, None] * made[None]
         else:
-            steps = np.einsum("mk,kj->kmj", slope(made), np.eye(self.n_outputs))
+            steps = np.einsum("mk,kj->kmj", slope(made)[:, numbers], units)
         activation = ACTIVATIONS[self.activation]
         return (self._backwards(steps, [activation.slope(layer) for layer in layers[:-1]]),)
 
@@ -220,7 +223,7 @@ class DenseRescale:
 
     chain: DenseChain
 
-    def contributions(self, rows: Arrays, others: Arrays) -> Gradients:
+    def contributions(self, rows: Arrays, others: Arrays, chosen: Chosen = None) -> Gradients:
         """Return the contribution of each column to the difference of each output; see `PairRule`."""
         chain, mine, theirs = self.chain, rows[0], others[0]
         activation, link = ACTIVATIONS[chain.activation], LINKS[chain.link]
@@ -232,7 +235,9 @@ class DenseRescale:
         ]
         scores, their_scores = before[-1]
         last = _quotients(scores, their_scores, chain._linked(scores), chain._linked(their_scores), link.slope)
-        multipliers = chain._backwards(np.einsum("mk,kj->kmj", last, np.eye(chain.n_outputs)), slopes)
+        numbers = np.arange(chain.n_outputs) if chosen is None else chosen
+        units = np.eye(chain.n_outputs)[numbers]
+        multipliers = chain._backwards(np.einsum("mk,kj->kmj", last[:, numbers], units), slopes)
         return (multipliers * (mine - theirs),)
 
 

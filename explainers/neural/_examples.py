@@ -55,8 +55,8 @@ def is_table(data: Any) -> bool:
     """Whether examples are a table, and not arrays of other shapes or several inputs."""
     if isinstance(data, Mapping) or _is_several(data):
         return False
-    shape = getattr(data, "shape", None)
-    return shape is None or len(shape) <= 2
+    shape: Any = getattr(data, "shape", None)
+    return not hasattr(shape, "__len__") or len(shape) <= 2
 
 
 def is_tensor(data: Any) -> bool:

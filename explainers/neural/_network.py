@@ -10,7 +10,8 @@ A reader supplies:
 
 - ``forward(inputs) -> (M, K) float64``: the outputs. Nothing of the caller's may change: modes, gradients, random state,
   devices, threads. An output for a row must not depend on the other rows. Networks with one output return (M, 1).
-- ``gradients(inputs) -> tuple of (K, M, *shape) float64``, one array per input: derivatives of each output by each cell.
+- ``gradients(inputs, chosen=None) -> tuple of (K, M, *shape) float64``, one array per input: derivatives of each output by
+  each cell, or of the outputs with the numbers `chosen` alone, which takes as much less time as there are fewer of them.
   None if the network has none, such as with whole numbers as inputs; `undifferentiable` then says why.
 - ``pair_rule(n_pairs) -> PairRule``: rules for single operations, if the framework can list the operations of the network;
   otherwise None. The argument is the number of pairs that are usually passed at once. It is called when the rescale rule is
@@ -56,11 +57,23 @@ Mixer: TypeAlias = Callable[[Matrix, Matrix, npt.NDArray[np.intp]], MixedForward
 """From rows (n, f), background rows (B, f) and the player of each column (f,) to the outputs of mixed rows."""
 
 
+Chosen: TypeAlias = npt.NDArray[np.intp] | None
+"""Numbers of the outputs that are asked for, (C,); None: all."""
+
+
+class GradientFunction(Protocol):
+    """Derivatives of outputs by the inputs."""
+
+    def __call__(self, arrays: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the derivatives of each chosen output by each cell."""
+        ...
+
+
 class PairRule(Protocol):
     """Contributions of inputs by rules for single operations, for pairs of a row and a background row."""
 
-    def contributions(self, rows: Arrays, others: Arrays) -> Gradients:
-        """Return the contribution of each cell to the difference of each output between M rows and M others."""
+    def contributions(self, rows: Arrays, others: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the contribution of each cell to the difference of each chosen output between M rows and M others."""
         ...
 
 
@@ -88,6 +101,12 @@ class NetworkInput:
         Name of the numpy dtype that the network takes.
     name : str
         Name in the names of features, for networks with several inputs.
+
+    Examples
+    --------
+    >>> from automl_explain import NetworkInput
+    >>> NetworkInput((3, 32, 32)).size
+    3072
     """
 
     shape: tuple[int, ...]
@@ -132,12 +151,22 @@ class Network:
         Names and arrays of the weights. None: they are not known.
     layers : Layers or None
         Outputs of single layers. None: the framework does not give them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain import Network, NetworkInput
+    >>> weights = np.array([[1.0], [2.0]])
+    >>> inputs = (NetworkInput((2,), "float64"),)
+    >>> network = Network(forward=lambda given: np.tanh(given[0] @ weights), inputs=inputs, why="mine")
+    >>> network.n_columns, network.outputs(np.zeros((3, 2))).shape
+    (2, (3, 1))
     """
 
     forward: Callable[[Arrays], Matrix]
     inputs: tuple[NetworkInput, ...]
     why: str
-    gradients: Callable[[Arrays], Gradients] | None = None
+    gradients: GradientFunction | None = None
     undifferentiable: str = ""
     pair_rule: Callable[[int], PairRule] | None = None
     mixer: Mixer | None = None
@@ -155,6 +184,16 @@ class Network:
 
     def arrays(self, table: Matrix) -> Arrays:
         """Return a table (M, f) as inputs.
+
+        Parameters
+        ----------
+        table : ndarray of shape (M, f)
+            Cells of all inputs, one after the other.
+
+        Returns
+        -------
+        tuple of ndarray
+            One array per input, of its shape and dtype.
 
         Raises
         ------
@@ -174,7 +213,18 @@ class Network:
         return tuple(made)
 
     def flat(self, arrays: Gradients) -> Matrix:
-        """Return arrays of cells, (..., M, *shape) per input, as one array (..., M, f)."""
+        """Return arrays of cells, ``(..., M, *shape)`` per input, as one array (..., M, f).
+
+        Parameters
+        ----------
+        arrays : tuple of ndarray
+            One array per input.
+
+        Returns
+        -------
+        ndarray of shape (..., M, f)
+            Cells of all inputs, one after the other.
+        """
         parts = [
             array.reshape(*array.shape[: array.ndim - len(each.shape)], each.size)
             for array, each in zip(arrays, self.inputs, strict=True)
@@ -182,19 +232,84 @@ class Network:
         return np.concatenate(parts, axis=-1)
 
     def outputs(self, table: Matrix) -> Matrix:
-        """Return the outputs of a table (M, f), a batch at a time, (M, K)."""
+        """Return the outputs of a table (M, f), a batch at a time, (M, K).
+
+        Parameters
+        ----------
+        table : ndarray of shape (M, f)
+            Cells of all inputs, one after the other.
+
+        Returns
+        -------
+        ndarray of shape (M, K)
+            In float64.
+        """
         parts = [
             self.forward(self.arrays(table[start : start + self.rows_at_once]))
             for start in range(0, len(table), self.rows_at_once)
         ]
         return np.concatenate(parts) if len(parts) != 1 else parts[0]
 
+    def only(self, chosen: npt.NDArray[np.intp]) -> Network:
+        """Return the network with some of its outputs: derivatives are computed for these alone.
+
+        Parameters
+        ----------
+        chosen : ndarray of int of shape (c,)
+            Positions of the outputs.
+
+        Returns
+        -------
+        Network
+            A network of c outputs, in the order of `chosen`.
+        """
+        forward, mixer, rule = self.forward, self.mixer, self.pair_rule
+        return Network(
+            forward=lambda arrays: forward(arrays)[:, chosen],
+            inputs=self.inputs,
+            why=self.why,
+            gradients=None if self.gradients is None else partial(self.gradients, chosen=chosen),
+            undifferentiable=self.undifferentiable,
+            pair_rule=None if rule is None else lambda n_pairs: _ChosenRule(rule(n_pairs), chosen),
+            mixer=None if mixer is None else lambda *given: _picking(mixer(*given), chosen),
+            rows_at_once=self.rows_at_once,
+            cost=self.cost,
+            device=self.device,
+            scores=None if self.scores is None else (self.scores[0], self.scores[1].only(chosen)),
+        )
+
     def predict(self, encode: Callable[[Any], Matrix]) -> Callable[[Any], Matrix]:
-        """Return the outputs as a function of a user's table; `encode` converts it to a float64 matrix."""
+        """Return the outputs as a function of a user's table; `encode` converts it to a float64 matrix.
+
+        Parameters
+        ----------
+        encode : callable
+            Function from a user's table to a float64 matrix.
+
+        Returns
+        -------
+        callable
+            Function from a table to outputs, (n, K).
+        """
         return partial(_predict, self, encode)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.why}, inputs {[each.shape for each in self.inputs]})"
+
+
+@dataclass(frozen=True, eq=False)
+class _ChosenRule:
+    """The rules of a network for some of its outputs."""
+
+    rule: PairRule
+    numbers: npt.NDArray[np.intp]
+
+    def contributions(self, rows: Arrays, others: Arrays, chosen: Chosen = None) -> Gradients:
+        return self.rule.contributions(rows, others, self.numbers if chosen is None else self.numbers[chosen])
+
+
+def _picking(forward: MixedForward, chosen: npt.NDArray[np.intp]) -> MixedForward:
+    return lambda row, other, present: forward(row, other, present)[:, chosen]
 
 
 def _predict(network: Network, encode: Callable[[Any], Matrix], table: Any) -> Matrix:

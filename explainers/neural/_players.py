@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._arguments import array_of, nearest
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import NetworkInput
 
@@ -75,7 +75,7 @@ def _numbered(players: Any, inputs: tuple[NetworkInput, ...]) -> Players:
         )
     parts = []
     for array, each in zip(given, inputs, strict=True):
-        numbers = np.asarray(array)
+        numbers = array_of(array, "The 'players' parameter must have a number for each cell")
         shape = numbers.shape
         if numbers.dtype.kind not in "iu" or (numbers.size and numbers.min() < 0):
             raise InvalidInputError(

@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 from automl_explain.explainers._errors import UnsupportedModelError
 from automl_explain.explainers._quiet import ignored
-from automl_explain.explainers.neural._network import Arrays, Gradients
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients
 from automl_explain.explainers.neural._torch_operations import (
     ELEMENTWISE,
     LAST,
@@ -87,15 +87,15 @@ class RescaleRule:
     undisturbed: Callable[[], AbstractContextManager[None]]
     last: dict[str, tuple[Arrays, dict[str, Any]]] = field(default_factory=dict)
 
-    def contributions(self, rows: Arrays, others: Arrays) -> Gradients:
-        """Return the contribution of each cell to the difference of each output between M rows and M others."""
-        parts = [
-            self._chunk(*(tuple(array[start : start + self.n_pairs] for array in arrays) for arrays in (rows, others)))
-            for start in range(0, len(rows[0]), self.n_pairs)
-        ]
+    def contributions(self, rows: Arrays, others: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the contribution of each cell to the difference of each chosen output between M rows and M others."""
+        parts = []
+        for start in range(0, len(rows[0]), self.n_pairs):
+            mine, theirs = (tuple(array[start : start + self.n_pairs] for array in arrays) for arrays in (rows, others))
+            parts.append(self._chunk(mine, theirs, chosen))
         return tuple(np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
 
-    def _chunk(self, rows: Arrays, others: Arrays) -> Gradients:
+    def _chunk(self, rows: Arrays, others: Arrays, chosen: Chosen) -> Gradients:
         n_rows = len(rows[0])
         with self.undisturbed():
             mine = tuple(self._filled(array) for array in rows)
@@ -107,9 +107,10 @@ class RescaleRule:
                 changes = [
                     (own.detach().double() - other.double())[:n_rows] for own, other in zip(leaves, theirs, strict=True)
                 ]
+                numbers = list(range(outputs.shape[1])) if chosen is None else chosen.tolist()
                 found = []
-                for k in range(outputs.shape[1]):
-                    keep = k + 1 < outputs.shape[1]
+                for place, k in enumerate(numbers, 1):
+                    keep = place < len(numbers)
                     made = torch.autograd.grad(outputs[:n_rows, k].sum(), leaves, retain_graph=keep, allow_unused=True)
                     found.append([_product(grad, change) for grad, change in zip(made, changes, strict=True)])
         return tuple(np.stack(each) for each in zip(*found, strict=True))

@@ -1,10 +1,12 @@
 """Functions of JAX arrays."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from automl_explain import DeepExplainer, InvalidInputError
+from tests.frameworks.image_checks import IMAGES, N_CLASSES, check_images
 from tests.oracles import model_game, shapley_values
 
 RNG = np.random.default_rng(0)
@@ -35,7 +37,7 @@ def test_values_are_shapley_values_and_gradients_add_up():
     [
         (lambda rows: {"a": rows, "b": rows}, r"\['a', 'b'\]"),
         (lambda rows: rows[:, None], "one row of numbers per example"),
-        (lambda rows: rows @ W2, "cannot take the values"),
+        (lambda rows: rows @ W2, "cannot take examples of the shapes"),
         (lambda rows: jnp.log(rows), "NaN or infinite"),
     ],
 )
@@ -47,3 +49,12 @@ def test_functions_that_cannot_be_explained_are_refused(function, message):
 def test_an_unknown_device_is_refused():
     with pytest.raises(InvalidInputError, match="'device' parameter"):
         DeepExplainer(network, jnp.asarray(X), device="nonsense")
+
+
+def test_segments_and_pixels_of_images():
+    weights = jnp.asarray(RNG.normal(size=(3, N_CLASSES)), jnp.float32)
+
+    def model(images):
+        return jax.nn.softmax(jnp.tanh(images[:, :10] * 2).mean(axis=(1, 2)) @ weights * 3)
+
+    check_images(model, lambda images: np.asarray(model(jnp.asarray(images, jnp.float32)), float), jnp.asarray(IMAGES))

@@ -24,6 +24,7 @@ from automl_explain import (
 )
 from automl_explain.explainers.neural._network import Network
 from automl_explain.integrations.optuna import TrialExplainer
+from tests.frameworks.image_checks import N_CLASSES, SIZE, check_images
 from tests.frameworks.keras_models import FAMILIES, flat, made, outputs_of, part_of, real
 from tests.oracles import model_game, shapley_values
 
@@ -124,6 +125,12 @@ def test_a_model_of_keras_in_explain_model_and_a_pipeline():
     assert tuple(found.explanation.features) == ("age", "height", "weight", "dose")
     assert len(found.shap_values) == 2
     assert found.additivity_error < 1e-6
+
+
+def test_segments_and_pixels_of_images():
+    last = (layers.GlobalAveragePooling2D(), layers.Dense(N_CLASSES, activation="softmax"))
+    model = keras.Sequential([keras.Input((*SIZE, 3)), layers.Conv2D(5, 3, activation="tanh"), *last])
+    check_images(model, lambda images: outputs_of(model, images.astype(np.float32)))
 
 
 def test_tabular_explainer_reads_the_network():

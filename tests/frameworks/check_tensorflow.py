@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from automl_explain import DeepExplainer, InvalidInputError, UnsupportedModelError, describe, explain_model
+from tests.frameworks.image_checks import IMAGES, N_CLASSES, check_images
 from tests.oracles import model_game, shapley_values
 
 RNG = np.random.default_rng(0)
@@ -135,4 +136,15 @@ def test_outputs_of_one_dimension_and_branches_on_data():
     known = np.abs(X[20:].sum(axis=1))
     np.testing.assert_allclose(
         explanation.local_importance_values.sum(axis=1) + explanation.expected_values, known, atol=1e-5
+    )
+
+
+def test_segments_and_pixels_of_images():
+    weights = tf.constant(RNG.normal(size=(3, N_CLASSES)), tf.float32)
+
+    def model(images):
+        return tf.nn.softmax(tf.reduce_mean(tf.tanh(images[:, :10] * 2), axis=(1, 2)) @ weights * 3)
+
+    check_images(
+        model, lambda images: model(tf.constant(images, tf.float32)).numpy().astype(float), tf.constant(IMAGES)
     )

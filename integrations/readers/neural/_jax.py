@@ -13,7 +13,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Matrix
 from automl_explain.integrations.readers.neural._calls import NetworkCalls, check_shape, choose_one, describe_calls
 from automl_explain.integrations.readers.neural._outputs import few_examples
 
@@ -69,11 +69,12 @@ class JaxCalls:
         """Return the outputs with another random state."""
         return self._forward(self._other_state(), arrays)
 
-    def gradients(self, arrays: Arrays) -> Gradients:
-        """Return the derivatives of each output by each cell, one array (K, M, *shape) per input."""
+    def gradients(self, arrays: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the derivatives of each chosen output by each cell, one array (K, M, *shape) per input."""
         n_rows = len(arrays[0])
+        numbers = None if chosen is None else jnp.asarray(chosen)
         with jax.default_device(self._device), jax.default_matmul_precision("float32"):
-            found = self._gradients_compiled(self._state(), _padded(arrays))
+            found = self._gradients_compiled(self._state(), _padded(arrays), numbers)
         return tuple(np.asarray(part, dtype=np.float64)[:, :n_rows] for part in found)
 
     def _forward(self, state: State, arrays: Arrays) -> Matrix:
@@ -89,10 +90,11 @@ class JaxCalls:
         check_shape(tuple(made.shape), len(tensors[0]), self._name)
         return made.reshape(len(tensors[0]), -1)
 
-    def _derivatives(self, state: State, tensors: tuple[Any, ...]) -> Any:
+    def _derivatives(self, state: State, tensors: tuple[Any, ...], numbers: Any) -> Any:
         made, pull = jax.vjp(lambda given: self._outputs(state, given), tensors)
-        chosen = jnp.eye(made.shape[1], dtype=made.dtype)
-        return jax.lax.map(lambda one: pull(jnp.broadcast_to(one, made.shape))[0], chosen)
+        numbers = jnp.arange(made.shape[1]) if numbers is None else numbers
+        units = jax.nn.one_hot(numbers, made.shape[1], dtype=made.dtype)
+        return jax.lax.map(lambda one: pull(jnp.broadcast_to(one, made.shape))[0], units)
 
 
 def _padded(arrays: Arrays) -> Arrays:

@@ -11,7 +11,8 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.integrations.readers.neural._torch import as_device, describe_calls
+from automl_explain.explainers.neural._torch_devices import as_device
+from automl_explain.integrations.readers.neural._torch import describe_calls
 from automl_explain.integrations.readers.neural._torch_calls import ModuleCalls
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict, Task
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._links import normalised_exponential
 from automl_explain.explainers.model._model_call import model_call
 from automl_explain.explainers.model._predict_function import PROBE_ROWS
+from automl_explain.explainers.model._structures import Matrix, OutputSpace, Predict, Task
 from automl_explain.explainers.neural._examples import Examples, as_examples, cell_names
 from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.tables._table import as_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,7 +15,7 @@ from automl_explain.explainers._errors import InvalidInputError, UnsupportedMode
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
-from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Matrix
 from automl_explain.integrations.readers.neural._calls import (
     NetworkCalls,
     check_shape,
@@ -99,21 +100,24 @@ class TensorFlowCalls:
         """Return the outputs of another call, which draws other random numbers."""
         return self.forward(arrays)
 
-    def gradients(self, arrays: Arrays) -> Gradients:
-        """Return the derivatives of each output by each cell, one array (K, M, *shape) per input."""
+    def gradients(self, arrays: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the derivatives of each chosen output by each cell, one array (K, M, *shape) per input."""
         if not self._n_outputs:
             self.forward(arrays)
+        numbers = np.arange(self._n_outputs) if chosen is None else chosen
         with self._undisturbed():
-            found = self._trace("gradients", self._derivatives, arrays)(*map(tf.constant, arrays))
+            derive = self._trace(f"gradients {len(numbers)}", partial(self._derivatives, len(numbers)), arrays, numbers)
+            found = derive(*map(tf.constant, (*arrays, numbers)))
         return tuple(
             np.stack([part.numpy() for part in parts]).astype(np.float64) for parts in zip(*found, strict=True)
         )
 
-    def _trace(self, what: str, function: Callable[..., Any], arrays: Arrays) -> Any:
-        """Return a function traced for any number of rows of these shapes and types."""
+    def _trace(self, what: str, function: Callable[..., Any], arrays: Arrays, *more: Any) -> Any:
+        """Return a function traced for any number of rows of these shapes and types, and for more arrays of these shapes."""
         key = (what, *(f"{array.dtype.name}{array.shape[1:]}" for array in arrays))
         if key not in self._functions:
             signature = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
+            signature += [tf.TensorSpec(array.shape, array.dtype) for array in more]
             self._functions[key] = tf.function(function, input_signature=signature)
         return self._functions[key]
 
@@ -127,11 +131,12 @@ class TensorFlowCalls:
             check_shape(tuple(made.shape), -1, self._name)
         return made if made.shape.rank == 2 else made[:, None]
 
-    def _derivatives(self, *tensors: Any) -> Any:
+    def _derivatives(self, n_chosen: int, *given: Any) -> Any:
+        tensors, numbers = given[:-1], given[-1]
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(tensors)
             made = self._outputs(*tensors)
-            columns = tf.unstack(made, num=self._n_outputs, axis=1)
+            columns = tf.unstack(tf.gather(made, numbers, axis=1), num=n_chosen, axis=1)
         return [
             tape.gradient(column, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO) for column in columns
         ]

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,10 +16,12 @@ from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
 from automl_explain.explainers.neural._network import Arrays, Network, NetworkInput, PairRule
 from automl_explain.explainers.neural._rescale import make_rule
+from automl_explain.explainers.neural._torch_devices import as_device
 from automl_explain.integrations.readers.neural._calls import with_gradients
 from automl_explain.integrations.readers.neural._outputs import describe_network, few_examples
 from automl_explain.integrations.readers.neural._torch_calls import LOG_SOFTMAX, ModuleCalls
 from automl_explain.integrations.readers.neural._torch_layers import ModuleLayers
+from automl_explain.integrations.readers.neural._torch_mixing import mixed_forward, takes_channels_last
 
 WORKING_BYTES = 4 * 2**20
 """Memory of the outputs of a module's parts for one batch, so that they stay in a cache."""
@@ -29,7 +31,9 @@ LONG_CALL = 1e9
 """Multiplications of a call that is worth several threads."""
 CELL_COST = 20
 """Multiplications that take as long as one cell of an activation."""
-MOST_ROWS, FEWEST_ROWS = 1 << 14, 16
+MOSTLY = 0.5
+"""Share of the multiplications in convolutions of images from which on the layout of images matters."""
+MOST_ROWS, FEWEST_ROWS = 1 << 14, 8
 """Bounds on the rows per batch."""
 
 
@@ -65,24 +69,6 @@ def describe_function(function: Callable[..., Any], examples: Examples, network:
     return describe_calls(ModuleCalls(function, device, name), few, "float32", options)
 
 
-def as_device(device: Any) -> torch.device:
-    """Return a device by its name.
-
-    Raises
-    ------
-    InvalidInputError
-        If this PyTorch does not have the device.
-    """
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise InvalidInputError(
-            f"The 'device' parameter must name a device of this PyTorch, such as 'cpu' or 'cuda'. Got {device!r}: {error}"
-        ) from error
-    return found
-
-
 def describe_calls(
     calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...], options: NetworkOptions
 ) -> FittedModel:
@@ -92,27 +78,41 @@ def describe_calls(
     cells = max(calls.sizes(arrays), sum(each.size for each in inputs))
     size = options.batch_size or max(FEWEST_ROWS, min(MOST_ROWS, budget // cells))
     last = calls.last_link(arrays)
-    cost = calls.multiplications(arrays) + CELL_COST * cells
+    multiplications = calls.multiplications(arrays)
+    cost = multiplications.total + CELL_COST * cells
     calls = replace(calls, one_thread=cost * size < LONG_CALL)
-    network = replace(_network(calls, inputs, arrays, size), cost=cost)
+    convolves = multiplications.of_images > MOSTLY * multiplications.total
+    about = _About(inputs, arrays, size, cost, channels_last=convolves and takes_channels_last(calls, arrays))
+    network = _network(calls, about)
     if last and last != LOG_SOFTMAX:
-        scores = replace(_network(replace(calls, before_link=True), inputs, arrays, size), cost=cost)
-        network = replace(network, scores=("log_odds", scores))
+        network = replace(network, scores=("log_odds", _network(replace(calls, before_link=True), about)))
     return describe_network(network, few, calls.name, last=last, again=calls.again(arrays))
 
 
-def _network(calls: ModuleCalls, inputs: tuple[NetworkInput, ...], arrays: Arrays, rows_at_once: int) -> Network:
+class _About(NamedTuple):
+    """What is known of a network: its inputs, a few examples, how it is called, and what it costs."""
+
+    inputs: tuple[NetworkInput, ...]
+    arrays: Arrays
+    rows_at_once: int
+    cost: float
+    channels_last: bool
+
+
+def _network(calls: ModuleCalls, about: _About) -> Network:
     network = Network(
         forward=calls.forward,
-        inputs=inputs,
+        inputs=about.inputs,
         why=f"a torch network on {calls.device}",
-        rows_at_once=rows_at_once,
+        rows_at_once=about.rows_at_once,
+        cost=about.cost,
         device=str(calls.device),
         state=calls.state,
         layers=ModuleLayers(calls) if isinstance(calls.function, torch.nn.Module) else None,
     )
-    network = with_gradients(network, calls.gradients, arrays)
-    return replace(network, mixer=partial(calls.mixer, network.arrays), pair_rule=partial(_pair_rule, calls, network))
+    network = with_gradients(network, calls.gradients, about.arrays)
+    mixer = partial(mixed_forward, calls, about.channels_last, network.arrays)
+    return replace(network, mixer=mixer, pair_rule=partial(_pair_rule, calls, network))
 
 
 def _pair_rule(calls: ModuleCalls, network: Network, n_pairs: int) -> PairRule:
@@ -154,8 +154,7 @@ def _accepted(
         return tuple(replace(each, dtype=kind) for each, kind in zip(few.inputs, types, strict=True)), arrays
     shapes = [array.shape for array in few.arrays]
     raise InvalidInputError(
-        f"{calls.name} cannot take the values of initialization_examples, of the shapes {shapes}: "
-        f"{type(first).__name__}: {first}"
+        f"{calls.name} cannot take examples of the shapes {shapes}: {type(first).__name__}: {first}"
     ) from first
 
 

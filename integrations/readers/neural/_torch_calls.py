@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.neural._mixing import cell_players, picked
-from automl_explain.explainers.neural._network import Arrays, Gradients, Matrix, MixedForward
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Matrix
 from automl_explain.explainers.neural._torch_threads import one_thread
 
 Tensors: TypeAlias = tuple[torch.Tensor, ...]
@@ -72,7 +71,7 @@ class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0.0
+        self.total, self.of_images = 0.0, 0.0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -84,8 +83,18 @@ class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
                 return made
         made = func(*args, **kwargs)
         if count is not None:
-            self.total += float(count(*args, **kwargs, out_val=made))
+            operations = float(count(*args, **kwargs, out_val=made))
+            self.total += operations
+            if func._overloadpacket is torch.ops.aten.convolution and args[0].ndim == 4:
+                self.of_images += operations
         return made
+
+
+class Multiplications(NamedTuple):
+    """Multiplications per row: all of them, and those in convolutions of images."""
+
+    total: float
+    of_images: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,15 +141,16 @@ class ModuleCalls:
             self.outputs(tensors)
             return as_matrix(self.outputs(tensors))
 
-    def gradients(self, arrays: Arrays) -> Gradients:
-        """Return the derivatives of each output by each cell, one array (K, M, *shape) per input."""
+    def gradients(self, arrays: Arrays, chosen: Chosen = None) -> Gradients:
+        """Return the derivatives of each chosen output by each cell, one array (K, M, *shape) per input."""
         with self.undisturbed(backward=True), torch.enable_grad():
             tensors = tuple(tensor.requires_grad_() for tensor in self.tensors(arrays))
             outputs = self.outputs(tensors)
-            found = []
-            for k in range(outputs.shape[1]):
-                more = k + 1 < outputs.shape[1]
-                found.append(self._derivatives(outputs[:, k].sum(), tensors, keep=more))
+            numbers = list(range(outputs.shape[1])) if chosen is None else chosen.tolist()
+            found = [
+                self._derivatives(outputs[:, k].sum(), tensors, keep=place < len(numbers))
+                for place, k in enumerate(numbers, 1)
+            ]
         return tuple(np.stack(each) for each in zip(*found, strict=True))
 
     def _derivatives(self, total: torch.Tensor, tensors: Tensors, *, keep: bool) -> list[npt.NDArray[np.float64]]:
@@ -151,30 +161,6 @@ class ModuleCalls:
             np.zeros(tensor.shape) if grad is None else grad.detach().double().cpu().numpy()
             for grad, tensor in zip(made, tensors, strict=True)
         ]
-
-    def mixer(
-        self, layout: Callable[[Matrix], Arrays], rows: Matrix, background: Matrix, players: npt.NDArray[np.intp]
-    ) -> MixedForward:
-        """Return the outputs of mixed rows as a function; the rows are mixed on the device."""
-        arrays = layout(rows)
-        mine, theirs = self.tensors(arrays), self.tensors(layout(background))
-        columns = [
-            (torch.from_numpy(cells.numbers).to(self.device), cells.shape) for cells in cell_players(players, arrays)
-        ]
-        exact = [_blends(*both) for both in zip(mine, theirs, strict=True)]
-
-        def forward(row: npt.NDArray[np.intp], other: npt.NDArray[np.intp], present: npt.NDArray[np.bool_]) -> Matrix:
-            is_present = torch.from_numpy(present).to(self.device)
-            with self.undisturbed(), torch.no_grad():
-                mixed = []
-                for (numbers, shape), own, absent, blends in zip(columns, mine, theirs, exact, strict=True):
-                    mask = is_present.to(own.dtype) if blends else is_present
-                    mask = mask.index_select(1, numbers).reshape(-1, *shape)
-                    two = picked(own, row), picked(absent, other)
-                    mixed.append(torch.lerp(two[1], two[0], mask) if blends else torch.where(mask, *two))
-                return as_matrix(self.outputs(tuple(mixed)))
-
-        return forward
 
     def tensors(self, arrays: Arrays) -> Tensors:
         """Return copies of arrays as tensors on the device."""
@@ -202,12 +188,12 @@ class ModuleCalls:
         found = link.of(one_output(made, len(arrays[0]), self.name))
         return "" if found is None else found[0]
 
-    def multiplications(self, arrays: Arrays) -> float:
+    def multiplications(self, arrays: Arrays) -> Multiplications:
         """Return the multiplications per row in products of matrices and convolutions."""
         counter = _FlopCounter()
         with self.undisturbed(), torch.enable_grad(), counter:
             self.outputs(self.tensors(arrays))  # without gradients, transformers call one operation that is not counted
-        return counter.total / 2.0 / len(arrays[0])
+        return Multiplications(*(count / 2.0 / len(arrays[0]) for count in (counter.total, counter.of_images)))
 
     def sizes(self, arrays: Arrays) -> int:
         """Return the number of cells that the parts of a module make for each row, which bounds its memory."""
@@ -242,11 +228,6 @@ class ModuleCalls:
             if on_gpu:
                 stack.enter_context(_full_precision(cudnn=not backward))
             yield
-
-
-def _blends(own: torch.Tensor, absent: torch.Tensor) -> bool:
-    """Whether mixing by interpolation gives the cells themselves; it is several times as fast as choosing among them."""
-    return own.is_floating_point() and bool(own.isfinite().all()) and bool(absent.isfinite().all())
 
 
 @dataclass
@@ -285,10 +266,10 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
             modes.n_calls -= 1
             if not modes.n_calls:
                 del _modes[id(module)]
-                for part in modes.training:
-                    part.training = True
-                for part in modes.evaluated:
-                    part.training = False
+                for parts, training in ((modes.training, True), (modes.evaluated, False)):
+                    for part in parts:
+                        if part.training is not training:  # assigning takes much longer than asking
+                            part.training = training
 
 
 @contextmanager

@@ -52,8 +52,8 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "segments shape": ({"segments": np.zeros((9, 9), int)}, r"an array of shape \(24, 20\) for all images.*\(9, 9\)"),
     "segments numbers": ({"segments": np.zeros((24, 20))}, "'segments' parameter must hold a whole number.*float64"),
     "segments count": ({"segments": np.zeros((2, 24, 20), int)}, r"of each of 3.*\(2, 24, 20\)"),
-    "n_segments": ({"n_segments": 0}, "'n_segments' parameter must be a whole number, 1 or more. Got 0"),
-    "top_classes": ({"top_classes": 1.5}, "'top_classes' parameter must be a whole number, 1 or more. Got 1.5"),
+    "n_segments": ({"n_segments": 0}, "'n_segments' parameter must be an integer, 1 or more. Got 0"),
+    "top_classes": ({"top_classes": 1.5}, "'top_classes' parameter must be an integer, 1 or more. Got 1.5"),
     "level": ({"level": "pixels"}, r"'level' parameter must be one of \['segment', 'pixel'\]. Got 'pixels'"),
     "method": ({"method": "lime"}, "'method' parameter must be one of.*Got 'lime'"),
     "channel_axis": ({"channel_axis": 7}, "'channel_axis' parameter must be 'auto'.*Got 7"),
@@ -85,7 +85,7 @@ def fails(batch: Any) -> Any:
 MODELS: dict[str, tuple[Any, type[Exception], str]] = {
     "other channels": (image_cases.small_network(1), InvalidInputError, r"cannot take .*\(3, 24, 20, 3\)"),
     "several outputs": (Several(), InvalidInputError, r"must return one tensor. Got dict with \['logits', 'aux'\]"),
-    "raises": (fails, InvalidInputError, "cannot take the values of .*mat1 and mat2"),
+    "raises": (fails, InvalidInputError, r"cannot take .*mat1 and mat2.*pass image_shape=\(24, 20, 3\)"),
     "NaN": (lambda batch: np.full(len(batch), np.nan), InvalidInputError, "NaN or infinite"),
     "one number": (lambda batch: 0.5, InvalidInputError, "one row of predictions per row"),
     "labels": (lambda batch: ["cat"] * len(batch), InvalidInputError, "must return numbers. Got 'cat'|Got .*cat"),
@@ -101,6 +101,16 @@ def test_models_that_do_not_take_the_images_are_refused(name):
     given, error, said = MODELS[name]
     with pytest.raises(error, match=said):
         ImageExplainer(given, n_segments=4).explain_local(COLOURS)
+
+
+def test_a_single_image_with_an_axis_of_channels_needs_that_axis():
+    network, image = image_cases.small_network(), image_cases.faces()[0][0]
+    said = (
+        r"cannot take examples of the shapes \[\(1, 25, 25\)\].*read as grey images of \(25, 25\).*pass channel_axis=0"
+    )
+    with pytest.raises(InvalidInputError, match=said):
+        ImageExplainer(network).explain_local(image)
+    assert len(ImageExplainer(network, channel_axis=0, n_segments=4).explain_local(image)) == 1
 
 
 def test_an_explainer_takes_images_of_another_shape_later():

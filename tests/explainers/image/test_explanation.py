@@ -110,7 +110,7 @@ def test_pixels_share_the_values_of_their_segments(explanation):
 
 
 def test_the_frame_has_a_row_for_each_segment(explanation):
-    frame = explanation.to_frame()
+    frame = explanation.to_local_frame()
     assert len(frame) == 2 * explanation.n_segments.sum()
     assert (frame.groupby(["image", "class"])["n_pixels"].sum() == 24 * 20).all()
     total = frame.groupby(["class", "image"], sort=False)["value"].sum().unstack()

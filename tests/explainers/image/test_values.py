@@ -283,6 +283,31 @@ def test_pixels_of_a_network_have_the_contributions_of_its_gradients(method):
     assert (explanation.coalition_r2 < 1.0).all(), "judged by the image, not by the absent one"
 
 
+@pytest.mark.parametrize("method", ["rescale", "path", "gradcam"])
+def test_gradients_of_many_classes_are_those_of_the_classes_explained(method, monkeypatch):
+    network, images = image_cases.small_network(n_outputs=9), image_cases.faces()[0][:2]
+    network[1], network[2] = torch.nn.Tanh(), torch.nn.AvgPool2d(2)  # smooth, so that paths need few intervals
+    passes, backward = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **kwargs: passes.append(1) or backward(*args, **kwargs))
+
+    def explained(top: int, *, common: bool):
+        given = {"level": "segment", "layer": "0"} if method == "gradcam" else {"level": "pixel", "output": "log_odds"}
+        explainer = ImageExplainer(network, method=method, top_classes=top, **given)
+        explainer.explain_local(images[:1])  # describes the network
+        passes.clear()
+        return (explainer.explain_global if common else explainer.explain_local)(images), len(passes)
+
+    (every, n_every), (few, n_few) = explained(9, common=False), explained(2, common=False)
+    assert 9 * n_few == 2 * n_every
+    for number in range(2):
+        largest = np.argsort(-every.outputs[:, number])[:2]
+        np.testing.assert_allclose(
+            few.local_importance_values[:, number], every.local_importance_values[largest, number], atol=1e-9
+        )
+        np.testing.assert_array_equal(few.class_numbers[:, number], largest)
+    assert explained(1, common=True)[0].same_classes
+
+
 def test_the_channels_of_a_pixel_are_one_player():
     network = image_cases.small_network(3, (24, 20))
     images = np.moveaxis(COLOURS[:1] / np.float32(255), -1, 1)

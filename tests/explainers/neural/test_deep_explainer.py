@@ -381,6 +381,7 @@ def test_whole_numbers_that_come_as_floating_point_numbers_have_no_gradients():
     check_sums(explanation, outputs(module, [rows[3:6]]))
 
 
+@pytest.mark.slow
 def test_no_framework_is_imported_for_other_models():
     code = (
         "import sys, numpy as np; from automl_explain import DeepExplainer, explain_model; "
