@@ -15,6 +15,7 @@ from automl_explain.explainers._arguments import checked
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._kinds import KINDS
 from automl_explain.explainers.explanation._selection import find_rows
+from automl_explain.explainers.formatting._names import Nouns
 from automl_explain.explainers.text._convert import as_frame, as_shap
 from automl_explain.explainers.text._html import examples_html, notebook_html
 from automl_explain.explainers.text._storage import load_fields, save_texts
@@ -64,11 +65,23 @@ class TextExplanation(ExplainedTexts):
     >>> values, base = np.array([[0.5, -0.1]]), np.array([0.2])
     >>> text = TextValues("good film", ("good", "film"), (((0, 4),), ((5, 9),)), ((0, 9),), values, base)
     >>> explanation = TextExplanation((text,), None, "response", "kernel", "given")
-    >>> explanation.get_ranked_global_names(), explanation.to_frame().value.tolist()
+    >>> explanation.get_ranked_global_names(), explanation.to_local_frame().value.tolist()
     (['good', 'film'], [0.5, -0.1])
     """
 
     is_raw = True
+
+    @property
+    def nouns(self) -> Nouns:
+        """Words for what is explained: texts, and words or sentences.
+
+        Returns
+        -------
+        Nouns
+            Singular nouns.
+        """
+        return Nouns("text", self.level)
+
     members = None
 
     # ------------------------------------------------------------------ shape
@@ -127,6 +140,11 @@ class TextExplanation(ExplainedTexts):
         """Return the global ranking of words as an `Explanation`: the mean absolute value over all texts, also per class.
 
         A word has the value 0 in texts without it. Sentences and occurrences of words are ranked as they are written.
+
+        Returns
+        -------
+        Explanation
+            With a feature per word, without values of rows.
         """
         return self._overall
 
@@ -193,22 +211,66 @@ class TextExplanation(ExplainedTexts):
 
     @checked
     def get_ranked_global_names(self, top_k: int | None = None) -> list[Any]:
-        """Words, most important first."""
+        """Return the words, most important first.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Words returned. Default: all.
+
+        Returns
+        -------
+        list of str
+            As written in the texts.
+        """
         return self._overall.get_ranked_global_names(top_k)
 
     @checked
     def get_ranked_global_values(self, top_k: int | None = None) -> Values:
-        """Importance of the words, descending."""
+        """Return the importance of the words, descending.
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Words returned. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (f,)
+            Mean absolute values over all texts, in units of `output_space`.
+        """
         return self._overall.get_ranked_global_values(top_k)
 
     @checked
     def get_ranked_per_class_names(self, top_k: int | None = None) -> npt.NDArray[Any]:
-        """Words of each class, most important first, (C, f)."""
+        """Return the words of each class, most important first, (C, f).
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Words returned of each class. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (C, f)
+            As written in the texts.
+        """
         return self._overall.get_ranked_per_class_names(top_k)
 
     @checked
     def get_ranked_per_class_values(self, top_k: int | None = None) -> Values:
-        """Importance of the words of each class, each row descending, (C, f)."""
+        """Return the importance of the words of each class, each row descending, (C, f).
+
+        Parameters
+        ----------
+        top_k : int, optional
+            Words returned of each class. Default: all.
+
+        Returns
+        -------
+        ndarray of shape (C, f)
+            Mean absolute values over all texts.
+        """
         return self._overall.get_ranked_per_class_values(top_k)
 
     # ------------------------------------------------------------------ parts
@@ -229,23 +291,62 @@ class TextExplanation(ExplainedTexts):
     # ------------------------------------------------------------ other forms
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per text and word: the index has both, the columns are the values of each class, and their errors."""
+        """Return the importance of the words of all texts, most important first: a column overall, and one per class.
+
+        Returns
+        -------
+        DataFrame
+            A row per word, indexed by it; the columns are "overall" and the classes, in `output_space` units.
+        """
+        return self.overall().to_frame()
+
+    def to_local_frame(self) -> pd.DataFrame:
+        """Return a row per text and word: the index has both, the columns are the values of each class, and their errors.
+
+        Returns
+        -------
+        DataFrame
+            Values in units of `output_space`.
+        """
         return as_frame(self.documents, self.classes)
 
     def to_shap(self) -> shap.Explanation:
         """Return a `shap.Explanation` for shap's text plots: pieces of the texts in reading order, values (pieces, C).
 
         The value of a word is divided equally among the places in which it stands, so that the sums stay the same.
+
+        Returns
+        -------
+        shap.Explanation
+            For shap's pictures of texts.
         """
         return as_shap(self.documents, self.classes)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `load` reads it back, and so does `Explanation.load`."""
+        """Write the explanation to one file, without pickle; `load` reads it back, and so does `Explanation.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        """
         save_texts(path, self)
 
     @staticmethod
+    @checked
     def load(path: str | os.PathLike[str]) -> TextExplanation:
         """Read an explanation of texts that `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            What `save` wrote.
+
+        Returns
+        -------
+        TextExplanation
+            The explanation that was saved.
 
         Raises
         ------
@@ -256,8 +357,20 @@ class TextExplanation(ExplainedTexts):
         """
         return TextExplanation(**load_fields(path))
 
+    @checked
     def examples_html(self, most: int = 6) -> str:
-        """Return the first `most` texts as HTML, each word in the colour of its value; everything in them is escaped."""
+        """Return the first `most` texts as HTML, each word in the colour of its value; everything in them is escaped.
+
+        Parameters
+        ----------
+        most : int, default 6
+            Texts shown.
+
+        Returns
+        -------
+        str
+            A piece of HTML that loads nothing.
+        """
         return examples_html(self, most)
 
     def _repr_html_(self) -> str:

@@ -22,9 +22,24 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
+from automl_explain.explainers.bundles._facts import (
+    anything,
+    check_arrays,
+    check_facts,
+    list_of,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+    require,
+    text,
+    whole,
+)
 from automl_explain.explainers.deletion._faithfulness import Faithfulness
 from automl_explain.explainers.explanation._fidelity import Fidelity
+from automl_explain.explainers.explanation._kinds import KINDS
 from automl_explain.explainers.explanation._storage import coded_label
+from automl_explain.explainers.explanation._stored_parts import FIDELITY
 from automl_explain.explainers.tables._cell_coding import decode_cell
 from automl_explain.explainers.text._text_values import ExplainedTexts, TextValues
 
@@ -33,15 +48,37 @@ PROTOCOL = 1
 ALSO = "also."
 """Before the names of further measures."""
 
-_FACTS = ("output_space", "method", "reason", "level", "notes", "kind", "model_kind")
+ABOUT = {
+    "output_space": text,
+    "method": text,
+    "reason": text,
+    "level": text,
+    "notes": list_of(text),
+    "kind": one_of(*KINDS),
+    "model_kind": optional(text),
+}
 """Fields that JSON has as they are; the bundle's own `kind` is another, so that they are in a mapping of their own."""
+FACTS = {
+    "about": mapping_of(ABOUT),
+    "classes": optional(list_of(anything)),
+    "fidelity": optional(mapping_of(FIDELITY)),
+    "faithfulness": optional(
+        mapping_of({"rankings": list_of(text), "share": number, "unit": text, "notes": list_of(text)})
+    ),
+    "documents": list_of(
+        mapping_of({"text": text, "words": list_of(text), "notes": list_of(text), "sentences": whole})
+    ),
+}
+"""What the manifest holds."""
+ARRAYS = {"values": "f", "base": "f", "outputs": "f", "errors": "f", "spans": "iu", "places": "iu", "sentences": "iu"}
+"""Array -> kinds of its dtype."""
 
 
 def save_texts(path: str | os.PathLike[str], explanation: ExplainedTexts) -> None:
     """Write an explanation of texts to one file."""
     documents, classes, n_outputs = explanation.documents, explanation.classes, explanation.num_outputs
     manifest = {
-        "about": {name: getattr(explanation, name) for name in _FACTS},
+        "about": {name: getattr(explanation, name) for name in ABOUT},
         "classes": None if classes is None else [coded_label(label) for label in classes],
         "fidelity": None if explanation.fidelity is None else asdict(explanation.fidelity),
         "faithfulness": None if explanation.faithfulness is None else explanation.faithfulness.to_dict(),
@@ -76,6 +113,8 @@ def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    check_facts(manifest, FACTS)
+    check_arrays(arrays, ARRAYS, missing=("errors",))
     stored = manifest["documents"]
     players = np.cumsum([0, *(len(one["words"]) for one in stored)])
     places = np.cumsum([0, *arrays["places"].tolist()])
@@ -94,6 +133,11 @@ def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
         shape = wanted["values" if name.startswith(ALSO) else name]
         if array.shape != shape:
             raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
+    require(bool((arrays["places"] >= 0).all()), "places")
+    for name, counts in (("spans", np.diff(places[players])), ("sentences", np.diff(sentences))):
+        starts, ends = arrays[name].T
+        lengths = np.repeat([len(one["text"]) for one in stored], counts)
+        require(bool(((starts >= 0) & (starts <= ends) & (ends <= lengths)).all()), name)
     documents = []
     for row, one in enumerate(stored):
         first, last = players[row], players[row + 1]
@@ -113,7 +157,7 @@ def _fields(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
         )
     about = manifest["about"]
     return {
-        **about,
+        **{name: about[name] for name in ABOUT},
         "documents": tuple(documents),
         "classes": None if manifest["classes"] is None else tuple(map(decode_cell, manifest["classes"])),
         "notes": tuple(about["notes"]),

@@ -51,6 +51,15 @@ class TextValues:
     ------
     InvalidInputError
         If the shapes do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain import TextValues
+    >>> values, base, output = np.array([[-0.5, 0.2]]), np.array([0.6]), np.array([0.3])
+    >>> one = TextValues("not good", ("not", "good"), (((0, 3),), ((4, 8),)), ((0, 8),), values, base, output)
+    >>> one.additivity_gap < 1e-12, one.in_reading_order()
+    (True, [(0, 3, 0), (4, 8, 1)])
     """
 
     text: str
@@ -84,7 +93,13 @@ class TextValues:
         return float(np.abs(self.base_values + self.values.sum(axis=1) - self.outputs).max(initial=0.0))
 
     def in_reading_order(self) -> list[tuple[int, int, int]]:
-        """Return the places of all players as (start, end, player), in the order of the text."""
+        """Return the places of all players as (start, end, player), in the order of the text.
+
+        Returns
+        -------
+        list of (int, int, int)
+            Characters where a place starts and ends, and the number of the player.
+        """
         return sorted((*span, player) for player, spans in enumerate(self.spans) for span in spans)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._arguments import check_choice, checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -122,12 +122,10 @@ class TextExplainer(Picklable):
         progress: bool | None = None,
     ) -> None:
         self._settings = read_settings(sampling, random_state, n_jobs, progress)
-        _check_choice("method", method, METHODS)
-        _check_choice("level", level, LEVELS)
+        check_choice("method", method, METHODS)
+        check_choice("level", level, LEVELS)
         if not isinstance(absent, str):
             raise InvalidInputError(f"The 'absent' parameter must be a text, such as '' or '[MASK]'. Got {absent!r}.")
-        if tokenizer is not None and not callable(tokenizer):
-            raise InvalidInputError(f"The 'tokenizer' parameter must be a function of a text. Got {tokenizer!r}.")
         self._network: HANTextExplainer | None = None
         if method == HAN:
             _check_network(initialization_examples, level, absent, occurrences, output, sampling)
@@ -147,7 +145,18 @@ class TextExplainer(Picklable):
         return self._games.model.model if self._network is None else self._network.model
 
     def prepared(self, texts: Any) -> Table:
-        """Return texts as the table that the model behind the vectorizers reads."""
+        """Return texts as the table that the model behind the vectorizers reads.
+
+        Parameters
+        ----------
+        texts : str, or list, array or Series of str
+            The texts.
+
+        Returns
+        -------
+        Table
+            A row per text.
+        """
         return Table(self._games.model.front(read_texts(texts)))
 
     @property
@@ -181,6 +190,7 @@ class TextExplainer(Picklable):
         Returns
         -------
         TextExplanation
+            The value of each word or sentence of each text.
 
         Raises
         ------
@@ -213,6 +223,7 @@ class TextExplainer(Picklable):
         Parameters
         ----------
         documents : list, array or Series of str
+            The texts.
 
         Returns
         -------
@@ -253,8 +264,3 @@ def _check_network(
         raise InvalidInputError(
             f"method='han' does not have the parameters {names}. Leave them out, or use another method."
         )
-
-
-def _check_choice(name: str, given: Any, known: Sequence[str]) -> None:
-    if not isinstance(given, str) or given not in known:
-        raise InvalidInputError(f"The {name!r} parameter must be one of {list(known)}. Got {given!r}.")

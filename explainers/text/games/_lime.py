@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from automl_explain.explainers.lime._explainer import fit_weighted
-from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text.games._word_game import GameValues
 

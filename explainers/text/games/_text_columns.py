@@ -12,9 +12,10 @@ import pandas as pd
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.methods._settings import Settings
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import find_column
 from automl_explain.explainers.model._predict import predict_finite
+from automl_explain.explainers.model._structures import Matrix, Opaque
 from automl_explain.explainers.text._explanation import TextExplanation
 from automl_explain.explainers.text._reading import read_texts
 from automl_explain.explainers.text._text_values import TextValues

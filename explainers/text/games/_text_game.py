@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain.explainers._agreement import agree
 from automl_explain.explainers.methods._settings import Settings
-from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._sentences import find_sentences
 from automl_explain.explainers.text._text_values import Span, TextValues, Values

@@ -10,11 +10,12 @@ import numpy as np
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._class_outputs import expand_binary
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, Opaque, OutputSpace
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import RowWise, model_call
 from automl_explain.explainers.model._predict import predict_finite
 from automl_explain.explainers.model._predict_function import as_columns, is_predict_function
 from automl_explain.explainers.model._registry import describe, is_plain_function, text_reader
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text.games._bag_of_words import BagOfWords, TextTerms
 
@@ -121,8 +122,14 @@ def read_text_model(model: Any, output: str, auto: OutputSpace | None = None) ->
         return TextModel(
             described.in_space(_space(output, auto, described)), as_column, None, None, "only its predictions are known"
         )
-    with model_call(type(model).__name__, "texts"):
-        examples = steps.front(PROBES)
+    try:
+        with model_call(type(model).__name__, "texts"):
+            examples = steps.front(PROBES)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{error} For a model of tables with a column of texts, use explain_model(model, X_train, X_test, "
+            "text_detail='column')."
+        ) from error
     last = describe(steps.last, examples)
     found = replace(last, name=f"Pipeline of {last.name}").in_space(_space(output, auto, last), examples)
     return TextModel(found, steps.front, steps.bag, steps.after, steps.why)
@@ -137,6 +144,19 @@ def read_steps(model: Any) -> TextSteps | None:
     reader = None if isinstance(model, type) else text_reader(model)
     found: TextSteps | None = None if reader is None else reader(model)
     return found
+
+
+def reads_column_of_texts(model: Any, examples: Any) -> bool:
+    """Whether examples are a table with a single column of texts, whose words the first step of a pipeline counts."""
+    shape: Any = getattr(examples, "shape", ())
+    shape = tuple(shape) if np.iterable(shape) else ()
+    if len(shape) != 2 or shape[1] != 1 or shape[0] < 1:
+        return False
+    column = examples.iloc[:, 0] if hasattr(examples, "iloc") else np.asarray(examples)[:, 0]
+    if not isinstance(next(iter(column)), str):
+        return False
+    steps = read_steps(model)
+    return steps is not None and steps.bag is not None
 
 
 def as_column(texts: list[str]) -> Any:

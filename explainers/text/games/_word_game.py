@@ -13,7 +13,8 @@ from automl_explain.explainers.methods._kernel import PREDICTED, KernelEngine
 from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import expand_binary
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, Opaque
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._text_values import Values

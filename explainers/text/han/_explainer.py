@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl_explain.explainers._arguments import check_seed, checked
+from automl_explain.explainers._arguments import check_choice, check_seed, checked
 from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
@@ -23,16 +23,14 @@ from automl_explain.explainers.deletion._faithfulness import Faithfulness, faith
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._kinds import Kind
-from automl_explain.explainers.formatting._names import counted
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._names import ClassNames, class_names
 from automl_explain.explainers.text._explanation import TextExplanation
-from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._reading import read_texts
 from automl_explain.explainers.text._text_values import TextValues
 from automl_explain.explainers.text.games._text_model import TextModel, read_text_model
 from automl_explain.explainers.text.han._split import SplitText, Tokenizer, split_text
-from automl_explain.explainers.text.han._storage import StoredHAN, load_han, save_han
+from automl_explain.explainers.text.han._storage import StoredHAN, load_han, read_teacher, save_han
 
 if TYPE_CHECKING:
     from automl_explain.explainers.text.han._imitation import Importance
@@ -148,7 +146,7 @@ class HANTextExplainer(Picklable):
         random_state: int = 0,
         progress: bool | None = None,
     ) -> None:
-        _check_settings(importance, epochs)
+        check_choice("importance", importance, KINDS)
         check_seed(random_state)
         _require_extra()
         from automl_explain.explainers.text.han._imitation import TrainingSettings, trained
@@ -260,13 +258,30 @@ class HANTextExplainer(Picklable):
         )
 
     def explain_global(self, documents: Sequence[str]) -> Explanation:
-        """Return the words of texts, ranked by the mean absolute value over all texts; see `explain_local`."""
+        """Return the words of texts, ranked by the mean absolute value over all texts; see `explain_local`.
+
+        Parameters
+        ----------
+        documents : list, array or Series of str
+            The texts.
+
+        Returns
+        -------
+        Explanation
+            Its features are the words.
+        """
         return self.explain_local(documents).overall()
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, its vocabulary and what was measured to one file, without pickle.
 
         The model is not in the file, and neither is a tokenizer.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
         """
         about = {
             "name": self._name,
@@ -282,6 +297,7 @@ class HANTextExplainer(Picklable):
         save_han(path, StoredHAN(about, self._classes, self._imitation.arrays()))
 
     @staticmethod
+    @checked
     def load(
         path: str | os.PathLike[str], model: Any = None, *, tokenizer: Tokenizer | None = None, device: str = "auto"
     ) -> HANTextExplainer:
@@ -290,11 +306,18 @@ class HANTextExplainer(Picklable):
         Parameters
         ----------
         path : path-like
+            What `save` wrote.
         model : object, optional
             The model that the network imitates. Without it, the network is not tuned on texts, and its values differ.
         tokenizer : callable, optional
             The tokenizer, if there was one.
         device : str, default "auto"
+            As in the constructor.
+
+        Returns
+        -------
+        HANTextExplainer
+            The explainer that was saved.
 
         Raises
         ------
@@ -311,7 +334,7 @@ class HANTextExplainer(Picklable):
         made._tokenizer, made._progress = tokenizer, None
         with parts_that_fit(path):
             about, made._classes = stored.about, stored.classes
-            _check_settings(about["importance"], None)
+            check_choice("importance", about["importance"], KINDS)
             made._name, made._space, made._importance = str(about["name"]), str(about["space"]), about["importance"]
             made._random_state = int(about["random_state"])
             made._faithfulness = Faithfulness.from_dict(about["faithfulness"])
@@ -326,14 +349,7 @@ class HANTextExplainer(Picklable):
                 made._faithfulness = replace(made._faithfulness, notes=notes)
         made._teacher = None
         if model is not None:
-            made._teacher = read_text_model(model, "auto", auto="probability")
-            own, n_outputs = made._teacher.model, _n_outputs(stored.classes)
-            if (own.output_space, own.n_outputs) != (made._space, n_outputs):
-                raise InvalidInputError(
-                    f"The model must have the outputs of {made._name}, which the network imitates: "
-                    f"{counted(n_outputs, 'output')} in {made._space}. Got {counted(own.n_outputs, 'output')} in "
-                    f"{own.output_space}."
-                )
+            made._teacher = read_teacher(model, made._name, made._space, stored.classes)
         return made
 
     def _asked(self, text: SplitText, teacher: TextModel | None) -> Importance:
@@ -367,7 +383,8 @@ class HANTextExplainer(Picklable):
             for text in texts:
                 words = self._asked(text, teacher).words
                 scores = {SIGNED: words.signed, ATTENTION: words.attention[None]}
-                measured.append(measure_rankings(partial(_outputs, text, teacher), scores, rng, settings, (ATTENTION,)))
+                ask = partial(text.outputs_by, teacher.outputs)
+                measured.append(measure_rankings(ask, scores, rng, settings, (ATTENTION,)))
                 advance(1)
         return faithfulness_of(measured, settings.share, self._space)
 
@@ -376,23 +393,6 @@ class HANTextExplainer(Picklable):
             f"The network does not imitate {self._name} well ({self.fidelity}), so that its values say little about the model. "
             "Pass more texts, or use TextExplainer, which asks the model itself."
         )
-
-
-def _outputs(text: SplitText, teacher: TextModel, present: Masks) -> Matrix:
-    """Return the teacher's outputs for a text without the words that are absent."""
-    return teacher.outputs(text.masked(present))
-
-
-def _n_outputs(classes: tuple[Any, ...] | None) -> int:
-    return 1 if classes is None else len(classes)
-
-
-def _check_settings(importance: Any, epochs: Any) -> None:
-    if importance not in KINDS:
-        raise InvalidInputError(f"The 'importance' parameter must be one of {list(KINDS)}. Got {importance!r}.")
-    whole = isinstance(epochs, int | np.integer) and not isinstance(epochs, bool)
-    if epochs is not None and (not whole or epochs < 1):
-        raise InvalidInputError(f"The 'epochs' parameter must be an integer, 1 or more, or None. Got {epochs!r}.")
 
 
 def _require_extra() -> None:

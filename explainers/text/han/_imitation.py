@@ -15,9 +15,10 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.formatting._names import counted
+from automl_explain.explainers.neural._torch_devices import as_device
 from automl_explain.explainers.text.han._attribution import WordImportance, word_importance
 from automl_explain.explainers.text.han._embedding import initial_embedding
-from automl_explain.explainers.text.han._network import device_named, weights_of
+from automl_explain.explainers.text.han._network import weights_of
 from automl_explain.explainers.text.han._split import SplitText
 from automl_explain.explainers.text.han._surrogate import Matrix, Scale, Surrogate
 from automl_explain.explainers.text.han._training import Labelled, Teach, distil, fidelity, n_epochs, tuned
@@ -137,7 +138,7 @@ def trained(
             f"The 'initialization_examples' parameter must have at least {FEWEST_TEXTS} different texts with words "
             f"to train a network. Got {len(texts)}: use TextExplainer, which needs none."
         )
-    device, rng = device_named(settings.device), np.random.default_rng(settings.random_state)
+    device, rng = as_device(settings.device), np.random.default_rng(settings.random_state)
     order, n_held = rng.permutation(len(texts)), max(2, int(HELD_OUT * len(texts)))
     held, stop, train = order[:n_held], order[n_held : 2 * n_held], order[2 * n_held :]
     vocabulary = Vocabulary.of([texts[i] for i in train])
@@ -163,7 +164,7 @@ def imitation_of(
     InvalidInputError
         If they are not those of a network with this vocabulary.
     """
-    vocabulary, on = Vocabulary(tuple(words)), device_named(device)
+    vocabulary, on = Vocabulary(tuple(words)), as_device(device)
     try:
         vectors, scale = arrays["vectors"], Scale(arrays.get("centre"), arrays.get("spread"))
         n_outputs = len(arrays["network.output.bias"])

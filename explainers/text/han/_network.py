@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.text.han._vocabulary import NumberedText
 
 HIDDEN = 50
@@ -106,25 +105,6 @@ def initialised(dimension: int, n_outputs: int, rng: np.random.Generator) -> Hie
     with torch.random.fork_rng([]):
         torch.manual_seed(int(rng.integers(2**31)))
         return HierarchicalAttention(dimension, n_outputs)
-
-
-def device_named(name: str) -> torch.device:
-    """Return a device; "auto" is a GPU if there is one.
-
-    Raises
-    ------
-    InvalidInputError
-        If PyTorch does not have the device.
-    """
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        device = torch.device(chosen)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise InvalidInputError(
-            f"The 'device' parameter must be a device that PyTorch has, such as 'cpu', or 'auto'. Got {name!r}: {error}"
-        ) from error
-    return device
 
 
 def weights_of(network: nn.Module) -> dict[str, npt.NDArray[Any]]:

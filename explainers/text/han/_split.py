@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from automl_explain.explainers.text._masking import MaskedTexts
+from automl_explain.explainers.model._structures import Matrix
+from automl_explain.explainers.text._masking import MaskedTexts, Masks
 from automl_explain.explainers.text._sentences import find_sentences
 from automl_explain.explainers.text._text_values import Span
 from automl_explain.explainers.text._words import find_words, places_by
@@ -41,6 +42,10 @@ class SplitText:
     def masked(self) -> MaskedTexts:
         """The text without the words that are absent, as a function of masks (m, P)."""
         return MaskedTexts(self.text, self.spans)
+
+    def outputs_by(self, outputs: Callable[[list[str]], Matrix], present: Masks) -> Matrix:
+        """Return what a function of texts makes of the text without the words that are absent, (m, K)."""
+        return outputs(self.masked(present))
 
     def in_sentences(self) -> list[list[int]]:
         """Return the players of the words of each sentence, in reading order."""

@@ -1,4 +1,4 @@
-"""How a `HANTextExplainer` is laid out in a bundle.
+"""How a `HANTextExplainer` is laid out in a bundle, and the model that a loaded one imitates.
 
 Protocol 1
 ----------
@@ -17,9 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._array_file import parts_that_fit, read_bundle, write_bundle
 from automl_explain.explainers.explanation._storage import coded_label
+from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.tables._cell_coding import decode_cell
+from automl_explain.explainers.text.games._text_model import TextModel, read_text_model
 
 KIND = "han text explainer"
 PROTOCOL = 1
@@ -46,3 +49,21 @@ def load_han(path: str | os.PathLike[str]) -> StoredHAN:
     with parts_that_fit(path):
         classes = manifest["classes"]
         return StoredHAN(manifest["about"], None if classes is None else tuple(map(decode_cell, classes)), arrays)
+
+
+def read_teacher(model: Any, name: str, space: str, classes: tuple[Any, ...] | None) -> TextModel:
+    """Describe the model of a loaded network.
+
+    Raises
+    ------
+    InvalidInputError
+        If its outputs are not those that the network imitates.
+    """
+    teacher = read_text_model(model, "auto", auto="probability")
+    own, n_outputs = teacher.model, 1 if classes is None else len(classes)
+    if (own.output_space, own.n_outputs) != (space, n_outputs):
+        raise InvalidInputError(
+            f"The model must have the outputs of {name}, which the network imitates: {counted(n_outputs, 'output')} in {space}. "
+            f"Got {counted(own.n_outputs, 'output')} in {own.output_space}."
+        )
+    return teacher

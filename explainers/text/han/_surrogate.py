@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from automl_explain.explainers.neural._network import Arrays, Gradients, Network, NetworkInput
+from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Network, NetworkInput
 from automl_explain.explainers.neural._torch_threads import one_thread
 from automl_explain.explainers.text.han._network import (
     TEXTS_AT_ONCE,
@@ -131,10 +131,11 @@ class Surrogate:
                 made = [run(torch.from_numpy(each).to(self.device)) for each in arrays[0]]
                 return np.asarray(torch.stack(made).double().cpu().numpy())
 
-        def gradients(arrays: Arrays) -> Gradients:
+        def gradients(arrays: Arrays, chosen: Chosen = None) -> Gradients:
             with one_thread(), torch.enable_grad():
                 made = [_jacobian(run, torch.tensor(each, device=self.device)) for each in arrays[0]]
-                return (torch.stack(made, dim=1).double().cpu().numpy(),)
+                found = torch.stack(made, dim=1).double().cpu().numpy()
+                return (found if chosen is None else found[chosen],)
 
         return Network(forward=forward, gradients=gradients, inputs=(NetworkInput(shape),), why="a network of one text")
 

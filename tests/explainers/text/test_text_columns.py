@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl_explain import InvalidInputError, explain_model
+from automl_explain import InvalidInputError, RunHistory, explain_model, retrieve_model_explanation
 from automl_explain.explainers.text._masking import MaskedTexts
 from tests.oracles import shapley_values
 
@@ -56,6 +56,23 @@ def test_words_of_a_cell_with_the_other_columns_as_they_are(last, feature_space)
         known = shapley_values(lambda present, outputs=outputs: outputs[sum(1 << j for j in present)], n_players)
         np.testing.assert_allclose(document.values, known, atol=1e-6)
     assert len(explained[1:].texts["review"]) == 2
+
+
+def test_words_are_stored_with_a_run_and_belong_to_its_most_recent_explanation(tmp_path):
+    model, (X, _) = fitted(LogisticRegression()), table()
+    history = RunHistory(tmp_path)
+    search = history.start_search("my own", "binary", {})
+    run = {"number": 0, "learner": "lr", "config": {}, "loss": 0.5, "metric": "log_loss", "kind": "trial"}
+    (run_id,) = history.add_runs(search, [run | {"status": "captured", "why": "", "sample_size": None}])
+    made = explain_model(model, X, X[:2], history.run(run_id), feature_space="raw", text_detail="review")
+    read = retrieve_model_explanation(run_id, history=history)
+    assert read.explanation.features == ("age", "review", "city")
+    assert list(read.texts) == ["review"]
+    assert read.texts["review"].texts == tuple(X.review[:2])
+    for one, other in zip(read.texts["review"].documents, made.texts["review"].documents, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    explain_model(model, X, X[:3], history.run(run_id))
+    assert retrieve_model_explanation(run_id, history=history).texts == {}
 
 
 def test_searches_and_missing_cells():

@@ -1,12 +1,15 @@
 """`TextExplainer`: every way of computing values against Shapley values by definition, over masked texts."""
 
 import pickle
+import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from lightgbm import LGBMClassifier
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
@@ -412,3 +415,57 @@ def test_long_texts_take_few_masked_texts():
     assert sum(seen) < 120
     assert any("the first 49 have values of their own" in note for note in document.notes)
     assert abs(document.additivity_gap) < 1e-9
+
+
+def test_a_column_of_texts_is_explained_as_texts_where_the_pipeline_counts_their_words():
+    model, _, _ = PIPELINES["tfidf"]
+    model.fit(TEXTS, THREE)
+    known = explain_model(model, TEXTS, TEXTS[:2]).explanation
+    frame = pd.DataFrame({"review": TEXTS})
+    for column in (frame, frame.to_numpy()):
+        found = explain_model(model, column, column[:2], y_train=THREE).explanation
+        assert isinstance(found, TextExplanation)
+        for one, other in zip(found.documents, known.documents, strict=True):
+            np.testing.assert_array_equal(one.values, other.values)
+    table = make_pipeline(ColumnTransformer([("words", TfidfVectorizer(), "review")]), LogisticRegression())
+    table.fit(frame, THREE)
+    assert explain_model(table, frame, frame[:2]).overall_imp[0].startswith("words__")
+    with pytest.raises(InvalidInputError, match="with a column of texts, use explain_model.*text_detail='column'"):
+        TextExplainer(table)
+
+
+class Subwords:
+    """A small network with an embedding of pieces of words, in their order, as transformers read texts."""
+
+    def __init__(self):
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            self.pieces = torch.nn.Embedding(997, 8)
+            layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+            self.body = torch.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
+            self.head = torch.nn.Linear(8, 2)
+
+    def tokens(self, text):
+        """Pieces of up to three letters; all but the first of a word are marked, as by WordPiece."""
+        words = ["[CLS]", *text.split()]
+        pieces = [
+            word[at : at + 3] if not at else f"##{word[at : at + 3]}" for word in words for at in range(0, len(word), 3)
+        ]
+        return [zlib.crc32(piece.encode()) % 997 for piece in pieces]
+
+    def __call__(self, texts):
+        with torch.no_grad():
+            made = [self.body(self.pieces(torch.tensor([self.tokens(text)]))).mean(dim=1) for text in texts]
+            return torch.softmax(3 * self.head(torch.cat(made)), dim=1).numpy().astype(float)
+
+
+def test_models_of_subwords_give_values_to_whole_words():
+    model, text = Subwords(), "An unbelievably disappointing, 'overacted' blockbuster"
+    explained = TextExplainer(lambda texts: model(texts)).explain_local(text)
+    document = explained.documents[0]
+    assert document.words == ("An", "unbelievably", "disappointing", "overacted", "blockbuster")
+    masks = (np.arange(32)[:, None] >> np.arange(5)) & 1 == 1
+    outputs = model(MaskedTexts(text, document.spans)(masks))
+    known = shapley_values(lambda present: outputs[sum(1 << j for j in present)], 5)
+    np.testing.assert_allclose(document.values, known, atol=1e-6)
+    assert np.abs(document.values).max() > 0.01

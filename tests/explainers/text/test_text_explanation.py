@@ -147,7 +147,7 @@ def test_long_texts_are_cut_on_pages():
 
 
 def test_frames_and_shap_forms():
-    frame = two_classes().to_frame()
+    frame = two_classes().to_local_frame()
     assert frame.columns.tolist() == ["no", "yes", "standard error no", "standard error yes"]
     assert frame.loc[(0, "good"), "yes"] == 0.5
     assert frame.index.names == ["text", "word"]

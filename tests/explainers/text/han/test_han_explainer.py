@@ -239,7 +239,7 @@ class Widening:
         (MODEL, TEXTS, {"importance": "gradient"}, InvalidInputError, "one of .'signed', 'attention'.. Got 'gradient'"),
         (MODEL, TEXTS, {"epochs": 0}, InvalidInputError, "'epochs' parameter must be an integer, 1 or more"),
         (MODEL, TEXTS, {"fine_tune": "yes"}, InvalidInputError, "'fine_tune' parameter must be True or False"),
-        (MODEL, TEXTS, {"device": "abacus"}, InvalidInputError, "'device' parameter must be a device.*Got 'abacus'"),
+        (MODEL, TEXTS, {"device": "abacus"}, InvalidInputError, "'device' parameter must name a device.*Got 'abacus'"),
         (MODEL, TEXTS, {"random_state": -1}, InvalidInputError, "'random_state'"),
         (MODEL, TEXTS, {"classes": ["a", "b", "c"]}, InvalidInputError, "2"),
         (MODEL, TEXTS, {"tokenizer": lambda text: ["zebra"]}, InvalidInputError, "'tokenizer'.*zebra"),

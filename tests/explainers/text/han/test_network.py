@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from automl_explain.explainers.neural._torch_devices import as_device
 from automl_explain.explainers.text.han import _attribution
 from automl_explain.explainers.text.han._attribution import word_importance
 from automl_explain.explainers.text.han._embedding import initial_embedding
-from automl_explain.explainers.text.han._network import device_named
 from automl_explain.explainers.text.han._split import split_text
 from automl_explain.explainers.text.han._surrogate import Scale, Surrogate
 from automl_explain.explainers.text.han._vocabulary import MOST_SENTENCES, MOST_WORDS, Vocabulary, numbered
@@ -31,7 +31,7 @@ def surrogate(request):
     vectors = initial_embedding(VOCABULARY, None, rng).vectors * 3
     vectors[0] = 0.0
     scale = Scale() if request.param == "probability" else Scale(np.array([1.0, 2.0, 3.0]), np.array([2.0, 1.0, 5.0]))
-    return Surrogate.initial(vectors, scale, 3, device_named("cpu"), rng)
+    return Surrogate.initial(vectors, scale, 3, as_device("cpu"), rng)
 
 
 def test_texts_together_have_the_outputs_of_each_alone(surrogate):
