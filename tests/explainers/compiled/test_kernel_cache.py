@@ -86,6 +86,7 @@ def test_a_read_only_installation_uses_the_users_cache(place):
     assert not place.kept(place.source)
 
 
+@pytest.mark.slow
 def test_without_a_home_temporary_files_are_used_that_are_private(place):
     place.make_unwritable(home=True)
     assert [place.run()[0] for _ in range(2)] == [True, False]
@@ -94,6 +95,7 @@ def test_without_a_home_temporary_files_are_used_that_are_private(place):
     assert place.kept(root)
 
 
+@pytest.mark.slow
 def test_a_folder_that_others_may_write_is_not_trusted(place):
     place.make_unwritable(home=True)
     root = place.temporary / f"automl-explain-{os.getuid()}"
@@ -105,6 +107,7 @@ def test_a_folder_that_others_may_write_is_not_trusted(place):
     assert not list(root.iterdir())
 
 
+@pytest.mark.slow
 def test_code_beside_the_source_is_read_where_another_folder_is_written(place, tmp_path):
     assert place.run()[0]
     assert not place.run(NUMBA_CACHE_DIR=str(tmp_path / "empty"))[0]

@@ -15,7 +15,7 @@ from automl_explain import (
     TabularExplainer,
     TreeExplainer,
 )
-from automl_explain.explainers.methods._background import means, representative
+from automl_explain.explainers.methods._background import _first_component, means, representative
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table
 from tests.oracles import model_game, shapley_values
@@ -153,3 +153,12 @@ def test_explanations_say_which_summary_they_rest_on():
             sparse.csr_matrix(X),
             sampling=SamplingOptions(background_summary="kmeans"),
         )
+
+
+@pytest.mark.parametrize("n_outputs", [2, 5, 30, 31, 200])
+def test_rows_are_ordered_along_the_first_component_however_many_classes_there_are(n_outputs):
+    outputs = np.random.default_rng(n_outputs).normal(size=(30, n_outputs)) * np.linspace(3.0, 1.0, n_outputs)
+    centred = outputs - outputs.mean(axis=0)
+    wanted = centred @ np.linalg.svd(centred)[2][0]
+    found = centred @ _first_component(centred)
+    assert abs(np.corrcoef(found, wanted)[0, 1]) == pytest.approx(1.0, abs=1e-9)

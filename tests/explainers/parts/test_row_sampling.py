@@ -129,7 +129,7 @@ def test_the_notes_of_batches_are_those_of_the_least_certain_rows():
 @pytest.mark.parametrize("batch_size", [0, -3, 2.5, True])
 def test_batches_hold_a_number_of_rows(batch_size):
     X = np.random.default_rng(0).normal(size=(10, 2))
-    with pytest.raises(InvalidInputError, match="'batch_size' parameter must be a number of rows"):
+    with pytest.raises(InvalidInputError, match="'batch_size' parameter must be an integer, 1 or more"):
         TabularExplainer(LinearRegression().fit(X, X[:, 0]), X).explain_global(
             X, include_local=False, batch_size=batch_size
         )

@@ -25,8 +25,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 from automl_explain import AdditivityError, InvalidInputError, TabularExplainer, TreeExplainer
 from automl_explain.explainers._agreement import ROUNDING
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Linear
 from automl_explain.explainers.predictions._predictions import CHECK_EVERY, Predictions
 from automl_explain.explainers.predictions._structure_outputs import structure_predictor
 from automl_explain.explainers.tables._table import Table, as_table

@@ -16,7 +16,7 @@ from automl_explain import (
 )
 from automl_explain.explainers._errors import AutoMLExplainWarning
 from automl_explain.explainers.surrogate._encoding import Standardized
-from automl_explain.explainers.surrogate._models import TrainingRows
+from automl_explain.explainers.surrogate._explainable_model import TrainingRows
 from automl_explain.explainers.surrogate._penalty import choose_penalty
 from automl_explain.explainers.surrogate._ridge import solve_by_eigenvectors, solve_by_steps
 

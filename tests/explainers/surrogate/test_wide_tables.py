@@ -29,6 +29,7 @@ def test_sparse_tables_of_several_classes(surrogate, kind):
     assert set(explainer.explain_global().get_ranked_global_names(top_k=3)) == {0, 1, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
 def test_ten_thousand_sparse_rows_of_fifty_thousand_columns_take_less_than_a_gigabyte():
     code = """
