@@ -24,7 +24,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._catboost_shap import own_values

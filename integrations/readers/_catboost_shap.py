@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_explain.explainers.model._fitted_model import Opaque, OwnValues
+from automl_explain.explainers.model._structures import Opaque, OwnValues
 
 COMBINED = "Columns that a split combines count as one player, whose value CatBoost divides evenly among them."
 """How CatBoost treats splits on combinations of columns, which differs from the definition of Shapley values."""

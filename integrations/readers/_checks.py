@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.explainers._errors import NotFittedError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import Task
 from automl_explain.explainers.model._registry import package_of
+from automl_explain.explainers.model._structures import Task
 
 
 def not_fitted(model: Any) -> NotFittedError:
@@ -37,6 +38,12 @@ def require_fitted(model: Any, attribute: str | None = None) -> None:
             raise not_fitted(model)
         return
     if package_of(model, ("fit",)) != "sklearn" and not hasattr(model, "__sklearn_is_fitted__"):
+        return
+    if isinstance(model, FeatureUnion | Pipeline):  # scikit-learn asks their parts, which may be of such classes
+        parts = model.transformer_list if isinstance(model, FeatureUnion) else model.steps[-1:]
+        for _, part in parts:
+            if part is not None and not isinstance(part, str):
+                require_fitted(part)
         return
     try:
         check_is_fitted(model)

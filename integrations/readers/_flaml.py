@@ -7,7 +7,8 @@ second step does not map columns one to one, the learner is a black box.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,19 +18,13 @@ import pandas as pd
 from automl_explain.explainers._errors import NotFittedError, UnsupportedTaskError
 from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Mixture,
-    Opaque,
-    OutputSpace,
-    Predict,
-)
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture
 from automl_explain.explainers.model._predict_function import as_columns
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.explainers.model._structures import Linear, Opaque, OutputSpace, Predict
 from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise, NotColumnwiseError
 from automl_explain.explainers.tables._found_rows import find_same_rows
+from automl_explain.explainers.tables._shared_tables import SharedTables
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.readers._unit_rows import unit_rows
 from automl_explain.integrations.readers.sklearn._estimators import two_sided
@@ -50,6 +45,8 @@ NOT_COLUMNWISE = {
 }
 """Wrapper whose own preprocessing does not map columns one to one -> reason in words."""
 
+OF_THE_TABLE = ("BaseEstimator", "SKLearnEstimator", "LGBMEstimator", "CatBoostEstimator")
+"""Wrapper whose own preprocessing is a function of the table alone."""
 DROPS_TEXT = "KNeighborsEstimator"
 """Wrapper that leaves text columns of an array out, where the others replace the text by codes."""
 
@@ -64,9 +61,7 @@ def describe_automl(automl: Any) -> FittedModel:
     return in_search(described, automl, kind="ensemble" if is_stack else "refit")
 
 
-def in_search(
-    described: FittedModel, automl: Any, kind: str, prepared: tuple[tuple[Any, Any], ...] = ()
-) -> FittedModel:
+def in_search(described: FittedModel, automl: Any, kind: str, shared: SharedTables | None = None) -> FittedModel:
     """Return a learner's description with the labels and the raw columns that the AutoML object knows.
 
     Parameters
@@ -75,7 +70,7 @@ def in_search(
     automl : flaml AutoML
     kind : str
         Role of the model in the search.
-    prepared : tuple of pairs
+    shared : SharedTables, optional
         As in `Preprocess`.
     """
     classes = described.classes
@@ -83,11 +78,11 @@ def in_search(
     if classes is not None and labels is not None and len(labels) == len(classes):
         classes = tuple(np.asarray(labels).tolist())
     transformer = automl.feature_transformer
-    feature_map = raw_map(transformer, getattr(automl, "raw_columns_", None))
+    feature_map = raw_map(transformer, getattr(automl, "raw_columns_", None), getattr(automl, "word_parents_", {}))
     return replace(
         described,
         classes=classes,
-        preprocessing=None if feature_map is None else Preprocess(automl, feature_map, prepared),
+        preprocessing=None if feature_map is None else Preprocess(automl, feature_map, shared),
         raw_names=None if feature_map is None else feature_map.raw_names,
         n_raw=None if feature_map is None else len(feature_map.raw_names),
         feature_names=described.feature_names if feature_map is None else engineered_names(transformer),
@@ -105,26 +100,28 @@ class Preprocess(Columnwise):
     automl : flaml AutoML
     feature_map : FeatureMap
         From the engineered columns to the caller's.
-    prepared : tuple of pairs
+    shared : SharedTables or None
         Tables that every run of a search reads, each with what the preprocessing makes of it.
     """
 
     automl: Any
     feature_map: FeatureMap
-    prepared: tuple[tuple[Any, Any], ...] = ()
+    shared: SharedTables | None = None
 
     def __call__(self, table: Any) -> Any:
         """Return the engineered table."""
-        for own, made in self.prepared:
-            if own is table:
-                return made
-        return self.automl.preprocess(table)
+        known = self.known(table)
+        return self.automl.preprocess(table) if known is None else known.data
+
+    def known(self, table: Any) -> Table | None:
+        """Return the engineered table if every run of the search reads it."""
+        return None if self.shared is None else self.shared.engineered(table)
 
     def columns(self, inputs: tuple[ColumnFunction, ...]) -> tuple[ColumnFunction, ...]:
-        """Return the engineered columns: categories as they are known, and numbers with medians for missing cells."""
+        """Return the engineered columns: known categories; numbers and parts of dates with medians for missing cells."""
         transformer = self.automl.feature_transformer
-        if transformer._datetime_columns:
-            raise NotColumnwiseError("FLAML's parts of dates have no form as data")
+        if getattr(self.automl, "word_parents_", {}):
+            raise NotColumnwiseError("the words of texts have no form as data")
         made = [inputs[j] for j in self.feature_map.parent.tolist()]
         n_categories = len(transformer._cat_columns)
         encoder = getattr(transformer, "_ordinal_encoder", None)
@@ -136,8 +133,21 @@ class Preprocess(Columnwise):
         medians = transformer.transformer.transformers_[0][1].statistics_.tolist() if transformer._num_columns else []
         return (
             *(column.then(known=values) for column, values in zip(made, known, strict=False)),
-            *(column.then(("fill", median)) for column, median in zip(made[n_categories:], medians, strict=True)),
+            *(
+                column.then(*part, ("fill", median))
+                for column, part, median in zip(made[n_categories:], self._parts(), medians, strict=True)
+            ),
         )
+
+    def _parts(self) -> list[tuple[tuple[str, float], ...]]:
+        """Return the step that takes a part of a date, if there is one, for each engineered column of numbers."""
+        transformer, own = self.automl.feature_transformer, set(self.feature_map.raw_names)
+        dates = {str(column) for column in transformer._datetime_columns}
+        taken = {f"{part}_{column}": part for column in dates for part in DATETIME_PARTS} | dict.fromkeys(
+            dates, "ordinal"
+        )
+        names = [str(name) for name in transformer._num_columns]
+        return [((taken[name], 0.0),) if name in taken and (name in dates or name not in own) else () for name in names]
 
 
 def own_rows(engineered: Table, own: Table, preprocess: Callable[[Any], Any]) -> Table:
@@ -225,7 +235,7 @@ def engineered_names(transformer: Any) -> tuple[str, ...]:
     return tuple(map(str, (*transformer._cat_columns, *transformer._num_columns)))
 
 
-def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
+def raw_map(transformer: Any, raw_columns: Any = None, words: Mapping[str, str] | None = None) -> FeatureMap | None:
     """Return the map from FLAML's engineered columns to the user's, or None if FLAML did not change the table.
 
     Parameters
@@ -233,13 +243,16 @@ def raw_map(transformer: Any, raw_columns: Any = None) -> FeatureMap | None:
     transformer : flaml DataTransformer, or None
     raw_columns : sequence, optional
         The user's columns; without them, the columns that FLAML dropped are not known.
+    words : mapping, optional
+        The column of texts that each column of a word comes from.
     """
     if not hasattr(transformer, "_cat_columns"):
         return None
     engineered = [*transformer._cat_columns, *transformer._num_columns]
-    dates = {f"{part}_{column}": column for column in transformer._datetime_columns for part in DATETIME_PARTS}
+    made = dict(words or {})
+    made |= {f"{part}_{column}": column for column in transformer._datetime_columns for part in DATETIME_PARTS}
     own = set() if raw_columns is None else set(raw_columns)  # a user's column may have the name of a date's part
-    parents = [name if name in own else dates.get(name, name) for name in engineered]
+    parents = [name if name in own else made.get(name, name) for name in engineered]
     raw = list(dict.fromkeys(parents)) if raw_columns is None else list(raw_columns)
     position = {name: j for j, name in enumerate(raw)}
     return FeatureMap(tuple(map(str, raw)), np.array([position[name] for name in parents], dtype=np.intp))
@@ -284,3 +297,41 @@ def _after(prepare: Callable[[Any], Any], then: Callable[[Any], Any]) -> Callabl
         return then(prepare(table))
 
     return composed
+
+
+@dataclass(frozen=True, eq=False)
+class _SharedStep:
+    """The preprocessing of learners of a kind, which a search applies to the same tables for each of them.
+
+    Parameters
+    ----------
+    rule : callable
+        What FLAML's class defines: a function of the table alone.
+    step : callable
+        The preprocessing of one learner.
+    shared : SharedTables
+    """
+
+    rule: Callable[..., Any]
+    step: Callable[[Any], Any]
+    shared: SharedTables
+
+    def __call__(self, table: Any) -> Any:
+        return self.shared.once(table, self.rule, self.step)
+
+
+def sharing_steps(wrapper: Any, shared: SharedTables) -> Any:
+    """Return a copy of one of FLAML's learners that preprocesses tables of a search once for all learners of its kind.
+
+    Learners whose preprocessing depends on more than the table are returned unchanged.
+    """
+    cls = next((cls for cls in type(wrapper).__mro__ if "_preprocess" in vars(cls)), object)
+    if (
+        cls.__module__ != "flaml.automl.model"
+        or cls.__name__ not in OF_THE_TABLE
+        or "preprocess" in vars(type(wrapper))
+    ):
+        return wrapper
+    made = copy.copy(wrapper)
+    made.preprocess = _SharedStep(vars(cls)["_preprocess"], wrapper.preprocess, shared)
+    return made

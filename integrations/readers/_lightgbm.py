@@ -21,7 +21,8 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.compiled._thread_pools import one_thread_below
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import (
     MISSING_LEFT,
     NAN_IS_ZERO,

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.explainers.model._fitted_model import Matrix
+from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.tables._column_codes import category_codes, column_codes
 
 Categories = Mapping[int, Sequence[Any] | None]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.model._fitted_model import Matrix
 from automl_explain.explainers.model._links import log_odds
+from automl_explain.explainers.model._structures import Matrix
 
 RawPredict = Callable[[Any], Any]
 """A library's function from a table to predictions."""

@@ -76,6 +76,39 @@ READERS: dict[str, str] = {
     "function of jaxlib.ArrayImpl": f"{_PLACE}.readers.neural._jax:describe_function",
     "function of numpy.ndarray": f"{_PLACE}.readers.neural._array_function:describe",
     "function of torch.Tensor": f"{_PLACE}.readers.neural._torch:describe_function",
+    # other AutoML libraries
+    "autogluon.TabularPredictor": f"{_PLACE}.readers.automl._autogluon:describe",
+    "supervised.AutoML": f"{_PLACE}.readers.automl._mljar:describe",
+    **dict.fromkeys(("tpot.TPOTEstimator", "tpot.TPOTEstimatorSteadyState"), f"{_PLACE}.readers.automl._tpot:describe"),
+    "h2o.H2OAutoML": f"{_PLACE}.readers.automl._h2o:describe_automl",
+    "h2o.ModelBase": f"{_PLACE}.readers.automl._h2o:describe",
+    # Spark ML
+    **dict.fromkeys(
+        (
+            "pyspark.DecisionTreeClassificationModel",
+            "pyspark.DecisionTreeRegressionModel",
+            "pyspark.RandomForestClassificationModel",
+            "pyspark.RandomForestRegressionModel",
+            "pyspark.GBTClassificationModel",
+            "pyspark.GBTRegressionModel",
+        ),
+        f"{_PLACE}.readers.spark._models:describe_trees",
+    ),
+    **dict.fromkeys(
+        ("pyspark.LinearRegressionModel", "pyspark.LogisticRegressionModel", "pyspark.LinearSVCModel"),
+        f"{_PLACE}.readers.spark._models:describe_linear",
+    ),
+    **dict.fromkeys(
+        ("synapse.LightGBMClassificationModel", "synapse.LightGBMRegressionModel", "synapse.LightGBMRankerModel"),
+        f"{_PLACE}.readers.spark._models:describe_lightgbm",
+    ),
+    "pyspark.PipelineModel": f"{_PLACE}.readers.spark._pipeline:describe",
+    **dict.fromkeys(
+        ("pyspark.CrossValidatorModel", "pyspark.TrainValidationSplitModel"),
+        f"{_PLACE}.readers.spark._pipeline:describe_best",
+    ),
+    "pyspark.Estimator": f"{_PLACE}.readers.spark._models:refuse_estimator",
+    "pyspark.Model": f"{_PLACE}.readers.spark._models:refuse_model",
     # FLAML
     "flaml.AutoML": f"{_PLACE}.readers._flaml:describe_automl",
     "flaml.BaseEstimator": f"{_PLACE}.readers._flaml:describe_wrapper",

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers.model._feature_map import FeatureMap
-from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Linear, Matrix, Prepared
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Prepared
+from automl_explain.explainers.model._structures import Linear, Matrix
 
 N_SUMS = 2
 """Sums beside those of the outputs: of the squares of a row, and of its cells that are not 0."""

@@ -24,7 +24,8 @@ import scipy.sparse
 from scipy.special import logit, softmax
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Linear, Matrix, OutputSpace, Predict
 from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees

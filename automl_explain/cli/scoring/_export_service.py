@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from automl_explain.cli._command import Command, print_json
+from automl_explain.cli._command import Command, add_allow_pickle, print_json
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="directory or file that save wrote")
     parser.add_argument("directory", metavar="DIR", help="folder to write")
     parser.add_argument("--wheel", metavar="FILE", help="wheel of automl-explain to install (default: from the index)")
+    add_allow_pickle(parser)
     parser.add_argument("--exist-ok", action="store_true", help="replace files of a folder that exists")
 
 
 def _act(options: argparse.Namespace) -> None:
     from automl_explain.deployment._export import export_service
 
-    folder = export_service(options.bundle, options.directory, options.exist_ok, wheel=options.wheel)
+    folder = export_service(
+        options.bundle, options.directory, options.exist_ok, wheel=options.wheel, allow_pickle=options.allow_pickle
+    )
     names = sorted(path.name for path in folder.iterdir())
     if options.json:
         print_json({"directory": str(folder), "files": names})

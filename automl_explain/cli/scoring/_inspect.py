@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from automl_explain.cli._command import Command, print_json
+from automl_explain.cli._command import Command, add_allow_pickle, print_json
 
 SHOWN = 6
 """Categories of a column that are shown."""
@@ -15,9 +15,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="directory or file that save wrote")
 
 
+def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_arguments(parser)
+    add_allow_pickle(parser)
+
+
 def _inspect(options: argparse.Namespace) -> None:
     from automl_explain.explainers.formatting._text_table import Column, TextTable
-    from automl_explain.explainers.scoring._saving import inspect_bundle
+    from automl_explain.explainers.scoring._inspecting import inspect_bundle
 
     found = inspect_bundle(options.bundle)
     if options.json:
@@ -31,6 +36,7 @@ def _inspect(options: argparse.Namespace) -> None:
         "fingerprint": found["fingerprint"],
         "size": f"{found['bytes']:,} bytes in {found['files']} files, format {found['format']}",
         **({} if found["external"] is None else {"needs": _needs(found["external"])}),
+        **({} if found["model_file"] is None else {"holds": _holds(found["model_file"])}),
         "signed": "yes" if found["signed"] else "no",
         "versions": ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
         **{f"{key}": value for key, value in found["facts"].items()},
@@ -51,8 +57,14 @@ def _needs(class_path: str) -> str:
     return f"the fitted model, {class_path or 'of a class that is not known'}, passed to load(..., model=fitted)"
 
 
+def _holds(model: dict[str, Any]) -> str:
+    allow = "; loading it runs its author's code: --allow-pickle" if model["runs_code"] else ""
+    return f"{model['class'] or 'the fitted model'}, as {model['format']}{allow}"
+
+
 def _verify(options: argparse.Namespace) -> None:
-    from automl_explain.explainers.scoring._saving import check_bundle, inspect_bundle, load
+    from automl_explain.explainers.scoring._inspecting import check_bundle, inspect_bundle
+    from automl_explain.explainers.scoring._saving import load
 
     found = inspect_bundle(options.bundle)
     if found["external"] is not None:
@@ -72,7 +84,7 @@ def _verify(options: argparse.Namespace) -> None:
                 f"{options.bundle}: whole, {signed}; no row was explained, since it needs {_needs(found['external'])}"
             )
         return
-    scorer = load(options.bundle)
+    scorer = load(options.bundle, allow_pickle=options.allow_pickle)
     scorer.warm_up()
     signed = found["signed"]
     if options.json:
@@ -96,7 +108,7 @@ COMMANDS = (
         description="Check the hash of each file, the signature if AUTOML_EXPLAIN_BUNDLE_KEY is set, and that the bundle "
         "explains a row. A bundle without its model explains none.",
         examples=("verify my_directory",),
-        add_arguments=_add_arguments,
+        add_arguments=_add_verify_arguments,
         act=_verify,
     ),
 )

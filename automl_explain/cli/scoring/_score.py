@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl_explain.cli._command import Command, print_json
+from automl_explain.cli._command import Command, add_allow_pickle, print_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,19 +22,25 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="rows: .csv, .tsv or .parquet; other columns stay out"
     )
+    parser.add_argument(
+        "--class", dest="output_class", metavar="NAME", help="class or target explained (default: the predicted class)"
+    )
+    add_allow_pickle(parser)
     parser.add_argument("--out", metavar="FILE", help=".csv or .parquet file to write (default: CSV on stdout)")
 
 
 def _act(options: argparse.Namespace) -> None:
     from automl_explain.explainers._errors import InvalidInputError
+    from automl_explain.explainers.scoring._row_columns import RowColumns
     from automl_explain.explainers.scoring._saving import load
-    from automl_explain.streaming._explain_files import explained_blocks
+    from automl_explain.streaming._explain_files import explained_blocks, schema_of_rows
 
     out = None if options.out is None else Path(options.out)
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InvalidInputError(f"--out must end in .csv or .parquet. Got {out.name!r}.")
-    scorer = load(options.bundle)
-    tables = explained_blocks(scorer, options.data)
+    scorer = load(options.bundle, allow_pickle=options.allow_pickle)
+    columns = RowColumns(output_class=options.output_class)
+    tables = explained_blocks(scorer, options.data, columns)
     if out is None and options.json:
         rows = [row for table in tables for row in table.to_dict(orient="records")]
         print_json({"rows": rows, "output_space": scorer.output_space})
@@ -39,19 +48,20 @@ def _act(options: argparse.Namespace) -> None:
         for number, table in enumerate(tables):
             table.to_csv(sys.stdout, index=False, header=not number)
     else:
-        n_rows = _write(tables, out)
+        n_rows = _write(tables, out, partial(schema_of_rows, scorer, columns))
         print_json({"rows": n_rows, "out": str(out)}) if options.json else print(f"{out}: {n_rows:,} rows")
 
 
-def _write(tables: Iterator[pd.DataFrame], out: Path) -> int:
+def _write(tables: Iterator[pd.DataFrame], out: Path, schema: Callable[[], pa.Schema]) -> int:
     """Write tables to one file, and return how many rows they have."""
     from automl_explain.explainers._files import written_whole
     from automl_explain.streaming._output_folder import Part
 
     with written_whole(out) as stream:
         if out.suffix == ".parquet":
-            part = Part(stream)
-            for table in tables:
+            first = next(tables)  # there is one, or an error says why not
+            part = Part(stream, schema())
+            for table in itertools.chain([first], tables):
                 part.write(table)
             part.close()
             return part.rows

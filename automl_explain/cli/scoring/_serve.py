@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
+from dataclasses import fields
 from pathlib import Path
 
-from automl_explain.cli._command import Command, at_least, seconds
+from automl_explain.cli._command import Command, add_allow_pickle, at_least, seconds
+from automl_explain.cli._terminal import Printed
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +30,31 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--deadline", type=seconds, default=10.0, metavar="S", help="seconds until an answer (10)")
     parser.add_argument("--max-waiting", type=at_least(1), default=64, metavar="N", help="requests that may wait (64)")
+    add_allow_pickle(parser)
     parser.add_argument("--threads", type=at_least(1), default=2, metavar="N", help="threads that score (2)")
+    parser.add_argument(
+        "--block-rows",
+        type=at_least(1),
+        default=256,
+        metavar="N",
+        help="rows explained between looks at the clock (256)",
+    )
+    parser.add_argument(
+        "--half-life",
+        type=at_least(1),
+        default=10_000,
+        metavar="N",
+        help="explained rows after which a row counts half in the rolling importance of the features (10,000)",
+    )
 
 
 def _act(options: argparse.Namespace) -> None:
     from automl_explain.explainers._errors import InvalidInputError
     from automl_explain.explainers.scoring._saving import load
-    from automl_explain.service._bundle_model import BundleModel
-    from automl_explain.service._security import check_address, read_token
-    from automl_explain.service._serve import serve
     from automl_explain.service._settings import ServiceLimits
+    from automl_explain.service.models._bundle_model import BundleModel
+    from automl_explain.service.server._security import check_address, read_token
+    from automl_explain.service.server._serve import serve
 
     token = read_token(options.token, options.token_file)
     check_address(options.host, token, options.insecure)
@@ -45,15 +63,10 @@ def _act(options: argparse.Namespace) -> None:
         name, path = _named(text)
         if name in bundles:
             raise InvalidInputError(f"Two bundles have the name {name!r}. Pass NAME=BUNDLE to name them.")
-        bundles[name] = BundleModel(load(path))
-    limits = ServiceLimits(
-        max_body=options.max_body,
-        max_rows=options.max_rows,
-        max_waiting=options.max_waiting,
-        deadline=options.deadline,
-        threads=options.threads,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        bundles[name] = BundleModel(load(path, allow_pickle=options.allow_pickle))
+    limits = ServiceLimits(**{field.name: getattr(options, field.name) for field in fields(ServiceLimits)})
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=form, stream=Printed(sys.stderr))
     serve(bundles, host=options.host, port=options.port, token=token, insecure=options.insecure, limits=limits)
 
 

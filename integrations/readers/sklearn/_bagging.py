@@ -8,15 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.model._fitted_model import (
-    FittedModel,
-    Linear,
-    Matrix,
-    Opaque,
-    OutputSpace,
-    Prepared,
-    Structure,
-)
+from automl_explain.explainers.model._fitted_model import FittedModel, Prepared, Structure
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace
 from automl_explain.explainers.neural._dense_chain import DenseNetwork, dense_network
 from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._ensembles import member_of, weighted

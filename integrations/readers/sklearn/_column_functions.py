@@ -11,6 +11,7 @@ import numpy as np
 from automl_explain.explainers.model._column_transformers import positions_of
 from automl_explain.explainers.model._registry import package_of
 from automl_explain.explainers.tables._column_functions import ColumnFunction, Columnwise, NotColumnwiseError
+from automl_explain.explainers.tables._moments import DAY, NANOSECONDS
 
 Columns = tuple[ColumnFunction, ...]
 
@@ -113,10 +114,12 @@ def _indicator(step: Any, inputs: Columns) -> Columns:
 
 
 def _one_hot(step: Any, inputs: Columns) -> Columns:
-    if getattr(step, "_infrequent_enabled", False):
-        raise NotColumnwiseError("OneHotEncoder with rare categories has no form as data")
     made = []
+    rare = getattr(step, "_infrequent_enabled", False)
     for j, column in enumerate(inputs):
+        if rare:  # of a column of categories, which are looked up
+            made += [column.then(("position", np.nan), known=step.categories_[j].tolist())] * step._n_features_outs[j]
+            continue
         dropped = None if step.drop_idx_ is None else step.drop_idx_[j]
         for number, category in enumerate(step.categories_[j].tolist()):
             if number != dropped:
@@ -132,6 +135,11 @@ def _ordinal(step: Any, inputs: Columns) -> Columns:
         else:
             made.append(column.then(("position", np.nan), known=categories.tolist()))
     return tuple(made)
+
+
+def _cells(step: Any, inputs: Columns) -> Columns:
+    days = (*NANOSECONDS, ("over", DAY))
+    return tuple(column.then(*days) if dates else column for column, dates in zip(inputs, step.is_date_, strict=True))
 
 
 def _as_number(category: Any) -> float:
@@ -192,6 +200,7 @@ FORMS: dict[str, Callable[[Any, Columns], Columns]] = {
     "MissingIndicator": _indicator,
     "OneHotEncoder": _one_hot,
     "OrdinalEncoder": _ordinal,
+    "Cells": _cells,
     "FunctionTransformer": _function,
     "SelectorMixin": _selector,
     "Pipeline": _pipeline,

@@ -17,17 +17,16 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScale
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._feature_space import over_raw
 from automl_explain.explainers.model._final_estimator import FinalModel
-from automl_explain.explainers.model._fitted_model import (
-    PASSTHROUGH,
-    Composite,
-    FittedModel,
-    Linear,
-    Matrix,
-    Mixture,
-    Opaque,
-    OutputSpace,
-)
+from automl_explain.explainers.model._fitted_model import PASSTHROUGH, Composite, FittedModel, Mixture
 from automl_explain.explainers.model._registry import describe as describe_any
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace
+from automl_explain.explainers.scoring.models._class_shares import (
+    Calibrated,
+    Calibrator,
+    Isotonic,
+    OnePerClass,
+    Sigmoid,
+)
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers._matrix import as_array, to_matrix
 from automl_explain.integrations.readers.sklearn._estimators import (
@@ -128,16 +127,23 @@ def describe_calibrated(model: Any, examples: Any = None) -> FittedModel:
 
 def _calibrated(calibrated: Any, member: FittedModel, source: OutputSpace) -> FittedModel:
     """Describe one calibrated model: a function of its model's outputs in that space."""
+    combine = Calibrated(tuple(_calibrator(one) for one in calibrated.calibrators))
     read = member.outputs[source]
-    structure = Composite(
-        ((member, source),), lambda columns, rows: _calibrate(calibrated, columns), False, "calibrated"
-    )
     return replace(
         member,
-        outputs={"probability": lambda table: _calibrate(calibrated, read(table))},
+        outputs={"probability": lambda table: combine(read(table))},
         output_space="probability",
-        structure=structure,
+        structure=Composite(((member, source),), combine, False, "calibrated"),
     )
+
+
+def _calibrator(fitted: Any) -> Calibrator:
+    """Return a fitted calibrator as data."""
+    if hasattr(fitted, "X_thresholds_"):
+        return Isotonic(
+            np.asarray(fitted.X_thresholds_, dtype=np.float64), np.asarray(fitted.y_thresholds_, dtype=np.float64)
+        )
+    return Sigmoid(float(fitted.a_), float(fitted.b_))
 
 
 def describe_frozen(model: Any, examples: Any = None) -> FittedModel:
@@ -148,18 +154,6 @@ def describe_frozen(model: Any, examples: Any = None) -> FittedModel:
 def describe_threshold(model: Any, examples: Any = None) -> FittedModel:
     """Describe a classifier with a decision threshold by the classifier inside it, whose probabilities it returns."""
     return describe_any(getattr(model, "estimator_", model.estimator), examples)
-
-
-def _calibrate(calibrated: Any, values: Matrix) -> Matrix:
-    """Return the calibrated probabilities of a model's outputs: one calibrator per class, divided by their sum."""
-    n_classes = values.shape[1]
-    if n_classes == 2:
-        second = calibrated.calibrators[0].predict(values[:, 1])
-        return np.column_stack([1.0 - second, second])
-    shares = np.column_stack([one.predict(values[:, k]) for k, one in enumerate(calibrated.calibrators)])
-    total = shares.sum(axis=1, keepdims=True)
-    uniform = np.full_like(shares, 1.0 / n_classes)
-    return np.asarray(np.divide(shares, total, out=uniform, where=total != 0))
 
 
 def describe_transformed_target(model: Any, examples: Any = None) -> FittedModel:
@@ -224,15 +218,10 @@ def describe_one_vs_rest(model: Any, examples: Any = None) -> FittedModel:
     if space != "probability" or any("probability" not in member.outputs for member in members) or len(members) < 3:
         return classifier(model, outputs, space, Opaque("one-versus-rest without probabilities"))
 
-    def combine(columns: Matrix, rows: Any) -> Matrix:
-        seconds = columns[:, 1::2]
-        total = seconds.sum(axis=1, keepdims=True)
-        return np.asarray(np.divide(seconds, total, out=np.zeros_like(seconds), where=total != 0))
-
     why = "the probabilities of one model per class, divided by their sum"
     names = tuple(f"class {label}" for label in model.classes_)
     entering = tuple((member, space) for member in members)
-    return classifier(model, outputs, space, Composite(entering, combine, False, why, names))
+    return classifier(model, outputs, space, Composite(entering, OnePerClass(), False, why, names))
 
 
 def _space_of(member: FittedModel, how: str) -> OutputSpace | None:

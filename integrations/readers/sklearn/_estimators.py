@@ -11,17 +11,10 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import (
-    FittedModel,
-    Linear,
-    Matrix,
-    Opaque,
-    OutputSpace,
-    Predict,
-    Structure,
-)
+from automl_explain.explainers.model._fitted_model import FittedModel, Structure
 from automl_explain.explainers.model._predict_function import PROBE_ROWS, as_columns, describe_function, probe
 from automl_explain.explainers.model._registry import overrides_outputs
+from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.tables._table import as_table, check_same_columns
 from automl_explain.integrations.readers._checks import require_fitted, task_of
 from automl_explain.integrations.readers._matrix import predict_as_fitted, to_matrix

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear, Matrix, RadialBasis, Structure
+from automl_explain.explainers.model._fitted_model import FittedModel, Structure
+from automl_explain.explainers.model._structures import Linear, Matrix, RadialBasis
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._estimators import dense, describe, regressor
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict
+from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Matrix, OutputSpace, Predict
 from automl_explain.explainers.neural._dense_chain import DenseChain, DenseNetwork, dense_network
 from automl_explain.integrations.readers._checks import require_classes, require_fitted
 from automl_explain.integrations.readers._matrix import to_matrix

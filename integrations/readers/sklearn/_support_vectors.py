@@ -16,17 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.model._fitted_model import (
-    Composite,
-    FittedModel,
-    Linear,
-    Matrix,
-    OutputSpace,
-    Predict,
-    RadialBasis,
-    Structure,
-)
-from automl_explain.explainers.scoring._class_votes import Coupled, Votes
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Structure
+from automl_explain.explainers.model._structures import Linear, Matrix, OutputSpace, Predict, RadialBasis
+from automl_explain.explainers.scoring.models._class_shares import Coupled, Votes
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers._matrix import as_fitted, to_matrix
 from automl_explain.integrations.readers._predictions import both_margins, columns, log_odds_of

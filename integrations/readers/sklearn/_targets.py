@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, OutputSpace, Predict, Structure
+from automl_explain.explainers.model._fitted_model import FittedModel, Structure
 from automl_explain.explainers.model._predict_function import as_columns
+from automl_explain.explainers.model._structures import Matrix, OutputSpace, Predict
 from automl_explain.integrations.readers._matrix import as_fitted, to_matrix
 from automl_explain.integrations.readers._predictions import log_odds_of
 

@@ -26,7 +26,8 @@ import numpy.typing as npt
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from automl_explain.explainers._errors import UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import FittedModel, Matrix, Opaque, OutputSpace, Predict, Structure
+from automl_explain.explainers.model._fitted_model import FittedModel, Structure
+from automl_explain.explainers.model._structures import Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.integrations.readers._checks import require_classes, require_fitted, require_one_target, task_of

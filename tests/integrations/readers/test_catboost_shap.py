@@ -13,8 +13,8 @@ import pytest
 
 from automl_explain import TabularExplainer, TreeExplainer, explain_model
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import Opaque, OwnValues
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Opaque, OwnValues
 from tests.oracles import model_game, shapley_values
 
 N = 400

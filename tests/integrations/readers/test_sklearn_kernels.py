@@ -18,8 +18,9 @@ from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions._radial_kernels import group_codes, products_of, working_space
 from automl_explain.explainers.methods._base import Question
 from automl_explain.explainers.methods._rbf import RadialEngine
-from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Opaque, RadialBasis
+from automl_explain.explainers.model._fitted_model import Composite, FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Opaque, RadialBasis
 from automl_explain.explainers.tables._table import Table
 from tests.oracles import model_game, shapley_values
 

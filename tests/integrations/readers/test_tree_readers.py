@@ -11,8 +11,9 @@ import pytest
 import scipy.sparse
 from threadpoolctl import threadpool_limits
 
-from automl_explain.explainers.model._fitted_model import FittedModel, Linear
+from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Linear
 from automl_explain.explainers.trees._predict import predict_leaves
 from automl_explain.explainers.trees._split_flags import ZERO_THRESHOLD
 from automl_explain.explainers.trees._tree_ensemble import Trees

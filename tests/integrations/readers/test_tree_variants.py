@@ -14,8 +14,8 @@ from sklearn import ensemble, linear_model, tree
 from threadpoolctl import threadpool_limits
 
 from automl_explain.explainers._errors import InvalidInputError, NotFittedError, UnsupportedModelError
-from automl_explain.explainers.model._fitted_model import Opaque
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.integrations.readers import _catboost, _lightgbm, _xgboost
 from automl_explain.integrations.readers._ubjson import loads
 from automl_explain.integrations.readers.sklearn import _trees as _sklearn_trees

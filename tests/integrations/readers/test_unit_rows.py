@@ -6,8 +6,9 @@ import pytest
 from flaml.automl.model import SGDEstimator
 
 from automl_explain import TabularExplainer
-from automl_explain.explainers.model._fitted_model import Composite, Opaque
+from automl_explain.explainers.model._fitted_model import Composite
 from automl_explain.explainers.model._registry import describe
+from automl_explain.explainers.model._structures import Opaque
 from tests.oracles import model_game, shapley_values
 
 

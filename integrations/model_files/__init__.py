@@ -1,0 +1,1 @@
+"""Fitted models out of files: skops, LightGBM, XGBoost, CatBoost, ONNX, and pickles on request."""
