@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _PLACE = "automl_explain.integrations"
 
 FINDERS: dict[str, str] = {
-    "optuna.BaseTrial": f"{_PLACE}.searches._optuna_lookup:run_of_trial",
+    "optuna.BaseTrial": f"{_PLACE}.searches.optuna._lookup:run_of_trial",
     "sklearn.BaseSearchCV": f"{_PLACE}.sklearn_search:run_of_search",
-    "optuna.Study": f"{_PLACE}.searches._optuna_lookup:run_of_study",
+    "optuna.Study": f"{_PLACE}.searches.optuna._lookup:run_of_study",
     "mlflow.Run": f"{_PLACE}.mlflow:run_of_mlflow",
 }
 """Class, named as in the table of readers -> function from the object and a history or None to its `Run`."""

@@ -6,12 +6,32 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from automl_explain.explainers._errors import FormatVersionError, HistoryError
+from automl_explain.explainers._errors import FormatVersionError, HistoryError, InvalidInputError
 from automl_explain.explainers._files import make_private_file
-from automl_explain.integrations.history._schema import INDEX, PROTOCOL, create_tables
+from automl_explain.integrations.history._schema import INDEX, PROTOCOL, WAIT, create_tables
+
+ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
+"""Environment variable with the default directory."""
+ELSEWHERE = f"Name another directory with --history DIR, RunHistory(DIR), or ${ENVIRONMENT}."
+"""What to do where a history cannot be written."""
+
+
+def default_directory() -> Path:
+    """Return the default directory of the history: $AUTOML_EXPLAIN_HISTORY, otherwise in the user's data folder."""
+    if named := os.environ.get(ENVIRONMENT):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("automl-explain", appauthor=False)) / "history"
+
+
+STEP = 0.2
+"""Seconds for which SQLite waits at a time for another process that writes, since it answers no Ctrl-C meanwhile."""
 
 
 class Index:
@@ -81,7 +101,9 @@ class Index:
 
     def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
         """Return a connection to an index of this protocol, which is created if there is none."""
-        connection = sqlite3.connect(self._place(), timeout=60, check_same_thread=check_same_thread, uri=True)
+        connection = sqlite3.connect(
+            self._place(), timeout=STEP, check_same_thread=check_same_thread, uri=True, factory=_Patient
+        )
         try:
             protocol = connection.execute("PRAGMA user_version").fetchone()[0]
             if protocol > PROTOCOL:
@@ -114,9 +136,11 @@ class Index:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Raise the errors of SQLite as `HistoryError`."""
+        """Raise the errors of SQLite as `HistoryError`, and those about values that it cannot hold as `InvalidInputError`."""
         try:
             yield
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidInputError(f"A run history holds and finds no such text or number: {error}.") from error
         except sqlite3.Error as error:
             raise HistoryError(f"{self.file}: {error}") from error
 
@@ -127,3 +151,25 @@ class _Kept:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection, self.process = connection, os.getpid()
         self.lock, self.users = threading.RLock(), 0
+
+
+class _Patient(sqlite3.Connection):
+    """A connection whose statements wait for other processes in steps, between which a signal is answered."""
+
+    def execute(self, *statement: Any) -> sqlite3.Cursor:
+        """Execute a statement."""
+        return _patiently(super().execute, *statement)
+
+    def executemany(self, *statement: Any) -> sqlite3.Cursor:
+        """Execute a statement for several parameters, which need not come twice: none was written if the index is busy."""
+        return _patiently(super().executemany, statement[0], list(statement[1]))
+
+
+def _patiently(execute: Callable[..., sqlite3.Cursor], *statement: Any) -> sqlite3.Cursor:
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            return execute(*statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise

@@ -9,9 +9,9 @@ from pathlib import Path
 from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import RunNotFoundError
 
-OLDEST_FIRST = (
-    "SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY searches.created, runs.number"
-)
+FIRST = "searches.rowid"
+"""The order in which searches were recorded, whatever the clock said."""
+OLDEST_FIRST = f"SELECT runs.id FROM runs JOIN searches ON searches.id = runs.search ORDER BY {FIRST}, runs.number"
 """Ids of all runs, the latest last."""
 
 

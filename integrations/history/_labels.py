@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.integrations.history._schema import LABELS
@@ -31,12 +31,22 @@ def keep_labels(directory: Path, explanation_id: str, labels: Labels) -> None:
 
 
 def labels_of(store: Any, explanation_id: str) -> Labels | None:
-    """Return the true labels of the rows of an explanation; None if they were not kept."""
+    """Return the true labels of the rows of an explanation; None if they were not kept.
+
+    Raises
+    ------
+    HistoryError
+        If they were kept and cannot be read.
+    """
     directory = getattr(store, "directory", None)
     if directory is None:
         return None
-    with suppress(OSError, ValueError):
-        return np.array(
-            [decode_cell(label) for label in json.loads(labels_file(directory, explanation_id).read_bytes())]
-        )
-    return None
+    place = labels_file(directory, explanation_id)
+    try:
+        return np.array([decode_cell(label) for label in json.loads(place.read_bytes())])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise HistoryError(
+            f"The true labels in {place} cannot be read: {error}. Remove the file to do without."
+        ) from error

@@ -41,6 +41,13 @@ class StoredExplanation:
         Comment with which it was stored.
     is_raw : bool
         Whether its features are the user's own columns.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from automl_explain import StoredExplanation
+    >>> print(StoredExplanation("run-1a2b3c", "run", datetime(2026, 5, 1, 12, 0, tzinfo=UTC), "five most important", True))
+    run-1a2b3c (comment 'five most important', raw columns, 2026-05-01 12:00 UTC)
     """
 
     id: str
@@ -112,6 +119,16 @@ class Run:
         The most important features.
     history : RunHistory or MlflowStore
         The store of the run.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl_explain import AutoMLConfig, Experiment
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> config = AutoMLConfig(X=X, y=y, engine="optuna", max_iter=2, estimators=["lgbm"])
+    >>> run = Experiment("iris").submit(config).runs[0]
+    >>> run.learner, run.kind, run.status, run.number
+    ('lgbm', 'trial', 'explained', 0)
     """
 
     id: str
@@ -169,7 +186,13 @@ class Run:
         return labels_of(self.history, stored[-1].id) if stored else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the run as JSON-serialisable values."""
+        """Return the run as JSON-serialisable values.
+
+        Returns
+        -------
+        dict
+            The fields, without the history, and the score.
+        """
         names = (
             "id",
             "search",
@@ -188,7 +211,13 @@ class Run:
         return row | {"config": dict(self.config), "top_features": [list(pair) for pair in self.top]}
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the run as a table of one line: see `Runs.to_frame`."""
+        """Return the run as a table of one line: see `Runs.to_frame`.
+
+        Returns
+        -------
+        DataFrame
+            One row.
+        """
         return Runs([self]).to_frame()
 
     def _repr_html_(self) -> str:
@@ -246,15 +275,20 @@ def runs_of(source: Any) -> tuple[Run, ...]:
         If it is neither, or there are no runs.
     """
     runs = getattr(source, "runs", source)
-    found = tuple(runs) if isinstance(runs, Iterable) and not isinstance(runs, str | bytes) else (runs,)
-    other = [one for one in found if not isinstance(one, Run)]
+    several = isinstance(runs, Iterable) and not isinstance(runs, str | bytes) and getattr(runs, "ndim", 1) != 0
+    found: list[Run] = []
+    other: list[Any] = []
+    for one in runs if several else (runs,):
+        (found if isinstance(one, Run) else other).append(one)
+        if other:  # what follows may have no end
+            break
     if other or not found:
         got = f"{type(other[0]).__module__}.{type(other[0]).__qualname__}" if other else "no runs"
         raise InvalidInputError(
             f"Expected the runs of a search, such as automl.runs or history.runs(search). Got {got}. A single explanation is "
             "shown by plot_global_importance and plot_summary."
         )
-    return found
+    return tuple(found)
 
 
 def final_unexplained(runs: Sequence[Run]) -> list[str]:
@@ -266,3 +300,14 @@ def final_unexplained(runs: Sequence[Run]) -> list[str]:
         for run in finals
         if run is not None and run.status != "explained"
     ]
+
+
+def why_unexplained(run: Run) -> str:
+    """Return why a run has no explanation, and how to get one."""
+    why = f" ({run.why})" if run.why else ""
+    waits = " Runs are explained at the end of the search, or when its explain method is called."
+    return (
+        f"Run {run.id} has no explanation: its status is {run.status}{why}.{waits if run.status == 'captured' else ''} Explain a "
+        "model with explain_model(fitted_model, X_train, X_test, best_run=run), or search with a larger "
+        "ExplainabilityOptions(time_budget=...)."
+    )

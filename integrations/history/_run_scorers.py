@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from automl_explain.explainers._errors import AutoMLExplainError, ExplanationNotFoundError
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers._files import make_private_folder, written_whole
-from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
 from automl_explain.explainers.scoring._saving import load, save
+from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history._schema import SCORERS
+
+WHAT = "what is known of the scoring explainer"
+"""What the file of a run holds, for the log."""
 
 
 def keep_scorer(history: RunHistory, run_id: str, explainer: Callable[[], Any]) -> None:
@@ -55,7 +59,7 @@ def scorer_of(run: Run) -> ScoringExplainer:
     place = None if directory is None else Path(directory) / SCORERS / f"{run.id}.zip"
     if place is not None and place.is_file():
         return load(place).with_importance(run.explanation)
-    why = "" if place is None else _noted(place.with_suffix("")).get("why", "")
+    why = "" if place is None else str(noted(place.with_suffix(".json"), WHAT).get("why", "")).rstrip(".")
     kept = "A search keeps the scoring explainers of its final model and of its best trial"
     raise ExplanationNotFoundError(
         f"Run {run.id} has no scoring explainer{f': {why}' if why else ''}. {kept}; for other models "
@@ -74,7 +78,7 @@ def note_copy(run: Run, path: Path) -> None:
 def copies_of(run: Run) -> list[str]:
     """Return where the bundle of a run was copied, oldest first."""
     directory = getattr(run.history, "directory", None)
-    found = {} if directory is None else _noted(Path(directory) / SCORERS / run.id)
+    found = {} if directory is None else noted(Path(directory) / SCORERS / f"{run.id}.json", WHAT)
     return list(found.get("copies", []))
 
 
@@ -82,11 +86,3 @@ def _note(place: Path, facts: dict[str, Any]) -> None:
     make_private_folder(place.parent)
     with written_whole(place.with_name(f"{place.name}.json"), private=True) as stream:
         stream.write(json.dumps(facts).encode())
-
-
-def _noted(place: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        found = json.loads(place.with_name(f"{place.name}.json").read_bytes())
-        if isinstance(found, dict):
-            return found
-    return {}

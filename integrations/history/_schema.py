@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 PROTOCOL = 1
+WAIT = 60.0
+"""Seconds to wait for other processes that write the index."""
 INDEX = "history.sqlite"
 """File of the index."""
+EXPLANATIONS = "explanations"
+"""Folder of explanations, ``<explanation>.zip``, and of the rows that they share."""
 SCORERS = "scoring"
 """Folder of the scoring explainers that are kept of runs."""
 SCORES = "scores"
 """Folder of the validation scores of runs, ``<run>.json``."""
+MODELS = "models"
+"""Folder of the models that searches with ``keep_models=True`` keep, a folder for each search."""
 LABELS = "labels"
 """Folder of the true labels of the rows explained, ``<explanation>.json``."""
 NAMES = """
@@ -40,13 +47,26 @@ CREATE INDEX explanations_by_run ON explanations (run, created);
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables. If several processes open a new history at once, only one creates them."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             for statement in SCHEMA.strip().split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {PROTOCOL}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once. SQLite does not wait for another process that does the same, so this does."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl_explain.explainers._files import make_private_folder, written_whole
+from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history._schema import SCORES
 
 ONE_MINUS = ("roc_auc", "accuracy", "f1", "micro_f1", "macro_f1", "ap", "r2", "ndcg")
@@ -91,10 +91,6 @@ def keep_scores(directory: Path, run_id: str, scores: Mapping[str, float]) -> No
 
 
 def scores_of(store: Any, run_id: str) -> dict[str, float]:
-    """Return the validation scores of a run; empty if there are none."""
+    """Return the validation scores of a run; empty if there are none, or if they cannot be read, which is logged."""
     directory = getattr(store, "directory", None)
-    with suppress(OSError, ValueError):
-        found = None if directory is None else json.loads((Path(directory) / SCORES / f"{run_id}.json").read_bytes())
-        if isinstance(found, dict):
-            return found
-    return {}
+    return {} if directory is None else noted(Path(directory) / SCORES / f"{run_id}.json", "validation scores")

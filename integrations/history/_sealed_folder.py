@@ -85,16 +85,25 @@ class SealedFolder:
 
     def names(self) -> list[str]:
         """Return the names of the files, sorted; none if there is no folder."""
-        if not self.path.exists():
+        if not self.path.exists():  # also where a file has the place of the folder above
             return []
-        with self._opened() as folder:
+        with suppress(FileNotFoundError), self._opened() as folder:
             return sorted(os.listdir(self.path if folder is None else folder))
+        return []
+
+    def size(self) -> int:
+        """Return the bytes that the files take. Another process may write to the folder, or remove files, meanwhile."""
+        total = 0
+        for name in self.names():
+            with suppress(FileNotFoundError):
+                total += os.stat(self.path / name).st_size
+        return total
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files, and the folder if it is empty then."""
         if not self.path.exists():
             return
-        with self._opened() as folder:
+        with suppress(FileNotFoundError), self._opened() as folder:
             for name in names:
                 with suppress(FileNotFoundError):
                     os.unlink(self._place(name, folder), dir_fd=folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +45,39 @@ def _of(what: str, explanation: str) -> tuple[str, tuple[str]]:
 
 
 class RowsSeen:
-    """The encoding of the rows stored last, which is used again for the next explanation of the same table."""
+    """The encoding of the rows stored last, which is used again for explanations of the same rows.
+
+    It is used within blocks of `kept` alone: rows of a search, which nobody changes meanwhile. Elsewhere a caller may have
+    written other numbers into the same array.
+    """
 
     def __init__(self) -> None:
-        self._last: tuple[weakref.ref[Any], EncodedRows] | None = None
+        self._lock, self._users = threading.Lock(), 0
+        self._last: tuple[weakref.ref[Any], tuple[str, ...] | None, EncodedRows] | None = None
 
     def __reduce__(self) -> tuple[type[RowsSeen], tuple[()]]:
         return RowsSeen, ()  # a weak reference cannot be pickled
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the encoding of the rows stored last within the block."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._last = None
+
     def encoded(self, table: Table) -> EncodedRows:
         """Return the parts of the bundle of a table, and their digest."""
         last = self._last
-        if last is not None and last[0]() is table:
-            return last[1]
+        if last is not None and last[0]() is table.data and last[1] == table.names:
+            return last[2]
         encoded = encode_rows(table)
-        self._last = weakref.ref(table), encoded
+        with self._lock:
+            if self._users:
+                self._last = weakref.ref(table.data), table.names, encoded
         return encoded

@@ -1,10 +1,13 @@
 """Histories that cannot be opened, read or written are refused, and left as they were."""
 
+import signal
 import sqlite3
+import threading
 
 import pytest
 
 from automl_explain import FormatVersionError, HistoryError, InvalidInputError, RunHistory
+from automl_explain.integrations.history import _run_history
 from automl_explain.integrations.history._schema import PROTOCOL
 from tests.integrations.history.stored import explanation, trial
 
@@ -72,3 +75,67 @@ def test_an_explanation_that_cannot_be_written_leaves_the_run_as_it_was(history,
         history.store(run.id, explanation())
     assert history.run(run.id).status == "captured"
     assert list((history.directory / "explanations").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "null", '{"a": 1}, {"b": 2}', "[" * 100_000, "\udcff"])
+@pytest.mark.parametrize("column", ["config", "top"])
+def test_one_run_with_bad_json_does_not_hide_the_others(history, run, column, damage, caplog):
+    history.add_runs(run.search, [trial(1, config={"depth": 3})])
+    history.store(run.id, explanation())
+    with sqlite3.connect(history.directory / "history.sqlite") as connection:
+        connection.execute(
+            f"UPDATE runs SET {column} = CAST(? AS TEXT) WHERE id = ?", (damage.encode("utf-8", "replace"), run.id)
+        )
+    connection.close()
+    first, second = history.runs()
+    assert dict(second.config) == {"depth": 3}
+    assert second.top == ()
+    assert (dict(first.config) == {}, first.top == ()) == (column == "config", column == "top")
+    assert f"of {run.id} cannot be read from the index" in caplog.text
+    assert first.explanation.num_examples == 5
+
+
+def test_bad_facts_of_a_search_hide_nothing_else(history, run, caplog):
+    with sqlite3.connect(history.directory / "history.sqlite") as connection:
+        connection.execute("UPDATE searches SET facts = '{'")
+    connection.close()
+    assert history.search(run.search) | {"created": 0} == {
+        "id": run.search, "engine": "flaml", "task": "binary", "created": 0, "facts": {},
+    }  # fmt: skip
+    assert run.search in caplog.text
+
+
+def test_the_clock_going_back_changes_no_order(history, run, monkeypatch):
+    times = iter([2000.0, 1000.0, 500.0])
+    monkeypatch.setattr(_run_history.time, "time", lambda: next(times))
+    stored = [history.store(run.id, explanation(seed=seed)) for seed in (1, 2)]
+    later = history.start_search("flaml", "binary", {})
+    assert [one.id for one in history.explanations(run.id)] == stored
+    assert (run.explanation.local_importance_values == explanation(seed=2).local_importance_values).all()
+    assert history.searches() == [run.search, later]
+    (run_id,) = history.add_runs(later, [trial(0)])
+    assert [one.id for one in history.runs()] == [run.id, run_id]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
+def test_a_signal_is_answered_while_another_process_writes(history, run):
+    locked, answered, main = threading.Event(), threading.Event(), threading.get_ident()
+
+    def write():
+        with history.alone():
+            locked.set()
+            answered.wait(30)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert locked.wait(30)
+    timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            RunHistory(history.directory).set_status(run.id, "failed")
+        assert thread.is_alive()  # it still writes
+    finally:
+        answered.set()
+        thread.join()
+    assert history.run(run.id).status == "captured"

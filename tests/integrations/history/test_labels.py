@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
-from automl_explain import InvalidInputError, RunHistory, explain_model, retrieve_model_explanation
+from automl_explain import HistoryError, InvalidInputError, RunHistory, explain_model, retrieve_model_explanation
 from automl_explain.integrations.flaml import AutoML
 from automl_explain.integrations.history._labels import keep_labels, labels_of
 from automl_explain.integrations.optuna import TrialExplainer
@@ -130,3 +130,11 @@ def test_a_frame_of_labels_is_none(tmp_path):
 
     assert as_table(X.iloc[:2]).with_labels(labels).labels is None
     assert as_table(X.iloc[:2]).with_labels(labels[["a"]]).labels.tolist() == [1, 2]
+
+
+def test_labels_that_cannot_be_read_are_an_error_and_not_missing(tmp_path):
+    history = RunHistory(tmp_path)
+    keep_labels(history.directory, "one", np.array(["a"], dtype=object))
+    (tmp_path / "labels" / "one.json").write_bytes(b'["a"')
+    with pytest.raises(HistoryError, match="one.json cannot be read"):
+        labels_of(history, "one")

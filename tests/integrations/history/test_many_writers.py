@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -84,3 +85,16 @@ def test_a_writer_that_is_killed_leaves_a_history_that_opens(tmp_path):
     (again,) = history.add_runs(search, [trial(0)])
     history.store(again, explanation())
     assert history.run(again).explanation.num_examples == 5
+
+
+def test_a_history_that_another_process_makes_just_now_is_waited_for(tmp_path):
+    """SQLite itself does not wait while another connection to a new index is about to write."""
+    other = sqlite3.connect(tmp_path / "history.sqlite", check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ("COMMIT",))
+    timer.start()
+    try:
+        assert RunHistory(tmp_path).runs() == []
+    finally:
+        timer.join()
+        other.close()

@@ -25,7 +25,7 @@ def captured(directory, **owner):
         known = {
             "host": _owners.socket.gethostname(),
             "process": os.getpid(),
-            "born": _owners._born(os.getpid()),
+            "born": _owners.born(os.getpid()),
         } | owner
         connection.execute("INSERT INTO owners VALUES (?, ?, ?, ?)", (search, *known.values()))
     return ids

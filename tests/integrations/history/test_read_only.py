@@ -46,7 +46,14 @@ def make_readable_only(directory):
 
 
 @pytest.mark.skipif(os.name != "posix" or (LIKE_OTHERS and not shutil.which("setpriv")), reason="permissions of POSIX")
-@pytest.mark.parametrize("command", [("runs",), ("show",), ("report", "--out"), ("demo",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("runs",),
+        *(pytest.param(words, marks=pytest.mark.slow) for words in (("show",), ("report", "--out"))),
+        ("demo",),
+    ],
+)
 def test_reading_works_and_a_search_says_no_at_once(history, command, tmp_path):
     directory, run_id = history
     out = tmp_path / "out"

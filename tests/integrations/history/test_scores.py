@@ -4,8 +4,11 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import r2_score
 
+from automl_explain import RunHistory
 from automl_explain.integrations.flaml import AutoML
-from automl_explain.integrations.history._scores import score_of
+from automl_explain.integrations.history._run_scorers import copies_of
+from automl_explain.integrations.history._scores import keep_scores, score_of
+from tests.integrations.history.stored import trial
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,22 @@ def test_a_search_measures_its_best_and_its_final_model(tmp_path):
     assert other.scores == {}
     best.history.remove_search(best.search)
     assert not list((tmp_path / "scores").iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff{", b"{", b"[" * 100_000])
+def test_a_damaged_file_is_told_and_hides_nothing_else(content, tmp_path, caplog):
+    history = RunHistory(tmp_path)
+    history.add_runs(history.start_search("flaml", "binary", {}), [trial(0), trial(1)])
+    run, other = history.runs()
+    keep_scores(tmp_path, run.id, {"accuracy": 0.5})
+    keep_scores(tmp_path, other.id, {"accuracy": 0.75})
+    assert run.scores == {"accuracy": 0.5}
+    assert copies_of(run) == []
+    assert not caplog.records
+    (tmp_path / "scores" / f"{run.id}.json").write_bytes(content)
+    (tmp_path / "scoring").mkdir()
+    (tmp_path / "scoring" / f"{run.id}.json").write_bytes(content)
+    assert (run.scores, copies_of(run), other.scores) == ({}, [], {"accuracy": 0.75})
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith(f"validation scores of run {run.id} cannot be read from {tmp_path}")
+    assert second.startswith(f"what is known of the scoring explainer of run {run.id} cannot be read")

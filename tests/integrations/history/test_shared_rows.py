@@ -10,7 +10,10 @@ import pytest
 
 from automl_explain import Explanation, HistoryError, InvalidInputError, RunHistory, RunNotFoundError
 from automl_explain.explainers.bundles._array_file import read_bundle, write_bundle
+from automl_explain.explainers.explanation._storage import encode_rows
+from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._index import Index
+from automl_explain.integrations.history._shared_rows import RowsSeen
 from tests.integrations.history.stored import explanation, trial
 
 
@@ -20,7 +23,7 @@ def search_of(history, n_runs, *, rows=None, **changes):
     ids = history.add_runs(search, [trial(number) for number in range(n_runs)])
     for seed, run_id in enumerate(ids):
         made = explanation(seed=seed, **changes)
-        history.store(run_id, made if rows is None else replace(made, data=rows), share_rows=True)
+        history.store(run_id, made if rows is None else replace(made, data=rows.alone()), share_rows=True)
     return search, ids
 
 
@@ -147,3 +150,25 @@ def test_a_history_is_pickled_without_its_connection(history):
         again = pickle.loads(pickle.dumps(history))
         assert isinstance(again._index, Index)
         assert again.runs() == []
+
+
+def test_rows_that_a_search_shares_are_encoded_once(history, monkeypatch):
+    encoded = []
+    monkeypatch.setattr(f"{RowsSeen.__module__}.encode_rows", lambda table: encoded.append(table) or encode_rows(table))
+    rows = Table(np.arange(15.0).reshape(5, 3), ("a", "b", "c"))
+    with history.kept_open():
+        _, ids = search_of(history, 3, rows=rows)
+    assert len(encoded) == 1
+    assert len(shared(history)) == 1
+    np.testing.assert_array_equal(history.explanation(ids[2]).data.data, rows.data)
+
+
+def test_rows_that_were_written_over_are_stored_as_they_are_now(history):
+    rows = Table(np.arange(15.0).reshape(5, 3), ("a", "b", "c"))
+    _, first = search_of(history, 1, rows=rows)
+    with history.kept_open():
+        search_of(history, 1, rows=rows)
+    rows.data[:] = 7.0
+    _, second = search_of(history, 1, rows=rows)
+    np.testing.assert_array_equal(history.explanation(first[0]).data.data, np.arange(15.0).reshape(5, 3))
+    np.testing.assert_array_equal(history.explanation(second[0]).data.data, np.full((5, 3), 7.0))
