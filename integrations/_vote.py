@@ -6,6 +6,7 @@ cross-validation. The weights of a vote are therefore not taken in by members th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from automl_explain.explainers._errors import AutoMLExplainWarning
 
 Weights = npt.NDArray[np.float64]
 MOST_STEPS = 1000
@@ -138,3 +141,22 @@ def about_ensemble(stack: Any, learners: Sequence[str] | None = None) -> tuple[s
         return f"stack of {of}", {}
     weights = np.round(stack.final_estimator_.weights_, 4).tolist()
     return f"vote of {of}", {"weights": dict(zip(names, weights, strict=True))}
+
+
+def warn_of_no_ensemble(final: str, tried: Sequence[str]) -> None:
+    """Warn that a search of FLAML that was asked for an ensemble ended with a single model, of which FLAML says nothing.
+
+    Parameters
+    ----------
+    final : str
+        Learner of the final model.
+    tried : sequence of str
+        Learners of the search's trials.
+    """
+    few = f"its trials were all of {final}, and a stack needs two learners" if len(tried) < 2 else "its log says why"
+    warnings.warn(
+        f"FLAML built no ensemble: {few}. The final model is a single one ({final}), which has no members. Allow more time or "
+        "trials, or pass learner_selector='roundrobin' to FLAML, which then tries the learners in turn.",
+        AutoMLExplainWarning,
+        stacklevel=5,
+    )

@@ -9,42 +9,62 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import flaml
-import pandas as pd
 from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, TS_FORECAST
 
-from automl_explain.explainers._errors import AutoMLExplainWarning, MissingExtraError
+from automl_explain.explainers._arguments import check_arguments
+from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
 from automl_explain.explainers.model._fitted_model import FittedModel
-from automl_explain.explainers.model._registry import describe
-from automl_explain.integrations._vote import about_ensemble
+from automl_explain.explainers.tables._shared_tables import SharedTables
+from automl_explain.integrations._vote import about_ensemble, warn_of_no_ensemble
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.readers._flaml import check_task, in_search, mean_of, raw_map
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
-from automl_explain.integrations.searches._explain_runs import explain_runs
-from automl_explain.integrations.searches._flaml_tap import (
-    MetricTap,
-    Shared,
-    Trial,
-    class_name,
-    own_tables,
-    with_own_labels,
-)
-from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
+from automl_explain.integrations.history._sweep import SPOOL
+from automl_explain.integrations.readers._flaml import check_task, raw_map
+from automl_explain.integrations.recording._search_record import SearchRecord
+from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
+from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
+from automl_explain.integrations.searches._kept_runs import kept_models
+from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with, need_engine
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
+from automl_explain.integrations.searches.flaml._kept import TrialKeeper, described, without_rows
+from automl_explain.integrations.searches.flaml._rows import (
+    Shared,
+    features,
+    fetched,
+    own_tables,
+    raw_columns,
+    with_own_labels,
+)
+from automl_explain.integrations.searches.flaml._tap import MetricTap, Trial, class_name, own_config
+from automl_explain.integrations.searches.flaml._words import CountsWords
 
 FLAML_TASKS = {*CLASSIFICATION, *REGRESSION, *RANK, *TS_FORECAST, *NLP_TASKS}
 UNBOUNDED = 1_000_000
 """FLAML's greatest number of trials if neither the caller nor the time budget sets one."""
-OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment")
+LIBRARIES = ("flaml", "lightgbm", "xgboost")
+"""Libraries whose versions are recorded with a search."""
+OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment", "text_columns")
 
 
-class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
+class _Unwritten(NamedTuple):
+    """Runs that could not be written, or whose explanations could not, the job to explain them, and their tap."""
+
+    job: ExplanationJob
+    runs: list[CapturedRun]
+    tap: MetricTap
+    are_recorded: bool
+
+
+class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
     """`flaml.AutoML` that explains every run.
 
     Parameters
@@ -57,8 +77,12 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         Where runs and explanations are kept. Default: the user's run history.
     experiment : str, optional
         A name recorded with the search.
+    text_columns : "auto", str, or sequence of str, optional
+        Columns of texts of a frame `X_train`, whose words are counted by TF-IDF: FLAML gets a column per word, of the 1,000
+        most frequent ones, in the place of the texts, and `predict` takes rows with texts. "auto" finds columns of several
+        words per cell. Default: none, so that FLAML reads texts as categories, or leaves them out.
     **settings
-        FLAML's own settings. The four settings above may also be passed to `fit`.
+        FLAML's own settings. The five settings above may also be passed to `fit`.
 
     Attributes
     ----------
@@ -89,19 +113,40 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self._explainability = {name: settings.pop(name) for name in OWN_SETTINGS if name in settings}
         self._learner_names: dict[type, str] = {}
         self._search_runs: tuple[RunHistory, str] | None = None
+        self._unwritten: _Unwritten | None = None
         self._experiment: str | None = None
         self._plan: tuple[ExplainabilityOptions, RunHistory] | None
         self._tap: MetricTap | None
-        self._prepared: tuple[tuple[Any, Any], ...] = ()
+        self._record: SearchRecord | None
+        self._shared: SharedTables | None = None
         super().__init__(**settings)
 
     def add_learner(self, learner_name: str, learner_class: type) -> None:
-        """Add a learner, as FLAML does, and keep its name for the runs."""
+        """Add a learner, as FLAML does, and keep its name for the runs.
+
+        Parameters
+        ----------
+        learner_name : str
+            Name of the learner in `estimator_list` and in the runs.
+        learner_class : type
+            A subclass of FLAML's `BaseEstimator`.
+        """
         self._learner_names[learner_class] = learner_name
         super().add_learner(learner_name, learner_class)
 
     def get_params(self, deep: bool = False) -> dict[str, Any]:
-        """Return FLAML's settings and those of the explanations, so that a clone has both."""
+        """Return FLAML's settings and those of the explanations, so that a clone has both.
+
+        Parameters
+        ----------
+        deep : bool, default False
+            As in scikit-learn.
+
+        Returns
+        -------
+        dict
+            Names and values.
+        """
         return {**super().get_params(deep), **self._explainability}
 
     def fit(
@@ -117,8 +162,16 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
 
         Parameters
         ----------
-        X_train, y_train, dataframe, label, *args, **kwargs
-            As in `flaml.AutoML.fit`; also the four settings of the constructor, for this fit only.
+        X_train : DataFrame, ndarray or csr_matrix of shape (n, f), optional
+            Training rows.
+        y_train : array-like of shape (n,), optional
+            Their labels or numbers.
+        dataframe : DataFrame, optional
+            Training rows with their labels, instead of `X_train` and `y_train`.
+        label : str, optional
+            The column of `dataframe` that holds the labels.
+        *args, **kwargs
+            As in `flaml.AutoML.fit`; also the five settings of the constructor, for this fit only.
 
         Raises
         ------
@@ -126,6 +179,8 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             If the task cannot be explained; raised before the search.
         HistoryError
             If the history cannot be written; raised before the search.
+        InvalidInputError
+            If `text_columns` names no columns of a frame `X_train`; raised before the search.
         MissingExtraError
             If ``use_ray=True`` and Ray is not installed; raised before the search.
 
@@ -134,30 +189,36 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         FLAML checks its own arguments first and raises its own errors, as it does without explanations.
         """
         own = self._explainability | {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
-        self._search_runs = None
+        self._search_runs, self._unwritten = None, None
         self._experiment = own.get("experiment")
         self._given = (X_train, dataframe, label, kwargs.get("X_val"), kwargs.get("y_val"))
-        self._plan, self._tap = None, None
-        if own.get("model_explainability", False):
-            options = ExplainabilityOptions.read(own.get("explainability_options"))
-            self._check_task(args[1] if len(args) > 1 else kwargs.get("task"))
-            self._plan = (options, RunHistory.to_write(own.get("history")))
+        self._plan, self._tap, self._record = None, None, None
         started = time.monotonic()
         try:
-            super().fit(X_train, y_train, dataframe, label, *args, **kwargs)
-            self._explain_search(started)
+            check_arguments({"model_explainability": own.get("model_explainability", False)})
+            if own.get("model_explainability", False):
+                options = ExplainabilityOptions.read(own.get("explainability_options"))
+                self._check_task(args[1] if len(args) > 1 else kwargs.get("task"))
+                self._check_elsewhere(options, kwargs)
+                self._plan = (options, RunHistory.to_write(own.get("history")))
+            X_train, kwargs = self._count_words(own.get("text_columns"), X_train, kwargs)
+            with terminated_as_interrupted() if self._plan else nullcontext():
+                super().fit(X_train, y_train, dataframe, label, *args, **kwargs)
+                self._explain_search(started)
         except ModuleNotFoundError as error:
             if self._plan is None or error.name != "ray":
                 raise
             raise MissingExtraError("use_ray=True needs Ray: pip install 'automl-explain[ray]'") from error
         finally:
-            self._prepared = ()
-            del self._given, self._plan, self._tap
+            if self._record is not None:
+                self._record.end()
+            self._shared = None
+            del self._given, self._plan, self._tap, self._record
 
     def _search(self) -> None:
         """Search as FLAML does, with the metric tapped. FLAML has checked its arguments and read the tables before."""
-        self._given = given = tuple(_fetched(value) for value in self._given)
-        self.raw_columns_ = _raw_columns(*given[:3])
+        self._given = given = tuple(fetched(value) for value in self._given)
+        self.raw_columns_ = raw_columns(*given[:3])
         if self._plan is None:
             super()._search()
             return
@@ -165,13 +226,17 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         self._check_task(self._state.task)
         state = self._state
         metric, aggregate = state.metric, state.cv_score_agg_func
-        spool = Spool(history.directory / "spool")
+        spool = Spool(history.directory / SPOOL, options.memory_limit)
         one_table = state.eval_method == "holdout"
+        self._record = record = SearchRecord(history, "flaml", self._first_facts(options), spool=spool.name)
+        names = {class_name(cls): name for cls, name in self._learner_names.items()}
         tap = MetricTap(
-            metric, aggregate, state.log_training_metric, options, spool, task=state.task, one_table=one_table
-        )
+            metric, aggregate, state.log_training_metric, options, spool, task=state.task, one_table=one_table,
+            record=record, names=names,
+        )  # fmt: skip
         started = time.monotonic()
         trials = self._max_iter if self._max_iter < UNBOUNDED else None
+        tap.keeper = self._keeper(tap, options, history)
         try:
             with search_bar(state.time_budget, trials, options.progress) as tap.listener, self._logged_as(metric, tap):
                 state.metric, state.cv_score_agg_func = tap, tap.end_of_folds
@@ -182,9 +247,38 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             self._record_interrupted(tap, options, history, time.monotonic() - started)
             raise
         finally:
-            tap.listener = None
+            tap.listener, tap.keeper = None, None
             state.metric, state.cv_score_agg_func = metric, aggregate
         self._tap = tap
+
+    def explain(self) -> list[Run]:
+        """Explain the runs of the last `fit` that could not be written, such as to a full disk.
+
+        `fit` has explained all others, so that nothing is done if there are none.
+
+        Returns
+        -------
+        list of Run
+            Every run of the last fit; empty without explanations.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> automl = AutoML(model_explainability=True)
+        >>> automl.fit(X, y, task="classification", max_iter=2, estimator_list=["lgbm"], verbose=0)
+        >>> [run.status for run in automl.explain()]  # after space was made on the disk, if a run had failed
+        ['explained', 'explained', 'explained']
+        """
+        if self._unwritten is not None:
+            job, runs, tap, are_recorded = self._unwritten
+            job = replace(job, deadline=time.monotonic() + job.options.seconds(0.0))
+            with terminated_as_interrupted():
+                self._keep_unwritten(job, (explain_again if are_recorded else explain_runs)(job, runs), tap)
+        return self.runs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_unwritten": None}  # models of trials stay in their process
 
     # ------------------------------------------------------------------- runs
 
@@ -218,6 +312,18 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         name = getattr(task, "name", task)
         if isinstance(name, str) and name in FLAML_TASKS:
             check_task(name)
+
+    def _check_elsewhere(self, options: ExplainabilityOptions, given: dict[str, Any]) -> None:
+        """Refuse Spark that cannot start, and to keep models of other processes, which do not have the rows of the search."""
+        settings = {"use_ray": False, "use_spark": False, **self._settings, **given}
+        elsewhere = any(settings[name] not in (None, False) for name in ("use_ray", "use_spark"))
+        if options.keep_models and elsewhere:
+            raise InvalidInputError(
+                "keep_models=True keeps the models of trials in the process of the search. Leave it out, or search without "
+                "use_ray and use_spark."
+            )
+        if settings["use_spark"] and find_spec("pyspark") is not None:  # FLAML itself says that the package is missing
+            need_engine("spark", "use_spark=True")
 
     @contextmanager
     def _logged_as(self, metric: Any, tap: MetricTap) -> Iterator[None]:
@@ -253,11 +359,18 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         try:
             self._explain(tap, options, history, time.monotonic() - started)
         finally:
+            if self._unwritten is None:
+                tap.remove()
+
+    def _keep_unwritten(self, job: ExplanationJob, runs: list[CapturedRun], tap: MetricTap) -> None:
+        """Keep runs whose explanations could not be written for `explain`, and the files of their models."""
+        self._unwritten = _Unwritten(job, runs, tap, are_recorded=True) if runs else None
+        if not runs:
             tap.remove()
 
     def _tables(self, X_train: Any, dataframe: Any, label: Any, X_val: Any) -> tuple[Any, Any]:
         """Training and validation rows as FLAML's learners see them; without validation rows, training rows for both."""
-        train = self.preprocess(_features(X_train, dataframe, label))
+        train = self.preprocess(features(X_train, dataframe, label))
         return train, train if X_val is None else self.preprocess(X_val)
 
     def _explain(
@@ -267,19 +380,42 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         seen = tap.seen
         if seen is None:
             return  # no trial was scored
+        if self._ensemble and hasattr(self.model, "estimator_class"):
+            warn_of_no_ensemble(self.best_estimator, [name for name, tried in self._iter_per_learner.items() if tried])
         runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
         final = self._final_model(tap)
         if final is not None:
             runs.append(final)
-        search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
-        self._search_runs = (history, search)
-        tables = with_own_labels(seen.tables, self.label_transformer)
-        if raw_map(self.feature_transformer, self.raw_columns_) is not None:
-            valid = self._given[3:] if self._state.eval_method == "holdout" else (None, None)
-            tables = own_tables(tables, _features(*self._given[:3]), valid, self.preprocess, options)
-        self._prepared = tuple((one.data, self.preprocess(one.data)) for one in (tables.background, tables.rows))
+        search = self._start_search(tap, seen, options, search_seconds)
+        tables = self._tables_of(seen, options)
+        self._shared = SharedTables((one.data, self.preprocess(one.data)) for one in (tables.background, tables.rows))
         deadline = time.monotonic() + options.seconds(search_seconds)
-        explain_runs(ExplanationJob(history, search, options, deadline, tables), runs)
+        kept = kept_models(history, search, options)
+        job = ExplanationJob(history, search, options, deadline, tables, kept=kept, complete=True)
+        self._unwritten = _Unwritten(job, runs, tap, are_recorded=False)  # in case that nothing can be written
+        self._keep_unwritten(job, explain_runs(job, runs), tap)
+
+    def _tables_of(self, seen: Shared, options: ExplainabilityOptions) -> RunTables:
+        """Return the rows on which models are explained, with the caller's columns and labels."""
+        tables = with_own_labels(seen.tables, self.label_transformer)
+        if raw_map(self.feature_transformer, self.raw_columns_, self.word_parents_) is None:
+            return tables
+        valid = self._given[3:] if self._state.eval_method == "holdout" else (None, None)
+        return own_tables(tables, features(*self._given[:3]), valid, self.preprocess, options)
+
+    def _keeper(self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory) -> TrialKeeper | None:
+        """Return what keeps the models of trials in files, if that is wanted."""
+        assert self._record is not None
+        kept = kept_models(history, self._record.search, options)
+        if kept is None:
+            return None
+
+        def tables() -> RunTables:
+            assert tap.seen is not None
+            return self._tables_of(tap.seen, options)
+
+        captured = partial(self._captured, tap=tap, search_seconds=0.0)
+        return TrialKeeper(tap, kept, options, self._record.name, captured, tables)
 
     def _record_interrupted(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
@@ -288,12 +424,11 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         seen = tap.seen
         if seen is None:
             return
-        search = history.start_search("flaml", self._state.task.name, self._facts(tap, seen, options, search_seconds))
+        search = self._start_search(tap, seen, options, search_seconds)
         runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
         for run in runs:
             run.release("the search was interrupted")
-        history.add_runs(search, [run.as_row() for run in runs])
-        self._search_runs = (history, search)
+        history.add_runs(search, [run.as_row() for run in runs], complete=True)
         tap.remove()
 
     def _warn_of_missing(self, tap: MetricTap) -> None:
@@ -309,9 +444,7 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             )
 
     def _captured(self, trial: Trial, tap: MetricTap, search_seconds: float) -> CapturedRun:
-        names = {class_name(cls): name for cls, name in self._learner_names.items()}
-        learner = names.get(trial.learner, trial.learner.rpartition(".")[2])
-        config = {name: value for name, value in trial.config.items() if name != "FLAML_sample_size"}
+        learner, config = tap.learner_of(trial.learner), own_config(trial.config)
         read = partial(self._describe_trial, trial) if trial.models else None
         return CapturedRun(
             trial.number, learner, config, trial.loss, tap.metric_name,
@@ -319,12 +452,11 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             measure=partial(tap.block_losses, trial) if trial.models else None,
             nbytes=trial.nbytes, fitted_to_rows=len(trial.models) > 1,
             score=partial(tap.scores_of_trial, trial) if len(trial.models) == 1 else None,
+            to_keep=lambda: partial(described, trial.load(), without_rows(self), "trial"),
         )  # fmt: skip
 
     def _describe_trial(self, trial: Trial) -> FittedModel:
-        members = [describe(model) for model in trial.load()]
-        described = members[0] if len(members) == 1 else mean_of(members)
-        return in_search(described, self, "trial", self._prepared)
+        return described(trial.load(), self, "trial", self._shared)
 
     def _final_model(self, tap: MetricTap) -> CapturedRun | None:
         model = self.model
@@ -341,9 +473,28 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
         learner, config = about_ensemble(model) if is_stack else (self.best_estimator, self.best_config)
         return CapturedRun(
             len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
-            read=lambda: in_search(describe(model), self, kind, self._prepared),
+            read=lambda: described([model], self, kind, self._shared),
+            to_keep=lambda: partial(described, [model], without_rows(self), kind),
             score=None if self._given[3] is None else partial(tap.scores, model), fitted_to_rows=self._given[3] is None,
         )  # fmt: skip
+
+    def _start_search(self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float) -> str:
+        """Record what is known of the search at its end."""
+        assert self._plan is not None
+        assert self._record is not None
+        history, facts = self._plan[1], self._facts(tap, seen, options, search_seconds)
+        search = history.start_search("flaml", self._state.task.name, facts, search=self._record.search)
+        self._search_runs = (history, search)
+        return search
+
+    def _first_facts(self, options: ExplainabilityOptions) -> dict[str, Any]:
+        """What is known of the search when it begins."""
+        known = {
+            "experiment": self._experiment,
+            "metric": str(self._state.metric),
+            "evaluation": self._state.eval_method,
+        }
+        return {name: value for name, value in known.items() if value is not None} | made_with(options, *LIBRARIES)
 
     def _facts(
         self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float
@@ -357,33 +508,12 @@ class AutoML(flaml.AutoML):  # type: ignore[misc, name-defined]
             "training_rows": seen.n_training,
             "validation_rows": seen.tables.n_validation,
             "dropped_columns": self._dropped_columns(),
-            **made_with(options, "flaml", "lightgbm", "xgboost"),
+            **made_with(options, *LIBRARIES),
         }
 
     def _dropped_columns(self) -> list[str]:
-        feature_map = raw_map(self.feature_transformer, self.raw_columns_)
+        feature_map = raw_map(self.feature_transformer, self.raw_columns_, self.word_parents_)
         return [] if feature_map is None else list(feature_map.dropped)
-
-
-def _fetched(table: Any) -> Any:
-    """Return a table; one that lies in Ray's object store is fetched from there, as FLAML does."""
-    cls = type(table)
-    if cls.__name__ != "ObjectRef" or cls.__module__.partition(".")[0] != "ray":
-        return table
-    import ray
-
-    return ray.get(table)
-
-
-def _features(X_train: Any, dataframe: Any, label: Any) -> Any:
-    return X_train if X_train is not None else dataframe.drop(columns=label)
-
-
-def _raw_columns(X_train: Any, dataframe: Any, label: Any) -> list[Any] | None:
-    if X_train is None and dataframe is None:
-        return None  # FLAML raises the error
-    table = _features(X_train, dataframe, label)
-    return list(table.columns) if isinstance(table, pd.DataFrame) else None
 
 
 __all__ = ["AutoML", "ExplainabilityOptions"]

@@ -48,6 +48,8 @@ RUN_TAG = "automl_explain.run"
 """Tag with the id of a run in the run history."""
 LONGEST_COMMENT = 2000
 """Characters; MLflow would cut a longer tag."""
+TICK = 1e-4
+"""Seconds by which an explanation is at least later than the one before it."""
 CONNECT_SECONDS = 5.0
 """Time within which a server must answer; MLflow itself would retry for minutes."""
 
@@ -86,6 +88,16 @@ class MlflowStore:
     def run(self, run_id: str) -> Run:
         """Return an MLflow run as a `Run`.
 
+        Parameters
+        ----------
+        run_id : str
+            Id of the MLflow run.
+
+        Returns
+        -------
+        Run
+            Its explanations are the artifacts of the MLflow run.
+
         Raises
         ------
         RunNotFoundError
@@ -118,6 +130,22 @@ class MlflowStore:
     ) -> str:
         """Upload an explanation to an MLflow run and return its id.
 
+        Parameters
+        ----------
+        run_id : str
+            Id of the MLflow run.
+        explanation : Explanation, TextExplanation or another kind that can be stored
+            What is uploaded.
+        comment : str, default ""
+            Text by which it can be found again.
+        seconds : float, optional
+            Time that the explanation took.
+
+        Returns
+        -------
+        str
+            Id of the explanation.
+
         Raises
         ------
         InvalidInputError
@@ -130,7 +158,9 @@ class MlflowStore:
                 f"A comment on an MLflow run must have at most {LONGEST_COMMENT:,} characters. Got {len(comment):,}."
             )
         explanation_id = f"{run_id}-{secrets.token_hex(3)}"
-        facts = {"created": time.time(), "comment": comment, "is_raw": explanation.is_raw, "seconds": seconds}
+        before = [one.created.timestamp() for one in self.explanations(run_id)]
+        created = max([time.time(), *(one + TICK for one in before[-1:])])  # the order is theirs, also if clocks differ
+        facts = {"created": created, "comment": comment, "is_raw": explanation.is_raw, "seconds": seconds}
         with tempfile.TemporaryDirectory() as folder, self.talking():
             path = Path(folder) / f"{explanation_id}.zip"
             explanation.save(path)
@@ -139,7 +169,18 @@ class MlflowStore:
         return explanation_id
 
     def part_losses(self, search: str) -> dict[str, tuple[float, ...]]:
-        """Return the losses of the parts of the runs of an MLflow experiment; runs without any are left out."""
+        """Return the losses of the parts of the runs of an MLflow experiment; runs without any are left out.
+
+        Parameters
+        ----------
+        search : str
+            Id of the experiment.
+
+        Returns
+        -------
+        dict of str to tuple of float
+            Losses by the run's id.
+        """
         found: dict[str, tuple[float, ...]] = {}
         page = None
         with self.talking():
@@ -151,7 +192,18 @@ class MlflowStore:
         return found
 
     def explanations(self, run_id: str) -> list[StoredExplanation]:
-        """Return the descriptions of a run's explanations, oldest first."""
+        """Return the descriptions of a run's explanations, oldest first.
+
+        Parameters
+        ----------
+        run_id : str
+            Id of the MLflow run.
+
+        Returns
+        -------
+        list of StoredExplanation
+            Empty if there is none.
+        """
         found = []
         for name, text in self._read(run_id).data.tags.items():
             if name.startswith(EXPLANATION_TAG):
@@ -165,6 +217,18 @@ class MlflowStore:
 
     def explanation(self, run_id: str, explanation_id: str | None = None) -> Any:
         """Download an explanation of a run, by default the most recent.
+
+        Parameters
+        ----------
+        run_id : str
+            Id of the MLflow run.
+        explanation_id : str, optional
+            One of `explanations`. Default: the most recent.
+
+        Returns
+        -------
+        Explanation, TextExplanation or another kind that can be stored
+            The explanation.
 
         Raises
         ------
@@ -188,7 +252,13 @@ class MlflowStore:
 
     @contextmanager
     def talking(self) -> Iterator[None]:
-        """Turn an MLflow error within the block into a `HistoryError` that names the tracking URI."""
+        """Turn an MLflow error within the block into a `HistoryError` that names the tracking URI.
+
+        Yields
+        ------
+        None
+            Within the block, errors are turned.
+        """
         try:
             yield
         except (MlflowException, OSError) as error:
@@ -215,12 +285,32 @@ class MlflowStore:
 def run_of_mlflow(mlflow_run: Any, history: RunHistory | None = None) -> Run:
     """Return the `Run` of an MLflow run; explanations stored with it become artifacts of the MLflow run.
 
+    Parameters
+    ----------
+    mlflow_run : mlflow.entities.Run
+        The run.
+    history : RunHistory, optional
+        Not used: MLflow's current tracking URI is.
+
+    Returns
+    -------
+    Run
+        Its explanations are the artifacts of the MLflow run.
+
     Raises
     ------
     RunNotFoundError
         If the store of MLflow's current tracking URI has no such run.
     HistoryError
         If its server does not answer.
+
+    Examples
+    --------
+    >>> import mlflow
+    >>> from automl_explain.integrations.mlflow import run_of_mlflow
+    >>> with mlflow.start_run() as active:  # doctest: +SKIP
+    ...     run_of_mlflow(active).status
+    'skipped'
     """
     return MlflowStore().run(mlflow_run.info.run_id)
 

@@ -5,27 +5,34 @@
 
 from __future__ import annotations
 
-import threading
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._known_ids import new_id
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, in_order, last_step
-from automl_explain.integrations.searches._explain_runs import explain_runs
-from automl_explain.integrations.searches._memory import keep_within_memory
+from automl_explain.integrations.recording._search_record import SearchRecord
+from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.searches._captured_run import ExplanationJob, last_step
+from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
+from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
-from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE, USED, name_of
-from automl_explain.integrations.searches._optuna_trial import CaptureContext, TrialCapture
+from automl_explain.integrations.searches.optuna._lookup import ATTRIBUTE, USED
+from automl_explain.integrations.searches.optuna._study import SeenHere, SeenStudy, task_of
+from automl_explain.integrations.searches.optuna._trial import CaptureContext, TrialCapture
+from automl_explain.integrations.searches.optuna._worker_trials import WorkerTrial, WorkerTrials
 
 
 class TrialExplainer:
@@ -66,8 +73,12 @@ class TrialExplainer:
     when the ``with`` block ends, best first, within a time budget of their own.
 
     `retrieve_model_explanation` finds the run of a trial in the default history and in the histories that this process
-    wrote to. In a later process, a history in another directory is found through the study, or passed as ``history``. If
-    several processes work on one study, each creates its own TrialExplainer with the same history.
+    wrote to. In a later process, a history in another directory is found through the study, or passed as ``history``.
+
+    Several processes may work on one study in a storage that they share. Those that get this object, as the workers of
+    multiprocessing, joblib or a cluster do, pass their models to the process that made it, which explains them all. They go
+    through files in the folder of the history, sealed and pickled. Processes that are started apart each create a
+    TrialExplainer with the same history, and explain their own trials; all are runs of one search.
 
     Examples
     --------
@@ -92,6 +103,7 @@ class TrialExplainer:
     (142, 10)
     """
 
+    @checked
     def __init__(
         self,
         X_train: Any,
@@ -109,16 +121,31 @@ class TrialExplainer:
         USED[self.history.directory.absolute()] = None
         background = as_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
         valid = None if X_valid is None else as_table(X_valid, "X_valid").with_labels(y_valid)
-        self._context = CaptureContext(
-            self.options,
+        self._tables = (
             background,
             None if valid is None else valid.sample(self.options.max_rows, self.options.random_state),
             0 if valid is None else len(valid),
-            self._release_others_with,
         )
         self._features, self._target, self._own_facts = features, target, dict(facts or {})
-        self._lock = threading.Lock()
-        self._studies: dict[str, _Study] = {}
+        self._workers = WorkerTrials(self.history.directory, self.options.memory_limit)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._seen_in: dict[int, SeenHere] = {}
+        self._context = CaptureContext(self.options, *self._tables, self._release_others_with)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker needs what capturing needs, not the captured models.
+        return {name: value for name, value in vars(self).items() if name not in ("_seen_in", "_context")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._reset()
+
+    @property
+    def _here(self) -> SeenHere:
+        """What was seen in this process, which may be a fork of the one that made the explainer."""
+        return self._seen_in.setdefault(os.getpid(), SeenHere())
 
     @contextmanager
     def trial(self, trial: optuna.Trial) -> Iterator[TrialCapture]:
@@ -134,8 +161,11 @@ class TrialExplainer:
         TrialCapture
             Its `capture` takes the fitted model.
         """
-        known = self._study_of(trial)
-        with self._lock:
+        if self._workers.is_orphan:
+            yield TrialCapture(self._context, trial.number)
+            return
+        with self._here.lock:
+            known = self._known(trial.study)
             seen = known.seen.setdefault(trial.number, TrialCapture(self._context, trial.number))
             seen.running = True
         try:
@@ -148,8 +178,11 @@ class TrialExplainer:
             raise
         finally:
             seen.running = False
-        with self._lock:
-            self._keep_within_memory(known)
+            self._record(known, seen, trial)
+            if self._workers.are_elsewhere:
+                self._send(known, seen)
+        with self._here.lock:
+            known.keep_within_memory(self.options.memory_limit)
 
     def capture_final(
         self,
@@ -181,33 +214,52 @@ class TrialExplainer:
         kind : {"refit", "ensemble"}, default "refit"
             If several models of one kind are captured before they are explained, the last one is used. A model that is
             captured later, such as after the study was continued, is another run.
+
+        Raises
+        ------
+        InvalidInputError
+            In a worker process, whose trials another process explains.
         """
-        with self._lock:
+        if self._workers.are_elsewhere:
+            raise InvalidInputError(
+                f"The process {self._workers.home.process} made this TrialExplainer and explains what it captures: call "
+                "capture_final there."
+            )
+        with self._here.lock:
             known = self._known(study)
         seen = TrialCapture(
             self._context, -1, kind
         )  # it is numbered when it is recorded, since the study may be continued
         seen.capture(model, X_valid, y_valid=y_valid)
         seen.learner, seen.config, seen.told = learner or seen.learner, dict(config or {}), True
-        with self._lock:
+        with self._here.lock:
             known.finals[kind] = seen
 
     def explain(self) -> list[Run]:
         """Explain the trials that have ended since the last call, and return their runs.
 
         The ``with`` block calls it at its end. Without such a block, call it yourself, as often as needed, also while the
-        study runs in other threads: a trial is explained once the study has its result.
+        study runs in other threads or processes: a trial is explained once the study has its result. Worker processes that
+        got this object explain nothing.
 
         Returns
         -------
         list of Run
+            Runs explained by this call.
+
+        Raises
+        ------
+        HistoryError
+            If the runs cannot be recorded.
+        InvalidInputError
+            If the study of worker processes cannot be loaded in this process.
         """
         return self._finish()
 
     @property
     def runs(self) -> list[Run]:
         """The runs of the studies whose trials were seen, including those of other processes."""
-        return [run for search in self._studies for run in self.history.runs(search)]
+        return [run for search in self._here.studies for run in self.history.runs(search)]
 
     @property
     def best_run(self) -> Run | None:
@@ -215,22 +267,56 @@ class TrialExplainer:
         return best_trial(self.runs)
 
     def __enter__(self) -> TrialExplainer:
+        self._here.block.enter_context(terminated_as_interrupted())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._finish(None if kind is None else f"the search was interrupted by {kind.__name__}", last=True)
+        why = None if kind is None else f"the search was interrupted by {kind.__name__}"
+        block = self._here.block
+        block.callback(self._end_records)
+        block.callback(self._finish, why, last=True)
+        block.__exit__(kind, error, at)
 
     # ---------------------------------------------------------------- private
 
-    def _study_of(self, trial: optuna.Trial) -> _Study:
-        with self._lock:
-            return self._known(trial.study)
+    def _end_records(self) -> None:
+        if not self._workers.are_elsewhere:
+            for known in self._here.studies.values():
+                known.record.end()
 
-    def _known(self, study: optuna.Study) -> _Study:
-        known = next((known for known in self._studies.values() if known.study is study), None)
+    def _send(self, known: SeenStudy, seen: TrialCapture) -> None:
+        """Pass a trial that has ended to the process that explains it, and drop its models."""
+        del known.seen[seen.number]
+        try:
+            run = seen.as_run(known.metric, self._features)
+            self._workers.send(known.study, known.record.name(seen.number), run, self.options)
+        except Exception:  # nothing is raised into the search, whatever the file system or a storage raises
+            if self.options.on_error == "raise":
+                raise
+            logger.warning("trial %s could not be passed to the process that explains it", seen.number, exc_info=True)
+
+    def _collect(self) -> None:
+        """Take over the trials that worker processes have passed on."""
+        for search, runs in self._workers.collect():
+            known = self._here.studies.get(search) or self._new_study(self._workers.study(search))
+            known.record.begin()
+            known.seen |= {run.number: WorkerTrial(self._context, run) for run in runs}
+
+    def _record(self, known: SeenStudy, seen: TrialCapture, trial: optuna.Trial) -> None:
+        """Record a trial that has ended, and the losses of those before it, which the study was told in the meantime."""
+        with self._here.lock:
+            untold, known.untold = known.untold, {seen.number: (seen, trial._trial_id)}
+        known.note_losses(untold)
+        known.record.note(seen.learner, trial.params, None, known.metric, number=seen.number)
+        if known.kept is not None and seen.models:
+            run = seen.as_run(known.metric, self._features)
+            keep_run(known.kept, known.record.name(seen.number), run, self.options, self._features)
+
+    def _known(self, study: optuna.Study) -> SeenStudy:
+        known = next((known for known in self._here.studies.values() if known.study is study), None)
         return known or self._new_study(study)
 
-    def _new_study(self, study: optuna.Study) -> _Study:
+    def _new_study(self, study: optuna.Study) -> SeenStudy:
         kept = study.user_attrs.get(ATTRIBUTE)
         if kept is None:
             with self.history.alone():  # if several processes begin at once, one of them creates the id
@@ -238,16 +324,24 @@ class TrialExplainer:
                 if kept is None:
                     kept = {"search": new_id(), "history": str(self.history.directory.absolute())}
                     study.set_user_attr(ATTRIBUTE, kept)
-        search = kept["search"]
-        known = self._studies.setdefault(search, _Study(study, search))
+        search, studies = kept["search"], self._here.studies
+        if search not in studies:
+            facts, owner = (
+                made_with(self.options, "optuna") | self._own_facts,
+                self._workers.home._replace(search=search),
+            )
+            record = SearchRecord(self.history, "optuna", facts, search, self._workers.folder, owner)
+            kept = kept_models(self.history, search, self.options)
+            studies[search] = SeenStudy(study, search, record, self._metric(study), self._target, kept)
+        known = studies[search]
         known.study = study  # the same study, loaded again
         return known
 
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
         """Release the earlier trials whose model object a later trial has fitted again."""
-        with self._lock:
+        with self._here.lock:
             every = [
-                seen for known in self._studies.values() for seen in (*known.seen.values(), *known.finals.values())
+                seen for known in self._here.studies.values() for seen in (*known.seen.values(), *known.finals.values())
             ]
             again = f"trial {own.number}" if own.kind == "trial" else f"the {own.kind}"
             for other in (seen for seen in every if seen is not own):
@@ -257,42 +351,28 @@ class TrialExplainer:
                         failed=True,
                     )
 
-    def _keep_within_memory(self, known: _Study) -> None:
-        held = [seen for seen in known.seen.values() if seen.nbytes]
-        if sum(seen.nbytes for seen in held) > self.options.memory_limit * 2**30:
-            self._read_losses(known)
-            finished = [seen for seen in held if seen.loss is not None]
-            keep_within_memory(finished or held, self.options.memory_limit)
-
-    def _read_losses(self, known: _Study) -> None:
-        """Read from the study the state and the loss of each captured trial."""
-        ended = {trial.number: trial for trial in known.study.get_trials(deepcopy=False)}
-        sign = -1.0 if known.study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else 1.0
-        for seen in known.seen.values():
-            trial = ended[seen.number]
-            seen.config, seen.told = dict(trial.params), trial.state.is_finished()
-            seen.name = name_of(trial)
-            if trial.state == TrialState.COMPLETE:
-                try:
-                    seen.loss = float(self._target(trial)) if self._target else sign * float(trial.values[0])
-                except Exception as error:  # an error in the user's function fails this run only
-                    seen.release(f"its target raised {type(error).__name__}: {error}", failed=True)
-            elif trial.state == TrialState.PRUNED:
-                step = trial.last_step
-                seen.release("the study pruned the trial" + ("" if step is None else f" at step {step}"))
-            elif trial.state == TrialState.FAIL and not seen.failed:
-                seen.release("the study counts the trial as failed: its objective returned no number", failed=True)
-
     def _finish(self, interrupted: str | None = None, *, last: bool = False) -> list[Run]:
         """Explain the trials with a result; at the last call, also those whose result the study was not told."""
         runs: list[Run] = []
-        for known in list(self._studies.values()):
-            with self._lock:
-                self._read_losses(known)
+        if self._workers.are_elsewhere:
+            return runs
+        with self._here.lock:
+            self._collect()
+            studies = list(self._here.studies.values())
+        for known in studies:
+            with self._here.lock:
+                known.read_losses()
                 seen = [one for one in known.seen.values() if one.told or (last and not one.running)]
                 for one in seen:
                     del known.seen[one.number]
+                    known.untold.pop(one.number, None)
                 seen += known.take_finals()
+            again, known.unwritten = known.unwritten, []
+            if again:
+                deadline = time.monotonic() + self.options.seconds(0.0)
+                job = self._job(known, deadline)
+                known.unwritten = explain_again(job, again)
+                runs += [self.history.run(run.id) for run in again]
             if not seen:
                 continue
             metric = self._metric(known.study)
@@ -302,15 +382,30 @@ class TrialExplainer:
                     run.release(interrupted)
             seconds = time.monotonic() - known.started
             self.history.start_search(
-                "optuna", _task(captured), self._facts(known, metric, seconds), search=known.search
+                "optuna", task_of(captured), self._facts(known, metric, seconds), search=known.search
             )
             deadline = time.monotonic() + self.options.seconds(seconds)
-            explain_runs(
-                ExplanationJob(self.history, known.search, self.options, deadline, features=self._features), captured
-            )
+            job = self._job(known, deadline)
+            if interrupted:
+                job = replace(job, kept=None)  # they stay, for `resume_search`
+            known.unwritten += explain_runs(job, captured)
             known.started = time.monotonic()
             runs += [self.history.run(run.id) for run in captured]
+        self._forget({run.id for run in runs}, studies, last=last)
         return runs
+
+    def _forget(self, done: set[str], studies: Sequence[SeenStudy], *, last: bool) -> None:
+        """Remove the files of worker processes that are not needed any longer."""
+        left = {run.id for known in studies for run in known.unwritten}
+        if last and not left:
+            self._workers.clear()
+        else:
+            self._workers.forget(done - left)
+
+    def _job(self, known: SeenStudy, deadline: float) -> ExplanationJob:
+        return ExplanationJob(
+            self.history, known.search, self.options, deadline, features=self._features, kept=known.kept
+        )
 
     def _metric(self, study: optuna.Study) -> str:
         if "metric" in self._own_facts:
@@ -320,7 +415,7 @@ class TrialExplainer:
         name = (study.metric_names or ["value"])[0]
         return f"-{name}" if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else name
 
-    def _facts(self, known: _Study, metric: str, seconds: float) -> dict[str, Any]:
+    def _facts(self, known: SeenStudy, metric: str, seconds: float) -> dict[str, Any]:
         return {
             "metric": metric,
             "study": known.study.study_name,
@@ -330,37 +425,6 @@ class TrialExplainer:
             **made_with(self.options, "optuna"),
             **self._own_facts,
         }
-
-
-@dataclass(eq=False)
-class _Study:
-    """A study that uses an explainer: its search, and the captured trials and final models not yet explained."""
-
-    study: optuna.Study
-    search: str
-    seen: dict[int, TrialCapture] = field(default_factory=dict)
-    finals: dict[str, TrialCapture] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-
-    def take_finals(self) -> list[TrialCapture]:
-        """Return the final models, numbered after the present trials, and remove them from the study."""
-        n_trials = len(self.study.get_trials(deepcopy=False))
-        finals, self.finals = list(self.finals.values()), {}
-        for number, one in enumerate(finals, start=n_trials):
-            one.number = number
-        return finals
-
-
-def _task(runs: Sequence[CapturedRun]) -> str:
-    """The task of the best model that can be read; the reason why another cannot is recorded with its run."""
-    for run in in_order(runs):
-        if run.read is not None:
-            try:
-                models = run.read()
-            except Exception:
-                continue
-            return models[0].task if isinstance(models, list) else models.task
-    return "unknown"
 
 
 __all__ = ["ExplainabilityOptions", "TrialCapture", "TrialExplainer"]

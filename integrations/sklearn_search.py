@@ -20,13 +20,19 @@ from typing import Any
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table, stack_rows
+from automl_explain.integrations.history._owners import Owner, has_died, is_worker_of
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
-from automl_explain.integrations.searches._explain_runs import explain_runs
+from automl_explain.integrations.history._sweep import SPOOL
+from automl_explain.integrations.recording._search_record import SearchRecord
+from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, learner_name
+from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
+from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches._sklearn_candidates import (
@@ -34,11 +40,17 @@ from automl_explain.integrations.searches._sklearn_candidates import (
     as_runs,
     candidate_key,
     fit_key,
+    loss_name,
     match,
     metric_of,
+    plain_parameters,
+    run_of_fold,
     scores_by_name,
 )
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
+
+ENGINE = "scikit-learn"
+"""Name of these searches in the history."""
 
 
 class ExplainingScorer:
@@ -91,6 +103,7 @@ class ExplainingScorer:
     'refit'
     """
 
+    @checked
     def __init__(
         self,
         scoring: str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None = None,
@@ -107,26 +120,34 @@ class ExplainingScorer:
         table = None if X_train is None else as_table(X_train, "X_train")
         self._background = None if table is None else self._sampled(table, self.options.background)
         self._features, self._own_facts = features, dict(facts or {})
-        self._process, self._started = os.getpid(), time.monotonic()
-        self._spool = Spool(self.history.directory / "spool")
         self._latest: str | None = None
         self._searches: dict[str, str] = {}  # key of a fit -> id of the stored search
         self._reset()
+        self._begin()
 
     def _reset(self) -> None:
         self._lock, self._seen = threading.Lock(), threading.local()
         self._captures: list[Capture] = []
+        self._unwritten: dict[str, tuple[ExplanationJob, list[CapturedRun], set[Capture]]] = {}
         self._rows: dict[str, tuple[Table, int]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker needs the settings for scoring, not the captured models.
-        left = {"_lock", "_seen", "_captures", "_rows", "_background"}
+        # A worker needs what scoring needs, not the captured models.
+        left = {"_lock", "_seen", "_captures", "_rows", "_unwritten"}
         return {name: value for name, value in vars(self).items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._background = None
         self._reset()
+        is_copy = self._home.process == os.getpid() or (has_died(self._home) and not is_worker_of(self._home))
+        if is_copy:
+            self._begin()  # otherwise this is a worker of the search that made it, which may have outlived that
+
+    def _begin(self) -> None:
+        """Make this object one that captures for itself, with a folder of its own for its workers."""
+        self._home, self._started = Owner.of(""), time.monotonic()
+        self._spool = Spool(self.history.directory / SPOOL, self.options.memory_limit)
+        self._renew()
 
     def __repr__(self) -> str:
         return f"ExplainingScorer({self.scoring!r})"
@@ -156,7 +177,8 @@ class ExplainingScorer:
     def explain(self, search: Any) -> list[Run]:
         """Explain the candidates of a search that has ended, best first, and the model that it refitted.
 
-        A search that has been explained is not explained again: its runs are returned. A scorer may be used by several
+        A search that has been explained is not explained again: its runs are returned, after those that could not be written,
+        such as to a full disk, have been tried again. A scorer may be used by several
         searches.
 
         Parameters
@@ -186,6 +208,8 @@ class ExplainingScorer:
         key = fit_key(search)
         if key not in self._searches:
             self._explain(search, key)
+        elif unwritten := self._unwritten.pop(key, None):
+            self._explain_again(key, *unwritten)
         self._latest = self._searches[key]
         return self.runs
 
@@ -210,10 +234,12 @@ class ExplainingScorer:
         Parameters
         ----------
         search : fitted search
+            Such as a GridSearchCV.
 
         Returns
         -------
         list of Run
+            In the order of the candidates, then the refitted model.
         """
         stored = self._searches.get(fit_key(search)) if hasattr(search, "cv_results_") else None
         return [] if stored is None else self.history.runs(stored)
@@ -230,14 +256,42 @@ class ExplainingScorer:
         final = self._refitted(search, known, len(runs), runs)
         runs += [] if final is None else [final]
         task = "classification" if is_classifier(search.estimator) else "regression"
-        stored = self.history.start_search("scikit-learn", task, self._facts(search, seconds))
-        self._latest = self._searches[key] = stored
+        record = self._record
+        stored = self.history.start_search(ENGINE, task, self._facts(search, seconds), search=record.search)
         deadline = time.monotonic() + self.options.seconds(seconds)
+        job = ExplanationJob(
+            self.history, stored, self.options, deadline, features=self._features, kept=self._kept, complete=True
+        )
+        for candidate, run in zip(candidates, runs, strict=False):
+            run.kept_as = record.name(None, candidate.key) if candidate.found else ""
+        done = set(captures).difference(rest)
+        unwritten: list[CapturedRun] = []
         try:
-            explain_runs(ExplanationJob(self.history, stored, self.options, deadline, features=self._features), runs)
+            with terminated_as_interrupted():
+                unwritten = explain_runs(job, runs)
         finally:
-            self._forget(set(captures).difference(rest))
+            if any(run.id for run in runs):  # otherwise nothing was recorded, and it can be tried again
+                self._latest = self._searches[key] = stored
+                self._renew()
+                record.end()
+                self._keep(key, job, unwritten, done)
+                for left in self._captures:  # of other searches: they are recorded as one that goes on
+                    if left.model is not None and left not in done:
+                        self._record_fold(left.key, left.model, left.score)
         self._started = time.monotonic()
+
+    def _explain_again(self, key: str, job: ExplanationJob, runs: list[CapturedRun], done: set[Capture]) -> None:
+        """Explain runs whose explanations could not be written."""
+        job = replace(job, deadline=time.monotonic() + self.options.seconds(0.0))
+        with terminated_as_interrupted():
+            self._keep(key, job, explain_again(job, runs), done)
+
+    def _keep(self, key: str, job: ExplanationJob, unwritten: list[CapturedRun], done: set[Capture]) -> None:
+        """Keep the captures of runs that could not be written, so that `explain` tries again; forget the others."""
+        if unwritten:
+            self._unwritten[key] = job, unwritten, done
+        else:
+            self._forget(done)
 
     def _forget(self, done: set[Capture]) -> None:
         """Drop the captures that were explained; those of other searches stay."""
@@ -254,14 +308,20 @@ class ExplainingScorer:
         try:
             if any(map(math.isnan, scores_by_name(score).values())):
                 return  # like a fold that failed
+            in_worker = os.getpid() != self._home.process
+            if in_worker and has_died(self._home):
+                return  # nobody asks for the score of a worker that outlives its search
             table = as_table(X).with_labels(y)
             rows = rows_key(table)
             key = candidate_key(estimator)
-            if os.getpid() != self._process:
+            self._record_fold(key, estimator, score)
+            if in_worker:
                 self._spool.write_once(rows, lambda: (self._sampled(table, self.options.max_rows), len(table)))
                 self._spool.write((key, rows, score, time.time_ns()), estimator, "Search with n_jobs=1.")
+                self._keep_fold(Capture(key, rows, score, estimator), table)
                 return
             capture = Capture(key, rows, score, estimator)
+            self._keep_fold(capture, table)
             with self._lock:
                 if rows not in self._rows:
                     self._rows[rows] = self._sampled(table, self.options.max_rows), len(table)
@@ -274,6 +334,30 @@ class ExplainingScorer:
             with suppress(Exception):  # if nothing can be written, the run reports a missing file
                 note = (candidate_key(estimator), secrets.token_hex(8), score, time.time_ns())
                 self._spool.write_reason(note, f"{type(error).__name__}: {error}")
+
+    def _renew(self) -> None:
+        """Begin to record another search, and to keep its models."""
+        facts = {**made_with(self.options), **self._own_facts}
+        self._record = SearchRecord(self.history, ENGINE, facts, spool=self._spool.name)
+        self._kept = kept_models(self.history, self._record.search, self.options)
+
+    def _keep_fold(self, capture: Capture, table: Table) -> None:
+        """Keep the model of a fold in a file, if that is wanted."""
+        if self._kept is None:
+            return
+        rows = self._sampled(table, self.options.max_rows)
+        tables = RunTables(self._background or self._sampled(rows, self.options.background), rows, len(table))
+        keep_run(
+            self._kept, self._record.name(None, capture.key), run_of_fold(capture, tables), self.options, self._features
+        )
+
+    def _record_fold(self, key: str, estimator: Any, score: Any) -> None:
+        """Record the score of a fold, so that the candidate is known if the search is killed."""
+        task = "classification" if is_classifier(estimator) else "regression"
+        name, first = next(iter(scores_by_name(score).items()))
+        scoring = self.scoring if isinstance(self.scoring, str) else name
+        config = plain_parameters(estimator)
+        self._record.note(learner_name(estimator), config, -first, loss_name(scoring), task=task, key=key, is_part=True)
 
     def _tables(self, known: Mapping[str, tuple[Table, int]], keys: Sequence[str]) -> RunTables:
         share = max(self.options.max_rows // len(keys), 1)

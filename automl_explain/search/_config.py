@@ -16,14 +16,15 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
-from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._arguments import array_of, checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._word_columns import text_columns
 from automl_explain.search._dataset import Dataset, Features, given_dataset, read_dataset
 from automl_explain.search._other_words import WORDS, in_own_words
 from automl_explain.search._target import Task
-from automl_explain.search._texts import said_of_texts, text_columns
+from automl_explain.search._texts import said_of_texts
 from automl_explain.search.engines._registry import find_engine
 
 LARGEST_SEED = 2**32 - 1
@@ -134,7 +135,7 @@ class AutoMLConfig:
             raise InvalidInputError("Validation rows need both X_valid and y_valid. Got only one of them.")
         valid = None if self.X_valid is None else (_features(self.X_valid, "X_valid"), _series(self.y_valid, "y_valid"))
         dataset = given_dataset(X, y, valid, task=self.task, cv=self.cv, random_state=self.seed)
-        if self.engine == "auto":
+        if isinstance(self.engine, str) and self.engine == "auto":
             object.__setattr__(self, "engine", "optuna" if text_columns(dataset.X_train) else "flaml")
         object.__setattr__(self, "dataset", dataset)
         object.__setattr__(self, "task", dataset.task)
@@ -146,6 +147,7 @@ class AutoMLConfig:
         return (*self.dataset.said, *said_of_texts(text_columns(self.dataset.X_train), self.engine))
 
     @classmethod
+    @checked
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> AutoMLConfig:
         """Read a configuration from a TOML, YAML or JSON file, and its data as in `from_data`.
 
@@ -246,6 +248,7 @@ class AutoMLConfig:
         return self
 
     @classmethod
+    @checked
     def from_data(
         cls,
         data: str | os.PathLike[str],
@@ -312,7 +315,7 @@ def _check_settings(config: AutoMLConfig) -> None:
     _check_task(config.task)
     for name, words in (("model_explainability", ()), ("ensemble", ("voting",))):
         value = getattr(config, name)
-        if not isinstance(value, bool) and value not in words:
+        if not isinstance(value, bool) and not (isinstance(value, str) and value in words):
             allowed = " or ".join(map(repr, (True, False, *words)))
             raise InvalidInputError(f"{name!r} must be {allowed}. Got {value!r}.")
     if not (_is_number(config.time_budget, Real) and 0 < config.time_budget < float("inf")):
@@ -347,7 +350,7 @@ def _check_seed(seed: Any) -> None:
 
 
 def _check_task(task: Any) -> None:
-    if task is not None and task not in TASKS:
+    if task is not None and not (isinstance(task, str) and task in TASKS):
         raise InvalidInputError(f"'task' must be one of {TASKS} or None. Got {task!r}.")
 
 
@@ -382,9 +385,9 @@ def _series(target: Any, name: str) -> pd.Series:
         return target.iloc[:, 0]
     if isinstance(target, pd.Series):
         return target
-    values = np.asarray(target)
+    values = array_of(target, f"{name} must be a Series or an array (rows,)")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim != 1:
+    if values.ndim != 1 or values.dtype.kind == "V":
         raise InvalidInputError(f"{name} must be a Series or an array (rows,). Got {type(target).__name__}.")
     return pd.Series(values, name=name)

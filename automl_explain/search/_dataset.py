@@ -275,6 +275,11 @@ def _features_and_target(
     return X, frame[target], said
 
 
+def _kind(label: Any) -> type:
+    """Return the type of a label; all numbers count as one."""
+    return float if isinstance(label, bool | int | float | np.number | np.bool_) else type(label)
+
+
 def _checked(dataset: Dataset, target: str) -> Dataset:
     if sparse.issparse(dataset.X_train):
         _refuse_unusable_numbers(dataset)
@@ -286,6 +291,12 @@ def _checked(dataset: Dataset, target: str) -> Dataset:
         dataset = replace(dataset, said=(*dataset.said, slow))
     if dataset.task == "classification" and len(labels) < 2:
         raise InvalidInputError(f"The target {target!r} has only one class, {labels[0]!r}: there is nothing to learn.")
+    if dataset.task == "classification" and len({_kind(label) for label in labels}) > 1:
+        kinds = {_kind(label): label for label in labels}
+        raise InvalidInputError(
+            f"The labels of {target!r} are of several types, such as {' and '.join(map(repr, list(kinds.values())[:2]))}, which "
+            "cannot be put in order. Make them texts: y.astype(str)."
+        )
     if dataset.task == "regression" and not pd.api.types.is_numeric_dtype(dataset.y_train):
         raise InvalidInputError(f"A regression needs a numeric target. {target!r} has {dataset.y_train.dtype} values.")
     if dataset.y_valid is None:

@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._moments import TIME, ZONE
 
 DATE = r"(?:(?:1[89]|2[01])\d\d-[01]\d-[0-3]\d|9999-12-31)"
 """An ISO date of the years 1800 to 2199, so that part numbers such as 4711-01-02 are none, or the one for "never"."""
-TIME = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)"
-ZONE = r"(?:Z|[+-]\d\d:?\d\d)"
 MOMENTS = (rf"{DATE}{TIME}?", rf"{DATE}{TIME}{ZONE}")
 """What all cells of a column are: moments without a zone, or with one. They do not mix, since they cannot be compared."""
 

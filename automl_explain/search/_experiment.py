@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.integrations.history._run import Run, Runs, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
@@ -26,6 +27,16 @@ class ExperimentRun:
         The configuration.
     found : FinishedSearch
         The result of the search.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl_explain import AutoMLConfig, Experiment
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> config = AutoMLConfig(X=X, y=y, engine="optuna", max_iter=2, estimators=["lgbm"])
+    >>> run = Experiment("iris").submit(config)
+    >>> [one.kind for one in run.runs], run.final_run.status
+    (['trial', 'trial', 'refit'], 'explained')
     """
 
     experiment: str
@@ -87,6 +98,7 @@ class Experiment:
     True
     """
 
+    @checked
     def __init__(self, name: str) -> None:
         if not isinstance(name, str) or not name.strip():
             raise InvalidInputError(f"An experiment needs a name. Got {name!r}.")
@@ -101,10 +113,12 @@ class Experiment:
         Parameters
         ----------
         config : AutoMLConfig
+            What is searched, and how.
 
         Returns
         -------
         ExperimentRun
+            The runs, the best one, and the fitted model.
 
         Raises
         ------
@@ -126,6 +140,11 @@ class Experiment:
         ----------
         history : RunHistory or path-like, optional
             Default: the user's run history.
+
+        Returns
+        -------
+        list of Run
+            Oldest search first.
         """
         history = RunHistory.read(history)
         named = [one for one in history.searches() if history.search(one)["facts"].get("experiment") == self.name]

@@ -21,10 +21,11 @@ from automl_explain.explainers.formatting._text_table import wrapped
 from automl_explain.integrations.history._run import Run, final_unexplained
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches._word_columns import text_columns
 from automl_explain.report._write import save_plots, write_report
 from automl_explain.search._config import AutoMLConfig
 from automl_explain.search._dataset import Dataset
-from automl_explain.search._texts import text_columns
+from automl_explain.search._texts import COUNTING
 from automl_explain.search.engines._base import FinishedSearch
 from automl_explain.search.engines._registry import run_engine
 
@@ -78,12 +79,23 @@ class SearchResult:
             f"dashboard: {self.dashboard or self.why_no_dashboard}",
             "",
             "next:",
-            f"  automl-explain runs{history_flag} --search {self.best_run.search}    list the runs of this search",
-            f"  automl-explain show{history_flag} {self.best_run.id}    explanation of the best run",
-            f"  automl-explain show{history_flag} {self.final_run.id}    explanation of the final model",
-            f"  automl-explain report{history_flag} {self.best_run.search}    write the report again, to report.html",
+            *self._next_commands(history_flag),
         ]
         return "\n".join(parts)
+
+    def _next_commands(self, history_flag: str) -> list[str]:
+        """What may be asked next, a command a line; the final model has one of its own unless it is the best run."""
+        best, final = self.best_run, self.final_run
+        shown = [(best, "explanation of the best run"), (final, "explanation of the final model")]
+        if best.id == final.id:
+            shown = [(best, "explanation of the best run, the final model")]
+        commands = [
+            (f"runs{history_flag} --search {best.search}", "list the runs of this search"),
+            *((f"show{history_flag} {run.id}", what) for run, what in shown),
+            (f"report{history_flag} {best.search}", "write the report again, to report.html"),
+        ]
+        width = max(len(command) for command, _ in commands)
+        return [f"  automl-explain {command:<{width}}  {what}" for command, what in commands]
 
 
 def _named(what: str, run: Run) -> str:
@@ -107,7 +119,7 @@ def run_search(config: AutoMLConfig, out: Path) -> SearchResult:
     """
     options = ExplainabilityOptions.read(config.explainability_options)
     options = replace(options, progress=True) if options.progress is None else options
-    if config.engine == "optuna" and text_columns(config.dataset.X_train):
+    if config.engine in COUNTING and text_columns(config.dataset.X_train):
         options = replace(options, feature_space="engineered")  # words, rather than the column of texts as a whole
     config = replace(config, history=RunHistory.to_write(config.history), explainability_options=options)
     try:

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from automl_explain.explainers.compiled._kernel_cache import seconds_compiled
-from automl_explain.explainers.model._fitted_model import Linear, Mixture, Prepared, Structure
+from automl_explain.explainers.model._fitted_model import Mixture, Prepared, Structure
+from automl_explain.explainers.model._structures import Linear
 from automl_explain.explainers.trees._tree_ensemble import Trees
 
 FIRST_SHARE, NEXT_SHARE = 0.4, 0.2
 """Share of the remaining time that the first run may take, and any other of which nothing is known yet."""
 SHORTEST = 0.1
 """Seconds that a run may take while there is time: what a short run took says little about the next to a millisecond."""
+LATE, MUST_LATE = (0.2, 10.0), (1.0, 30.0)
+"""How much later than the deadline a run may end before it is left behind, and one that is explained whatever the time: a
+share of the budget, and the least number of seconds, in which other work on the machine may have held it up."""
 SECONDS_PER_LEAF_AND_ROW = 4e-8
 """Seconds per leaf of a model, and row explained or background row; a rough figure, corrected by what runs take."""
 
@@ -110,6 +114,12 @@ class Plan:
     def must(self, run: Queued) -> bool:
         """Whether a run is explained whatever the time: a final model, or the first trial of the queue, which is the best."""
         return run is self._best or run.kind != "trial"
+
+    def latest(self, run: Queued, began: float) -> float:
+        """Return the seconds that a run, begun at this time, may still take before it is left behind."""
+        share, least = MUST_LATE if self.must(run) else LATE
+        budget = max(self._deadline - self._started, 0.0)
+        return max(began, self._deadline) + max(share * budget, least) - self._now()
 
     def _now(self) -> float:
         """The time, without what kernels took to compile since the beginning: once for a machine, whatever is explained."""

@@ -10,6 +10,7 @@ from typing import Any
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_history import RunHistory
+from automl_explain.integrations.recording._kept_models import KeptModels
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 
 
@@ -64,6 +65,10 @@ class CapturedRun:
         little.
     name : str
         Name of the run in another system, by which the history finds it.
+    kept_as : str
+        Name under which its models were kept during the search; empty: its id, if they were kept.
+    to_keep : callable, optional
+        Returns what is kept in the place of `read`, if that holds more than the models.
     """
 
     number: int
@@ -83,6 +88,8 @@ class CapturedRun:
     part_losses: tuple[float, ...] = ()
     measure: Callable[[], tuple[float, ...]] | None = None
     score: Callable[[], dict[str, float]] | None = None
+    kept_as: str = ""
+    to_keep: Callable[[], Callable[[], FittedModel | list[FittedModel]]] | None = None
     id: str = field(default="", init=False)
 
     def release(self, why: str) -> None:
@@ -114,6 +121,10 @@ class ExplanationJob:
         Tables for the runs that have none of their own.
     features : sequence of str, optional
         Column names, for tables without names.
+    kept : KeptModels, optional
+        Keeps the models until they are explained.
+    complete : bool, default False
+        Whether these are all runs of the search, so that no other is left that was recorded while it went on.
     """
 
     history: RunHistory
@@ -122,6 +133,8 @@ class ExplanationJob:
     deadline: float
     tables: RunTables | None = None
     features: Sequence[str] | None = None
+    kept: KeptModels | None = None
+    complete: bool = False
 
 
 def learner_name(model: Any) -> str:

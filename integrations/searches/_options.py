@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
+from importlib.util import find_spec
 from numbers import Integral, Real
 from typing import Any, Literal
 
-from automl_explain.explainers._arguments import check_seed, nearest
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers._arguments import check_seed, checked, nearest
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 
 SHARE_OF_SEARCH = 0.25
 """Share of the search's own time that explaining may take if no budget is given."""
 SHORTEST_BUDGET = 10.0
 """Seconds that explaining may take after any search, however short."""
+
+BACKENDS = {"ray": "ray", "dask": "distributed", "spark": "pyspark"}
+"""Name of a backend -> package that it needs."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,25 @@ class ExplainabilityOptions:
         "both", each run has both explanations, the engineered one as `ModelExplanation.engineered`.
     time_budget : float, optional
         Seconds that explaining may take. Default: a quarter of the search's time, at least 10. Runs are explained best
-        first; runs that are not reached are recorded as skipped.
+        first; runs that are not reached are recorded as skipped. A run whose model does not answer is left behind, and failed,
+        a fifth of this time after its end, but at least 10 seconds; the final model and the best run when as much time again
+        has passed, but at least 30 seconds.
     memory_limit : float, default 2.0
-        GiB of captured models kept during the search. The worst are released first and recorded as skipped.
+        GiB of captured models kept during the search. The worst are released first and recorded as skipped. Files of worker
+        processes may take as much; models beyond it are not kept.
     on_error : {"record", "raise"}, default "record"
         Record a run that could not be explained as failed, with the reason, or raise the error after the search.
     n_jobs : int, optional
-        Runs explained at the same time; default: all cores of the process.
+        Runs explained at the same time; default: all cores of the process, or all slots of the `backend`.
+    backend : {"ray", "dask", "spark"}, optional
+        Explain the runs on the workers of the Ray, Dask client or Spark session in use, which get the models and rows by
+        the engine's own serialization; for searches of thousands of runs. A model that cannot be sent is explained in this
+        process. Default: in threads of this process.
+    isolation : {"thread", "process"}, default "thread"
+        Where this machine explains runs: in threads of this process, where a model that does not answer is left behind and
+        goes on in its thread, or in processes of their own, which are ended then. A model that crashes its process is one
+        failed run. A process is started for each run explained at the same time, and takes seconds and memory to import what
+        a model needs; models that cannot be pickled are failed.
     random_state : int, default 0
         Seed of the rows drawn.
     keep_scoring : bool, default True
@@ -53,6 +71,10 @@ class ExplainabilityOptions:
         Keep the true labels of the explained rows with each run. `ModelExplanation.performance` then needs none, and
         ``automl-explain show``, notebooks and the report tell how good the predictions of these rows are. None are kept for
         models that were fitted to these rows, such as the folds of a cross-validation together, or a refit to all rows.
+    keep_models : bool, default False
+        Keep the models in files of the history as they come, until they are explained. If the process dies,
+        `resume_search` or ``automl-explain resume`` explains what was not. They take as much of the disk as `memory_limit`
+        says; models beyond it are not kept.
     progress : bool, optional
         If True, show a progress bar on stderr; if False, none. Default: a bar that appears after two seconds.
 
@@ -60,6 +82,15 @@ class ExplainabilityOptions:
     ------
     InvalidInputError
         If a value cannot be used.
+    MissingExtraError
+        If the engine of `backend` is not installed, or there is no Java for Spark.
+
+    Examples
+    --------
+    >>> from automl_explain import ExplainabilityOptions
+    >>> options = ExplainabilityOptions(which=10, max_rows=500, time_budget=120)  # the ten best runs, within two minutes
+    >>> options.seconds(search_seconds=3600), ExplainabilityOptions().seconds(3600)
+    (120, 900.0)
     """
 
     which: Literal["all", "improving", "best"] | int = "all"
@@ -71,9 +102,12 @@ class ExplainabilityOptions:
     memory_limit: float = 2.0
     on_error: Literal["record", "raise"] = "record"
     n_jobs: int | None = None
+    backend: Literal["ray", "dask", "spark"] | None = None
+    isolation: Literal["thread", "process"] = "thread"
     random_state: int = 0
     keep_scoring: bool = True
     keep_labels: bool = False
+    keep_models: bool = False
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +116,7 @@ class ExplainabilityOptions:
             "output": ("auto", "probability", "log_odds", "response", "margin"),
             "feature_space": ("raw", "engineered", "both"),
             "on_error": ("record", "raise"),
+            "isolation": ("thread", "process"),
         }
         for name, allowed in choices.items():
             value = getattr(self, name)
@@ -98,7 +133,13 @@ class ExplainabilityOptions:
         if self.time_budget is not None and not (_is_number(self.time_budget, Real) and self.time_budget >= 0):
             raise InvalidInputError(f"The 'time_budget' option must be 0 or more seconds. Got {self.time_budget!r}.")
         check_seed(self.random_state)
-        for name in ("keep_scoring", "keep_labels"):
+        if self.backend is not None:
+            if self.isolation == "process":
+                raise InvalidInputError(
+                    f"With backend={self.backend!r} runs are explained in processes of the cluster: leave isolation out."
+                )
+            _check_backend(self.backend)
+        for name in ("keep_scoring", "keep_labels", "keep_models"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidInputError(f"The {name!r} option must be True or False. Got {getattr(self, name)!r}.")
         if self.progress is not None and not isinstance(self.progress, bool):
@@ -106,7 +147,23 @@ class ExplainabilityOptions:
 
     @classmethod
     def read(cls, options: ExplainabilityOptions | Mapping[str, Any] | None) -> ExplainabilityOptions:
-        """Return options from an instance, a mapping of names to values, or None for the defaults."""
+        """Return options from an instance, a mapping of names to values, or None for the defaults.
+
+        Parameters
+        ----------
+        options : ExplainabilityOptions, mapping or None
+            What a user passed.
+
+        Returns
+        -------
+        ExplainabilityOptions
+            The options, checked.
+
+        Raises
+        ------
+        InvalidInputError
+            If a name is unknown or a value cannot be used.
+        """
         if isinstance(options, cls):
             return options
         if options is not None and not isinstance(options, Mapping):
@@ -117,13 +174,25 @@ class ExplainabilityOptions:
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                guess = nearest(name, known)
+                guess = nearest(str(name), known)
                 hint = f" Did you mean {guess!r}?" if guess else f" There are: {', '.join(known)}."
                 raise InvalidInputError(f"There is no explainability option {name!r}.{hint}")
         return cls(**given)
 
+    @checked
     def seconds(self, search_seconds: float) -> float:
-        """Return the seconds that explaining may take after a search of that length."""
+        """Return the seconds that explaining may take after a search of that length.
+
+        Parameters
+        ----------
+        search_seconds : float
+            Seconds that the search took.
+
+        Returns
+        -------
+        float
+            `time_budget`, or its default for this search.
+        """
         if self.time_budget is not None:
             return self.time_budget
         return max(SHORTEST_BUDGET, SHARE_OF_SEARCH * search_seconds)
@@ -136,6 +205,30 @@ def made_with(options: ExplainabilityOptions, *libraries: str) -> dict[str, Any]
         "options": {field.name: getattr(options, field.name) for field in fields(options)},
         "versions": {library: version(library) for library in (*always, *libraries)},
     }
+
+
+def _check_backend(name: Any) -> None:
+    """Refuse an engine before the search, whose runs it explains when the search is over."""
+    if not isinstance(name, str) or name not in BACKENDS:
+        raise InvalidInputError(f"The 'backend' option must be one of {tuple(BACKENDS)} or None. Got {name!r}.")
+    need_engine(name, f"Explaining runs with backend={name!r}")
+
+
+def need_engine(name: str, what: str) -> None:
+    """Raise an error if the engine of a cluster, which something needs, cannot start on this machine.
+
+    Raises
+    ------
+    MissingExtraError
+        If its package or Java is missing.
+    """
+    if find_spec(BACKENDS[name]) is None:
+        raise MissingExtraError(f"{what} needs {BACKENDS[name]}: pip install 'automl-explain[{name}]'")
+    if name == "spark" and not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise MissingExtraError(
+            "Spark needs Java, and there is neither a program java on the PATH nor JAVA_HOME. Install a Java runtime, such as "
+            "Debian's package default-jre-headless."
+        )
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,10 @@ def block_losses(loss: Callable[[RowNumbers], float], n_rows: int, expected: flo
     if expected is not None and not math.isclose(whole, expected, rel_tol=SAME_LOSS, abs_tol=SAME_LOSS * abs(whole)):
         return ()
     block = np.random.default_rng(0).permutation(n_rows) % BLOCKS
-    without = np.array([loss(everything[block != number]) for number in range(BLOCKS)], dtype=np.float64)
+    if isinstance(loss, _MeanLoss | _OneMinusAUC):
+        without = loss.without_each(block)
+    else:
+        without = np.array([loss(everything[block != number]) for number in range(BLOCKS)], dtype=np.float64)
     values = BLOCKS * whole - (BLOCKS - 1) * without
     if not np.isfinite(values).all():
         return ()
@@ -73,29 +77,72 @@ def quick_loss(metric: str, truth: _Numbers, predicted: _Numbers, labels: Any) -
         The classes in the order of the probabilities.
     """
     if metric == "roc_auc" and predicted.ndim == 1:
-        second = truth == np.max(truth)
-        return lambda rows: _one_minus_auc(second[rows], predicted[rows])
+        return _OneMinusAUC(truth == np.max(truth), predicted)
     if metric == "log_loss" and predicted.ndim == 2:
         classes = np.unique(labels)
         if len(classes) != predicted.shape[1]:
             return None
         least = np.finfo(predicted.dtype).eps
         share = predicted[np.arange(len(truth)), np.searchsorted(classes, truth)]
-        of_row = -np.log(np.clip(share, least, 1.0 - least))
-    elif metric in _OF_ROW and predicted.ndim == 1:
-        of_row = _OF_ROW[metric](truth, predicted)
-    else:
-        return None
-    return lambda rows: float(of_row[rows].mean())
+        return _MeanLoss(-np.log(np.clip(share, least, 1.0 - least)).astype(np.float64))
+    if metric in _OF_ROW and predicted.ndim == 1:
+        return _MeanLoss(_OF_ROW[metric](truth, predicted).astype(np.float64))
+    return None
 
 
-def _one_minus_auc(second: npt.NDArray[np.bool_], scores: _Numbers) -> float:
-    """Return 1 minus the share of pairs of rows of the two classes that the scores order rightly; ties count half."""
-    first, others = np.sort(scores[~second]), scores[second]
-    if not len(first) or not len(others):
-        return math.nan
-    below = np.searchsorted(first, others, "left") + np.searchsorted(first, others, "right")
-    return 1.0 - float(below.sum()) / (2 * len(first) * len(others))
+@dataclass(frozen=True, eq=False)
+class _MeanLoss:
+    """The mean of the losses of rows."""
+
+    of_row: _Numbers
+
+    def __call__(self, rows: RowNumbers) -> float:
+        return float(self.of_row[rows].mean())
+
+    def without_each(self, block: RowNumbers) -> npt.NDArray[np.float64]:
+        """Return the losses on all rows but those of each block, given the blocks of the rows."""
+        sums = np.bincount(block, self.of_row, BLOCKS)
+        return np.asarray((sums.sum() - sums) / (len(block) - np.bincount(block, minlength=BLOCKS)))
+
+
+@dataclass(frozen=True, eq=False)
+class _OneMinusAUC:
+    """1 minus the share of pairs of rows of the two classes that the scores order rightly; ties count half.
+
+    Pairs are counted twice and ties once, in integers.
+    """
+
+    second: npt.NDArray[np.bool_]
+    scores: _Numbers
+
+    def __call__(self, rows: RowNumbers) -> float:
+        second, scores = self.second[rows], self.scores[rows]
+        first, others = scores[~second], scores[second]
+        return _share_lost(int(_ranks(np.sort(first), others).sum()), len(first), len(others))
+
+    def without_each(self, block: RowNumbers) -> npt.NDArray[np.float64]:
+        """Return the losses on all rows but those of each block: its pairs are taken from all, those within it once."""
+        second, scores, below = self.second, self.scores, np.empty(len(block), np.int64)
+        first, others = scores[~second], scores[second]
+        below[second] = _ranks(np.sort(first), others)
+        below[~second] = 2 * len(others) - _ranks(np.sort(others), first)
+        total, lost = int(below[second].sum()), np.empty(BLOCKS)
+        for number in range(BLOCKS):
+            inside = block == number
+            ours = second[inside]
+            mine, theirs = scores[inside][~ours], scores[inside][ours]
+            right = total - int(below[inside].sum()) + int(_ranks(np.sort(mine), theirs).sum())
+            lost[number] = _share_lost(right, len(first) - len(mine), len(others) - len(theirs))
+        return lost
+
+
+def _ranks(ordered: _Numbers, scores: _Numbers) -> npt.NDArray[np.int64]:
+    """Return twice the number of ordered scores below each score, and once that of equal ones."""
+    return np.asarray(np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right"))
+
+
+def _share_lost(right: int, n_first: int, n_second: int) -> float:
+    return 1.0 - right / (2 * n_first * n_second) if n_first and n_second else math.nan
 
 
 _OF_ROW: Mapping[str, Callable[[_Numbers, _Numbers], _Numbers]] = {

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm.auto import tqdm
+from automl_explain.explainers._progress import bar as make_bar
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def search_bar(seconds: float | None, trials: int | None, progress: bool | None)
     form = "{desc} {percentage:3.0f}%|{bar:30}| {n:.0f}/{total} {unit}{postfix}" if total else "{desc}{postfix}"
     unit = "s" if seconds and seconds > 0 else "trials"
     started, best, count = time.monotonic(), float("inf"), 0
-    with tqdm(total=total, desc="searching", bar_format=form, unit=unit, leave=False, disable=not progress) as bar:
+    with make_bar(total=total, desc="searching", bar_format=form, unit=unit, disable=not progress) as bar:
 
         def tell(loss: float) -> None:
             nonlocal best, count

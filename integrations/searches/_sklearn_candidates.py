@@ -191,6 +191,13 @@ def as_runs(
     return runs
 
 
+def run_of_fold(capture: Capture, tables: RunTables) -> CapturedRun:
+    """Return the model of a fold as a run by itself, on the rows of the fold."""
+    return CapturedRun(
+        0, learner_name(capture.model), {}, capture.loss, "", tables=tables, read=partial(_read, [capture], tables)
+    )
+
+
 def _part_losses(search: Any, number: int) -> tuple[float, ...]:
     """Return the losses of a candidate's folds; none if one is missing."""
     name = _metric_name(search)
@@ -208,8 +215,12 @@ def metric_of(search: Any) -> tuple[str, Any]:
     results, name = search.cv_results_, _metric_name(search)
     scoring = search.scoring.scoring
     shown = name if name != "score" else scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-    metric = shown.removeprefix("neg_") if shown.startswith("neg_") else f"-{shown}"
-    return metric, -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
+    return loss_name(shown), -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
+
+
+def loss_name(scoring: str) -> str:
+    """Return the name of the loss of a score: a score that is the negative of an error is named after the error."""
+    return scoring.removeprefix("neg_") if scoring.startswith("neg_") else f"-{scoring}"
 
 
 def _lines(search: Any) -> Iterator[Candidate]:
@@ -322,6 +333,12 @@ def candidate_key(estimator: Any) -> str:
     """Return a key of an estimator's hyperparameters, including those of its parts, that is the same in every process."""
     shown = [f"{name}={_shown(value)}" for name, value in sorted(estimator.get_params(deep=True).items())]
     return hashlib.blake2b("\n".join([type(estimator).__qualname__, *shown]).encode(), digest_size=16).hexdigest()
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """Return an estimator's hyperparameters that are numbers or texts, including those of its parts."""
+    every = estimator.get_params(deep=True).items()
+    return {name: value for name, value in every if value is None or isinstance(value, str | int | float | np.number)}
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ sealed with a key that only the search and its workers hold, and a file with ano
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import pickle
 import secrets
@@ -24,6 +25,8 @@ import numpy as np
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._sealed_folder import SealedFolder
+from automl_explain.integrations.recording._kept_models import KeptModels
+from automl_explain.integrations.searches._memory import GIB, released
 
 FINGERPRINT_ROWS = 64
 """Rows by which folds are distinguished."""
@@ -69,17 +72,29 @@ class Spool:
     ----------
     parent : Path
         Where the folder is created when the first worker writes to it.
+    limit : float, optional
+        GiB that its files may take. A model beyond it is not kept; the reason is written in its place.
     """
 
-    def __init__(self, parent: Path) -> None:
+    def __init__(self, parent: Path, limit: float = math.inf) -> None:
+        self._limit = limit
         self._files = SealedFolder(parent.absolute() / secrets.token_hex(6), secrets.token_bytes(32))
         self._remove = weakref.finalize(self, _remove_folder, self._files, os.getpid())
 
-    def __getstate__(self) -> SealedFolder:
-        return self._files
+    def kept_models(self) -> KeptModels:
+        """Return what keeps whole runs in this folder, with their tables, in place of single models."""
+        return KeptModels(self._files, self._limit)
 
-    def __setstate__(self, files: SealedFolder) -> None:
-        self._files = files
+    @property
+    def name(self) -> str:
+        """Name of the folder, by which the history knows whose it is."""
+        return self._files.path.name
+
+    def __getstate__(self) -> tuple[SealedFolder, float]:
+        return self._files, self._limit
+
+    def __setstate__(self, state: tuple[SealedFolder, float]) -> None:
+        self._files, self._limit = state
 
     def write(self, note: tuple[Any, ...], model: Any, advice: str) -> None:
         """Write a model with a note of plain values. If it cannot be pickled, write the reason and the advice."""
@@ -88,6 +103,9 @@ class Spool:
         except Exception as error:
             why = f"its model could not be pickled in a worker process ({type(error).__name__}: {error}). {advice}"
             self.write_reason(note, why)
+            return
+        if self._files.size() + len(pickled) > self._limit * GIB:
+            self.write_reason(note, released(self._limit))
         else:
             self._put(f"{secrets.token_hex(8)}{MODEL}", pickle.dumps(note), pickled)
 

@@ -20,6 +20,7 @@ def awkward(n_rows=120, categories=True):
     return X, pd.Series(np.where(X["a[b]"] + X["mean area"] > 0, "yes", "no"), name="y")
 
 
+@pytest.mark.filterwarnings("ignore:FLAML built no ensemble")  # few trials may all be of one learner
 @pytest.mark.parametrize("ensemble", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("engine", ["flaml", "optuna"])
 @pytest.mark.parametrize("learner", ["lgbm", "xgboost", "xgb_limitdepth", "rf"])

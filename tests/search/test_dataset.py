@@ -393,3 +393,12 @@ def test_a_file_with_such_a_target_is_asked_about(tmp_path):
     dataset = read_dataset(tmp_path / "pay.csv", "pay", task="regression")
     assert dataset.task == "regression"
     assert pd.api.types.is_float_dtype(dataset.y_train)
+
+
+def test_labels_of_several_types_are_refused_before_the_search():
+    from automl_explain import AutoMLConfig
+
+    X = people().drop(columns="bought")
+    with pytest.raises(InvalidInputError, match=r"labels of .* several types, such as 1 and 'a'.*astype\(str\)"):
+        AutoMLConfig(task="classification", X=X, y=pd.Series([1, "a"] * 30, name="bought"))
+    AutoMLConfig(task="classification", X=X, y=pd.Series([1, 2.5, True] * 20, name="bought", dtype=object))

@@ -76,6 +76,7 @@ def installed(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 def test_an_installed_package_adds_an_engine(installed, capsys):
     run = Experiment("iris").submit(AutoMLConfig(X=X, y=Y, engine="grid"))
     best_run, fitted_model = run.get_output()

@@ -121,6 +121,7 @@ def test_the_search_is_the_same_with_explanations_and_without(name, how, monkeyp
     assert [run.loss for run in runs[0].runs[:-1]] == [values[0] for *_, values in rows[0]]
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_search_again():
     losses = [[run.loss for run in submit(PEOPLE, BOUGHT, max_iter=7, seed=seed).runs] for seed in (3, 3, 4)]
     assert losses[0] == losses[1]
@@ -174,6 +175,7 @@ def test_a_metric_of_probabilities_needs_them():
         metric_loss("log_loss", model, *load_iris(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_made_of_the_best_of_each_learner_first():
     run = submit(PEOPLE, BOUGHT, max_iter=6, ensemble=True)
     trials = sorted((one for one in run.runs if one.kind == "trial"), key=lambda one: (one.loss, one.number))
@@ -253,6 +255,7 @@ def test_the_time_budget_ends_the_search(monkeypatch):
     assert run.get_output()[1].predict(PEOPLE[:3]).shape == (3,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["toml", pytest.param("json", marks=pytest.mark.slow)])
 def test_a_file_and_the_command_line(form, tmp_path, capsys):
     PEOPLE.assign(bought=BOUGHT).to_csv(tmp_path / "people.csv", index=False)
@@ -277,6 +280,7 @@ def test_a_file_and_the_command_line(form, tmp_path, capsys):
     assert {line["feature"] for line in json.loads(capsys.readouterr().out)["importance"]} == set(PEOPLE)
 
 
+@pytest.mark.slow
 def test_a_new_process_finds_the_best_run(tmp_path):
     run = submit(PEOPLE, BOUGHT, max_iter=3, history=tmp_path / "runs")
     best_run, model = run.get_output()

@@ -19,6 +19,7 @@ def search(engine, y, rows=X, **settings):
     return Experiment("sparse").submit(AutoMLConfig(X=rows, y=y, engine=engine, **{**asked, **settings}))
 
 
+@pytest.mark.filterwarnings("ignore:FLAML built no ensemble")  # few trials may all be of one learner
 @pytest.mark.parametrize("how", [{}, {"cv": 2}, pytest.param({"ensemble": True}, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize("task", ["binary", "regression"])
 @pytest.mark.parametrize("engine", ["flaml", "optuna"])

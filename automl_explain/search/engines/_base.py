@@ -79,6 +79,13 @@ class FinishedSearch:
         The fitted model: anything that `explain_model` takes.
     runs : list of Run, optional
         Every trial and the final model, explained; empty if ``model_explainability=False``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import FinishedSearch
+    >>> print(FinishedSearch(Ridge()).best_run)  # a search without explanations
+    None
     """
 
     model: Any
@@ -133,6 +140,11 @@ class SearchEngine(Protocol):
         """Raise an error for settings that the engine cannot search.
 
         Called when the configuration is made. The data are in `config.dataset`.
+
+        Parameters
+        ----------
+        config : AutoMLConfig
+            The configuration.
 
         Raises
         ------

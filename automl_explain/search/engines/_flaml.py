@@ -10,6 +10,7 @@ from scipy import sparse
 
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError, MissingExtraError
 from automl_explain.integrations._vote import vote_for
+from automl_explain.integrations.searches._word_columns import text_columns
 from automl_explain.search.engines._base import FinishedSearch, SearchSettings
 from automl_explain.search.engines._metrics import check_known, check_metric
 
@@ -73,6 +74,8 @@ def search(config: SearchSettings, experiment: str | None = None) -> FinishedSea
     settings |= {"estimator_list": list(config.estimators)} if config.estimators else {}
     settings |= {"max_iter": config.max_iter} if config.max_iter else {}
     settings |= {"eval_method": "cv", "n_splits": config.cv} if config.cv else {}
+    texts = text_columns(data.X_train)
+    settings |= {"text_columns": texts} if texts else {}
     automl.fit(
         data.X_train,
         data.y_train,

@@ -10,23 +10,19 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.tables._column_codes import column_codes
+from automl_explain.explainers.tables._moments import DAY, is_date
 from automl_explain.explainers.tables._table import as_table, check_same_columns
+from automl_explain.integrations.searches._word_columns import Words, text_columns
 from automl_explain.search._dataset import Features
-from automl_explain.search._texts import text_columns
 
 MOST_CATEGORIES = 50
 """Maximum number of columns for one text column of a linear model; rarer values share the last column."""
-MOST_WORDS = 1000
-"""Maximum number of words of a column of texts, the most frequent ones; each is a column."""
-DAY = 86_400e9
-"""Nanoseconds of a day."""
 
 
 class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -44,6 +40,7 @@ class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ign
             self.feature_names_in_ = np.array(table.names, dtype=object)
         frame = pd.DataFrame(table.data)
         self.is_text_: npt.NDArray[np.bool_] = np.array([not _is_number(series) for _, series in frame.items()])
+        self.is_date_: npt.NDArray[np.bool_] = np.array([is_date(str(dtype)) for dtype in frame.dtypes])
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
@@ -56,41 +53,6 @@ class Cells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ign
             for (name, series), is_text in zip(frame.items(), self.is_text_, strict=True)
         ]
         return pd.DataFrame(dict(enumerate(columns)), index=frame.index).set_axis(self.get_feature_names_out(), axis=1)
-
-
-class Words(TfidfVectorizer):  # type: ignore[misc]
-    """Count the words of a column of texts by TF-IDF; a missing text has no words.
-
-    Parameters
-    ----------
-    column : str
-        Name of the column, with which the names of the words begin.
-    """
-
-    def __init__(self, column: str = "text") -> None:
-        super().__init__(max_features=MOST_WORDS, sublinear_tf=True)
-        self.column = column
-
-    def fit(self, raw_documents: Any, y: Any = None) -> Words:
-        """Learn the most frequent words."""
-        self.fit_transform(raw_documents, y)
-        return self
-
-    def fit_transform(self, raw_documents: Any, y: Any = None) -> sparse.csr_matrix:
-        """Learn the most frequent words, and return their weights."""
-        return super().fit_transform(_filled(raw_documents), y)
-
-    def transform(self, raw_documents: Any) -> sparse.csr_matrix:
-        """Return the weights of the words of each text."""
-        return super().transform(_filled(raw_documents))
-
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """Return the words with the name of the column."""
-        return np.array([f"{self.column}: {word}" for word in super().get_feature_names_out()], dtype=object)
-
-
-def _filled(texts: Any) -> pd.Series:
-    return pd.Series(texts, dtype=object).fillna("").map(str)
 
 
 def _is_number(series: pd.Series) -> bool:

@@ -9,13 +9,14 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._tabular_explainer import TabularExplainer
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import as_table
-from automl_explain.integrations.searches import _explain_runs
-from automl_explain.integrations.searches._captured_run import ExplanationJob, RunTables
-from automl_explain.integrations.searches._explain_runs import FEWEST_ROWS, explain_within
+from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._options import ExplainabilityOptions
+from automl_explain.integrations.searches.workers import _explain_run
+from automl_explain.integrations.searches.workers._explain_run import FEWEST_ROWS, RunSettings, explain_within
 from tests.hand_clock import HandClock
 
 X, Y = make_classification(400, 6, random_state=0)
@@ -25,14 +26,14 @@ MODELS = {"trees": RandomForestClassifier(5, random_state=0), "predictions": KNe
 @pytest.fixture
 def job(tmp_path):
     tables = RunTables(background=as_table(X[:40]), rows=as_table(X[100:400]), n_validation=300)
-    return ExplanationJob(None, "s", ExplainabilityOptions(), 60.0, tables, None)
+    return RunSettings(tables, ExplainabilityOptions())
 
 
 @pytest.fixture
 def seconds_per_row(monkeypatch):
     """Set the time that each row takes to explain, on a clock that counts nothing else."""
     clock, explain = HandClock(), TabularExplainer.explain_local
-    monkeypatch.setattr(_explain_runs, "time", clock)
+    monkeypatch.setattr(_explain_run, "time", clock)
 
     def set_to(seconds):
         def explained(self, rows):
@@ -47,13 +48,13 @@ def seconds_per_row(monkeypatch):
 @pytest.fixture
 def unknown_cost(monkeypatch):
     """Let no model's counts say how long it takes, so that rows are timed first."""
-    monkeypatch.setattr(_explain_runs, "expected_seconds", lambda *_: math.inf)
+    monkeypatch.setattr(_explain_run, "expected_seconds", lambda *_: math.inf)
 
 
 @pytest.mark.usefixtures("unknown_cost")
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row, monkeypatch):
-    monkeypatch.setattr(_explain_runs, "PATIENCE", 0.5)
+    monkeypatch.setattr(_explain_run, "PATIENCE", 0.5)
     model = describe(MODELS[name].fit(X, Y))
     seconds_per_row(0.0101)
     explanation = explain_within(model, job, 0.5)
@@ -64,8 +65,8 @@ def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row
 @pytest.mark.usefixtures("unknown_cost")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_run_is_skipped_where_even_few_rows_take_too_long(name, job, seconds_per_row, monkeypatch):
-    monkeypatch.setattr(_explain_runs, "PATIENCE", 0.01)
-    monkeypatch.setattr(_explain_runs, "LEAST_SECONDS", 0.01)
+    monkeypatch.setattr(_explain_run, "PATIENCE", 0.01)
+    monkeypatch.setattr(_explain_run, "LEAST_SECONDS", 0.01)
     model = describe(MODELS[name].fit(X, Y))
     seconds_per_row(0.01)
     why = explain_within(model, job, 0.01)
@@ -106,10 +107,16 @@ class Waiting(KNeighborsClassifier):
 def test_a_final_model_that_predicts_slowly_ends_with_its_time():
     wide, high = make_classification(400, 300, random_state=0)
     tables = RunTables(background=as_table(wide[:40]), rows=as_table(wide[100:400]), n_validation=300)
-    job = ExplanationJob(None, "s", ExplainabilityOptions(), 60.0, tables, None)
+    job = RunSettings(tables, ExplainabilityOptions())
     started = time.monotonic()
     explanation = explain_within(describe(Waiting().fit(wide, high)), job, 0.5, must=True)
     assert time.monotonic() - started < 20.0
     assert explanation.num_examples == FEWEST_ROWS
     assert explanation.standard_errors.max() > 0.0
     assert explanation.additivity_error < 1e-9
+
+
+@pytest.mark.parametrize("given", [{"backend": []}, {"backend": {}}, {0: "a"}, {None: 1}])
+def test_options_of_other_types_are_refused_in_words(given):
+    with pytest.raises(InvalidInputError, match="option"):
+        ExplainabilityOptions.read(given)

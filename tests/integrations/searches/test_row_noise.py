@@ -15,6 +15,7 @@ from automl_explain.analysis._near_best import within_noise
 from automl_explain.integrations.flaml import AutoML
 from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.searches._row_noise import BLOCKS, FEWEST_ROWS, block_losses, quick_loss
+from automl_explain.integrations.searches.flaml._answers import MOST_BYTES, Answers, Listener
 
 METRICS = {
     "log_loss": lambda y, p: log_loss(y, p, labels=[0, 1]),
@@ -45,6 +46,13 @@ def test_quick_losses_are_those_of_flaml(metric, dtype):
     for rows in (np.arange(200), rng.permutation(200)[:60]):
         expected = metric_loss_score(metric, predicted[rows], truth[rows], labels)
         assert loss(rows) == pytest.approx(expected, rel=1e-6)
+    assert block_losses(loss, 200) == pytest.approx(block_losses(lambda rows: loss(rows), 200), rel=1e-9)
+
+
+def test_a_block_that_has_all_rows_of_a_class_leaves_the_noise_unknown():
+    truth = np.zeros(100, int)
+    truth[7] = 1
+    assert block_losses(quick_loss("roc_auc", truth, np.arange(100.0), [0, 1]), 100) == ()
 
 
 def test_other_metrics_and_shapes_have_no_quick_loss():
@@ -105,7 +113,7 @@ def parts_of(runs):
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy", "macro_f1"])
 @pytest.mark.parametrize("in_worker", [False, True])
 def test_flaml_s_validation_rows_tell_which_runs_are_near_best(metric, in_worker, monkeypatch):
-    monkeypatch.setattr("automl_explain.integrations.searches._flaml_tap.MetricTap._in_worker", in_worker)
+    monkeypatch.setattr("automl_explain.integrations.searches.flaml._tap.MetricTap._in_worker", in_worker)
     automl = searched(metric=metric)
     parts = parts_of(automl.runs)
     for run in automl.runs[: len(parts)]:
@@ -115,6 +123,27 @@ def test_flaml_s_validation_rows_tell_which_runs_are_near_best(metric, in_worker
     expected = within_noise([parts[run.id] for run in taught.runs], int(np.argmin(taught.losses)))
     assert taught.near_best.tolist() == expected.tolist()
     assert "one standard error, over folds or validation rows" in taught.sentences()[0]
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
+def test_the_predictions_by_which_flaml_scored_a_trial_are_not_asked_for_again(metric, monkeypatch):
+    seen = []
+
+    def compare(job, runs):
+        for run in runs:
+            if run.measure is not None:
+                tap, (trial,) = run.measure.func.__self__, run.measure.args
+                again = tap._scored.block_losses(trial.load()[0], tap.metric, tap._task, trial.loss)
+                seen.append(bool(trial.answers))
+                assert run.measure() == pytest.approx(again, rel=1e-12)
+                run.release("compared")
+                assert not trial.answers or trial.answers.nbytes <= MOST_BYTES
+        return []
+
+    monkeypatch.setattr("automl_explain.integrations.flaml.explain_runs", compare)
+    searched(metric=metric)
+    assert seen
+    assert all(seen)
 
 
 def test_flaml_s_folds_are_those_of_its_metric():
@@ -190,8 +219,28 @@ def test_an_error_while_noise_is_measured_is_logged_and_the_run_is_explained(tmp
     def fails(*args):
         raise ValueError("only one class is present")
 
-    monkeypatch.setattr("automl_explain.integrations.searches._optuna_trial.block_losses", fails)
+    monkeypatch.setattr("automl_explain.integrations.searches.optuna._trial.block_losses", fails)
     with caplog.at_level(logging.WARNING, logger="automl_explain"):
         runs = studied(tmp_path, lambda squares: squares)
     assert {run.status for run in runs} == {"explained"}
     assert "the noise of the loss of run" in caplog.text
+
+
+def test_large_predictions_and_those_for_other_rows_are_not_kept():
+    class Learner:
+        name = "learner"
+
+        def predict(self, rows, **settings):
+            return np.zeros(len(rows))
+
+    rows, answers = np.zeros((3, 1)), Answers()
+    heard = Listener(Learner(), rows, answers)
+    assert heard.name == "learner"
+    heard.predict(np.zeros((2, 1)))
+    heard.predict(rows, raw=True)
+    assert not answers
+    heard.predict(rows)
+    assert answers.predict(rows).shape == (3,)
+    large, kept = np.zeros((MOST_BYTES // 8 + 1, 1)), Answers()
+    Listener(Learner(), large, kept).predict(large)
+    assert not kept

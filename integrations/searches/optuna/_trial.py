@@ -54,6 +54,22 @@ class TrialCapture:
         The trial's number.
     kind : {"trial", "refit", "ensemble"}, default "trial"
         A trial, or a final model of the study.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> import optuna
+    >>> from automl_explain.integrations.optuna import TrialExplainer
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> study = optuna.create_study()
+    >>> with TrialExplainer(X, X) as explainer:
+    ...     trial = study.ask()
+    ...     with explainer.trial(trial) as seen:  # a TrialCapture
+    ...         seen.capture(DecisionTreeClassifier(max_depth=2).fit(X, y))
+    ...     _ = study.tell(trial, 0.1)
+    >>> explainer.runs[0].learner, explainer.runs[0].status
+    ('DecisionTreeClassifier', 'explained')
     """
 
     def __init__(self, context: CaptureContext, number: int, kind: str = "trial") -> None:
@@ -145,13 +161,34 @@ class TrialCapture:
         return table.sample(n_rows, self._context.options.random_state)
 
     def release(self, why: str, *, failed: bool = False) -> None:
-        """Drop the models and record why."""
+        """Drop the models and record why.
+
+        Parameters
+        ----------
+        why : str
+            The reason, which the run records.
+        failed : bool, default False
+            Whether the run is recorded as failed instead of skipped.
+        """
         self.models, self._rows, self._background, self.nbytes, self.measure = [], [], [], 0, None
         self.score = None
         self._why, self.failed, self._released = why, failed, True
 
     def as_run(self, metric: str, features: Sequence[str] | None) -> CapturedRun:
-        """Return the trial as a `CapturedRun`."""
+        """Return the trial as a `CapturedRun`.
+
+        Parameters
+        ----------
+        metric : str
+            Name of the loss.
+        features : sequence of str or None
+            Column names, for tables without names.
+
+        Returns
+        -------
+        CapturedRun
+            What is explained after the search.
+        """
         run = CapturedRun(
             self.number, self.learner, self.config, self.loss, metric, self.kind,
             why=self._why, failed=self.failed, name=self.name,

@@ -11,22 +11,22 @@ import copy
 import os
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
 from flaml.automl.logger import logger
-from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func, get_y_pred, metric_loss_score
+from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func
 
 from automl_explain.explainers.tables._table import as_table
-from automl_explain.integrations.history._scores import usual_scores
-from automl_explain.integrations.readers._flaml import own_rows
+from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.integrations.searches._row_noise import RowNumbers, block_losses, quick_loss
 from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
+from automl_explain.integrations.searches.flaml._answers import Answers, Listener
+from automl_explain.integrations.searches.flaml._rows import ScoredRows, Shared
 
 IN_OTHERS = "Search without use_ray and use_spark."
 """Advice for a learner that cannot be pickled."""
@@ -49,6 +49,7 @@ class Trial:
     failed: bool = False
     nbytes: int = 0
     fold_losses: tuple[float, ...] = ()
+    answers: Answers = field(default_factory=Answers)
 
     def load(self) -> list[Any]:
         """Return the models; those of worker processes are loaded from their files."""
@@ -56,7 +57,7 @@ class Trial:
 
     def release(self, why: str) -> None:
         """Drop the models and record why."""
-        self.models, self.why, self.nbytes = [], why, 0
+        self.models, self.why, self.nbytes, self.answers = [], why, 0, Answers()
 
 
 class MetricTap:
@@ -78,6 +79,10 @@ class MetricTap:
         What FLAML searches for: it says how a named metric reads predictions.
     one_table : bool, default False
         Whether all trials are scored on the same validation rows. Their noise can then be measured if the metric is a name.
+    record : SearchRecord, optional
+        Records each trial as it ends.
+    names : mapping, optional
+        Class name of a learner -> its name in the search.
     """
 
     def __init__(
@@ -90,19 +95,24 @@ class MetricTap:
         *,
         task: Any = None,
         one_table: bool = False,
+        record: SearchRecord | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.metric = metric
         self.user_aggregate = aggregate
         self._log_training_metric = bool(log_training_metric)
         self._options, self._task, self._one_table = options, task, one_table and isinstance(metric, str)
+        self._has_folds, self._record, self._names = not one_table, record, dict(names or {})
         self._spool, self._process = spool, os.getpid()
         self._reset()
         self.metric_name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
 
     def _reset(self) -> None:
         self._wrapper: Any = None
+        self._config: dict[str, Any] = {}
         self._token = ""
         self.listener: Callable[[float], object] | None = None
+        self.keeper: Callable[[Trial], object] | None = None
         self.trials: list[Trial] = []
         self.train: Any = None
         self.validation: Any = None
@@ -126,6 +136,9 @@ class MetricTap:
             "_task",
             "_one_table",
             "_spool",
+            "_has_folds",
+            "_record",
+            "_names",
         )
         return {name: getattr(self, name) for name in names}
 
@@ -151,30 +164,33 @@ class MetricTap:
     ) -> tuple[float, dict[str, Any]]:
         """Return the loss and the values that FLAML logs, as the replaced metric would, and keep the model."""
         weights = {"sample_weight": weight_train, "groups": groups_train}
+        answers = Answers()
+        scored = Listener(estimator, X_val, answers) if self._one_table else estimator
         loss, log, _, _ = _eval_estimator(  # type: ignore[no-untyped-call]  # FLAML's own
-            config, estimator, X_train, y_train, X_val, y_val, weight_val, groups_val,
+            config, scored, X_train, y_train, X_val, y_val, weight_val, groups_val,
             self.metric, self._task, labels, self._log_training_metric, weights,
         )  # fmt: skip
         rows = ScoredRows(X_val, y_val, labels, weight_val, groups_val) if self._one_table else None
-        self._note(estimator, config, loss, X_train, X_val, y_val, rows)
+        self._note(estimator, config, loss, X_train, X_val, y_val, rows, answers)
         return loss, log
 
     def block_losses(self, trial: Trial) -> tuple[float, ...]:
         """Return the losses of a trial's model on blocks of the validation rows; empty if they cannot be computed."""
         if self._scored is None or len(trial.models) != 1:
             return ()
-        return self._scored.block_losses(trial.load()[0], self.metric, self._task, trial.loss)
+        return self._scored.block_losses(trial.answers or trial.load()[0], self.metric, self._task, trial.loss)
 
     def scores(self, model: Any) -> dict[str, float]:
         """Return the usual scores of a model that FLAML has fitted, on the validation rows; empty if they are not known."""
-        rows = self._scored
-        if rows is None or rows.groups is not None:
-            return {}
-        predicted = model.predict(rows.X)
-        if not self._task.is_classification():
-            return usual_scores(rows.y, predicted)
-        shares = model.predict_proba(rows.X)
-        return usual_scores(rows.y, predicted, shares, range(shares.shape[1]))
+        return {} if self._scored is None else self._scored.scores(model, self._task)
+
+    def told_of(self, trial: Trial) -> dict[str, Any]:
+        """Return the functions of `block_losses` and `scores_of_trial` for a trial without this tap."""
+        if self._scored is None or len(trial.models) != 1:
+            return {"measure": None, "score": None}
+        (model,), rows, task = trial.load(), self._scored, self._task
+        measure = partial(rows.block_losses, model, self.metric, task, trial.loss)
+        return {"measure": measure, "score": partial(rows.scores, model, task)}
 
     def scores_of_trial(self, trial: Trial) -> dict[str, float]:
         """Return the usual scores of the model of a trial on the validation rows."""
@@ -183,6 +199,7 @@ class MetricTap:
     def end_of_folds(self, losses: list[float], logs: list[Any]) -> Any:
         """Aggregate the folds of a cross-validated trial as FLAML or the user does, and keep the trial's loss."""
         result = (self.user_aggregate or default_cv_score_agg_func)(losses, logs)
+        self._record_trial(self._wrapper, self._config, float(result[0]))
         if self._in_worker:
             try:
                 self._spool.write_once(f"loss of {self._token}", lambda: (float(result[0]), tuple(map(float, losses))))
@@ -190,19 +207,30 @@ class MetricTap:
                 self._say_unwritten("loss")
         elif self.trials:
             self.trials[-1].loss, self.trials[-1].fold_losses = float(result[0]), tuple(map(float, losses))
+            self._keep_last()
             keep_within_memory(self.trials, self._options.memory_limit)
         self._wrapper = None
         return result
 
     def _note(
-        self, wrapper: Any, config: Any, loss: Any, X_train: Any, X_val: Any, y_val: Any, rows: ScoredRows | None
+        self,
+        wrapper: Any,
+        config: Any,
+        loss: Any,
+        X_train: Any,
+        X_val: Any,
+        y_val: Any,
+        rows: ScoredRows | None,
+        answers: Answers,
     ) -> None:
         config = dict(config or {})
         first = wrapper is not self._wrapper
-        self._wrapper = wrapper
+        self._wrapper, self._config = wrapper, config
         if self._in_worker:
             self._token = secrets.token_hex(8) if first else self._token
             self._write(wrapper, config, float(loss), X_train, X_val, y_val, rows)
+            if not self._has_folds:
+                self._record_trial(wrapper, config, float(loss))
             return
         self._scored = rows
         if first:
@@ -219,8 +247,31 @@ class MetricTap:
             trial.release(CONSTANT)
         elif not trial.why:
             trial.models.append(copy.copy(wrapper))
-            trial.nbytes += model_bytes(wrapper.estimator)
+            trial.answers = answers
+            trial.nbytes += model_bytes(wrapper.estimator) + answers.nbytes
             keep_within_memory(self.trials, self._options.memory_limit)
+        if not self._has_folds:
+            self._record_trial(wrapper, config, float(loss))
+            self._keep_last()
+
+    def _keep_last(self) -> None:
+        """Keep the models of the last trial in a file, if that is wanted."""
+        if self.keeper is not None and self.trials[-1].models:
+            self.keeper(self.trials[-1])
+
+    def learner_of(self, cls: str) -> str:
+        """Return the name of a learner in the search, given that of its class."""
+        return self._names.get(cls, cls.rpartition(".")[2])
+
+    def _record_trial(self, wrapper: Any, config: Mapping[str, Any], loss: float) -> None:
+        """Record a trial that has ended, so that it is known if the search is killed."""
+        if self._record is None:
+            return
+        number = None if self._in_worker else len(self.trials) - 1
+        self._record.note(
+            self.learner_of(class_name(type(wrapper))), own_config(config), loss, self.metric_name,
+            task=self._task.name, number=number, key=self._token, sample_size=config.get("FLAML_sample_size"),
+        )  # fmt: skip
 
     def _write(
         self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any, y_val: Any, rows: Any
@@ -290,76 +341,9 @@ class MetricTap:
         return self._shared(self.train, self.validation, self.truth)
 
 
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """The number of training rows of a trial, the tables that its models are explained on, and when they were written."""
-
-    n_training: int
-    tables: RunTables
-    at: int
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredRows:
-    """The validation rows on which FLAML scores all trials, as it passes them to a metric."""
-
-    X: Any
-    y: Any
-    labels: Any
-    weights: Any
-    groups: Any
-
-    def block_losses(self, model: Any, metric: str, task: Any, loss: float | None) -> tuple[float, ...]:
-        """Return the losses of a model on blocks of these rows; empty if the rows have groups, such as those of a ranking."""
-        if self.groups is not None:
-            return ()
-        truth, weights = np.asarray(self.y), None if self.weights is None else np.asarray(self.weights)
-        predicted = np.asarray(get_y_pred(model, self.X, metric, task))
-
-        def loss_of(rows: RowNumbers) -> float:
-            some = None if weights is None else weights[rows]
-            return float(metric_loss_score(metric, predicted[rows], truth[rows], self.labels, sample_weight=some))
-
-        quick = None if weights is not None or loss is None else quick_loss(metric, truth, predicted, self.labels)
-        found = () if quick is None else block_losses(quick, len(truth), loss)  # the search's own loss confirms it
-        return found or block_losses(loss_of, len(truth), loss)
-
-
-def own_tables(
-    tables: RunTables,
-    X_train: Any,
-    valid: tuple[Any, Any],
-    preprocess: Callable[[Any], Any],
-    options: ExplainabilityOptions,
-) -> RunTables:
-    """Return the caller's rows in place of those that FLAML has preprocessed.
-
-    Parameters
-    ----------
-    tables : RunTables
-        The preprocessed rows.
-    X_train : table
-        The caller's training rows.
-    valid : tuple of table or None, array-like or None
-        The caller's validation rows and their labels; None if FLAML has taken some of the training rows.
-    preprocess : callable
-        FLAML's preprocessing.
-    options : ExplainabilityOptions
-    """
-    train = as_table(X_train)
-    if valid[0] is None:
-        rows = own_rows(tables.rows, train, preprocess)
-    else:
-        rows = as_table(valid[0]).with_labels(valid[1]).sample(options.max_rows, options.random_state)
-    return RunTables(own_rows(tables.background, train, preprocess), rows, tables.n_validation)
-
-
-def with_own_labels(tables: RunTables, coder: Any) -> RunTables:
-    """Return tables with the caller's labels in place of the codes that FLAML's label encoder made, if there is one."""
-    codes = tables.rows.labels
-    if not coder or codes is None:  # FLAML says False where it leaves tables as they are
-        return tables
-    return replace(tables, rows=tables.rows.with_labels(coder.inverse_transform(np.asarray(codes, dtype=np.int64))))
+def own_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters of a trial without what FLAML adds to them."""
+    return {name: value for name, value in config.items() if name != "FLAML_sample_size"}
 
 
 def class_name(cls: type) -> str:

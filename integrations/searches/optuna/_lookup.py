@@ -13,8 +13,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
+from automl_explain.integrations.history._index import default_directory
 from automl_explain.integrations.history._known_ids import run_id
-from automl_explain.integrations.history._place import default_directory
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history._schema import INDEX
@@ -56,7 +56,7 @@ def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None =
     raise ExplanationNotFoundError(
         f"Trial {trial.number} ({trial.state.name}) has no run in {looked}. If it was not seen by a TrialExplainer, put the "
         "objective's body into 'with explainer.trial(trial) as seen:' and call seen.capture(model, X_valid). If the search is "
-        "still running, its runs are recorded at the end of the 'with TrialExplainer(...)' block or by explain(). If its "
+        "still running, its runs are explained at the end of the 'with TrialExplainer(...)' block or by explain(). If its "
         "history is in another directory, pass the study instead of its best trial, or history=RunHistory(DIR)."
     )
 
@@ -99,7 +99,7 @@ def _run_of(study: optuna.Study, number: int, history: RunHistory | None) -> Run
         return history.run(run_id(kept["search"], number))
     except RunNotFoundError as error:
         raise ExplanationNotFoundError(
-            f"Trial {number} has no run in {history.directory} yet. Runs are recorded at the end of the "
+            f"Trial {number} has no run in {history.directory} yet. Runs are explained at the end of the "
             "'with TrialExplainer(...)' block or by explain(), in the process that ran the trial."
         ) from error
 
