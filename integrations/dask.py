@@ -15,6 +15,7 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.scoring._row_columns import RowColumns
 from automl_explain.integrations.partitions._remote import remote
 from automl_explain.integrations.partitions._shipment import (
+    MERGED_AT_ONCE,
     explained_frame,
     merged_bytes,
     pack,
@@ -68,19 +69,43 @@ def explain_frame(explainer: Any, frame: Any, columns: RowColumns | None = None)
 def explain_whole(explainer: Any, frame: Any) -> Explanation:
     """Return the global importance of a Dask DataFrame, merged over its partitions, without the values of rows.
 
-    ``explainer.explain_global(frame)`` calls it. Parameters and errors are those of `explain_frame`; columns that the model
-    does not read are left out.
+    ``explainer.explain_global(frame)`` calls it; a scoring explainer that was loaded from a bundle is passed to it directly.
+
+    Parameters
+    ----------
+    explainer : ScoringExplainer or explainer of Shapley values
+        It is sent to the workers as data, once for each of them.
+    frame : dask.dataframe.DataFrame
+        The columns of the model; others are left out.
 
     Returns
     -------
     Explanation
-        Its `global_importance` has intervals.
+        Without the values of rows; its `global_importance` has intervals. An error names the partition and the row.
+
+    Raises
+    ------
+    ColumnMismatchError
+        If columns are missing.
+    UnsupportedModelError
+        If only this process can explain with the model, such as a function of Python.
+    MissingExtraError
+        If Dask is not installed.
+
+    Examples
+    --------
+    >>> whole = explain_whole(explainer, dask.dataframe.read_parquet("year/"))  # doctest: +SKIP
+    >>> whole.global_importance().to_frame()  # doctest: +SKIP
     """
-    dask = _dask()
+    dask: Any = _dask()
     scorer, shipment = pack(explainer)
     names = scorer.schema.found_in([str(name) for name in frame.columns], "The table")
     task, sent = remote(__name__, "_partial_partition", "dask"), _sent(shipment)
     parts = [dask.delayed(task)(part, sent, number) for number, part in enumerate(frame[list(names)].to_delayed())]
+    merge = dask.delayed(remote("automl_explain.integrations.partitions._shipment", "merged_partial", "dask"))
+    while len(parts) > MERGED_AT_ONCE:  # the workers merge what the caller could not hold at once
+        groups = range(0, len(parts), MERGED_AT_ONCE)
+        parts = [merge(parts[start : start + MERGED_AT_ONCE]) for start in groups]
     return merged_bytes(dask.compute(*parts))
 
 
@@ -98,9 +123,9 @@ def _sent(shipment: Any) -> Any:
 
     Data that `scatter` puts on workers is lost with them; a task is done again elsewhere.
     """
-    import dask
+    from dask.delayed import delayed
 
-    return dask.delayed(tuple(shipment), name=f"explainer-{shipment.identity}", traverse=False)
+    return delayed(tuple(shipment), name=f"explainer-{shipment.identity}", traverse=False)
 
 
 # ---------------------------------------------------------------------------------------------------------- in the workers

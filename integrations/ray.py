@@ -10,11 +10,10 @@ from typing import Any
 
 from automl_explain.explainers._errors import MissingExtraError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.scoring._row_columns import RowColumns
+from automl_explain.explainers.scoring._row_columns import RowColumns, block_rows
 from automl_explain.explainers.tables._arrow_tables import as_coded_frame
 from automl_explain.integrations.partitions._remote import remote
 from automl_explain.integrations.partitions._shipment import (
-    BLOCK_ROWS,
     explained_arrow,
     merged_bytes,
     pack,
@@ -60,19 +59,39 @@ def explain_dataset(explainer: Any, dataset: Any, columns: RowColumns | None = N
     scorer, shipment = pack(explainer)
     columns = read_columns(columns, dataset.columns() or scorer.schema.names, scorer)
     task = remote(__name__, "_explained_block", "ray", asdict(columns), ray.put(tuple(shipment)))
-    return dataset.map_batches(task, batch_format="pyarrow", batch_size=BLOCK_ROWS, num_cpus=1)
+    return dataset.map_batches(task, batch_format="pyarrow", batch_size=block_rows(scorer), num_cpus=1)
 
 
 def explain_whole(explainer: Any, dataset: Any) -> Explanation:
     """Return the global importance of a Ray Dataset, merged over its blocks, without the values of rows.
 
-    ``explainer.explain_global(dataset)`` calls it. Parameters and errors are those of `explain_dataset`; columns that the
-    model does not read are left out.
+    ``explainer.explain_global(dataset)`` calls it; a scoring explainer that was loaded from a bundle is passed to it directly.
+
+    Parameters
+    ----------
+    explainer : ScoringExplainer or explainer of Shapley values
+        It lies in the object store as data and is read once by each worker process.
+    dataset : ray.data.Dataset
+        The columns of the model; others are left out.
 
     Returns
     -------
     Explanation
-        Its `global_importance` has intervals.
+        Without the values of rows; its `global_importance` has intervals. An error names the row in its block.
+
+    Raises
+    ------
+    ColumnMismatchError
+        If columns are missing.
+    UnsupportedModelError
+        If only this process can explain with the model, such as a function of Python.
+    MissingExtraError
+        If Ray Data is not installed.
+
+    Examples
+    --------
+    >>> whole = explain_whole(explainer, ray.data.read_parquet("year/"))  # doctest: +SKIP
+    >>> whole.global_importance().to_frame()  # doctest: +SKIP
     """
     ray = _ray()
     scorer, shipment = pack(explainer)

@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import PartialImportance
-from automl_explain.explainers.parts._row_sampling import BATCH_BYTES
+from automl_explain.explainers.parts._row_sample import RowSample
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.explainers.scoring._row_columns import RowColumns, located
+from automl_explain.explainers.scoring._row_columns import BLOCK_ROWS, RowColumns, block_rows, located
+from automl_explain.streaming._ahead import ahead, behind
 from automl_explain.streaming._files import RowFile, RowFiles
 from automl_explain.streaming._output_folder import OutputFolder
 
 PART_ROWS = 1_000_000
 """Rows of a part: what an interruption costs at most."""
-BLOCK_ROWS = 32_768
-"""Most rows explained at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,38 @@ class ExplainedFiles:
     values : tuple of Path
         Parquet files with the table of rows, in the order of the data.
     num_rows : int
+        Rows explained.
     importance : Explanation
         Global importance over all rows, without their values; its `global_importance` has intervals.
+    sample : Explanation
+        Up to 2,000 of the rows, evenly spaced, with all their values, for plots, `write_report` or the dashboard.
+    sample_rows : list of int
+        Numbers of these rows among all that were explained, from 0.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer, explain_files, scoring_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> scorer = scoring_explainer(TabularExplainer(Ridge().fit(X, y), X))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     X.to_parquet(f"{folder}/rows.parquet")
+    ...     done = explain_files(scorer, f"{folder}/rows.parquet", f"{folder}/out")
+    >>> done.num_rows, done.importance.get_ranked_global_names(2)
+    (442, ['bmi', 's5'])
     """
 
     directory: Path
     values: tuple[Path, ...]
     num_rows: int
     importance: Explanation
+    sample: Explanation
+    sample_rows: list[int]
 
 
+@checked
 def explain_files(
     explainer: ScoringExplainer,
     data: Any,
@@ -85,6 +107,7 @@ def explain_files(
     Returns
     -------
     ExplainedFiles
+        The files written, and the importance over all rows.
 
     Raises
     ------
@@ -126,7 +149,7 @@ def explain_files(
     paths = list(data) if isinstance(data, list | tuple) else [data]
     files = RowFiles(paths, explainer.schema, columns.columns, where)
     files.check()
-    n_rows = _block_rows(explainer, min(int(part_rows), BLOCK_ROWS))
+    n_rows = block_rows(explainer, min(int(part_rows), BLOCK_ROWS))
     per_part = max(1, int(part_rows) // n_rows)
     folder = OutputFolder.opened(Path(directory), _job(explainer, files, columns, where, (per_part, n_rows)))
     if not folder.is_complete:
@@ -136,10 +159,12 @@ def explain_files(
                 if not folder.is_file_done(number):
                     _explain_file(explainer, columns, files, number, folder, (per_part, n_rows), advance)
         folder.finish()
-    return ExplainedFiles(folder.path, folder.values, folder.num_rows, folder.importance())
+    return ExplainedFiles(folder.path, folder.values, folder.num_rows, folder.importance(), *folder.sample())
 
 
-def explained_blocks(explainer: ScoringExplainer, data: Any) -> Iterator[pd.DataFrame]:
+def explained_blocks(
+    explainer: ScoringExplainer, data: Any, columns: RowColumns | None = None
+) -> Iterator[pd.DataFrame]:
     """Yield the tables of the rows of files, a block at a time; parameters and errors as in `explain_files`.
 
     Raises
@@ -147,11 +172,12 @@ def explained_blocks(explainer: ScoringExplainer, data: Any) -> Iterator[pd.Data
     InvalidInputError
         If there are no rows.
     """
-    columns = RowColumns()
+    columns = columns or RowColumns()
+    columns.check(explainer)
     any_rows = False
     files = RowFiles([data], explainer.schema)
     files.check()
-    n_rows = _block_rows(explainer, BLOCK_ROWS)
+    n_rows = block_rows(explainer)
     for file in files.files:
         for table, _ in _explained(explainer, columns, file, files.blocks(file, n_rows)):
             any_rows = True
@@ -174,16 +200,28 @@ def _explain_file(
     blocks = files.blocks(file, n_rows)
     for _ in itertools.islice(blocks, per_part * done):  # read again, which takes a fraction of explaining
         pass
-    explained = _explained(explainer, columns, file, blocks, folder.rows_of(number))
+    explained = _explained(explainer, columns, file, ahead(blocks), folder.rows_of(number))
     while (first := next(explained, None)) is not None:
-        importance = PartialImportance()
-        with folder.part(number) as part:
-            for table, explanation in itertools.chain([first], itertools.islice(explained, per_part - 1)):
-                part.write(table)
-                importance.add(explanation)
-                advance(len(table))
-            part.importance = importance.explanation()
+        importance, sample = PartialImportance(), RowSample(folder.num_rows)
+        with folder.part(number, schema_of_rows(explainer, columns, files.copied_fields(file))) as part:
+            with behind(part.write) as write:
+                for table, explanation in itertools.chain([first], itertools.islice(explained, per_part - 1)):
+                    write(table)
+                    importance.add(explanation)
+                    sample.add(explanation)
+                    advance(len(table))
+            part.importance, part.sample = importance.explanation(), sample.explanation()
     folder.end_file(number)
+
+
+def schema_of_rows(explainer: ScoringExplainer, columns: RowColumns, copied: Sequence[Any] = ()) -> Any:
+    """Return the schema of the table of rows. Numbers that are made are there for each row, so that they need no mask."""
+    import pyarrow as pa
+
+    made = [
+        one.with_nullable(False) if pa.types.is_floating(one.type) else one for one in columns.arrow_schema(explainer)
+    ]
+    return pa.schema([*copied, *made])
 
 
 def _explained(
@@ -193,12 +231,6 @@ def _explained(
     for rows in blocks:
         yield located(partial(columns.of, explainer), rows, str(file.path), first)
         first += len(rows)
-
-
-def _block_rows(explainer: ScoringExplainer, most: int) -> int:
-    """Return how many rows are explained at a time."""
-    n_values = len(explainer.classes or (None,)) * len(explainer.schema.columns)
-    return max(1, min(most, BATCH_BYTES // (8 * n_values)))
 
 
 def _job(

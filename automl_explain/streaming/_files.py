@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError, MissingExtraError
-from automl_explain.explainers.scoring._schema import Column, Schema, missing_columns
+from automl_explain.explainers.scoring.columns._schema import Column, Schema, unknown_columns
 from automl_explain.explainers.tables._arrow_tables import as_coded_frame, is_text
+from automl_explain.explainers.tables._formats import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +24,12 @@ KINDS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", 
 """Ending of a file's name -> its kind."""
 COMPRESSED = (".gz", ".bz2", ".lz4", ".zst")
 """Further endings of text files."""
-MISSING = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
-    "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
-"""Texts that stand for a missing cell: those of pandas, by which the training table was read."""
 CONDITION = re.compile(r"^\s*(?P<column>.+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?P<value>.*?)\s*$")
 """A condition on a column, such as ``age >= 30``."""
+NUMBERS = ("int", "uint", "halffloat", "float", "double", "decimal")
+"""Beginnings of the names of Arrow's types of numbers."""
+SIGNS = ("=", "!", "<", ">")
+"""Beginnings of a value that are rather a sign written the wrong way round, as in ``age => 30``."""
 SAMPLE_BYTES = 1 << 16
 """Bytes of a text file from which its number of rows is estimated."""
 
@@ -82,7 +82,7 @@ class RowFiles:
     ) -> None:
         if find_spec("pyarrow") is None:
             raise MissingExtraError("Reading files as a stream needs pyarrow: pip install 'automl-explain[parquet]'")
-        self.files = tuple(file for path in paths for file in _found(Path(path)))
+        self.files = tuple(file for path in paths for file in files_in(Path(path)))
         if not self.files:
             raise InvalidInputError(f"There are no files of rows in {', '.join(map(str, paths))}.")
         self._schema, self._copied = schema, columns
@@ -96,10 +96,20 @@ class RowFiles:
         InvalidInputError
             If the value of a condition is of another type than its column.
         ColumnMismatchError
-            If a file lacks a column, or has text where the model takes numbers; the message names the file.
+            If a file lacks a column, has text where the model takes numbers, or a copied column holds text in one file and
+            numbers in another; the message names the file.
         """
+        seen: dict[str, tuple[str, RowFile]] = {}
         for file in self.files:
-            self._checked_names(file)
+            types = self._checked_names(file)
+            for name in self._copied:
+                kind = _what_holds(types[name])
+                first, other = seen.setdefault(name, (kind, file))
+                if first != kind:
+                    raise ColumnMismatchError(
+                        f"Column {name!r} of {file.path} has {kind}, that of {other.path} {first}. A column that is copied must "
+                        "hold the same in all files."
+                    )
             if self._where:
                 self._scanner(file, {}, 1)
 
@@ -129,6 +139,15 @@ class RowFiles:
                 yield self._frame(waiting, file)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
             raise InvalidInputError(f"{file.path} cannot be read: {str(error).strip().splitlines()[0]}") from error
+
+    def copied_fields(self, file: RowFile) -> list[pa.Field]:
+        """Return the columns of a file that are copied, with their types, whatever the first rows hold."""
+        import pyarrow as pa
+
+        schema = _dataset(file, self._text_types).schema
+        fields = [schema.field(name) for name in self._copied]
+        coded = pa.types.is_dictionary
+        return [pa.field(one.name, one.type.value_type if coded(one.type) else one.type) for one in fields]
 
     def estimated_rows(self) -> int | None:
         """Return about how many rows the files have; None if that is not known."""
@@ -161,10 +180,10 @@ class RowFiles:
         wanted += [name for name in self._copied if name not in wanted]
         needed = [*wanted, *(column for column, _, _ in self._where)]
         if missing := [name for name in needed if name not in types]:
-            raise missing_columns(missing, present, where)
+            raise unknown_columns(missing, present, where)
         for name, column in self._kinds_of_columns.items():
             text = file.kind == "parquet" and types.get(name) in ("string", "large_string", "binary")
-            if text and column.categories is None:
+            if text and column.kind == "number":
                 raise ColumnMismatchError(
                     f"Column {name!r} of {where} has text. The model takes numbers ({column.dtype})."
                 )
@@ -198,17 +217,27 @@ class RowFiles:
         return as_coded_frame(table, self._kinds_of_columns)
 
 
-def _found(path: Path) -> list[RowFile]:
+def files_in(path: Path) -> list[RowFile]:
+    """Return a file of rows, or those of a folder in the order of their names.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such file or folder, or a file of another kind.
+    """
     if path.is_file():
         _check_kind(path)
         return [RowFile(path, path.parent)]
     if not path.is_dir():
         raise InvalidInputError(f"There is no file or folder {path}.")
-    inside = [
-        one
-        for one in sorted(path.rglob("*"))
-        if one.is_file() and not any(part.startswith((".", "_")) for part in one.relative_to(path).parts)
-    ]
+    try:
+        inside = [
+            one
+            for one in sorted(path.rglob("*"))
+            if one.is_file() and not any(part.startswith((".", "_")) for part in one.relative_to(path).parts)
+        ]
+    except OSError as error:
+        raise InvalidInputError(f"The files of the folder {path} cannot be listed: {error}.") from error
     for one in inside:
         _check_kind(one)
     return [RowFile(one, path) for one in inside]
@@ -255,6 +284,13 @@ def _types(file: RowFile) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
 
 
+def _what_holds(kind: str) -> str:
+    """Return what a column of an Arrow type holds, in a word; of text files, columns that are copied are texts."""
+    if not kind or "string" in kind:
+        return "text"
+    return "numbers" if kind.startswith(NUMBERS) else kind.partition("[")[0]
+
+
 def _partition_names(file: RowFile) -> list[str]:
     folders = file.path.relative_to(file.base).parts[:-1]
     return [folder.partition("=")[0] for folder in folders if "=" in folder]
@@ -285,6 +321,8 @@ def _text_type(column: Column) -> Any:
     import pyarrow as pa
 
     known = column.categories
+    if column.kind == "date":
+        return pa.string()  # the column says how they are read
     if known is None:
         return pa.bool_() if column.dtype in ("bool", "boolean") else pa.float64()
     if all(isinstance(one, bool) for one in known):
@@ -315,9 +353,10 @@ def _row_count(file: RowFile) -> int | None:
 
 def _condition(text: str) -> tuple[str, str, str]:
     found = CONDITION.match(text)
-    if found is None:
+    if found is None or found["value"].startswith(SIGNS):  # as in 'age => 30'
         raise InvalidInputError(
-            f"A condition must compare a column with a value, such as 'age >= 30' or 'state = CA'. Got {text!r}."
+            f"A condition must compare a column with a value, such as 'age >= 30' or 'state = CA'. Got {text!r}. Put a value "
+            "that begins with a sign between quotes."
         )
     return found["column"], found["sign"].replace("==", "="), found["value"].strip("'\"")
 

@@ -4,8 +4,9 @@ The folder holds
 
 - ``values/part-00000.parquet``, ...: the table of rows, in the order of the files;
 - ``importance.csv`` and ``importance.explanation``: the global importance, written at the end;
+- ``rows.explanation``: up to 2,000 of the rows, evenly spaced, with all their values, written at the end;
 - ``manifest.json``: the job, and which parts are done. A part is done when the manifest says so;
-- ``partial/``: the global importance of each part, until the end.
+- ``partial/``: the global importance and some rows of each part, until the end.
 
 A part that was begun is written again. The parts are the same after any interruption, since they are cut by rows, and a block
 of rows always has the same values.
@@ -17,9 +18,9 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
 
@@ -27,17 +28,24 @@ from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import write_whole, written_whole
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import merged
+from automl_explain.explainers.parts._row_sample import sample_of, sampled
+from automl_explain.explainers.tables._table import Table
 
-FORMAT = 1
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 
 @dataclass(eq=False)
 class Part:
-    """A part that is being written: tables of rows, and the importance of all of them at the end."""
+    """A part that is being written: tables of rows, and at the end the importance of all of them and some of the rows."""
 
     stream: BinaryIO
+    schema: pa.Schema
     importance: Explanation | None = None
+    sample: Explanation | None = None
     rows: int = 0
     _writer: Any = None
 
@@ -46,12 +54,11 @@ class Part:
         import pyarrow as pa
         from pyarrow import parquet as pq
 
-        schema = None if self._writer is None else self._writer.schema
-        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
         if self._writer is None:
-            repeating = [one.name for one in rows.schema if not pa.types.is_floating(one.type)]
-            self._writer = pq.ParquetWriter(self.stream, rows.schema, use_dictionary=repeating)
-        self._writer.write_table(rows)
+            repeating = [one.name for one in self.schema if not pa.types.is_floating(one.type)]
+            self._writer = pq.ParquetWriter(self.stream, self.schema, use_dictionary=repeating)
+        cells = [_arrow_cells(table[field.name], field) for field in self.schema]
+        self._writer.write_table(pa.Table.from_arrays(cells, schema=self.schema))
         self.rows += len(table)
 
     def close(self) -> None:
@@ -152,8 +159,8 @@ class OutputFolder:
         return file < self.files_done
 
     @contextmanager
-    def part(self, file: int) -> Iterator[Part]:
-        """Write the next part of a file; it is done when the block ends without an error.
+    def part(self, file: int, schema: pa.Schema) -> Iterator[Part]:
+        """Write the next part of a file, a table of this schema; it is done when the block ends without an error.
 
         Raises
         ------
@@ -163,11 +170,13 @@ class OutputFolder:
         number = len(self.parts)
         try:
             with written_whole(self._value_file(number)) as stream:
-                part = Part(stream)
+                part = Part(stream, schema)
                 yield part
                 part.close()
             assert part.importance is not None
+            assert part.sample is not None
             part.importance.save(self._partial_file(number))
+            part.sample.save(self._sample_file(number))
         except OSError as error:
             raise HistoryError(f"{self._value_file(number)} cannot be written: {error.strerror or error}.") from error
         self.parts.append([file, part.rows])
@@ -179,7 +188,7 @@ class OutputFolder:
         self._write_manifest()
 
     def finish(self) -> None:
-        """Merge the importance of the parts."""
+        """Merge the importance of the parts, and their rows."""
         whole = merged(Explanation.load(self._partial_file(number)) for number in range(len(self.parts)))
         whole.save(self.path / "importance.explanation")
         found = whole.global_importance()
@@ -188,6 +197,12 @@ class OutputFolder:
             for label, values in zip(found.classes, found.class_values, strict=True):
                 table[f"importance of {label}"] = pd.Series(values, index=found.features)
         write_whole(self.path / "importance.csv", table.to_csv().encode())
+        samples: list[Explanation] = [Explanation.load(self._sample_file(number)) for number in range(len(self.parts))]
+        sample = sample_of([rows for _, rows in self.parts], samples)
+        numbers = sampled(self.num_rows, sample.num_examples)
+        if sample.data is not None and sample.data.is_frame:
+            sample = replace(sample, data=Table(sample.data.data.set_axis(list(numbers)), sample.data.names))
+        sample.save(self.path / "rows.explanation")
         self.is_complete = True
         self._write_manifest()
         shutil.rmtree(self.path / "partial")
@@ -197,6 +212,14 @@ class OutputFolder:
         found: Explanation = Explanation.load(self.path / "importance.explanation")
         return found
 
+    def sample(self) -> tuple[Explanation, list[int]]:
+        """Return some of the rows of a folder that is complete, evenly spaced, and their numbers among all rows.
+
+        The numbers are also the index of the explanation's table.
+        """
+        found: Explanation = Explanation.load(self.path / "rows.explanation")
+        return found, list(sampled(self.num_rows, found.num_examples))
+
     # ---------------------------------------------------------------- private
 
     def _value_file(self, number: int) -> Path:
@@ -205,7 +228,20 @@ class OutputFolder:
     def _partial_file(self, number: int) -> Path:
         return self.path / "partial" / f"part-{number:05}.explanation"
 
+    def _sample_file(self, number: int) -> Path:
+        return self.path / "partial" / f"rows-{number:05}.explanation"
+
     def _write_manifest(self) -> None:
         names = ("job", "parts", "files_done", "is_complete")
         facts = {"format": FORMAT, **{name: getattr(self, name) for name in names}}
         write_whole(self.path / MANIFEST, json.dumps(facts).encode())
+
+
+def _arrow_cells(cells: pd.Series, field: pa.Field) -> pa.Array:
+    """Return a column as Arrow has it. Columns without missing cells are numbers, and are not looked through for any."""
+    import pyarrow as pa
+
+    if not field.nullable:
+        return pa.array(cells.to_numpy(), field.type)
+    found = pa.array(cells, from_pandas=True)
+    return found if found.type == field.type else found.cast(field.type)

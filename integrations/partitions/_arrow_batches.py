@@ -8,17 +8,15 @@ from typing import Any
 import pandas as pd
 
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.scoring._explainer import choose_scoring_explainer
+from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
+from automl_explain.explainers.scoring._row_columns import BLOCK_ROWS
 from automl_explain.explainers.tables._arrow_tables import as_coded_frame
 from automl_explain.integrations.partitions._shipment import importance_of
-
-BATCH_ROWS = 32_768
-"""Most rows of a batch of a dataset."""
 
 
 def explain_dataset(explainer: Any, dataset: Any) -> Explanation:
     """Return the global values of a `pyarrow.dataset.Dataset` or `Scanner`, in constant memory."""
-    options = {"batch_size": BATCH_ROWS} if hasattr(dataset, "get_fragments") else {}
+    options = {"batch_size": BLOCK_ROWS} if hasattr(dataset, "get_fragments") else {}
     return explain_reader(explainer, dataset.to_batches(**options))
 
 

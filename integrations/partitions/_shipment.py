@@ -19,15 +19,17 @@ from automl_explain.explainers._errors import InvalidInputError, UnsupportedMode
 from automl_explain.explainers.compiled._jit import at_most_threads
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import PartialImportance, merged
-from automl_explain.explainers.scoring._explainer import ScoringExplainer, choose_scoring_explainer
-from automl_explain.explainers.scoring._row_columns import RowColumns, located
+from automl_explain.explainers.scoring._explainer import ScoringExplainer
+from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
+from automl_explain.explainers.scoring._row_columns import RowColumns, block_rows, located
 from automl_explain.explainers.scoring._saving import load, save
 from automl_explain.explainers.tables._arrow_tables import as_coded_frame
 
 MOST_KEPT = 4
 """Explainers that a worker keeps."""
-BLOCK_ROWS = 16_384
-"""Rows of a partition explained at a time."""
+
+MERGED_AT_ONCE = 16
+"""Partitions whose importance a worker merges, before it reaches the caller."""
 
 _kept: OrderedDict[str, ScoringExplainer] = OrderedDict()
 _lock = threading.Lock()
@@ -106,10 +108,10 @@ def explained_frame(
     first : int
         Rows of the partition before these.
     """
-    tables = []
+    tables, n_rows = [], block_rows(scorer)
     with at_most_threads(1):
-        for start in range(0, len(frame), BLOCK_ROWS):
-            rows = frame.iloc[start : start + BLOCK_ROWS]
+        for start in range(0, len(frame), n_rows):
+            rows = frame.iloc[start : start + n_rows]
             tables.append(located(lambda some: columns.of(scorer, some)[0], rows, where, first + start))
     return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
@@ -132,10 +134,10 @@ def explained_arrow(scorer: ScoringExplainer, columns: RowColumns, table: Any, w
 
 def importance_of(scorer: ScoringExplainer, frames: Iterable[pd.DataFrame], where: str) -> PartialImportance:
     """Return the importance of the rows of frames, explained a block at a time; `where` names them in errors."""
-    part = PartialImportance()
+    part, n_rows = PartialImportance(), block_rows(scorer)
     for frame in frames:
-        for start in range(0, len(frame), BLOCK_ROWS):
-            part.add(located(scorer.explain_local, frame.iloc[start : start + BLOCK_ROWS], where, part.num_rows))
+        for start in range(0, len(frame), n_rows):
+            part.add(located(scorer.explain_local, frame.iloc[start : start + n_rows], where, part.num_rows))
     return part
 
 
@@ -143,17 +145,25 @@ def partial_bytes(scorer: ScoringExplainer, frames: Iterable[pd.DataFrame], wher
     """Return the importance of the rows of a partition, as a file has it; None for an empty partition."""
     with at_most_threads(1):
         part = importance_of(scorer, frames, where)
-    if not part.num_rows:
-        return None
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "part.explanation")
-        part.explanation().save(path)
-        return path.read_bytes()
+    return _written(part.explanation()) if part.num_rows else None
+
+
+def merged_partial(parts: Iterable[bytes | None]) -> bytes | None:
+    """Return several results of `partial_bytes` as one, in a worker: so many parts would be too much for the caller."""
+    found = [part for part in parts if part is not None]
+    return _written(merged_bytes(found)) if found else None
 
 
 def merged_bytes(parts: Iterable[bytes | None]) -> Explanation:
     """Return the global values of all rows from what `partial_bytes` returned for each partition."""
     return merged(_read(content) for content in parts if content is not None)
+
+
+def _written(explanation: Explanation) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "part.explanation")
+        explanation.save(path)
+        return path.read_bytes()
 
 
 def _read(content: bytes) -> Explanation:

@@ -1,5 +1,6 @@
 """Files explained as a stream have the values of the table in memory, and survive interruptions."""
 
+import datetime as dt
 import json
 import signal
 import subprocess
@@ -8,7 +9,9 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -24,6 +27,7 @@ from automl_explain import (
     scoring_explainer,
 )
 from automl_explain.cli import main
+from automl_explain.explainers.parts import _row_sample
 from automl_explain.streaming import _explain_files, _output_folder
 
 
@@ -195,13 +199,52 @@ def test_bad_input_is_refused_before_any_row_is_explained(scorer, numbered, tmp_
     refused(r"2\.parquet lacks columns that are needed: \['a'\]", tmp_path / "mixed", ColumnMismatchError)
     write(numbered.assign(b="text"), tmp_path / "mixed" / "2.parquet")
     refused(r"Column 'b' of .*2\.parquet has text", tmp_path / "mixed", ColumnMismatchError)
-    refused(r"lacks columns that are needed: \['day'\]", good, ColumnMismatchError, columns=RowColumns(("day",)))
+    refused(
+        r"a\.parquet has no column 'staet'. Did you mean 'state'",
+        good,
+        ColumnMismatchError,
+        columns=RowColumns(("staet",)),
+    )
+    refused(r"a\.parquet has no column 'Qq'. It has \[", good, ColumnMismatchError, where=["Qq > 3"])
     refused("must compare a column with a value", good, where=["a"])
+    refused(r"must compare a column.*Got 'a => 3'", good, where=["a => 3"])
     refused("cannot be compared with column 'a'", good, where=["a > many"])
     refused("has no class 'Tru'. Did you mean 'True'", good, columns=RowColumns(output_class="Tru"))
     refused("has no feature 'stat'. Did you mean 'state'", good, columns=RowColumns(features=("stat",)))
     refused("at least one row", good, out="none", where=["a > 99"])
+    (tmp_path / "ids").mkdir()
+    for number, ids in enumerate([np.arange(len(numbered)), np.arange(len(numbered)) / 2, "a7"]):
+        write(numbered.assign(key=ids), tmp_path / "ids" / f"{number}.parquet")
+    refused(
+        r"'key' of .*2\.parquet has text, that of .*0\.parquet numbers",
+        tmp_path / "ids",
+        ColumnMismatchError,
+        columns=RowColumns(("key",)),
+    )
     assert not (tmp_path / "out").exists()
+
+
+def test_columns_that_are_copied_keep_their_types_whatever_the_first_rows_hold(scorer, numbered, tmp_path):
+    n = len(numbered)
+    first = np.arange(n) < n // 2
+    kept = {
+        "paid": pa.array(np.arange(n) % 2 == 0, mask=first),
+        "note": pa.array([f"n{row}" for row in range(n)], mask=first),
+        "count": pa.array(np.arange(n), pa.int32(), mask=~first),
+        "on": pa.array([dt.date(2026, 1, 1)] * n, pa.date32(), mask=first),
+    }
+    table = pa.Table.from_pandas(numbered, preserve_index=False)
+    for name, cells in kept.items():
+        table = table.append_column(name, cells)
+    pq.write_table(table, tmp_path / "a.parquet")
+    columns = RowColumns(("state", *kept))
+    done = explain_files(scorer, tmp_path / "a.parquet", tmp_path / "out", columns=columns, part_rows=n // 4)
+    assert len(done.values) > 1
+    made = pa.concat_tables(pq.read_table(path) for path in done.values)  # of one schema
+    for name, cells in kept.items():
+        assert made[name].to_pylist() == cells.to_pylist()
+        assert made.schema.field(name).type == cells.type
+    assert made["state"].to_pylist() == numbered.state.astype(object).where(numbered.state.notna(), None).tolist()
 
 
 def write_text(path):
@@ -262,7 +305,7 @@ def test_the_command_takes_a_bundle_and_continues(scorer, numbered, tmp_path, ca
             explained(scorer, numbered)[0].get_ranked_global_names(),
         )
     assert main(command) == 0
-    assert "2,000 rows in 1 files" in capsys.readouterr().out
+    assert "2,000 rows in 1 file, and report.html" in capsys.readouterr().out
     assert isinstance(Explanation.load(tmp_path / "out" / "importance.explanation"), Explanation)
     assert main(["explain", str(tmp_path / "bundle"), "--out", str(tmp_path / "other")]) == 2
     assert "--data" in capsys.readouterr().err
@@ -277,3 +320,20 @@ def test_a_file_without_rows_is_refused(command, out, scorer, numbered, tmp_path
     assert main([command, str(tmp_path / "bundle"), "--data", str(tmp_path / "a.csv"), "--out", str(written)]) == 2
     assert "must be at least one row" in capsys.readouterr().err
     assert command == "explain" or not written.exists()
+
+
+@pytest.mark.parametrize("part_rows", [10**6, 300])
+def test_a_sample_of_the_rows_is_kept_for_pictures(part_rows, scorer, numbered, tmp_path, monkeypatch):
+    monkeypatch.setattr(_row_sample, "MOST_ROWS", 150)
+    path = write(numbered, tmp_path / "rows.parquet")
+    done = explain_files(scorer, path, tmp_path / "out", part_rows=part_rows, progress=False)
+    assert done.sample_rows == list(range(0, 2_000, 16))
+    whole, _ = explained(scorer, numbered)
+    np.testing.assert_allclose(
+        done.sample.local_importance_values, whole.local_importance_values[:, ::16], rtol=0, atol=1e-12
+    )
+    assert done.sample.data.data.index.tolist() == done.sample_rows
+    for name in ("b", "state"):  # cells, not codes
+        assert done.sample.data.data[name].dropna().tolist() == numbered[name][::16].dropna().tolist()
+    again = explain_files(scorer, path, tmp_path / "out", part_rows=part_rows, progress=False)
+    assert again.sample_rows == done.sample_rows
