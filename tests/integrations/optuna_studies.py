@@ -1,5 +1,7 @@
 """A study, a model and objectives of the tests of Optuna."""
 
+import os
+
 import optuna
 from lightgbm import LGBMClassifier
 from optuna.storages import JournalStorage
@@ -40,3 +42,16 @@ def explained_objective(explainer):
 
 def plain_objective(trial):
     return model_of(trial).fit(X_TRAIN, Y_TRAIN).score(X_VALID, Y_VALID)
+
+
+def search_in_worker(explainer, kind, folder, n_trials, dies_in=None):
+    """Run trials of the study in another process, and return its number."""
+    study = optuna.load_study(study_name="churn", storage=STORAGES[kind](folder))
+
+    def objective(trial):
+        if trial.number == dies_in:
+            os._exit(9)
+        return explained_objective(explainer)(trial)
+
+    study.optimize(objective, n_trials=n_trials)
+    return os.getpid()

@@ -16,6 +16,7 @@ from sklearn.datasets import make_classification
 
 from automl_explain import retrieve_model_explanation
 from automl_explain.integrations.flaml import AutoML
+from tests.ray_here import start_ray
 
 X, Y = make_classification(240, 6, n_informative=4, random_state=0)
 SETTINGS = {
@@ -72,10 +73,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR",
-        log_to_driver=False, object_store_memory=100_000_000,
-    )  # fmt: skip
+    start_ray(2, logging_level="ERROR", object_store_memory=100_000_000)
     try:
         answer = main(Path(sys.argv[1]))
     finally:

@@ -22,20 +22,27 @@ from automl_explain.integrations.partitions._remote import remote
 from automl_explain.integrations.partitions._shipment import MOST_KEPT, _kept, pack, unpack
 
 ROOT = Path(__file__).parents[2]
-NEEDED = {"dask": ("dask", "distributed"), "spark": ("pyspark", "joblibspark"), "ray": ("ray",)}
+ENGINES = {"dask": ("dask", "distributed"), "spark": ("pyspark", "joblibspark"), "ray": ("ray",)}
+SHOWN = 6_000
+"""Characters of stderr that a failure shows, of its beginning and of its end."""
+CONNECT = ("pyspark", "grpc", "grpc_status", "zstandard")
 
 
-def missing(engine):
-    absent = [name for name in NEEDED[engine] if importlib.util.find_spec(name) is None]
-    return absent or (engine == "spark" and shutil.which("java") is None)
+def need(packages):
+    """Skip a test whose packages are not installed, unless they are required, as in CI."""
+    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    if "pyspark" in packages and shutil.which("java") is None:
+        absent.append("java")
+    if absent and not os.environ.get("AUTOML_EXPLAIN_CLUSTERS"):
+        pytest.skip(f"not installed: {', '.join(absent)}; see the extra 'test-clusters'")
+    assert not absent, "the extra 'test-clusters' and a Java runtime are required here"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("engine", NEEDED)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_values_are_those_of_the_table_in_memory(engine, tmp_path):
-    if missing(engine) and not os.environ.get("AUTOML_EXPLAIN_CLUSTERS"):
-        pytest.skip(f"{engine} is not installed")
+    need(ENGINES[engine])
     found = jobs(engine, tmp_path)
     assert found["killed"]
     names = ["a", "b", "c", "d", "state"]
@@ -52,9 +59,27 @@ def test_the_values_are_those_of_the_table_in_memory(engine, tmp_path):
     assert engine == "ray" or "Partition" in found["wrong cell"]
     assert "lacks columns that are needed: ['b']" in found["missing column"]
     assert "Only this process can explain with" in found["black box"]
+    studies = found["studies"]
+    assert studies["statuses"] == [["explained", ""]] * 4
+    assert studies["killed"]  # the worker that explained the third model, whose run another one then explained
+    assert studies["difference"] < 1e-12
+    assert [run[:2] for run in found["grids"]] == [["trial", "explained"]] * 3 + [["refit", "explained"]], found[
+        "grids"
+    ]
     for search in found.get("searches", []):  # of FLAML, with trials in the search's own process and in others
         assert search["runs"] == [["trial", "explained"]] * 4 + [["refit", "explained"]]
         assert len(set(search["losses"])) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_spark_connect_gives_the_values_of_the_table_in_memory():
+    need(CONNECT)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.integrations.connect_job"]
+    found = last_line(command, os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"})
+    assert found["session"].startswith("pyspark.sql.connect.")
+    assert found["error"] < 1e-12
+    assert found["global error"] < 1e-12
 
 
 def jobs(engine, folder):
@@ -66,8 +91,18 @@ def jobs(engine, folder):
     command = [sys.executable, "-W", "ignore", "-m", "tests.integrations.cluster_jobs", engine, str(folder)]
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:  # paths of sockets may not be long
         environment["RAY_TMPDIR"] = short
-        done = subprocess.run(command, capture_output=True, text=True, timeout=580, env=environment, cwd=ROOT)
-    assert done.returncode == 0, done.stderr[-4000:]
+        return last_line(command, environment)
+
+
+def last_line(command, environment):
+    """Return what a process prints last, as JSON. If it fails, say its steps, and what it and its workers wrote on stderr."""
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    if done.returncode or not done.stdout:
+        steps = "\n".join(line for line in done.stderr.splitlines() if line.startswith("==="))
+        raise AssertionError(
+            f"{' '.join(command)} ended with {done.returncode}:\n{steps}\n\nfrom the beginning of stderr:\n"
+            f"{done.stderr[:SHOWN]}\n...\nfrom its end:\n{done.stderr[-SHOWN:]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 

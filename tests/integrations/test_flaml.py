@@ -80,7 +80,17 @@ def check_final_model(automl, X, learner):
 
 
 @pytest.mark.parametrize(("task", "n_classes"), [("binary", 2), ("multiclass", 3), ("regression", 0)])
-@pytest.mark.parametrize("learner", ["lgbm", "rf", "lrl2", "enet", "kneighbor", "xgboost", "histgb"])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        "lgbm",
+        "rf",
+        "lrl2",
+        "enet",
+        "kneighbor",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("xgboost", "histgb")),
+    ],
+)
 def test_small_models_give_the_shapley_values_by_definition(learner, task, n_classes):
     if (learner == "enet") != (task == "regression") and learner in ("enet", "lrl2"):
         pytest.skip("no such learner for the task")
@@ -95,8 +105,8 @@ def test_small_models_give_the_shapley_values_by_definition(learner, task, n_cla
     np.testing.assert_allclose(values, shapley_values(game, 4), rtol=1e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-@pytest.mark.parametrize("how", ["holdout", "cv"])
+@pytest.mark.parametrize("task", ["binary", pytest.param("multiclass", marks=pytest.mark.slow), "regression"])
+@pytest.mark.parametrize("how", ["holdout", pytest.param("cv", marks=pytest.mark.slow)])
 def test_the_ensemble_has_a_run_of_its_own(task, how):
     X, score = clients(120)
     X = X[["age", "income", "job", "joined"]]

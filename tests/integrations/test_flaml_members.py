@@ -5,7 +5,13 @@ import pytest
 from lightgbm import LGBMClassifier
 from sklearn.linear_model import LogisticRegression
 
-from automl_explain import TabularExplainer, retrieve_model_explanation
+from automl_explain import (
+    AutoMLExplainWarning,
+    InvalidInputError,
+    TabularExplainer,
+    plot_member_shares,
+    retrieve_model_explanation,
+)
 from automl_explain.integrations._vote import vote_for
 from automl_explain.integrations.flaml import AutoML
 from tests.families import table, target
@@ -91,3 +97,19 @@ def test_a_vote_of_flaml_s_learners_is_split_among_them(task):
     shares = TabularExplainer(automl, X[:20], feature_space="raw").explain_members(X[:2])
     assert set(shares.members) == {"lgbm", "rf"} == set(weights)
     assert shares.additivity_error < 1e-9
+
+
+def test_a_search_that_builds_no_ensemble_says_so_and_its_final_model_says_that_it_has_no_members():
+    X = table("frame")
+    automl = AutoML(model_explainability=True, explainability_options={"which": "best", "n_jobs": 1})
+    with pytest.warns(
+        AutoMLExplainWarning, match="FLAML built no ensemble: its trials were all of lgbm, and a stack needs"
+    ):
+        automl.fit(
+            X, target(X, "regression"), task="regression", ensemble=True, estimator_list=["lgbm"], max_iter=2, verbose=0,
+            n_jobs=1, eval_method="holdout",
+        )  # fmt: skip
+    final = retrieve_model_explanation(automl)
+    assert final.members is None
+    with pytest.raises(InvalidInputError, match=r"Got one by the tree method \(a tree ensemble, explained exactly"):
+        plot_member_shares(final)

@@ -53,7 +53,7 @@ def trials(log):
     return [(row["learner"], row["config"], row["validation_loss"]) for row in rows if "validation_loss" in row]
 
 
-@pytest.mark.parametrize("how", ["holdout", "given", "cv"])
+@pytest.mark.parametrize("how", ["holdout", *(pytest.param(how, marks=pytest.mark.slow) for how in ("given", "cv"))])
 @pytest.mark.parametrize(("task", "metric"), CASES, ids=lambda case: getattr(case, "__name__", case))
 def test_the_search_is_the_same(task, metric, how, tmp_path):
     plain = search(flaml.AutoML, task, metric, how, tmp_path / "plain.log")

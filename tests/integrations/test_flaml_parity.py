@@ -195,6 +195,7 @@ def test_a_value_of_fit_gives_the_same(name, kind, number):
         assert not isinstance(plain[0], type), plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "number"), [case for case in CASES if case[0] not in NOT_IN_CONSTRUCTOR])
 def test_a_value_of_the_constructor_gives_the_same(name, kind, number):
     settings = {**BASE, **TOGETHER.get(name, {})}
@@ -207,6 +208,7 @@ def test_values_together_give_the_same(name):
     same_outcome({**BASE, **COMBINATIONS[name]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retrained", [False, True])
 def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, monkeypatch, request, retrained):
     mlflow = pytest.importorskip("mlflow")

@@ -1,5 +1,8 @@
 """Which runs of a FLAML search are recorded and explained, and how they are found."""
 
+import errno
+import pickle
+
 import flaml
 import numpy as np
 import pandas as pd
@@ -17,6 +20,7 @@ from automl_explain import (
     retrieve_model_explanation,
 )
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
+from automl_explain.integrations.history import _run_history
 from tests.integrations.flaml_searches import clients, fit
 
 
@@ -188,7 +192,7 @@ def test_an_explanation_says_which_rows_it_explains():
     automl.fit(X[:100], score[:100], X_val=X[100:], y_val=score[100:], task="regression", estimator_list=["lgbm"],
                max_iter=2, verbose=0)  # fmt: skip
     explanation = automl.best_run.explanation
-    rows = explanation.to_frame().index
+    rows = explanation.to_local_frame().index
     assert set(rows) <= set(range(100, 160))
     assert explanation.notes == ("rows: 5 of 60 validation rows, drawn at random",)
     np.testing.assert_allclose(explanation.data.data["age"], X.loc[rows, "age"])
@@ -225,3 +229,39 @@ def test_a_run_without_the_output_asked_for_is_not_explained_in_another():
 def test_options_that_cannot_work_are_refused_before_the_search(options):
     with pytest.raises(InvalidInputError):
         AutoML(model_explainability=True, explainability_options=options).fit(np.ones((5, 2)), np.ones(5))
+
+
+def test_what_a_full_disk_did_not_take_is_tried_again(tmp_path, monkeypatch):
+    X, y = make_classification(150, 4, n_informative=3, n_redundant=0, random_state=0)
+    automl, is_full = AutoML(model_explainability=True, history=tmp_path), [True]
+    given = {"task": "classification", "estimator_list": ["lgbm"], "max_iter": 2, "verbose": 0, "seed": 0}
+    assert automl.explain() == []
+    whole, add_runs = _run_history.save_values, RunHistory.add_runs
+
+    def save(path, *parts):
+        if is_full[0]:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, *parts)
+
+    def add(self, search, runs, **settings):
+        if is_full[0] == "entirely":
+            raise HistoryError("database or disk is full")
+        return add_runs(self, search, runs, **settings)
+
+    monkeypatch.setattr(_run_history, "save_values", save)
+    monkeypatch.setattr(RunHistory, "add_runs", add)
+    automl.fit(X, y, **given)
+    assert {run.status for run in automl.runs} == {"failed"}
+    assert all("No space left on device" in run.why for run in automl.runs)
+    is_full[0] = False
+    assert pickle.loads(pickle.dumps(automl)).explain()[0].status == "failed"  # its process holds the models
+    assert {run.status for run in automl.explain()} == {"explained"}
+    is_full[0] = "entirely"
+    with pytest.raises(HistoryError, match="is full"):
+        automl.fit(X, y, **given)
+    assert automl.predict(X[:1]) in y
+    is_full[0] = False
+    assert {run.status for run in automl.explain()} == {"explained"}
+    assert list(tmp_path.rglob("*.part")) == []
+    assert not (tmp_path / "spool").exists()

@@ -7,16 +7,27 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
+import automl_explain.integrations.flaml
 from automl_explain import AutoMLExplainWarning, MissingExtraError, RunHistory
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
-from automl_explain.integrations.searches._flaml_tap import MetricTap
+from automl_explain.integrations.searches import _options
 from automl_explain.integrations.searches._spool import Spool
+from automl_explain.integrations.searches.flaml._tap import MetricTap
 
 
 def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'automl-explain\[ray\]'"):
         AutoML(model_explainability=True).fit(*numbers(), task="regression", use_ray=True, verbose=0)
+
+
+def test_spark_without_java_is_said_before_the_search(monkeypatch):
+    for module in (_options, automl_explain.integrations.flaml):
+        monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(MissingExtraError, match="Spark needs Java"):
+        AutoML(model_explainability=True, use_spark=True).fit(*numbers(), task="regression", verbose=0)
 
 
 def numbers():
@@ -29,7 +40,7 @@ def test_what_workers_write_to_files_is_what_this_process_would_have_held(how, m
     settings = {"task": "classification", "estimator_list": ["lgbm", "rf"], "max_iter": 4, "seed": 1, "verbose": 0}
     found = []
     for in_worker in (False, True):
-        monkeypatch.setattr("automl_explain.integrations.searches._flaml_tap.MetricTap._in_worker", in_worker)
+        monkeypatch.setattr("automl_explain.integrations.searches.flaml._tap.MetricTap._in_worker", in_worker)
         automl = AutoML(model_explainability=True)
         automl.fit(X, y, eval_method=how, n_splits=3, n_jobs=1, **settings)
         found.append(automl)
@@ -58,7 +69,7 @@ def test_a_copy_of_the_tap_in_the_same_process_writes_to_files_too(tmp_path):
 
 
 def test_trials_of_workers_that_wrote_nothing_are_counted(monkeypatch):
-    monkeypatch.setattr("automl_explain.integrations.searches._flaml_tap.MetricTap._in_worker", True)
+    monkeypatch.setattr("automl_explain.integrations.searches.flaml._tap.MetricTap._in_worker", True)
     monkeypatch.setattr("automl_explain.integrations.searches._spool.Spool._put", lambda *parts, **name: None)
     X, y = make_classification(160, 4, random_state=0)
     automl = AutoML(model_explainability=True)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,7 @@ from automl_explain import (  # noqa: E402
 )
 from automl_explain.integrations.mlflow import MlflowStore  # noqa: E402
 from automl_explain.integrations.optuna import TrialExplainer  # noqa: E402
+from automl_explain.search._mlflow_params import as_params  # noqa: E402
 
 TABLE = pd.DataFrame({"town": list("abc") * 20, "age": np.arange(60.0), "pay": np.arange(60.0) % 7})
 TARGET = (TABLE["town"] == "a") * 30 + TABLE["age"] / 10 + TABLE["pay"]
@@ -203,11 +205,70 @@ def test_a_search_under_an_active_run_logs_each_run_as_a_child(tracking, tmp_pat
         with open(f"{folder}/importance.json", encoding="utf-8") as text:
             shown = json.load(text)
         assert list(shown) == run.explanation.get_ranked_global_names()
-    (report,) = mlflow.MlflowClient().list_artifacts(parent.info.run_id, "automl_explain")
-    path = mlflow.MlflowClient().download_artifacts(parent.info.run_id, report.path, str(tmp_path))
+        with open(f"{folder}/importance.html", encoding="utf-8") as text:
+            page = text.read()
+        assert all(name in page for name in (run.id, *shown))
+    kept = {Path(one.path).name for one in mlflow.MlflowClient().list_artifacts(parent.info.run_id, "automl_explain")}
+    (report,) = [name for name in kept if name.startswith("report-")]
+    assert kept >= {"importance.png", "importance.html", "importance.json"}
+    path = mlflow.MlflowClient().download_artifacts(parent.info.run_id, f"automl_explain/{report}", str(tmp_path))
     with open(path, encoding="utf-8") as page:
         text = page.read()
     assert all(run.id in text for run in explainer.runs)
+    best = min(explainer.runs, key=lambda run: run.loss)
+    assert retrieve_model_explanation(parent).shap_values.tobytes() == (
+        best.explanation.local_importance_values.tobytes()
+    )
+
+
+def test_any_name_of_a_parameter_is_logged(tracking):
+    names = [
+        "a:b",
+        "a_b",
+        "",
+        " ",
+        ".",
+        "../a",
+        "/a",
+        "a//b",
+        "a/b",
+        "A_B",
+        "é",
+        "x" * 250,
+        "x" * 300,
+        "x" * 249 + "y:",
+    ]
+    params = as_params({name: f"value {number}" for number, name in enumerate(names)} | {"long": "v" * 9000})
+    with mlflow.start_run() as run:
+        mlflow.MlflowClient().log_batch(run.info.run_id, params=params)
+    logged = mlflow.MlflowClient().get_run(run.info.run_id).data.params
+    assert len(logged) == len(names) + 1
+    assert sorted(logged.values())[:-1] == sorted(f"value {number}" for number in range(len(names)))
+    assert (logged["a_b"], logged["a/b"]) == ("value 0", "value 8")
+
+
+@pytest.mark.filterwarnings("ignore:Failed to log:UserWarning")
+def test_two_searches_of_one_seed_under_a_parent_do_not_mix(tracking, monkeypatch):
+    """The second takes none of the child runs that the first, which was not explained, has left."""
+    from flaml.fabric.mlflow import MLflowIntegration
+
+    from automl_explain.integrations.flaml import AutoML
+
+    for name in ("log_model", "_log_pipeline", "pickle_and_log_automl_artifacts"):
+        monkeypatch.setattr(MLflowIntegration, name, lambda *args, **kwargs: "nothing saved")
+    settings = {"task": "regression", "max_iter": 3, "estimator_list": ["lgbm"], "verbose": 0, "seed": 4}
+    with mlflow.start_run() as parent:
+        AutoML(model_explainability=False).fit(NUMBERS, TARGET, **settings)
+        first = {child.info.run_id for child in children(parent)}
+        second = AutoML(model_explainability=True)
+        second.fit(NUMBERS, TARGET, **settings)
+    tagged = {child.info.run_id: child.data.tags.get("automl_explain.run") for child in children(parent)}
+    assert len(first) == 3
+    assert {tagged[child] for child in first} == {None}
+    assert {run for child, run in tagged.items() if child not in first} == {run.id for run in second.runs}
+    np.testing.assert_array_equal(
+        retrieve_model_explanation(parent).shap_values, retrieve_model_explanation(second).shap_values
+    )
 
 
 def test_networks_are_logged_like_any_model(tracking):

@@ -137,7 +137,7 @@ def test_a_trial_that_no_explainer_saw_or_recorded_says_so(tmp_path):
     explainer = TrialExplainer(X_TRAIN, history=tmp_path / "runs")
     study.optimize(explained_objective(explainer), n_trials=1)
     for source in (study, study.best_trial):
-        with pytest.raises(ExplanationNotFoundError, match="recorded at the end of the"):
+        with pytest.raises(ExplanationNotFoundError, match="(?i)runs are explained at the end of the"):
             retrieve_model_explanation(source)
     explainer.explain()
     (tmp_path / "runs").rename(tmp_path / "moved")
@@ -159,12 +159,14 @@ def test_a_trial_that_is_still_running_finds_its_run_by_its_study():
 
 def test_trials_that_cannot_be_told_apart_are_listed(monkeypatch):
     studies = [new_study() for _ in range(2)]
-    monkeypatch.setattr("automl_explain.integrations.optuna.name_of", lambda trial: f"at {trial.number}")
+    monkeypatch.setattr(
+        "automl_explain.integrations.searches.optuna._study.name_of", lambda trial: f"at {trial.number}"
+    )
     for study in studies:
         with TrialExplainer(X_TRAIN) as explainer:
             study.optimize(explained_objective(explainer), n_trials=1)
     monkeypatch.setattr(
-        "automl_explain.integrations.searches._optuna_lookup.name_of", lambda trial: f"at {trial.number}"
+        "automl_explain.integrations.searches.optuna._lookup.name_of", lambda trial: f"at {trial.number}"
     )
     with pytest.raises(ExplanationNotFoundError, match=f"matches several runs of .*{explainer.runs[0].id}"):
         retrieve_model_explanation(studies[0].best_trial)

@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 
 from automl_explain import ExplanationNotFoundError, RunHistory, explain_model, retrieve_model_explanation
 from automl_explain.integrations.optuna import TrialExplainer
-from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE
+from automl_explain.integrations.searches.optuna._lookup import ATTRIBUTE
 from tests.integrations.optuna_studies import (
     STORAGES,
     X_TRAIN,
@@ -26,6 +26,7 @@ from tests.integrations.optuna_studies import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_a_new_process_retrieves_the_best_trial(kind, tmp_path):
     study = new_study(storage=STORAGES[kind](tmp_path))
@@ -65,7 +66,7 @@ def test_a_history_elsewhere_is_found_by_its_process_and_by_the_study(tmp_path, 
     with TrialExplainer(X_TRAIN, history=tmp_path / "runs") as explainer:
         study.optimize(explained_objective(explainer), n_trials=2)
     assert retrieve_model_explanation(study.best_trial).run_id == explainer.best_run.id
-    monkeypatch.setattr("automl_explain.integrations.searches._optuna_lookup.USED", {})  # as in another process
+    monkeypatch.setattr("automl_explain.integrations.searches.optuna._lookup.USED", {})  # as in another process
     with pytest.raises(ExplanationNotFoundError, match="pass the study"):
         retrieve_model_explanation(study.best_trial)
     assert retrieve_model_explanation(study).run_id == explainer.best_run.id
@@ -83,9 +84,11 @@ def test_a_trial_costs_its_storage_nothing(tmp_path):
 WORKER = """
 import sys
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
-from automl_explain.integrations.searches._optuna_lookup import ATTRIBUTE
+from automl_explain.integrations.searches.optuna._lookup import ATTRIBUTE
 from automl_explain.integrations.optuna import TrialExplainer
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 X, y = load_diabetes(return_X_y=True)
@@ -94,15 +97,21 @@ def objective(trial):
         model = Ridge(alpha=trial.suggest_float("alpha", 0.1, 9)).fit(X[:300], y[:300])
         seen.capture(model, X[300:])
         return model.score(X[300:], y[300:])
-study = optuna.load_study(study_name="churn", storage=sys.argv[1])
+path = sys.argv[1]
+storage = path if "://" in path else JournalStorage(JournalFileBackend(path))
+study = optuna.load_study(study_name="churn", storage=storage)
 with TrialExplainer(X[:300], history=sys.argv[2]) as explainer:
     study.optimize(objective, n_trials=4)
 """
 
 
-def test_several_processes_record_one_search(tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("journal", marks=pytest.mark.slow)])
+def test_several_processes_record_one_search(kind, tmp_path):
     storage, runs = f"sqlite:///{tmp_path / 'study.db'}", str(tmp_path / "runs")
-    study = new_study(storage=storage)
+    if kind == "journal":
+        storage = str(tmp_path / "journal.log")
+    study = new_study(storage=STORAGES[kind](tmp_path))
     command = [sys.executable, "-W", "ignore", "-c", WORKER, storage, runs]
     workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for worker in workers:
