@@ -11,8 +11,10 @@ from pathlib import Path
 from string import Template
 
 from automl_explain.deployment._requirements import pinned_requirements
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._files import written_whole
+from automl_explain.explainers.scoring._inspecting import inspect_bundle
 from automl_explain.explainers.scoring._saving import load, save
 
 TEMPLATES = {
@@ -26,12 +28,14 @@ TEMPLATES = {
 """Template -> file of the folder."""
 
 
+@checked
 def export_service(
     bundle: str | os.PathLike[str],
     directory: str | os.PathLike[str],
     exist_ok: bool = False,
     *,
     wheel: str | os.PathLike[str] | None = None,
+    allow_pickle: bool = False,
 ) -> Path:
     """Write a folder that serves a bundle: Dockerfile, requirements, score file, compose file and systemd unit.
 
@@ -48,6 +52,8 @@ def export_service(
         Whether the folder may exist; files of the same names are replaced, others stay.
     wheel : path-like, optional
         Wheel of automl-explain to install in the image. Default: the package index of the image's build has it.
+    allow_pickle : bool, default False
+        Whether a model that the bundle keeps as a pickle may be loaded, here and in the image.
 
     Returns
     -------
@@ -72,15 +78,16 @@ def export_service(
     >>> sorted(path.name for path in export_service(bundle, folder / "image").iterdir())[:3]
     ['.dockerignore', 'Dockerfile', 'README.md']
     """
-    scorer, target = load(bundle), Path(directory)
+    scorer, target = load(bundle, allow_pickle=allow_pickle), Path(directory)
     installed = _check_wheel(wheel)
-    lines = pinned_requirements()
+    model_file = inspect_bundle(bundle)["model_file"] or {"packages": (), "runs_code": False}
+    lines = pinned_requirements(*model_file["packages"])
     if target.exists() and not (exist_ok and target.is_dir()):
         raise InvalidInputError(
             f"{target} exists. Pass exist_ok=True to replace its files, or choose another directory."
         )
     target.mkdir(parents=True, exist_ok=True)
-    save(scorer, target / "bundle", exist_ok=True)
+    save(scorer, target / "bundle", exist_ok=True, allow_pickle=allow_pickle)
     if wheel is not None:
         shutil.copy(wheel, target / Path(wheel).name)
     facts = {
@@ -88,6 +95,9 @@ def export_service(
         "wheel": "" if wheel is None else f" {Path(wheel).name}",
         "version": version("automl-explain"),
         "fingerprint": scorer.fingerprint,
+        "flag": " --allow-pickle" if model_file["runs_code"] else "",
+        "word": ', "--allow-pickle"' if model_file["runs_code"] else "",
+        "argument": ", allow_pickle=True" if model_file["runs_code"] else "",
     }
     _write(target / "requirements.txt", "\n".join([*lines, installed, ""]))
     for name, written in TEMPLATES.items():

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from automl_explain.explainers._errors import MissingExtraError
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 
 NEEDED = (
     "numpy",
@@ -28,16 +28,18 @@ NEEDED = (
 """What scoring and serving import; the libraries that train models are not among them."""
 
 
-def pinned_requirements() -> list[str]:
-    """Return ``name==version`` of each package that scores and serves bundles, with those that they need.
+def pinned_requirements(*others: str) -> list[str]:
+    """Return ``name==version`` of each package that scores and serves bundles, and of others, with those that they need.
 
     Raises
     ------
     MissingExtraError
         If one is not installed.
+    InvalidInputError
+        If one that a model needs is a module of no package.
     """
     found: dict[str, str] = {}
-    waiting = list(NEEDED)
+    waiting = [*NEEDED, *others]
     while waiting:
         name = canonicalize_name(waiting.pop())
         if name in found:
@@ -45,6 +47,11 @@ def pinned_requirements() -> list[str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError as error:
+            if name not in NEEDED:
+                raise InvalidInputError(
+                    f"The model in the bundle needs {name}, which no installed package provides. Make a package of it, or "
+                    "save the bundle where cloudpickle.register_pickle_by_value has been called with the module."
+                ) from error
             raise MissingExtraError(f"Exporting a service needs {name}: pip install 'automl-explain[serve]'") from error
         for text in requires(name) or []:
             requirement = Requirement(text)

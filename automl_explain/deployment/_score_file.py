@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputError
 from automl_explain.explainers.scoring._saving import load
-from automl_explain.service._bundle_model import BundleModel
 from automl_explain.service._problems import RequestError
+from automl_explain.service.models._bundle_model import BundleModel
 from automl_explain.service.protocols import _score
 from automl_explain.service.protocols._protocol import Answered
 from automl_explain.service.protocols._tables import TableReader, read_json
@@ -25,6 +26,8 @@ class ScoreFile:
         Name of the model in the answers.
     max_rows : int, default 10,000
         Rows of a request.
+    allow_pickle : bool, default False
+        As in `load`.
 
     Raises
     ------
@@ -43,12 +46,21 @@ class ScoreFile:
     (4, 'bmi')
     """
 
-    def __init__(self, bundle: str | os.PathLike[str], *, name: str = "model", max_rows: int = 10_000) -> None:
-        self.model = BundleModel(load(bundle))
+    @checked
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str],
+        *,
+        name: str = "model",
+        max_rows: int = 10_000,
+        allow_pickle: bool = False,
+    ) -> None:
+        self.model = BundleModel(load(bundle, allow_pickle=allow_pickle))
         self.name = name
         self._reader = TableReader(self.model, max_rows)
         self.model.warm_up()
 
+    @checked
     def run(self, raw_data: str | bytes) -> dict[str, Any]:
         """Return the answer to a request: predictions, local importance values and reasons.
 
@@ -56,6 +68,11 @@ class ScoreFile:
         ----------
         raw_data : str or bytes
             JSON: a table as pandas' ``to_json`` writes it, or any other body of ``POST /score``.
+
+        Returns
+        -------
+        dict
+            What ``POST /score`` answers, as JSON has it.
 
         Raises
         ------
@@ -65,7 +82,9 @@ class ScoreFile:
             If it is no table in JSON.
         """
         try:
-            asked = _score.read(read_json(raw_data.encode() if isinstance(raw_data, str) else raw_data), self._reader)
+            asked = _score.read(
+                read_json(raw_data.encode(errors="replace") if isinstance(raw_data, str) else raw_data), self._reader
+            )
         except RequestError as error:
             kind = ColumnMismatchError if error.columns else InvalidInputError
             raise kind(error.error) from error

@@ -14,7 +14,7 @@ except ImportError as error:
     raise MissingExtraError("The service needs prometheus-client: pip install 'automl-explain[serve]'") from error
 
 if TYPE_CHECKING:
-    from automl_explain.service._importance import RollingImportance
+    from automl_explain.service.models._importance import RollingImportance
 
 SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MOST_FEATURES = 200

@@ -53,6 +53,6 @@ def wrong_columns(columns: Mapping[str, str]) -> RequestError:
     """Return the problem of columns that do not match the bundle's schema."""
     first = [f"{name!r} {why}" for name, why in list(columns.items())[:3]]
     more = f"; and {len(columns) - 3} more" if len(columns) > 3 else ""
-    return RequestError(
-        422, f"The rows do not match the columns of the model: {'; '.join(first)[: 3 * LONGEST]}{more}.", columns
-    )
+    said = f"{'; '.join(first)[: 3 * LONGEST]}{more}"
+    end = "" if said.endswith("?") else "."
+    return RequestError(422, f"The rows do not match the columns of the model: {said}{end}", columns)

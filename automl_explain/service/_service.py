@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Mapping
@@ -10,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.service._bundle import ServedModel
-from automl_explain.service._importance import RollingImportance
 from automl_explain.service._metrics import Metrics
 from automl_explain.service._problems import RequestError
-from automl_explain.service._scoring import score_blocks
 from automl_explain.service._settings import ServiceLimits
 from automl_explain.service._workers import HUNG, Deadline, Workers
+from automl_explain.service.models._importance import RollingImportance
+from automl_explain.service.models._row_blocks import score_blocks
+from automl_explain.service.models._served_model import ServedModel
+from automl_explain.service.protocols._bodies import Body, Parse, Reply
 from automl_explain.service.protocols._protocol import Answered, Protocol
-from automl_explain.service.protocols._tables import TableReader, read_json
+from automl_explain.service.protocols._tables import TableReader
 
 LOGGER = logging.getLogger("automl_explain.service")
 
@@ -108,8 +108,8 @@ class Service:
         """Return why the process is to be restarted; None if it is well."""
         return "all threads hang" if self.workers.late() > HUNG - 1 else None
 
-    async def answer(self, protocol: Protocol, name: str | None, body: bytes) -> bytes:
-        """Return the body of the answer to a request.
+    async def answer(self, protocol: Protocol, name: str | None, media: str, body: Body) -> Reply:
+        """Return the answer to a request whose body has one of the protocol's media types.
 
         Raises
         ------
@@ -120,15 +120,15 @@ class Service:
         if not self._warm:
             raise RequestError(503, f"The service is not ready: {self._why}.", headers={"Retry-After": "1"})
         return await self.workers.run(
-            lambda deadline: self._work(protocol, served, body, deadline), self.limits.deadline
+            lambda deadline: self._work(protocol, served, protocol.media[media], body, deadline), self.limits.deadline
         )
 
-    def _work(self, protocol: Protocol, served: Served, body: bytes, deadline: Deadline) -> bytes:
-        asked = protocol.read(read_json(body), served.reader)
+    def _work(self, protocol: Protocol, served: Served, parse: Parse, body: Body, deadline: Deadline) -> Reply:
+        asked = protocol.read(parse(body, served.reader), served.reader)
         scored = score_blocks(served.model, asked.cells, asked.explain, self.limits.block_rows, deadline.check)
         document: dict[str, Any] = protocol.answer(Answered(served.name, served.model, asked, scored))
         deadline.check()
         self.metrics.rows.labels(served.name, protocol.name).inc(len(scored.predictions))
         if scored.values is not None and scored.base_values is not None:
             served.importance.add(scored.values, scored.base_values)
-        return json.dumps(document, allow_nan=False).encode()
+        return protocol.reply(document)

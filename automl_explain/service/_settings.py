@@ -34,6 +34,12 @@ class ServiceLimits:
     ------
     InvalidInputError
         If a limit is not a positive number.
+
+    Examples
+    --------
+    >>> from automl_explain import ServiceLimits
+    >>> ServiceLimits(max_rows=1000, deadline=2.5).max_rows
+    1000
     """
 
     max_body: int = 10_000_000

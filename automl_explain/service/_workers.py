@@ -66,9 +66,12 @@ class Workers:
     threads : int
     max_waiting : int
         Requests that may wait for a thread.
+    quotes_models : bool
+        Whether a client hears what a model's own code says of its input, as on the dashboard of the model's user.
     """
 
-    def __init__(self, threads: int, max_waiting: int) -> None:
+    def __init__(self, threads: int, max_waiting: int, *, quotes_models: bool = False) -> None:
+        self._quotes_models = quotes_models
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._most, self._lock = threads + max_waiting, threading.Lock()
         self._pending = 0
@@ -139,13 +142,21 @@ class Workers:
             except RequestError as error:
                 problem = error
             except Exception as error:  # a model may raise anything; the thread must go on
-                problem = _problem_of(error)
+                problem = self._problem_of(error)
             del self._running[number]
             with self._lock:
                 self._pending -= 1
             with suppress(RuntimeError):  # the loop has ended, and nobody waits
                 job.loop.call_soon_threadsafe(_settle, job.future, result, problem)
             del job, result, problem  # nothing of a request is kept while the thread waits
+
+    def _problem_of(self, error: Exception) -> RequestError:
+        """Return what the client hears of an error: the sentence of a refusal of its input, and nothing of any other."""
+        is_told = isinstance(error, AutoMLExplainError) and (self._quotes_models or not error.quotes_model)
+        if is_told and isinstance(error, ValueError):
+            return RequestError(422, str(error))
+        LOGGER.error("scoring failed", exc_info=error)
+        return RequestError(500, "The model could not score these rows. The log of the service says why.")
 
 
 def _settle(future: asyncio.Future[Any], result: Any, problem: Exception | None) -> None:
@@ -155,11 +166,3 @@ def _settle(future: asyncio.Future[Any], result: Any, problem: Exception | None)
         future.set_result(result)
     else:
         future.set_exception(problem)
-
-
-def _problem_of(error: Exception) -> RequestError:
-    """Return what the client hears of an error: the sentence of a refusal of its input, and nothing of any other."""
-    if isinstance(error, AutoMLExplainError) and isinstance(error, ValueError):
-        return RequestError(422, str(error))
-    LOGGER.error("scoring failed", exc_info=error)
-    return RequestError(500, "The model could not score these rows. The log of the service says why.")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from automl_explain import log_scoring_explainer, save
-from tests.service.models import classifier, records, table
+from tests.service.models import classifier, dated, records, table, visits
 from tests.service.running import Client, running
 
 mlflow = pytest.importorskip("mlflow")
@@ -61,6 +61,26 @@ def test_a_loaded_model_answers_what_the_service_answers(logged, expected):
     assert "local_importance.no.age" not in model.predict(rows, params={"explain": False})
 
 
+def test_dates_and_several_targets_are_logged(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs.db'}")
+    try:
+        experiment = mlflow.create_experiment("dates", artifact_location=(tmp_path / "artifacts").as_uri())
+        with mlflow.start_run(experiment_id=experiment):
+            info = log_scoring_explainer(visits().scorer)
+        assert [str(column.type) for column in info.signature.inputs][-2:] == ["DataType.datetime", "DataType.string"]
+        rows = dated(7)
+        given = rows.assign(town=rows["town"].astype(str), seen=rows["seen"].map(pd.Timestamp.isoformat))
+        answer = mlflow.pyfunc.load_model(info.model_uri).predict(given)
+    finally:
+        mlflow.set_tracking_uri(before)
+    wanted = visits().scorer.explain_local(rows)
+    for k in range(2):
+        assert answer[f"prediction.target {k}"].tolist() == wanted.predictions[:, k].tolist()
+        assert answer[f"local_importance.target {k}.since"].tolist() == wanted.local_importance_values[k][:, 4].tolist()
+
+
 @pytest.mark.slow
 def test_mlflow_serves_the_numbers_of_the_service(logged, expected):
     with socket.socket() as probe:
@@ -90,6 +110,8 @@ def test_mlflow_serves_the_numbers_of_the_service(logged, expected):
             time.sleep(0.1)
         for body in ({"dataframe_records": records(ROWS)}, {"dataframe_split": split(ROWS)}):
             assert client.post("/invocations", body, timeout=60).json == expected
+        rows = ROWS.to_csv(index=False).encode()
+        assert client.post("/invocations", rows, {"Content-Type": "text/csv"}, timeout=60).json == expected
     finally:
         os.killpg(process.pid, 15)
         process.wait(30)

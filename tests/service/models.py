@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from lightgbm import LGBMRegressor
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automl_explain import scoring_explainer
-from automl_explain.service._bundle_model import BundleModel
+from automl_explain.search.engines._preprocessing import for_trees
+from automl_explain.service.models._bundle_model import BundleModel
 
 
 def table(n_rows=300):
@@ -56,6 +57,25 @@ def regressor():
     return BundleModel(scoring_explainer(_prices(), table()))
 
 
+def dated(n_rows=300):
+    """The rows with dates, with and without a time zone."""
+    rng = np.random.default_rng(1)
+    since = pd.Timestamp("2020-02-29T08:30:00.25") + pd.to_timedelta(rng.integers(0, 900, n_rows), "D")
+    seen = pd.Timestamp("2024-01-31", tz="UTC") + pd.to_timedelta(rng.integers(0, 900, n_rows), "h")
+    return table(n_rows).assign(since=pd.Series(since).where(rng.random(n_rows) > 0.1), seen=seen)
+
+
+def visits():
+    """A model of two targets that reads dates."""
+    X = dated()
+    y = np.column_stack([X["age"] * 2, (X["since"].dt.year.fillna(2020) - 2020) + X["seen"].dt.day / 10])
+    model = for_trees(X, RandomForestRegressor(n_estimators=5, max_depth=5, random_state=0)).fit(X, y)
+    return BundleModel(scoring_explainer(model, X))
+
+
 def records(X):
     """Return rows as JSON has them."""
-    return [{k: None if v != v else v for k, v in row.items()} for row in X.to_dict("records")]
+    made = X.to_dict("records")
+    return [
+        {k: None if v != v else v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()} for row in made
+    ]

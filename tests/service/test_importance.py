@@ -6,9 +6,9 @@ import pytest
 from automl_explain import Explanation, ExplanationDiff, load, save, scoring_explainer
 from automl_explain.cli import main
 from automl_explain.explainers._errors import ExplanationNotFoundError
-from automl_explain.explainers.scoring._saving import bundled_importance
-from automl_explain.service._bundle_model import BundleModel
-from automl_explain.service._importance import RollingImportance
+from automl_explain.explainers.scoring._inspecting import bundled_importance
+from automl_explain.service.models._bundle_model import BundleModel
+from automl_explain.service.models._importance import RollingImportance
 from tests.service.models import classifier, fitted, records, regressor, table
 from tests.service.running import running
 
@@ -51,7 +51,7 @@ def test_the_service_says_how_far_the_importance_has_moved_since_training(tmp_pa
     with running(model) as client:
         client.post("/score", records(X.assign(age=0.0)))
         (line,) = [line for line in client.get("/metrics").body.decode().splitlines() if "_moved{" in line]
-        path = tmp_path / "now.explanation"
+        path = tmp_path / "now.zip"  # its name says nothing
         path.write_bytes(client.get("/importance").body)
     expected = ExplanationDiff.between(trained, Explanation.load(path)).moved
     assert expected > 0.1

@@ -3,14 +3,14 @@
 import pytest
 
 from tests.service.attack import attack
-from tests.service.models import classifier, records, regressor
+from tests.service.models import classifier, records, regressor, visits
 from tests.service.running import running
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_malformed_requests_are_refused(rows):
-    with running({"loans": classifier(), "prices": regressor()}) as client:
+    with running({"loans": classifier(), "prices": regressor(), "visits": visits()}) as client:
         before = client.post("/score", records(rows)).body
         found = attack(client, 100)
         assert found["4"] >= 500

@@ -5,9 +5,11 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError as UnfittedError
 
-from automl_explain import ServiceLimits
+from automl_explain import ServiceLimits, TabularExplainer, scoring_explainer
 from automl_explain.explainers._errors import InvalidInputError
 from tests.service.models import classifier, records
 from tests.service.running import running
@@ -50,7 +52,9 @@ def refused(answer, status, *words):
 def test_columns_that_do_not_match_are_listed(service, row, change, columns):
     good = dict(row)
     change(row)
-    said = refused(service.post("/score", [good, row]), 422)["columns"]
+    answer = refused(service.post("/score", [good, row]), 422)
+    said = answer["columns"]
+    assert "?." not in answer["error"]
     assert set(said) == set(columns)
     for name, words in columns.items():
         assert words in said[name]
@@ -255,6 +259,24 @@ def test_an_error_of_the_model_is_logged_and_not_shown(row, caplog):
         refused(client.post("/score", [row]), 422, "takes no such rows")
         moody.mood = lambda: None
         assert client.post("/score", [row]).status == 200
+
+
+def test_words_of_a_black_box_are_logged_and_not_shown(caplog):
+    def model(rows):
+        if (rows[:, 0] > 200).any():
+            raise UnfittedError("secret")
+        if (rows[:, 0] > 100).any():
+            raise ZeroDivisionError("secret")
+        return np.where(rows[:, 0] > 50, np.nan, rows[:, 0])
+
+    with running(scoring_explainer(TabularExplainer(model, np.arange(20.0).reshape(10, 2)))) as client:
+        said = refused(client.post("/score", [{"x0": 101.0, "x1": 0.0}]), 500)
+        assert "secret" not in str(said)
+        assert "secret" in caplog.text
+        assert "secret" not in str(refused(client.post("/score", [{"x0": 201.0, "x1": 0.0}]), 500))
+        refused(client.post("/score", [{"x0": 51.0, "x1": 0.0}]), 422, "NaN or infinity")
+        refused(client.post("/score", [{"x0": 10**400, "x1": 0.0}]), 422)  # an error of Python is its cause, too
+        assert client.post("/score", [{"x0": 1.0, "x1": 0.0}]).status == 200
 
 
 def test_a_model_whose_warm_up_fails_is_never_ready(row, caplog):

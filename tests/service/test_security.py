@@ -3,8 +3,8 @@
 import pytest
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.service._security import check_address, read_token
-from automl_explain.service._serve import serve
+from automl_explain.service.server._security import check_address, read_token
+from automl_explain.service.server._serve import serve
 from tests.service.models import classifier, records
 from tests.service.running import running
 

@@ -49,6 +49,7 @@ def _explained(answered: Answered) -> dict[str, Any]:
         ],
         "features": list(model.features),
         "classes": None if model.classes is None else [python_value(label) for label in model.classes],
+        "targets": None if model.targets is None else list(model.targets),
         "output_space": model.output_space,
         "model_name": answered.name,
         "model_version": model.version,

@@ -1,11 +1,12 @@
-"""MLflow's scoring protocol, ``POST /invocations``: the answer has a record for each row, as a frame would."""
+"""MLflow's scoring protocol, ``POST /invocations``: JSON or CSV in; the answer has a record for each row, as a frame would."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from automl_explain.service._bundle import Scored, ServedModel
 from automl_explain.service._problems import RequestError
+from automl_explain.service.models._served_model import Scored, ServedModel, output_labels
+from automl_explain.service.protocols._bodies import CSV, JSON, csv_document, json_document
 from automl_explain.service.protocols._kserve import rows
 from automl_explain.service.protocols._protocol import Answered, Asked, Protocol, as_object, flag, plain
 from automl_explain.service.protocols._tables import TableReader
@@ -40,17 +41,20 @@ def flat_columns(model: ServedModel, scored: Scored) -> dict[str, list[Any]]:
 
     The columns are "prediction"; "output", "base_value" and "local_importance.<feature>" for a regression; for a
     classification the same with the class behind the first word, as in "local_importance.<class>.<feature>", and
-    "probability.<class>".
+    "probability.<class>". For several targets the target is behind the first word, also of "prediction.<target>".
     """
-    made: dict[str, list[Any]] = {"prediction": list(scored.predictions)}
-    labels = [""] if model.classes is None else [f".{label}" for label in model.classes]
+    made: dict[str, list[Any]] = {} if model.targets is not None else {"prediction": list(scored.predictions)}
+    known = output_labels(model)
+    labels = [""] if known is None else [f".{label}" for label in known]
     for c, label in enumerate(labels):
+        if model.targets is not None:
+            made[f"prediction{label}"] = plain(scored.outputs[:, c])
         made[f"output{label}"] = plain(scored.outputs[:, c])
         if scored.probabilities is not None:
             made[f"probability{label}"] = plain(scored.probabilities[:, c])
         if scored.values is not None and scored.base_values is not None:
             made[f"base_value{label}"] = [float(scored.base_values[c])] * len(scored.predictions)
-            values = scored.values if model.classes is None else scored.values[c]
+            values = scored.values if known is None else scored.values[c]
             for name, column in zip(model.features, plain(values.T), strict=True):
                 made[f"local_importance{label}.{name}"] = column
     return made
@@ -62,4 +66,4 @@ def answer(answered: Answered) -> dict[str, Any]:
     return {"predictions": [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]}
 
 
-PROTOCOL = Protocol("mlflow", read, answer)
+PROTOCOL = Protocol("mlflow", read, answer, {JSON: json_document, CSV: csv_document})

@@ -1,7 +1,8 @@
-"""The Open Inference Protocol, v2: tensors in and out as JSON.
+"""The Open Inference Protocol, v2: tensors in and out as JSON, or as bytes behind it (the binary tensor data extension).
 
 A request has one tensor for each column, of shape [n] or [n, 1] and named after it, or one tensor of shape [n, f] with the
-columns in the order of the model. "outputs" of the request chooses among the tensors of the answer.
+columns in the order of the model. "outputs" of the request chooses among the tensors of the answer, and which of them are
+bytes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers.scoring._schema import Column
-from automl_explain.service._bundle import Scored, ServedModel
+from automl_explain.explainers.scoring.columns._schema import Column
 from automl_explain.service._problems import RequestError, wrong_columns
-from automl_explain.service.protocols._protocol import Answered, Asked, Protocol, as_object, by_row, plain
+from automl_explain.service.models._served_model import Scored, ServedModel, output_labels
+from automl_explain.service.protocols._bodies import BINARY, JSON, tensor_bytes, tensors_document, tensors_reply
+from automl_explain.service.protocols._protocol import Answered, Asked, Protocol, as_object, by_row, flag, plain
 from automl_explain.service.protocols._tables import TableReader
 
 NUMBERS = (float, int)
@@ -38,13 +40,15 @@ EXPLAINED = {"base_values", "local_importance"}
 
 def metadata(name: str, model: ServedModel) -> dict[str, Any]:
     """Return the answer to ``GET /v2/models/{model}``."""
-    n_classes, n_features = 1 if model.classes is None else len(model.classes), len(model.features)
-    values = [-1, n_features] if model.classes is None else [-1, n_classes, n_features]
+    known = output_labels(model)
+    n_classes, n_features = 1 if known is None else len(known), len(model.features)
+    values = [-1, n_features] if known is None else [-1, n_classes, n_features]
     shapes = {"outputs": [-1, n_classes], "base_values": [n_classes], "local_importance": values}
     if model.classes is not None:
         shapes["probabilities"] = [-1, n_classes]
     first = np.array(model.classes if model.classes is not None else [0.0])
-    outputs = [{"name": "predictions", "datatype": _datatype(first), "shape": [-1]}]
+    of_rows = [-1] if model.targets is None else [-1, n_classes]
+    outputs = [{"name": "predictions", "datatype": _datatype(first), "shape": of_rows}]
     outputs += [{"name": key, "datatype": "FP64", "shape": shapes[key]} for key in OUTPUTS if key in shapes]
     inputs = [{"name": column.name, "datatype": _input_type(column), "shape": [-1]} for column in model.columns]
     return {
@@ -64,8 +68,9 @@ def read(document: Any, reader: TableReader) -> Asked:
         raise RequestError(422, '"inputs" must be a list of tensors.')
     if given.get("id") is not None and not isinstance(given["id"], str):
         raise RequestError(422, '"id" must be text.')
-    wanted = _wanted(given.get("outputs"))
-    form = {"id": given.get("id"), "outputs": wanted}
+    every = flag(_parameters(given), "binary_data_output", False)
+    wanted = _wanted(given.get("outputs"), every)
+    form = {"id": given.get("id"), "outputs": wanted or dict.fromkeys(OUTPUTS, every)}
     explain = not wanted or bool(EXPLAINED & set(wanted))
     names = [one.get("name") for one in tensors]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
@@ -87,17 +92,32 @@ def read(document: Any, reader: TableReader) -> Asked:
     return Asked(reader.lists(columns), explain, 0, form)
 
 
-def _wanted(outputs: Any) -> list[str]:
-    """Return the names of the outputs that are asked for; none if the request leaves the choice to us."""
+def _parameters(given: dict[str, Any]) -> dict[str, Any]:
+    found = given.get("parameters")
+    if found is not None and not isinstance(found, dict):
+        raise RequestError(422, '"parameters" must be an object.')
+    return found or {}
+
+
+def _wanted(outputs: Any, binary: bool) -> dict[str, bool]:
+    """Return the outputs that are asked for, and whether as bytes; none if the request leaves the choice to us.
+
+    Parameters
+    ----------
+    outputs : object
+        What the request says.
+    binary : bool
+        Whether outputs are bytes where it does not say so.
+    """
     if outputs is None:
-        return []
+        return {}
     if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
         raise RequestError(422, '"outputs" must be a list of objects with a "name".')
     names = [one.get("name") for one in outputs]
     unknown = [name for name in names if not isinstance(name, str) or name not in OUTPUTS]
     if unknown:
         raise RequestError(422, f"The outputs are {', '.join(OUTPUTS)}. Got {str(unknown[0])[:100]!r}.")
-    return names
+    return {one["name"]: flag(_parameters(one), "binary_data", binary) for one in outputs}
 
 
 def _tensor(tensor: dict[str, Any]) -> tuple[list[int], list[Any]]:
@@ -124,11 +144,12 @@ def answer(answered: Answered) -> dict[str, Any]:
     """Return the tensors that were asked for, by default all."""
     form, scored = answered.asked.form, answered.scored
     tensors = []
-    for name in form["outputs"] or OUTPUTS:
+    for name, binary in form["outputs"].items():
         made = OUTPUTS[name](scored)
         if made is not None:
-            cells = made.tolist() if name == "predictions" else plain(made.ravel())
-            tensors.append({"name": name, "datatype": _datatype(made), "shape": list(made.shape), "data": cells})
+            cells = made.ravel().tolist() if name == "predictions" else plain(made.ravel())
+            data = tensor_bytes(made) if binary else cells
+            tensors.append({"name": name, "datatype": _datatype(made), "shape": list(made.shape), "data": data})
     named = {} if form["id"] is None else {"id": form["id"]}
     return {"model_name": answered.name, "model_version": answered.model.version, **named, "outputs": tensors}
 
@@ -138,12 +159,12 @@ def _datatype(array: Any) -> str:
 
 
 def _input_type(column: Column) -> str:
-    if column.categories is None:
-        return "FP64"
+    if column.kind != "category" or column.categories is None:
+        return "BYTES" if column.kind == "date" else "FP64"
     kinds = {type(value) for value in column.categories}
     return {frozenset({bool}): "BOOL", frozenset({int}): "INT64", frozenset({str}): "BYTES"}.get(
         frozenset(kinds), "FP64"
     )
 
 
-PROTOCOL = Protocol("open_inference", read, answer)
+PROTOCOL = Protocol("open_inference", read, answer, {JSON: tensors_document, BINARY: tensors_document}, tensors_reply)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from automl_explain.service._bundle import Cells, Matrix, Scored, ServedModel
 from automl_explain.service._problems import RequestError
+from automl_explain.service.models._served_model import Cells, Matrix, Scored, ServedModel
+from automl_explain.service.protocols._bodies import JSON, Parse, Reply, json_document, json_reply
 from automl_explain.service.protocols._tables import TableReader
 
 TOP_K = 3
@@ -59,11 +60,17 @@ class Protocol:
         From the JSON document and the reader of tables to what is asked.
     answer : callable
         From the scores to a JSON document.
+    media : mapping
+        Content-Type of a body -> how its document is read.
+    reply : callable
+        From the document of the answer to its bytes.
     """
 
     name: str
     read: Callable[[Any, TableReader], Asked]
     answer: Callable[[Answered], dict[str, Any]]
+    media: Mapping[str, Parse] = field(default_factory=lambda: {JSON: json_document})
+    reply: Callable[[dict[str, Any]], Reply] = json_reply
 
 
 def plain(array: Matrix) -> list[Any]:

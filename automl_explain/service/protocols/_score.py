@@ -41,6 +41,7 @@ def answer(answered: Answered) -> dict[str, Any]:
         "version": model.version,
         "predictions": list(scored.predictions),
         "classes": None if model.classes is None else [python_value(label) for label in model.classes],
+        "targets": None if model.targets is None else list(model.targets),
         "probabilities": None if scored.probabilities is None else plain(scored.probabilities),
         "output_space": model.output_space,
         "outputs": plain(scored.outputs),

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from automl_explain.explainers._arguments import nearest
-from automl_explain.service._bundle import ServedModel
 from automl_explain.service._problems import RequestError, wrong_columns
+from automl_explain.service.models._served_model import ServedModel
 
 Columns = dict[str, list[Any]]
 SPLIT = {"columns", "data", "index"}
 """Keys of a table as pandas' ``to_dict(orient="split")`` writes it."""
 
 LARGEST = sys.float_info.max
+NESTED, NUMBERS = frozenset({list, dict}), frozenset({float, int})
+"""Types of cells that JSON has: those that hold others, and those that are numbers; it has no NaN."""
 COMPARED, LONGEST_NAME = 20, 100
 """Unknown columns, and characters of their names, that are compared with missing columns: comparing takes time."""
 
@@ -174,9 +176,12 @@ class TableReader:
     def _checked(self, columns: Columns) -> Columns:
         wrong = {}
         for name, cells in columns.items():
-            if any(isinstance(cell, list | dict) for cell in cells):
+            kinds = set(map(type, cells))
+            if not kinds.isdisjoint(NESTED):
                 wrong[name] = "must hold numbers, text, booleans or null; got a list or an object"
-            elif any(isinstance(cell, float | int) and not -LARGEST <= cell <= LARGEST for cell in cells):
+                continue
+            numbers = cells if kinds <= NUMBERS else [cell for cell in cells if type(cell) in NUMBERS]
+            if numbers and not -LARGEST <= min(numbers) <= max(numbers) <= LARGEST:
                 wrong[name] = "holds a number that is too large"
         wrong = wrong or self.model.problems(columns)
         if wrong:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.scoring._schema import Column
+from automl_explain.explainers.scoring.columns._schema import Column
 
 Matrix = npt.NDArray[np.float64]
 Cells = Mapping[str, Sequence[Any]]
@@ -24,13 +24,13 @@ class Scored:
     Parameters
     ----------
     predictions : tuple
-        Predicted class of each row, or predicted number.
+        Predicted class of each row, or predicted number; for several targets a tuple with the output of each.
     outputs : ndarray, shape (n, C), or (n, 1) for a regression
         Outputs in the space that is explained.
     probabilities : ndarray of shape (n, C), or None
         Probabilities of the classes, if the model has them.
     values : ndarray of shape (n, f), or (C, n, f) for a classification, or None
-        Local importance values; None if no explanation was asked for.
+        Local importance values; None if no explanation was asked for. Targets count as classes.
     base_values : ndarray, shape (C,) or (1,), or None
         Expected outputs.
     """
@@ -59,7 +59,11 @@ class ServedModel(Protocol):
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
-        """Class labels; None for a regression."""
+        """Class labels; None for a regression and for several targets."""
+
+    @property
+    def targets(self) -> tuple[str, ...] | None:
+        """Names of the outputs of a model of several targets; None for any other model."""
 
     @property
     def output_space(self) -> str:
@@ -85,3 +89,8 @@ class ServedModel(Protocol):
 
     def warm_up(self) -> None:
         """Compile or load what the first score needs, and score a row."""
+
+
+def output_labels(model: ServedModel) -> tuple[Any, ...] | None:
+    """Return the classes or targets that outputs and values have an axis for; None for a regression."""
+    return model.classes if model.targets is None else model.targets

@@ -9,7 +9,7 @@ import numpy as np
 from automl_explain.analysis._diff import ExplanationDiff
 from automl_explain.explainers._errors import ExplanationNotFoundError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.service._bundle import Matrix, ServedModel
+from automl_explain.service.models._served_model import Matrix, ServedModel, output_labels
 
 
 class RollingImportance:
@@ -73,11 +73,11 @@ class RollingImportance:
             None,
             self._base,
             model.features,
-            model.classes,
+            output_labels(model),
             model.output_space,
             model.method,
             f"rolling means over {self.rows:,} rows that a service has explained; the half-life is {self._half_life:,} rows",
             is_raw=model.is_raw,
             global_values=means.mean(axis=0),
-            class_values=None if model.classes is None else means,
+            class_values=None if output_labels(model) is None else means,
         )

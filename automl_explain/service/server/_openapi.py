@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from automl_explain.explainers.formatting._html import render
-from automl_explain.explainers.scoring._schema import Column
-from automl_explain.service._bundle import ServedModel
+from automl_explain.explainers.scoring.columns._schema import Column
+from automl_explain.explainers.tables._moments import EXAMPLES, is_zoned
 from automl_explain.service._service import Service
+from automl_explain.service.models._served_model import ServedModel
 from automl_explain.service.protocols._open_inference import DATATYPES, OUTPUTS
 
 DESCRIPTION = "Predictions with their local importance values. Every answer is whole, or an object with the key error."
@@ -42,7 +43,7 @@ SCORING = {
     400: "The body is not JSON",
     408: "The body did not arrive in time",
     413: "The body or its rows are too many",
-    415: "The body is not application/json",
+    415: "The Content-Type is none of those of the route",
     422: "The rows do not match the model; columns says why",
     429: "Too many requests wait; see Retry-After",
     500: "The model failed",
@@ -80,7 +81,8 @@ def operation(path: str, protocol: str, service: Service) -> dict[str, Any]:
         statuses |= SCORING
         shapes = [BODIES[protocol](model) for _, model in models]
         schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
-        said["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": schema}} | OTHER_BODIES.get(protocol, {})
+        said["requestBody"] = {"required": True, "content": content}
     if "{" in path or path.startswith("/importance"):
         statuses[404] = "There is no such model, version or importance"
     if not protocol:
@@ -89,7 +91,7 @@ def operation(path: str, protocol: str, service: Service) -> dict[str, Any]:
     responses: dict[int, Any] = {
         status: {"description": why, "content": media} for status, why in sorted(statuses.items())
     }
-    responses[200] = {"description": "The answer", "content": {ANSWERS.get(path, "application/json"): {}}}
+    responses[200] = {"description": "The answer", "content": {kind: {} for kind in _answers(path, protocol)}}
     name = path.strip("/").translate(str.maketrans("/:", "__", "{}")) or "root"
     return {
         "summary": SUMMARIES[path],
@@ -107,6 +109,13 @@ ANSWERS = {
     "/importance/{model}": "application/zip",
 }
 """Route -> type of an answer that is no JSON."""
+
+
+def _answers(path: str, protocol: str) -> list[str]:
+    return [
+        ANSWERS.get(path, "application/json"),
+        *(["application/octet-stream"] if protocol == "open_inference" else []),
+    ]
 
 
 def docs_page(description: dict[str, Any]) -> str:
@@ -137,9 +146,12 @@ def _parameters(path: str, models: list[tuple[str, ServedModel]]) -> list[dict[s
 
 
 def _cell(column: Column) -> dict[str, Any]:
-    if column.categories is None:
+    if column.kind == "number":
         return {"type": ["number", "null"] if column.missing else "number"}
-    return {"enum": [*column.categories, *([None] if column.missing else [])]}
+    if column.kind == "date":
+        said = f"an ISO date, such as {EXAMPLES[is_zoned(column.dtype)]}"
+        return {"type": ["string", "null"] if column.missing else "string", "description": said}
+    return {"enum": [*(column.categories or ()), *([None] if column.missing else [])]}
 
 
 def _record(model: ServedModel) -> dict[str, Any]:
@@ -208,3 +220,8 @@ BODIES = {
     "mlflow": _mlflow_body,
 }
 """Protocol -> schema of its body for a model."""
+OTHER_BODIES: dict[str, dict[str, Any]] = {
+    "open_inference": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    "mlflow": {"text/csv": {"schema": {"type": "string"}}},
+}
+"""Protocol -> other types of its body: JSON with binary tensors behind it, and rows with a header."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from automl_explain.service._bundle import Cells, Matrix, Scored, ServedModel
+from automl_explain.service.models._served_model import Cells, Matrix, Scored, ServedModel
 
 
 def score_blocks(model: ServedModel, cells: Cells, explain: bool, block_rows: int, check: Callable[[], None]) -> Scored:

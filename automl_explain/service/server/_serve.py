@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
-from automl_explain.service._app import create_app
-from automl_explain.service._bundle import ServedModel
-from automl_explain.service._security import check_address
 from automl_explain.service._settings import ServiceLimits
+from automl_explain.service.models._served_model import ServedModel
+from automl_explain.service.server._app import create_app
+from automl_explain.service.server._security import check_address
 
 if TYPE_CHECKING:
     import uvicorn

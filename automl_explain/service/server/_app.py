@@ -8,17 +8,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from automl_explain.explainers._errors import MissingExtraError
+from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.service._bundle import ServedModel
-from automl_explain.service._bundle_model import BundleModel
-from automl_explain.service._openapi import DESCRIPTION, operation
 from automl_explain.service._problems import RequestError
-from automl_explain.service._routes import docs, json_answer, scoring_route, status_routes
-from automl_explain.service._security import TokenGuard
 from automl_explain.service._service import Service
 from automl_explain.service._settings import ServiceLimits
+from automl_explain.service.models._bundle_model import BundleModel
+from automl_explain.service.models._served_model import ServedModel
 from automl_explain.service.protocols import _kserve, _mlflow, _open_inference, _score
+from automl_explain.service.server._openapi import DESCRIPTION, operation
+from automl_explain.service.server._routes import docs, json_answer, scoring_route, status_routes
+from automl_explain.service.server._security import TokenGuard
 
 try:
     from fastapi import FastAPI, Request, Response
@@ -41,6 +42,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+@checked
 def create_app(
     bundles: ServedModel | ScoringExplainer | Mapping[str, ServedModel | ScoringExplainer],
     *,
@@ -71,8 +73,24 @@ def create_app(
         If FastAPI or prometheus-client is not installed.
     InvalidInputError
         If there is no bundle, or a limit or name cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import TabularExplainer, create_app, scoring_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> app = create_app(scoring_explainer(TabularExplainer(Ridge().fit(X, y), X)), token="a long secret")
+    >>> sorted(set(app.openapi()["paths"]) & {"/score", "/importance", "/readyz"})
+    ['/importance', '/readyz', '/score']
+    >>> import uvicorn
+    >>> uvicorn.run(app, port=8000)  # doctest: +SKIP
     """
     given = bundles if isinstance(bundles, Mapping) else {"model": bundles}
+    if wrong := [one for one in given.values() if not _can_serve(one)]:
+        raise InvalidInputError(
+            f"The 'bundles' parameter must be a scoring explainer, or a mapping of names to them. Got {type(wrong[0]).__name__}."
+        )
     models = {name: BundleModel(one) if isinstance(one, ScoringExplainer) else one for name, one in given.items()}
     service = Service(models, limits or ServiceLimits())
 
@@ -147,3 +165,8 @@ class _Measured:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+
+
+def _can_serve(model: Any) -> bool:
+    """Whether something is a scoring explainer, or has what a `ServedModel` has."""
+    return isinstance(model, ScoringExplainer) or all(hasattr(model, name) for name in ("version", "columns", "method"))

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, MissingExtraError
-from automl_explain.service._openapi import docs_page
 from automl_explain.service._problems import RequestError
 from automl_explain.service._service import Service
 from automl_explain.service._settings import ServiceLimits
 from automl_explain.service.protocols import _open_inference
+from automl_explain.service.protocols._bodies import BINARY, JSON_LENGTH, Body
 from automl_explain.service.protocols._protocol import Protocol
+from automl_explain.service.server._openapi import docs_page
 
 try:
     from fastapi import Request, Response
@@ -38,9 +39,12 @@ def scoring_route(service: Service, protocol: Protocol) -> Act:
 
     async def score(request: Request) -> Response:
         _check_version(service, request)
-        body = await _body(request, service.limits)
-        answer = await service.answer(protocol, request.path_params.get("model"), body)
-        return Response(answer, media_type="application/json")
+        media = _media(request, protocol)
+        content = await _content(request, service.limits)
+        body = Body(content, request.headers.get(JSON_LENGTH, ""))
+        reply = await service.answer(protocol, request.path_params.get("model"), media, body)
+        headers = {} if reply.json_length is None else {JSON_LENGTH: str(reply.json_length)}
+        return Response(reply.content, headers=headers, media_type=reply.media)
 
     return score
 
@@ -88,7 +92,7 @@ def status_routes(service: Service) -> dict[str, Act]:
         "/importance/{model}": _importance(service),
         "/v1/models": document(lambda _: {"models": list(service.served)}),
         "/v1/models/{model}": document(model_ready),
-        "/v2": document(lambda _: {"name": "automl-explain", "version": VERSION, "extensions": []}),
+        "/v2": document(lambda _: {"name": "automl-explain", "version": VERSION, "extensions": ["binary_tensor_data"]}),
         "/v2/health/live": health(service.dead, {"live": True}),
         "/v2/health/ready": health(service.unready, {"ready": True}),
         "/v2/models/{model}": document(metadata),
@@ -127,11 +131,18 @@ def _check_version(service: Service, request: Request) -> None:
         raise RequestError(404, f"The version that is served is {known}.")
 
 
-async def _body(request: Request, limits: ServiceLimits) -> bytes:
-    """Return the body of a request within the limits of size and time."""
+def _media(request: Request, protocol: Protocol) -> str:
+    """Return the Content-Type of a request, which must be one of the protocol's; clients of Triton send none with tensors."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RequestError(415, "The Content-Type must be application/json.")
+    if not kind and BINARY in protocol.media and JSON_LENGTH in request.headers:
+        return BINARY
+    if kind not in protocol.media:
+        raise RequestError(415, f"The Content-Type must be {' or '.join(protocol.media)}.")
+    return kind
+
+
+async def _content(request: Request, limits: ServiceLimits) -> bytes:
+    """Return the body of a request within the limits of size and time."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise RequestError(415, "A compressed body is not read; send it without Content-Encoding.")
     too_large = RequestError(

@@ -11,9 +11,10 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.formatting._numbers import python_value
 from automl_explain.explainers.model._links import LINKS
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.explainers.scoring._outputs import linked_spaces
-from automl_explain.explainers.scoring._schema import CellError, Column
-from automl_explain.service._bundle import Cells, Matrix, Scored
+from automl_explain.explainers.scoring.columns._schema import CellError, Column
+from automl_explain.explainers.scoring.models._outputs import linked_spaces
+from automl_explain.explainers.tables._moments import is_zoned
+from automl_explain.service.models._served_model import Cells, Matrix, Scored
 
 EVERY = "rows"
 """Stands for the columns where a refusal names none."""
@@ -25,27 +26,22 @@ class BundleModel:
     Parameters
     ----------
     scorer : ScoringExplainer
-
-    Raises
-    ------
-    InvalidInputError
-        If the model predicts several targets.
     """
 
     def __init__(self, scorer: ScoringExplainer) -> None:
-        if scorer.model.task == "multitarget":
-            raise InvalidInputError("The service answers one prediction for each row. Got a model of several targets.")
         self.scorer = scorer
         self.version = scorer.fingerprint[:12]
         self.columns: tuple[Column, ...] = scorer.schema.columns
-        self.classes = None if scorer.classes is None else tuple(map(python_value, scorer.classes))
+        several = scorer.model.task == "multitarget"
+        self.targets = tuple(map(str, scorer.classes or ())) if several else None
+        self.classes = None if scorer.classes is None or several else tuple(map(python_value, scorer.classes))
         self.output_space, self.method = scorer.output_space, scorer.method
         self.is_raw, self.importance = scorer.is_raw, scorer.importance
 
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of the explained features."""
-        return self.scorer.explain_local(self.example()).feature_labels
+        return self.scorer.feature_labels
 
     def problems(self, cells: Cells) -> dict[str, str]:
         """Return what is wrong with the cells: column -> sentence."""
@@ -61,7 +57,7 @@ class BundleModel:
         """Return the scores of rows."""
         values = base = None
         if explain:
-            explanation = self.scorer.explain_local(cells)
+            explanation = self.scorer.explain_local(cells, with_rows=False)
             values, base = explanation.local_importance_values, explanation.expected_values
             outputs = np.asarray(explanation.predictions)
         else:
@@ -75,6 +71,8 @@ class BundleModel:
         self.score(self.example(), True)
 
     def _labels(self, outputs: Matrix) -> tuple[Any, ...]:
+        if self.targets is not None:
+            return tuple(map(tuple, outputs.tolist()))
         if self.classes is None:
             return tuple(outputs[:, 0].tolist())
         return tuple(self.classes[c] for c in outputs.argmax(axis=1).tolist())
@@ -93,6 +91,8 @@ class BundleModel:
 
 
 def _cell(column: Column) -> Any:
+    if column.kind == "date":
+        return "2024-01-31T08:30:00Z" if is_zoned(column.dtype) else "2024-01-31"
     if column.categories is None:
         return 0.0
     return column.categories[0] if column.categories else None
