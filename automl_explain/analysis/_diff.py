@@ -12,6 +12,7 @@ import pandas as pd
 from automl_explain.analysis._search_explanation import normalised, number_or_none, rank_correlation
 from automl_explain.display._class_view import check_top_k, explanation_of
 from automl_explain.display._findings import NAME_WIDTH, findings_text
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
@@ -59,6 +60,12 @@ class ExplanationDiff:
         Parameters
         ----------
         before, after : Explanation, ModelExplanation or Run
+            What is compared; changes are those from `before` to `after`.
+
+        Returns
+        -------
+        ExplanationDiff
+            The comparison, which prints as a table.
 
         Raises
         ------
@@ -107,6 +114,7 @@ class ExplanationDiff:
         """Columns of the second explanation that the first lacks."""
         return tuple(name for name in self.after.feature_labels if name not in self.before.feature_labels)
 
+    @checked
     def exceeds(self, min_correlation: float | None = None, max_change: float | None = None) -> list[str]:
         """Return a sentence for each limit that the difference exceeds; an empty list if there is none.
 
@@ -116,6 +124,11 @@ class ExplanationDiff:
             Lowest rank correlation accepted; NaN is not accepted.
         max_change : float, optional
             Largest change of a feature's share of importance accepted.
+
+        Returns
+        -------
+        list of str
+            A sentence for each limit that is exceeded; empty if none is.
         """
         said = []
         if min_correlation is not None and not self.rank_correlation >= min_correlation:
@@ -127,7 +140,13 @@ class ExplanationDiff:
         return said
 
     def remarks(self) -> list[str]:
-        """Return a sentence for each further difference."""
+        """Return a sentence for each further difference.
+
+        Returns
+        -------
+        list of str
+            Sentences.
+        """
         said = []
         for what in ("kind", "metric", "output_space", "method", "classes", "is_raw"):
             one, other = getattr(self.before, what), getattr(self.after, what)
@@ -140,7 +159,13 @@ class ExplanationDiff:
         return said
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the difference as JSON-serialisable values."""
+        """Return the difference as JSON-serialisable values.
+
+        Returns
+        -------
+        dict
+            What ``automl-explain diff --json`` prints.
+        """
         rows = [{"feature": name} | row.to_dict() for name, row in self.table.iterrows()]
         return {
             "rank_correlation": number_or_none(self.rank_correlation),
@@ -154,6 +179,7 @@ class ExplanationDiff:
             "remarks": self.remarks(),
         }
 
+    @checked
     def as_text(self, top_k: int = SHOWN) -> str:
         """Return the difference as a table for a terminal.
 
@@ -161,6 +187,11 @@ class ExplanationDiff:
         ----------
         top_k : int, default 15
             Number of features shown, the largest change first.
+
+        Returns
+        -------
+        str
+            Lines of text.
         """
         notes = [f"note: {remark}" for remark in self.remarks()]
         return findings_text([self._headline(), *notes], self._shown(check_top_k(top_k)))

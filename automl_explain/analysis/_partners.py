@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.display._class_view import ClassView, data_of
+from automl_explain.display._directions import is_category, series_of
 from automl_explain.explainers.tables._column_codes import column_codes
 from automl_explain.explainers.tables._table import Table
 
@@ -76,25 +77,6 @@ def levels_of(data: Table, position: int, n_levels: int) -> Codes:
         return np.asarray(pd.factorize(numbers, use_na_sentinel=False)[0], dtype=np.intp)
     ends = np.unique(np.quantile(numbers[known], np.linspace(0, 1, n_levels + 1)[1:-1]))
     return np.where(known, np.searchsorted(ends, np.where(known, numbers, 0.0), side="right"), -1)
-
-
-def series_of(data: Table, position: int) -> pd.Series:
-    """Return a column of a table as a Series."""
-    if data.is_frame:
-        return data.data.iloc[:, position]
-    return pd.Series(data.column(position)).infer_objects()
-
-
-def is_category(series: pd.Series) -> bool:
-    """Whether a column has neither numbers nor dates, or only true and false."""
-    types = pd.api.types
-    if types.is_bool_dtype(series.dtype) or isinstance(series.dtype, pd.CategoricalDtype):
-        return True
-    return not (
-        types.is_numeric_dtype(series.dtype)
-        or types.is_datetime64_any_dtype(series.dtype)
-        or types.is_timedelta64_dtype(series.dtype)
-    )
 
 
 def _within(values: Values, groups: Codes) -> float:

@@ -17,6 +17,7 @@ from automl_explain.analysis._interchangeable import find_interchangeable
 from automl_explain.analysis._near_best import within_noise
 from automl_explain.display._class_view import check_top_k
 from automl_explain.display._findings import findings_text, search_table
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, listed, quoted
@@ -95,6 +96,7 @@ class SearchExplanation:
     columns: Table | None = None
 
     @classmethod
+    @checked
     def from_runs(
         cls, runs: Any, *, tolerance: float | None = None, top_k: int = 5, progress: bool | None = None
     ) -> SearchExplanation:
@@ -232,7 +234,14 @@ class SearchExplanation:
     # -------------------------------------------------------------------- forms
 
     def sentences(self) -> list[str]:
-        """Return the findings as sentences."""
+        """Return the findings as sentences.
+
+        Returns
+        -------
+        list of str
+            One finding each: near-best runs, features that all need, interchangeable features, learners
+            that differ.
+        """
         good, best = int(self.near_best.sum()), self.best
         runs = counted(len(self.runs), "run")
         lowest = f"{loss_text(best.loss)} ({best.id}, {best.learner})"
@@ -261,7 +270,13 @@ class SearchExplanation:
         return [*said, *self._on_loss(), *self._on_learners(), *self._on_left_out()]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-serialisable values."""
+        """Return everything as JSON-serialisable values.
+
+        Returns
+        -------
+        dict
+            The findings and the tables of features and learners.
+        """
         table = self.importance
         return {
             "runs": [run.id for run in self.runs],
@@ -287,6 +302,7 @@ class SearchExplanation:
     def __repr__(self) -> str:
         return f"SearchExplanation({len(self.runs)} runs, {int(self.near_best.sum())} near-best, {len(self.features)} features)"
 
+    @checked
     def as_text(self, top_k: int = SHOWN) -> str:
         """Return the findings and a table of importance for a terminal.
 
@@ -294,6 +310,11 @@ class SearchExplanation:
         ----------
         top_k : int, default 15
             Features shown.
+
+        Returns
+        -------
+        str
+            Lines of text.
         """
         return findings_text(self.sentences(), search_table(self.importance, self.top_k, check_top_k(top_k)))
 

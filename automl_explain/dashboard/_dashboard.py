@@ -12,7 +12,7 @@ from automl_explain.dashboard._subject import Given, Parameters, read_given
 from automl_explain.dashboard.data._payload import PageData, make_payload
 from automl_explain.dashboard.model._export import export_model
 from automl_explain.dashboard.transports._answers import Answers
-from automl_explain.explainers._arguments import check_seed
+from automl_explain.explainers._arguments import check_seed, checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._files import write_whole
 from automl_explain.explainers.formatting._html import render
@@ -45,8 +45,10 @@ class ExplanationDashboard:
     X_test : ndarray, DataFrame or csr_matrix of shape (n, f), optional
         The rows that were explained, in their order, in the columns of your table. Default: the rows that the explanation
         keeps, which are those after the model's preprocessing.
-    true_labels : array-like of shape (n,), optional
-        True classes or targets of these rows, for the views of the performance; NaN where they are not known.
+    true_labels : array-like of shape (n,), or False, optional
+        True classes or targets of these rows, for the views of the performance; NaN where they are not known. Classes are
+        those that are shown, or the model's own labels; a pandas Series is matched with the rows by its index. Default: those
+        that were kept with the explanation; False: none.
     background : ndarray, DataFrame or csr_matrix of shape (B, f), optional
         Rows that provide the values of absent features when edited rows are explained, such as the training rows. Default:
         those of the explainer if it is known, otherwise at most 100 of the rows explained.
@@ -80,6 +82,7 @@ class ExplanationDashboard:
     'page.html'
     """
 
+    @checked
     def __init__(
         self,
         explanation: Any,
@@ -125,11 +128,12 @@ class ExplanationDashboard:
         data = self._data_with_model
         return page_html(data.json, data.block.packed())
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page as one HTML file, which needs no server, no network and no other file.
 
-        The file holds the rows that it shows, the labels if they were passed, and of the background at most 100 rows: whoever
-        gets it can read them.
+        The file holds the rows that it shows, their labels if they were passed or kept, and of the background at most 100
+        rows: whoever gets it can read them.
 
         Parameters
         ----------
@@ -147,7 +151,7 @@ class ExplanationDashboard:
             If the file cannot be written.
         """
         target = Path(path)
-        write_whole(target, self._static_html().encode())
+        write_whole(target, self._static_html().encode(errors="replace"))
         return target
 
     def serve(self, port: int = 0) -> DashboardServer:
@@ -180,6 +184,11 @@ class ExplanationDashboard:
 
     def widget(self) -> Any:
         """Return the page as an anywidget, to compose with other widgets.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+            The page.
 
         Raises
         ------

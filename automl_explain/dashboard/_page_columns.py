@@ -13,7 +13,7 @@ from automl_explain.explainers._errors import ColumnMismatchError, InvalidInputE
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.model._fitted_model import FittedModel
-from automl_explain.explainers.scoring._schema import Schema
+from automl_explain.explainers.scoring.columns._schema import Schema
 from automl_explain.explainers.tables._table import Table, as_table, check_same_columns
 
 

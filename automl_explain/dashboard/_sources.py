@@ -9,6 +9,7 @@ from automl_explain._model_explanation import ModelExplanation
 from automl_explain.display._class_view import is_explanation
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation, MemberExplanation
+from automl_explain.explainers.formatting._names import OF_TABLES, Nouns
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table
@@ -41,8 +42,12 @@ class Source:
         All runs of its search.
     why_no_model : str
         A sentence on why neither is there; empty if the source says nothing of it.
+    labels : array-like or None
+        True labels of the rows that were kept with the explanation.
     examples : str
         Examples of an explanation of texts or images as HTML, in which everything is escaped; empty for tables.
+    nouns : Nouns
+        What the rows and the features are called.
     """
 
     explanation: Explanation
@@ -52,7 +57,9 @@ class Source:
     run: Run | None = None
     runs: tuple[Run, ...] = ()
     why_no_model: str = ""
+    labels: Any = None
     examples: str = ""
+    nouns: Nouns = OF_TABLES
 
     @property
     def members(self) -> MemberExplanation | None:
@@ -74,9 +81,8 @@ def find_source(source: Any) -> Source:
         return _of_explanation(source)
     if isinstance(source, ModelExplanation):
         recipe = source.explainer
-        if recipe is None:
-            return _of_explanation(source.explanation)
-        return replace(_of_explanation(source.explanation), model=recipe.model, background=recipe.background)
+        found = replace(_of_explanation(source.explanation), labels=source.true_labels)
+        return found if recipe is None else replace(found, model=recipe.model, background=recipe.background)
     try:
         run = find_run(source)
     except InvalidInputError as error:
@@ -92,7 +98,8 @@ def _of_explanation(explanation: AnyExplanation) -> Source:
     """Return an explanation; of texts or images, their ranking and some examples."""
     if isinstance(explanation, Explanation):
         return Source(explanation)
-    return Source(explanation.overall(), why_no_model=NO_EDITING, examples=explanation.examples_html(MOST_EXAMPLES))
+    examples = explanation.examples_html(MOST_EXAMPLES)
+    return Source(explanation.overall(), why_no_model=NO_EDITING, examples=examples, nouns=explanation.nouns)
 
 
 def _of_run(run: Run, model: Any) -> Source:
@@ -100,9 +107,10 @@ def _of_run(run: Run, model: Any) -> Source:
     runs = tuple(history.runs(run.search)) if isinstance(history, RunHistory) else ()
     if not isinstance(explanation, Explanation):
         return replace(_of_explanation(explanation), run=run, runs=runs)
+    found = Source(explanation, model, run=run, runs=runs, labels=run.true_labels)
     if model is not None:
-        return Source(explanation, model, run=run, runs=runs)
+        return found
     try:
-        return Source(explanation, scoring=scorer_of(run), run=run, runs=runs)
+        return replace(found, scoring=scorer_of(run))
     except ExplanationNotFoundError as error:
-        return Source(explanation, run=run, runs=runs, why_no_model=str(error))
+        return replace(found, why_no_model=str(error))

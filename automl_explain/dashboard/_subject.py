@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from automl_explain.dashboard.data._columns import PageColumn
 from automl_explain.dashboard.data._metrics import classification_metrics, regression_metrics
 from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel, without_preprocessing
 from automl_explain.dashboard.data._payload import ShownExplanation, Subject
+from automl_explain.display._true_labels import class_codes, matched_labels
 from automl_explain.explainers._agreement import agree
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
@@ -82,7 +84,8 @@ def read_given(source: Any, given: Parameters = Parameters()) -> Given:
     described = None if fitted is None else describe(fitted, rows)
     choice = _Choice.of(found, described, rows, given)
     shown, model = choice.shown, choice.model
-    truth = None if given.true_labels is None else _truth(given.true_labels, shown)
+    labels = found.labels if given.true_labels is None else given.true_labels
+    truth = None if labels is None or labels is False else _truth(labels, shown, _own_labels(described, found))
     answer = None if model is None or shown.table is None else model.predict(shown.table)
     explanation = shown.explanation
     probability = (
@@ -104,6 +107,7 @@ def read_given(source: Any, given: Parameters = Parameters()) -> Given:
         missing=() if found.examples else _missing(choice, truth),
         why_no_model=choice.why_no_model,
         examples=found.examples,
+        nouns=found.nouns,
     )
     return Given(subject, model)
 
@@ -216,34 +220,22 @@ def _why_not_editable(model: AnyPageModel) -> str:
     return "" if agree(back, model.predict(rows).output, TOLERANCE) else NOT_EDITABLE
 
 
-def _truth(labels: Any, shown: Shown) -> npt.NDArray[np.float64]:
+def _truth(labels: Any, shown: Shown, own: Sequence[Any] | None) -> npt.NDArray[np.float64]:
     """Return the position of each label among the classes, or the targets of a regression."""
     explanation = shown.explanation
-    given = pd.Series(labels.to_numpy() if hasattr(labels, "to_numpy") else np.ravel(np.asarray(labels)), dtype=object)
-    n_rows = explanation.num_examples or (0 if shown.table is None else len(shown.table))
-    if len(given) != n_rows:
-        raise InvalidInputError(
-            f"The 'true_labels' must have a label for each of the {counted(n_rows, 'row')} that were explained. Got {len(given)}."
-        )
-    if explanation.classes is None:
-        try:
-            return np.asarray(pd.to_numeric(given), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"The 'true_labels' of a regression must be numbers: {error}.") from error
-    known = {_label(label): code for code, label in enumerate(explanation.classes)}
-    found = given.map(lambda label: np.nan if pd.isna(label) else known.get(_label(label), -1.0)).astype(np.float64)
-    unknown = given[found == -1.0]
-    if len(unknown):
-        raise InvalidInputError(
-            f"The 'true_labels' must be classes of the model, {list(explanation.classes)[:10]}. Got {unknown.iloc[0]!r}."
-        )
-    return np.asarray(found)
+    given = matched_labels(explanation, labels, "true_labels", None if shown.table is None else len(shown.table))
+    if explanation.classes is not None:
+        return class_codes(given, explanation.classes, own, "true_labels")
+    try:
+        return np.asarray(pd.to_numeric(pd.Series(given, dtype=object)), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The 'true_labels' of a regression must be numbers: {error}.") from error
 
 
-def _label(label: Any) -> str:
-    """Return a label as text by which it is found, whatever its number type: 1, 1.0, True and numpy's 1 are one label."""
-    number = isinstance(label, bool | np.bool_ | int | float | np.number)
-    return str(float(label)) if number else str(label)
+def _own_labels(described: FittedModel | None, found: Source) -> tuple[Any, ...] | None:
+    """Return the labels of a model's classes, which may be others than their names."""
+    model = found.scoring.model if described is None and found.scoring is not None else described
+    return None if model is None else model.classes
 
 
 def _metrics(

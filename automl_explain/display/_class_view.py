@@ -128,10 +128,17 @@ def members_of(source: Any) -> MemberExplanation:
     members = source if isinstance(source, MemberExplanation) else explanation_of(source).members
     if members is None:
         raise InvalidInputError(
-            "This explanation has no contributions of an ensemble's members. Explain the ensemble with explain_model(..., "
-            "members=True), or with TabularExplainer(ensemble, X_train).explain_members(X)."
+            f"Expected an explanation with the contributions of an ensemble's members. Got {_without_members(source)}. Explain "
+            "an ensemble with explain_model(..., members=True), or TabularExplainer(ensemble, X_train).explain_members(X)."
         )
     return members
+
+
+def _without_members(source: Any) -> str:
+    """Return what has no members, in words: for an ensemble whose members were not explained, with its note of why."""
+    explanation = explanation_of(source)
+    notes = [note for note in explanation.notes if "members" in note]
+    return f"one by the {explanation.method} method ({'; '.join(notes) or explanation.reason})"
 
 
 def check_top_k(top_k: Any) -> int:

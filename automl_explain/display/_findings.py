@@ -8,7 +8,7 @@ import pandas as pd
 
 from automl_explain.explainers.formatting._names import one_line
 from automl_explain.explainers.formatting._numbers import correlation_text, share_text
-from automl_explain.explainers.formatting._text_table import Column, TextTable
+from automl_explain.explainers.formatting._text_table import Column, TextTable, wrapped
 
 NAME_WIDTH = 32
 """Characters of a feature's name in a terminal."""
@@ -16,7 +16,7 @@ NAME_WIDTH = 32
 
 def findings_text(sentences: Iterable[str], table: TextTable) -> str:
     """Return the sentences, an empty line and the table, for a terminal."""
-    return "\n".join([*sentences, "", table.as_text()])
+    return "\n".join([*map(wrapped, sentences), "", table.as_text()])
 
 
 def search_table(importance: pd.DataFrame, n_top: int, top_k: int) -> TextTable:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from automl_explain.display._class_view import all_outputs, probabilities_of
 from automl_explain.display._row_view import row_labels
-from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.display._true_labels import class_codes, labels_in_order
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, one_line
@@ -54,16 +55,46 @@ class Performance:
     rows: pd.DataFrame
     confusion: pd.DataFrame | None
 
+    @checked
     def worst(self, n: int = SHOWN) -> pd.DataFrame:
-        """Return the rows with the largest errors, largest first."""
+        """Return the rows with the largest errors, largest first.
+
+        Parameters
+        ----------
+        n : int, default 5
+            Rows returned.
+
+        Returns
+        -------
+        DataFrame
+            Lines of `rows`.
+        """
         return self.rows.iloc[np.argsort(-self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
 
+    @checked
     def best(self, n: int = SHOWN) -> pd.DataFrame:
-        """Return the rows with the smallest errors, smallest first."""
+        """Return the rows with the smallest errors, smallest first.
+
+        Parameters
+        ----------
+        n : int, default 5
+            Rows returned.
+
+        Returns
+        -------
+        DataFrame
+            Lines of `rows`.
+        """
         return self.rows.iloc[np.argsort(self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line per row: `rows`."""
+        """Return a line per row: `rows`.
+
+        Returns
+        -------
+        DataFrame
+            Row, label, truth, prediction and error of each row explained.
+        """
         return self.rows
 
     @property
@@ -85,12 +116,36 @@ class Performance:
             (f"rows with the smallest {error}", self._rows(self.best())),
         ]
 
+    @checked
     def as_text(self, width: int = LINE) -> str:
-        """Return the scores and the tables for a terminal."""
+        """Return the scores and the tables for a terminal.
+
+        Parameters
+        ----------
+        width : int, default 80
+            Characters of a line.
+
+        Returns
+        -------
+        str
+            Lines of text.
+        """
         return "\n\n".join([self.headline, *(f"{heading}\n{table.as_text(width)}" for heading, table in self.tables)])
 
+    @checked
     def as_dict(self, n: int = SHOWN) -> dict[str, Any]:
-        """Return scores, confusion, and the `n` worst and best rows as JSON-serialisable values."""
+        """Return scores, confusion, and the `n` worst and best rows as JSON-serialisable values.
+
+        Parameters
+        ----------
+        n : int, default 5
+            Rows of each end.
+
+        Returns
+        -------
+        dict
+            With the keys "scores", "confusion", "worst" and "best".
+        """
 
         def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
             return [
@@ -139,7 +194,7 @@ class Performance:
         return render("notebook/tables.html", facts=[self.headline], tables=self.tables)
 
 
-def measure(explanation: Explanation, y: Any) -> Performance:
+def measure(explanation: Explanation, y: Any, own: Sequence[Any] | None = None) -> Performance:
     """Return how good the predictions of the explained rows are.
 
     Parameters
@@ -149,6 +204,8 @@ def measure(explanation: Explanation, y: Any) -> Performance:
     y : array-like of shape (n,)
         True labels or numbers of the rows explained. A pandas Series with the labels of their index is brought into their
         order, and may have more.
+    own : sequence, optional
+        The model's own labels of the classes, which may also be given.
 
     Raises
     ------
@@ -164,7 +221,7 @@ def measure(explanation: Explanation, y: Any) -> Performance:
         rows = pd.DataFrame(about | {"truth": truth, "predicted": predicted, "error": truth - predicted})
         return Performance(usual_scores(truth, predicted), rows, None)
     classes = [python_value(label) for label in explanation.classes]
-    codes = _codes(truth, classes)
+    codes = class_codes(truth, classes, own).astype(np.intp)
     predicted = outputs.argmax(axis=1)
     shares = probabilities_of(explanation, outputs)
     error = (codes != predicted).astype(np.float64)
@@ -178,41 +235,3 @@ def measure(explanation: Explanation, y: Any) -> Performance:
         pd.DataFrame(about | named | {"error": error}),
         pd.DataFrame(confusion, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted")),
     )
-
-
-def _codes(truth: npt.NDArray[Any], classes: list[Any]) -> npt.NDArray[np.intp]:
-    """Positions of the labels among the classes; labels may also be given as text."""
-    position: dict[Any, int] = {str(label): k for k, label in enumerate(classes)} | {
-        label: k for k, label in enumerate(classes)
-    }
-    codes: list[int] = [position.get(label, position.get(str(label), -1)) for label in truth.tolist()]
-    unknown = sorted({str(label) for label, code in zip(truth.tolist(), codes, strict=True) if code < 0})
-    if unknown:
-        raise InvalidInputError(f"'y' must hold the classes {classes}. Got {unknown[:5]}.")
-    return np.array(codes, dtype=np.intp)
-
-
-def labels_in_order(explanation: Explanation, y: Any) -> npt.NDArray[Any]:
-    """Return true labels in the order of the rows explained; a Series is matched with them by its index.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is not one label per row, or one is missing.
-    """
-    n_rows, index = explanation.num_examples, row_labels(explanation)
-    if not n_rows:
-        raise InvalidInputError("This explanation has no rows: local values are needed to compare them with 'y'.")
-    if isinstance(y, pd.Series) and index is not None and y.index.is_unique and index.isin(y.index).all():
-        y = y.loc[index]
-    found = np.ravel(np.asarray(y))
-    if len(found) != n_rows:
-        raise InvalidInputError(
-            f"'y' must have a label for each of the {n_rows} rows explained. Got {len(found)}. A pandas Series is matched with "
-            "them by its index."
-        )
-    if pd.isna(found).any():
-        raise InvalidInputError(
-            f"'y' has {int(pd.isna(found).sum())} missing values. Select the rows with a known label."
-        )
-    return found

@@ -22,7 +22,7 @@ from automl_explain.display._class_view import (
     probabilities_of,
     view_class,
 )
-from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
@@ -33,6 +33,8 @@ from automl_explain.explainers.formatting._numbers import cell_text, number_text
 from automl_explain.explainers.formatting._reasons import UNKNOWN, reason_text
 from automl_explain.explainers.formatting._text_table import Column, TextTable, wrapped
 
+BAR = 16
+"""Letters of the longest bar: what the widest columns leave of a terminal's line."""
 TERMINAL = 80
 """Characters of a line."""
 TOP = 10
@@ -132,8 +134,20 @@ class RowExplanation:
             columns["standard_error"] = errors[0, order]
         return pd.DataFrame(columns)
 
+    @checked
     def reasons(self, top_k: int = 3) -> list[str]:
-        """Return the largest contributions in words, such as "calls = 5 raises the odds of 'yes' 1.8-fold"."""
+        """Return the largest contributions in words, such as "calls = 5 raises the odds of 'yes' 1.8-fold".
+
+        Parameters
+        ----------
+        top_k : int, default 3
+            Contributions put into words.
+
+        Returns
+        -------
+        list of str
+            Largest absolute contribution first; cells that contribute nothing are left out.
+        """
         explanation = self.explanation
         cells = self.to_frame().head(check_top_k(top_k))
         known = cells["value"].tolist() if "value" in cells else [UNKNOWN] * len(cells)
@@ -144,8 +158,20 @@ class RowExplanation:
             if value
         ]
 
+    @checked
     def as_dict(self, top_k: int = TOP) -> dict[str, Any]:
-        """Return everything as JSON-serialisable values."""
+        """Return everything as JSON-serialisable values.
+
+        Parameters
+        ----------
+        top_k : int, default 10
+            Contributions returned.
+
+        Returns
+        -------
+        dict
+            Row, label, class, prediction, base value, output, contributions and reasons.
+        """
         lines = self.to_frame().head(check_top_k(top_k))
         if "value" in lines:
             lines["value"] = [_plain(cell) for cell in lines["value"]]
@@ -162,8 +188,22 @@ class RowExplanation:
             "reasons": self.reasons(),
         }
 
+    @checked
     def as_text(self, top_k: int = TOP, width: int = TERMINAL) -> str:
-        """Return the row for a terminal: prediction, contributions and reasons."""
+        """Return the row for a terminal: prediction, contributions and reasons.
+
+        Parameters
+        ----------
+        top_k : int, default 10
+            Contributions shown.
+        width : int, default 80
+            Characters of a line.
+
+        Returns
+        -------
+        str
+            Lines of text.
+        """
         lines = self.to_frame()
         shown = lines.head(check_top_k(top_k))
         heights = bars(shown["feature"], shown["contribution"])
@@ -180,7 +220,7 @@ class RowExplanation:
                     str(bar.name),
                     cell,
                     number_text(bar.value, signed=True),
-                    ("+" if bar.value > 0 else "-") * len(bar.as_text),
+                    ("+" if bar.value > 0 else "-") * round(BAR * bar.length),
                 )
                 for bar, cell in zip(heights, cells, strict=True)
             ),

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from automl_explain.analysis._partners import is_category, series_of, strongest_partner
+from automl_explain.analysis._partners import strongest_partner
 from automl_explain.display._class_view import (
     ClassView,
     Positions,
     Values,
     check_top_k,
-    class_position,
-    data_of,
-    default_class,
-    explanation_of,
-    view_class,
 )
-from automl_explain.explainers._arguments import nearest
+from automl_explain.display._directions import is_category, series_of, shown_values
+from automl_explain.explainers._arguments import checked, nearest
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
@@ -42,8 +39,11 @@ MOST_COLORS = 6
 """Categories of the second feature with a colour of their own."""
 ROWS = 9
 """Height of a figure, in rows of a bar plot."""
+LABEL_WIDTH = 46
+"""Characters of a line of a vertical label, which is as long as a figure is high."""
 
 
+@checked
 def plot_dependence(
     explanation: Any,
     feature: Any,
@@ -75,6 +75,7 @@ def plot_dependence(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def plot_dependence(
     >>> plot_dependence(explain_model(Ridge().fit(X, y), X, X), "bmi").get_xlabel()
     'bmi'
     """
-    view, data = _shown(explanation, class_)
+    view, data = shown_values(explanation, class_)
     place = feature_position(view.explanation, feature)
     if isinstance(color_by, str) and color_by == "auto" and "auto" not in view.explanation.feature_labels:
         other = strongest_partner(view, place)
@@ -127,7 +128,7 @@ def _numbers(view: ClassView, data: Table, place: int, other: int | None, ax: Ax
     ax.axhline(0, color=RULE_COLOR, linewidth=1, zorder=1)
     x, missing = _places(series)
     _scatter(ax, x, view.values[:, place], data, other, view)
-    ax.set_ylabel(f"contribution to the {view.unit}", parse_math=False)
+    ax.set_ylabel(textwrap.fill(f"contribution to the {view.unit}", LABEL_WIDTH), parse_math=False)
     detail = f"{missing:,} missing values at the left" if missing else ""
     finish(ax, _title(view, place), detail, shortened(view.explanation.feature_labels[place], 2 * NAME_WIDTH))
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
@@ -144,6 +145,7 @@ def _title(view: ClassView, place: int) -> str:
     return f"{shortened(view.explanation.feature_labels[place], NAME_WIDTH)}{of}"
 
 
+@checked
 def importance_by_category(explanation: Any, feature: Any, *, class_: Any = None) -> pd.DataFrame:
     """Return what each category of a feature contributes.
 
@@ -171,7 +173,7 @@ def importance_by_category(explanation: Any, feature: Any, *, class_: Any = None
     >>> importance_by_category(explain_model(Ridge().fit(X, y), X, X), "sex")["rows"].tolist()
     [235, 207]
     """
-    view, data = _shown(explanation, class_)
+    view, data = shown_values(explanation, class_)
     place = feature_position(view.explanation, feature)
     series, values = series_of(data, place), view.values[:, place]
     if is_category(series) or series.nunique(dropna=False) <= MOST_CATEGORIES:
@@ -196,6 +198,7 @@ def importance_by_category(explanation: Any, feature: Any, *, class_: Any = None
     return table.sort_values("mean", ascending=False, kind="stable").rename_axis(name)
 
 
+@checked
 def plot_interactions(
     values: Any,
     features: Any = None,
@@ -223,6 +226,7 @@ def plot_interactions(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------
@@ -301,17 +305,6 @@ def feature_position(explanation: Explanation, feature: Any) -> int:
 
 
 # ----------------------------------------------------------------------------------------------------------- private
-
-
-def _shown(explanation: Any, class_: Any) -> tuple[ClassView, Table]:
-    found = explanation_of(explanation)
-    place = default_class(found) if class_ is None else class_position(found, class_)
-    view, data = view_class(found, place), data_of(found)
-    if data is None:
-        raise InvalidInputError(
-            "This explanation has no data: the values of the features are needed. Explain a table of rows."
-        )
-    return view, data
 
 
 def _ordered_categories(texts: Any, values: Values) -> list[str]:

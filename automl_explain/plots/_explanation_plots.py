@@ -82,6 +82,7 @@ def plot_global_importance(
     Parameters
     ----------
     explanation : ModelExplanation, Explanation or Run
+        What is drawn.
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
@@ -97,6 +98,7 @@ def plot_global_importance(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------
@@ -164,6 +166,7 @@ def plot_summary(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------
@@ -223,6 +226,7 @@ def plot_local(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

@@ -44,6 +44,7 @@ def plot_image(
     Parameters
     ----------
     explanation : ImageExplanation
+        What is drawn.
     image : int, optional
         Number of the image. Default: the first one, or the mean of a global explanation.
     classes : sequence, optional
@@ -56,6 +57,7 @@ def plot_image(
     Returns
     -------
     Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

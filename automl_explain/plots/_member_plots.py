@@ -35,6 +35,7 @@ def plot_member_shares(
     Parameters
     ----------
     explanation : MemberExplanation, or a ModelExplanation, Explanation or Run with one
+        What is drawn.
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     class_ : object, optional
@@ -45,6 +46,7 @@ def plot_member_shares(
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

@@ -31,6 +31,7 @@ def plot_residuals(performance: Performance, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

@@ -30,6 +30,7 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
     Parameters
     ----------
     search : SearchExplanation, iterable of Run, or object with `runs`
+        What is drawn.
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     top_k : int, default 15
@@ -38,6 +39,7 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------
@@ -84,6 +86,7 @@ def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int =
     Parameters
     ----------
     search : SearchExplanation, iterable of Run, or object with `runs`
+        What is drawn.
     ax : matplotlib Axes, optional
         Where to draw; default: a new pyplot figure.
     top_k : int, default 5
@@ -92,6 +95,7 @@ def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int =
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

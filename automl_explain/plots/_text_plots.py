@@ -30,6 +30,7 @@ def plot_text(explanation: Any, text: int = 0, *, ax: Axes | None = None, class_
     Parameters
     ----------
     explanation : TextExplanation, or a ModelExplanation or Run with one
+        What is drawn.
     text : int, default 0
         Number of the text, from 0; negative numbers count from the end.
     ax : matplotlib Axes, optional
@@ -42,6 +43,7 @@ def plot_text(explanation: Any, text: int = 0, *, ax: Axes | None = None, class_
     Returns
     -------
     matplotlib Axes
+        The Axes drawn on; its figure is ``ax.figure``.
 
     Raises
     ------

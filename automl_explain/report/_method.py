@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain.display._class_view import output_text
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.formatting._names import counted
+from automl_explain.explainers.formatting._names import OF_TABLES, Nouns, counted
 from automl_explain.explainers.formatting._numbers import number_text
 from automl_explain.report._facts import Model, Story
 
@@ -61,12 +61,22 @@ def _of_model(model: Model) -> list[tuple[str, Any]]:
         ("method", explanation.method),
         ("why this method", explanation.reason),
         ("unit of the values", output_text(explanation)),
-        ("explained", f"{counted(explanation.num_examples, 'row')}, {counted(explanation.num_features, 'feature')}"),
-        ("features are", "the table's own columns" if explanation.is_raw else "the columns that the learner reads"),
+        ("explained", _counts(model.full.nouns, explanation)),
+        ("features are", _features(model.full.nouns, explanation)),
         ("additivity error", "not known" if error is None else f"{error:.1e} ({gap})"),
         ("values are", _exactness(explanation)),
         *(("note", note) for note in explanation.notes),
     ]
+
+
+def _counts(nouns: Nouns, explanation: Explanation) -> str:
+    return f"{counted(explanation.num_examples, nouns.example)}, {counted(explanation.num_features, nouns.feature)}"
+
+
+def _features(nouns: Nouns, explanation: Explanation) -> str:
+    if nouns != OF_TABLES:
+        return f"{nouns.feature}s of the {nouns.example}s"
+    return "the table's own columns" if explanation.is_raw else "the columns that the learner reads"
 
 
 def _exactness(explanation: Explanation) -> str:

@@ -153,10 +153,10 @@ def page_html(page: ReportPage) -> str:
 
 
 def _model_cards(model: Model) -> tuple[Card, ...]:
-    explanation, error = model.explanation, model.full.additivity_error
+    explanation, error, nouns = model.explanation, model.full.additivity_error, model.full.nouns
     return (
-        Card("rows" if model.full is explanation else "examples", f"{model.full.num_examples:,}"),
-        Card("features", f"{explanation.num_features:,}"),
+        Card(f"{nouns.example}s", f"{model.full.num_examples:,}"),
+        Card(f"{nouns.feature}s", f"{explanation.num_features:,}"),
         *((Card("classes", f"{len(explanation.classes):,}"),) if explanation.classes is not None else ()),
         Card("method", explanation.method),
         Card("unit of the values", output_text(explanation)),

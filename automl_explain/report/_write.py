@@ -86,7 +86,7 @@ def write_report(
         raise InvalidInputError(f"The 'rows' parameter must be an integer from 0 to 5. Got {rows!r}.")
     target = Path(path)
     page = replace(make_page(tell_of(runs), title, top_k, rows), dashboard=_link(target, dashboard))
-    write_whole(target, page_html(page).encode())
+    write_whole(target, page_html(page).encode(errors="replace"))
     return target
 
 

@@ -175,7 +175,7 @@ def test_unknown_columns_say_nothing_of_interchangeable_features():
 
 
 @pytest.mark.parametrize("n_learners", [1, 2])
-@pytest.mark.parametrize("n_features", [3, 4, 10])
+@pytest.mark.parametrize("n_features", [3, 4, pytest.param(10, marks=pytest.mark.slow)])
 def test_features_used_independently_are_named_as_often_as_the_level_says(n_features, n_learners):
     columns = np.random.default_rng(5).normal(size=(100, 1)) + np.zeros(n_features)
     table, named = as_table(columns), 0

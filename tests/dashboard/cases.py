@@ -41,6 +41,27 @@ def make_case(name, folder):
     return Case(path, model, rows, labels, explanation.raw)
 
 
+def wait_for_page(page, milliseconds=0):
+    """Wait until the page has painted what was asked of it, and `milliseconds` of its own clock have passed after.
+
+    Views of selected rows are drawn a frame after a click is painted. The clock is the page's, since on a loaded machine
+    that of the test runs ahead of it.
+    """
+    page.evaluate(
+        "wait => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, wait))))",
+        milliseconds,
+    )
+
+
+def select(page, *rows):
+    """Select rows by their names, and wait for the views of them."""
+    for row in rows:
+        page.get_by_label("Name of a row to select").fill(str(row))
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("button", name=f"Row {row} is selected. Drop it", exact=True).wait_for()
+    wait_for_page(page)
+
+
 def show(page, tab):
     page.get_by_role("tab", name=tab, exact=True).click()
     page.locator(".axd-view canvas").first.wait_for()

@@ -6,11 +6,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from tests.dashboard.cases import make_case
 
-INSTALL = "pip install playwright, and apt-get install chromium, or name a browser in AUTOML_EXPLAIN_CHROMIUM"
+INSTALL = "apt-get install chromium, or name a browser in AUTOML_EXPLAIN_CHROMIUM"
 REQUIRED = os.environ.get("AUTOML_EXPLAIN_BROWSER") == "required"
+WAIT = 20_000
+"""Milliseconds that a page has to show what a test waits for."""
+
+expect.set_options(timeout=WAIT)
 
 
 def chromium_path():
@@ -26,10 +31,6 @@ def browser():
     It is closed after each module, since playwright's event loop would otherwise go on below the tests of other modules.
     """
     path = chromium_path()
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        path = None
     if path is None:
         if REQUIRED:
             pytest.fail(f"There is no browser: {INSTALL}")
@@ -59,7 +60,7 @@ class Visits:
         """
         context = self._browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         self._contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT)
         context.add_init_script(init_script)
         page = context.new_page()
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))

@@ -16,12 +16,34 @@ from automl_explain.explainers.tables._table import as_table
 
 PROBE = """
 import { bytesOfBase64, readData } from "./data/data.js";
+import { columnMap, rowCoder } from "./model/scorer_columns.js";
 import { createScorer, pageModelMaker } from "./model/scorer.js";
+import { readModel } from "./model/scorer_structures.js";
+import { walksOf } from "./model/shapley_walks.js";
 import { createTransport } from "./transports/transport.js";
 async function openScorer(model, packed) {
   const data = await readData({ features: [], explanations: [], model }, bytesOfBase64(packed));
   globalThis.model = data.model;
   globalThis.scorer = createScorer(data.model);
+}
+// Outputs along walks from background rows to a row, and of the model itself for the rows of their steps: the largest difference.
+function differenceOfWalks(cells, orders) {
+  const { columns, intake, model: facts, arrays, n_background: n, players: given } = model.data;
+  const own = readModel(facts, "model", arrays);
+  const row = columnMap(intake, "intake", arrays)(rowCoder(columns)(cells));
+  const width = row.length;
+  const rows = Array.from({ length: n }, (_, b) => Float64Array.from(arrays.background.subarray(b * width, (b + 1) * width)));
+  const players = Int32Array.from(given ?? row.keys());
+  const walk = walksOf(own, rows, players)(row);
+  return Math.max(...orders.map((order, b) => {
+    const since = new Int32Array(order.length);
+    order.forEach((player, step) => { since[player] = step + 1; });
+    const found = walk(b, since, order.length);
+    return Math.max(...order.concat(0).flatMap((_, t) => {
+      const wanted = own.own(rows[b].map((cell, j) => (since[players[j]] <= t ? row[j] : cell)));
+      return Array.from(wanted, (output, k) => Math.abs(found[t * wanted.length + k] - output));
+    }));
+  }));
 }
 """
 

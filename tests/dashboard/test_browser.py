@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from automl_explain import ExplanationDashboard, explain_model
+from tests.dashboard.cases import select
 from tests.dashboard.pages import CASES, churn_table, dashboard_of
 
 DECODE = """async () => {
@@ -19,8 +20,7 @@ DECODE = """async () => {
 
 def select_row(page, row, view):
     """Select a row, and open one of its views."""
-    page.get_by_placeholder("row").fill(str(row))
-    page.get_by_role("button", name="Add", exact=True).click()
+    select(page, row)
     page.get_by_role("tab", name=view).click()
 
 
@@ -92,8 +92,7 @@ def test_every_view_of_every_case_is_drawn(open_page, tmp_path, case, scheme):
         tab.click()
         page.get_by_role("tabpanel").first.locator("canvas, table").first.wait_for(state="attached")
     labels = dashboard._data.json["rows"]["labels"]
-    page.get_by_placeholder("row").fill("0" if labels is None else labels[0])
-    page.get_by_role("button", name="Add", exact=True).click()
+    select(page, "0" if labels is None else labels[0])
     for name in ("Local importance", "What-if", "ICE"):
         page.get_by_role("tab", name=name).click()
         page.get_by_role("tabpanel").last.locator("canvas").first.wait_for(state="attached")

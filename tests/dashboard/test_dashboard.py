@@ -192,13 +192,39 @@ def test_rows_have_the_labels_of_the_users_index(linear, index, labels):
     ("labels", "said"),
     [
         (["yes"] * 49, "a label for each of the 50 rows"),
-        (["maybe"] * 50, "must be classes of the model, \\['no', 'yes'\\]. Got 'maybe'"),
+        (["maybe"] * 50, "must hold the classes \\['no', 'yes'\\]. Got \\['maybe'\\]"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(linear, labels, said):
     model, X, _ = linear
     with pytest.raises(InvalidInputError, match=said):
         ExplanationDashboard(explain_model(model, X, X), true_labels=labels)
+
+
+def test_labels_are_those_shown_or_the_models_own():
+    X = pd.DataFrame({"a": np.arange(6.0), "b": [1.0, 0.0] * 3})
+    bits = np.array([0, 1, 0, 1, 1, 1])
+    model, names = LogisticRegression().fit(X, bits), ["no", "yes"]
+    explained = explain_model(model, X, X, classes=names)
+    for labels in (bits, bits.astype(str), np.array(names)[bits], pd.Series(bits[::-1], index=X.index[::-1])):
+        assert ExplanationDashboard(explained, true_labels=labels)._given.subject.truth.tolist() == bits.tolist()
+        assert explained.performance(labels).confusion.sum(axis=1).tolist() == [2, 4]
+    swapped = explain_model(model, X, X, classes={0: 1, 1: 0})
+    for refuse in (lambda: ExplanationDashboard(swapped, true_labels=bits), lambda: swapped.performance(bits)):
+        with pytest.raises(InvalidInputError, match="also the names of other classes"):
+            refuse()
+    with pytest.raises(
+        InvalidInputError, match=r"classes \['no', 'yes'\], or the model's own labels \[0, 1\]. Got \['2'\]"
+    ):
+        ExplanationDashboard(explained, true_labels=bits + 1)
+
+
+def test_labels_that_were_kept_are_shown_unless_they_are_not_wanted():
+    X = pd.DataFrame({"a": np.arange(6.0), "b": [1.0, 0.0] * 3})
+    bits = np.array([0, 1, 0, 1, 1, 1])
+    explained = explain_model(LogisticRegression().fit(X, bits), X, X, y_test=bits)
+    assert payload_of(ExplanationDashboard(explained))["metrics"]["rows"] == 6
+    assert payload_of(ExplanationDashboard(explained, true_labels=False))["metrics"] is None
 
 
 def test_labels_may_be_missing_or_of_another_number_type():

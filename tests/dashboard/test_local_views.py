@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 from sklearn.neighbors import KNeighborsRegressor
 
 from automl_explain import ExplanationDashboard, explain_model
+from tests.dashboard.cases import select, wait_for_page
 from tests.dashboard.pages import churn, four_classes
 
 CATCH_COPIES = "navigator.clipboard.writeText = async (text) => { globalThis.copied = text; }"
@@ -21,12 +23,6 @@ def churned(tmp_path_factory):
     model, background, rows, labels = churn()
     dashboard = ExplanationDashboard(explain_model(model, background, rows), model, rows, true_labels=labels)
     return model, rows, dashboard.save(tmp_path_factory.mktemp("page") / "churn.html")
-
-
-def select(page, *rows):
-    for row in rows:
-        page.get_by_label("Name of a row to select").fill(str(row))
-        page.get_by_role("button", name="Add", exact=True).click()
 
 
 def open_view(page, name):
@@ -45,7 +41,7 @@ def after(page, name):
 
 def wait_for_answer(page):
     """Wait for the answer to the last edit: the delay has passed and no question is open."""
-    page.wait_for_timeout(400)
+    wait_for_page(page, 400)
     page.wait_for_function("() => !document.querySelector('.axd-answer').textContent.includes('is asked')")
 
 
@@ -76,7 +72,7 @@ def test_an_edited_row_has_the_prediction_of_the_model(churned, open_page):
     edited = row.assign(age=71, income=np.nan, member=False)
     edited["plan"] = pd.Categorical(["L"], categories=rows["plan"].cat.categories, ordered=True)
     assert after(page, "Probability of stays") == pytest.approx(model.predict_proba(edited)[0, 1], rel=1e-9)
-    assert page.locator(".axd-history li").count() == 4
+    expect(page.locator(".axd-history li")).to_have_count(4)
 
 
 @pytest.mark.slow
@@ -91,7 +87,7 @@ def test_of_two_quick_edits_the_last_is_answered(churned, open_page):
     wait_for_answer(page)
     wanted = model.predict_proba(rows.iloc[[5]].assign(age=64))[0, 1]
     assert after(page, "Probability of stays") == pytest.approx(wanted, rel=1e-9)
-    assert page.locator(".axd-history li").count() == 1, "typing in one field is one edit"
+    expect(page.locator(".axd-history li"), "typing in one field is one edit").to_have_count(1)
 
 
 DIAMOND = """() => {
@@ -141,23 +137,23 @@ def test_edits_can_be_undone_and_constrained(churned, open_page):
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Undo").click()
     wait_for_answer(page)
-    assert age.input_value() == str(rows["age"].iloc[5])
+    expect(age).to_have_value(str(rows["age"].iloc[5]))
     assert after(page, "Probability of stays") == before
     page.get_by_role("button", name="Redo").click()
-    assert age.input_value() == "80"
+    expect(age).to_have_value("80")
     page.get_by_role("tabpanel", name="What-if").get_by_role("button", name="Reset").click()
     page.locator("summary[aria-label='Limits of age']").click()
     most = page.locator(".axd-limits[open]").get_by_label("At most")
     most.fill("60")
     most.blur()
     age.fill("70")
-    assert "must be at most 60" in page.locator(".axd-refused").inner_text()
+    expect(page.locator(".axd-refused")).to_contain_text("must be at most 60")
     wait_for_answer(page)
     assert after(page, "Probability of stays") == before
     age.fill("50")
-    assert page.locator(".axd-refused").count() == 0
+    expect(page.locator(".axd-refused")).to_have_count(0)
     page.locator(".axd-limits[open]").get_by_label("Locked").check()
-    assert age.is_disabled()
+    expect(age).to_be_disabled()
 
 
 @pytest.mark.slow
@@ -170,8 +166,8 @@ def test_a_row_far_from_the_data_is_said_to_be(churned, open_page):
     assert warning.is_hidden()
     cell(page, "age").fill("300")
     wait_for_answer(page)
-    assert "age = 300 is above every row; the largest value is 89" in warning.inner_text()
-    assert "No row is near this one" in warning.inner_text()
+    expect(warning).to_contain_text("age = 300 is above every row; the largest value is 89")
+    expect(warning).to_contain_text("No row is near this one")
 
 
 @pytest.mark.slow
@@ -210,7 +206,7 @@ def test_ice_equals_a_loop_over_the_values(churned, open_page):
     page.wait_for_function(
         "() => document.querySelector('.axd-localView .axd-plot')?.ariaLabel.includes('values of age')"
     )
-    page.wait_for_timeout(400)
+    wait_for_page(page, 400)
     table = copied(page)
     assert float(table[0]["age"]) == rows["age"].min()
     assert float(table[-1]["age"]) == rows["age"].max()
@@ -226,7 +222,7 @@ def test_local_importance_has_the_values_of_the_rows(churned, open_page):
     model, rows, path = churned
     page = open_page(path)
     select(page, 5, 40, 7)
-    assert page.locator(".axd-row").count() == 3
+    expect(page.locator(".axd-row")).to_have_count(3)
     wanted = explain_model(model, rows, rows).explanation.get_raw_explanation().local_importance_values[1, 5]
     table = {line["Feature"]: float(line["Importance"]) for line in copied(page, ".axd-row")}
     assert np.allclose([table[name] for name in rows.columns], wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())

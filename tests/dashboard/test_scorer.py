@@ -6,6 +6,7 @@ import pytest
 import xgboost
 from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -18,15 +19,20 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, SVR
 
-from automl_explain import TabularExplainer, scoring_explainer
+from automl_explain import KernelExplainer, TabularExplainer, scoring_explainer
+from automl_explain.dashboard._page import join_modules, script_modules
+from automl_explain.dashboard._subject import Parameters, read_given
 from automl_explain.dashboard.data._columns import column_cells, read_column
 from automl_explain.dashboard.data._page_model import StoredPageModel
+from automl_explain.explainers.tables._moments import PARTS, date_numbers
 from automl_explain.explainers.tables._table import as_table
+from automl_explain.search.engines._preprocessing import for_trees
 from tests.dashboard.scorer_page import ScorerPage, numbers_of, page_model
 
 RANDOM = np.random.default_rng(0)
@@ -43,6 +49,10 @@ HOLES = MIXED.copy()
 HOLES.loc[::11, "town"] = None
 CODED = HOLES.assign(town=HOLES["town"].astype("category"), member=HOLES["member"].astype(int))
 PLAIN = MIXED.assign(town=MIXED["town"].astype("category"), member=MIXED["member"].astype(int))
+DATED = HOLES.assign(
+    since=pd.Timestamp("1999-12-31T23:30") + pd.to_timedelta(np.random.default_rng(1).integers(0, 9000 * 24, N), "h")
+)
+DATED.loc[::13, "since"] = pd.NaT
 SCORE = 2 * NUMBERS["age"] + NUMBERS["debt"] * NUMBERS["score"] + (MIXED["size"] == "S") + 0.3 * RANDOM.normal(size=N)
 TWO = np.where(SCORE > 0, "stays", "leaves")
 BITS = (SCORE > 0).astype(int)
@@ -87,6 +97,7 @@ CASES = {
     "pipeline of trees": (prepared(LGBMClassifier(**TREES)), HOLES, TWO, {}),
     "pipeline over its own columns": (prepared(LogisticRegression()), HOLES, TWO, {"feature_space": "engineered"}),
     "pipeline probability": (prepared(LogisticRegression()), HOLES, TWO, {"output": "probability"}),
+    "dates": (for_trees(DATED, LGBMClassifier(**TREES)), DATED, TWO, {}),
     "vote": (VotingRegressor([("a", LGBMRegressor(**TREES)), ("b", Ridge()), ("c", SVR())]), NUMBERS, SCORE, {}),
     "vote of pipelines": (
         VotingClassifier([("a", prepared(ExtraTreesClassifier(**FOREST))), ("b", prepared(LogisticRegression()))], voting="soft"),
@@ -102,6 +113,9 @@ CASES = {
         ),
         NUMBERS, THREE, {},
     ),
+    "calibrated by sigmoids": (CalibratedClassifierCV(LGBMClassifier(**TREES), cv=2), NUMBERS, THREE, {}),
+    "calibrated by steps": (CalibratedClassifierCV(prepared(LGBMClassifier(**TREES)), method="isotonic", cv=2), HOLES, TWO, {}),
+    "one against the rest": (OneVsRestClassifier(prepared(LogisticRegression())), HOLES, THREE, {}),
 }  # fmt: skip
 """Name -> model, rows, target, and what is explained."""
 
@@ -130,6 +144,7 @@ def edited(X, n_rows=8):
 @pytest.fixture(scope="module")
 def tab(browser):
     page = browser.new_page()
+    page.add_init_script("performance.now = () => 0")  # a page has time for exact values, on a busy machine too
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -183,6 +198,26 @@ def test_every_family_equals_python(name, tab):
     check(name, tab)
 
 
+def test_parts_of_dates_equal_python(tab):
+    moments = date_numbers(DATED["since"], "datetime64[us]") - 10**6 * 86400 * 365 * 40.0  # also before 1970
+    moments[0] += 123456
+    tab.goto("about:blank")
+    probe = 'import { columnMap } from "./model/scorer_columns.js";\nglobalThis.columnMap = columnMap;\n'
+    tab.add_script_tag(content=join_modules({**script_modules(), "probe.js": probe}, "probe.js"))
+    count = len(PARTS)
+    facts = {"outputs": count, "identity": False, "steps": [[part] for part in PARTS], "table": False}
+    arrays = {
+        f"m.{n}.{key}": [value] for n in range(count) for key, value in (("to", n), ("source", 0), ("numbers", 0))
+    }
+    cells = [None if cell != cell else cell for cell in moments]
+    run = """([facts, arrays, cells]) => {
+        const map = columnMap(facts, "m", arrays);
+        return cells.map((cell) => Array.from(map([cell === null ? NaN : cell]), (part) => (Number.isNaN(part) ? null : part)));
+    }"""
+    found = np.array(tab.evaluate(run, [facts, arrays, cells]), dtype=float)
+    assert np.array_equal(found, np.column_stack([take(moments) for take in PARTS.values()]), equal_nan=True)
+
+
 @pytest.mark.slow
 def test_probabilities_of_many_features_are_sampled_with_standard_errors(tab):
     X = pd.DataFrame(RANDOM.normal(size=(300, 14)), columns=[f"x{j}" for j in range(14)])
@@ -196,6 +231,31 @@ def test_probabilities_of_many_features_are_sampled_with_standard_errors(tab):
     exact = page.explain(as_table(X[:3])).local_importance_values
     assert np.all(np.abs(values - exact) <= 6 * errors + 1e-9)
     assert 0 < errors.max() < 0.05
+
+
+WALKED = (
+    "lightgbm probability",
+    "pipeline probability",
+    "vote of pipelines",
+    "stack",
+    "stack under trees",
+    "perceptron",
+    "svc",
+    "calibrated by steps",
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["pipeline of trees", *(pytest.param(name, marks=pytest.mark.slow) for name in WALKED)]
+)
+def test_outputs_along_walks_are_those_of_the_rows_of_their_steps(name, tab):
+    model, X, y, options = CASES[name]
+    shown = ScorerPage(tab, page_model(model.fit(X, y), X[:6], X, **options))
+    data = shown.entry["data"]
+    n_players = data["n_players"] or len(data["columns"])
+    orders = [RANDOM.permutation(n_players).tolist() for _ in range(6)]
+    for row in numbers_of(shown.page, edited(X, 4)):
+        assert tab.evaluate("([row, orders]) => differenceOfWalks(row, orders)", [row, orders]) < 1e-9
 
 
 @pytest.mark.slow
@@ -227,6 +287,27 @@ def test_a_stored_scoring_explainer_reads_the_columns_of_the_page_by_name(tab):
     stored = scoring.explain_local(rows)
     wanted = stored.local_importance_values[..., [stored.features.index(name) for name in shuffled]]
     assert 0 < np.abs(values - wanted).max() < 0.2, "the stored values are over 120 background rows, these over 100"
+
+
+def test_a_model_of_dates_is_imitated_over_their_numbers(tab):
+    start = pd.Timestamp("2020-01-01")
+    rows = pd.DataFrame({"start": start + pd.to_timedelta(RANDOM.integers(0, 900, 600), unit="D")}).assign(
+        town=RANDOM.choice(["Bern", "Oslo", None], 600)
+    )
+
+    def predict(table):
+        days = (pd.to_datetime(table["start"]) - start).dt.days.to_numpy(float)
+        return days * np.where(table["town"] == "Bern", 2.0, 1.0)
+
+    explanation = KernelExplainer(predict, rows[:10], model_task="regression").explain_local(rows[:20])
+    shown = ScorerPage(tab, read_given(explanation, Parameters(predict, rows[:20], background=rows)).model)
+    assert shown.entry["kind"] == "surrogate"
+    assert shown.entry["fidelity"]["r2"] > 0.95
+    edited_rows = rows[300:320].assign(start=rows["start"][300:320] - pd.Timedelta(days=30))
+    outputs, _ = shown.predict(edited_rows)
+    assert np.corrcoef(outputs[:, 0], predict(edited_rows))[0, 1] > 0.95
+    values, _, expected, _ = shown.explain(edited_rows)
+    assert np.allclose(values.sum(axis=2).T + expected, outputs, rtol=0, atol=1e-9 * np.abs(outputs).max())
 
 
 def test_a_cell_that_the_model_cannot_take_is_a_sentence(tab):

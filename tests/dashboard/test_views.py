@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from automl_explain import ExplanationDashboard, TextExplainer
+from automl_explain import ExplanationDashboard, ImageExplainer, TextExplainer
 from automl_explain.integrations.sklearn_search import ExplainingScorer
-from tests.dashboard.cases import class_values, show, table_of
+from tests.dashboard.cases import class_values, select, show, table_of
 
 pytestmark = pytest.mark.slow
 
@@ -226,3 +226,23 @@ def test_examples_of_texts_are_shown_and_run_nothing(tmp_path, open_page):
     assert f"great {script}" in page.locator(".axd-examples").evaluate("host => host.shadowRoot.textContent")
     assert page.locator(".axd-examples img").count() == 0
     assert page.title() != "run"
+    assert "11 words" in page.locator(".axd-head").inner_text()
+
+
+def test_a_page_of_images_has_the_views_that_images_have(tmp_path, open_page):
+    images = np.random.default_rng(0).random((6, 16, 16, 1))
+    explanation = ImageExplainer(lambda rows: rows[:, :8].mean(axis=(1, 2, 3))).explain_local(images)
+    page = open_page(ExplanationDashboard(explanation).save(tmp_path / "page.html"))
+    tabs = page.get_by_role("tablist").first.get_by_role("tab")
+    assert "Explanation exploration" not in tabs.all_inner_texts()
+    said = page.locator(".axd-examples").evaluate("host => host.shadowRoot.textContent")
+    assert said.index("raises the output") < said.index("image")
+    select(page, 3)
+    page.get_by_role("tab", name="Local importance").wait_for()
+    assert page.get_by_role("tablist").last.get_by_role("tab").all_inner_texts() == ["Local importance"]
+    assert "6 images · 64 positions" in page.locator(".axd-head").inner_text()
+    assert page.get_by_role("img", name="positions for image 3.").count() == 1
+    assert "All 6 images shown." in page.locator(".axd-foot").inner_text()
+    nouns = page.evaluate("() => JSON.parse(document.getElementById('dashboard-data').textContent).nouns")
+    left_out = "base value of the image, less the mean of all"
+    assert nouns == {"example": "image", "feature": "position", "left_out": left_out}

@@ -1,6 +1,7 @@
 """One row of an explanation: its numbers, its labels, its words."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,7 @@ def test_labels_that_are_not_there_or_not_unique():
 def test_the_text_is_narrow_and_says_what_was_predicted(binary):
     text = binary[1].row(17, "yes").as_text()
     assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"[+-]…|…[+-]", text)  # bars are drawn to scale, not shortened
     assert text.startswith("row 17 (label C17): predicted")
     assert "probability of yes" in text
     assert "calls" in binary[1].row(17)._repr_html_()

@@ -188,6 +188,7 @@ class TestContent:
 
 
 class TestSize:
+    @pytest.mark.slow
     def test_300_runs(self, tmp_path, monkeypatch):
         runs = search(tmp_path, large(), n_trials=300, kind="refit")
         files, load = [], Explanation.load

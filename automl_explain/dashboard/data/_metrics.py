@@ -120,7 +120,8 @@ def _one_class(is_class: npt.NDArray[np.bool_], output: Numbers, probability: Nu
 
 def _thinned(n_points: int) -> npt.NDArray[np.intp]:
     """Return the positions of at most `CURVE_POINTS` points, the first and the last included."""
-    return np.unique(np.linspace(0, n_points - 1, min(n_points, CURVE_POINTS)).astype(np.intp))
+    most = min(n_points, CURVE_POINTS)
+    return np.unique(np.arange(most) * (n_points - 1) // max(most - 1, 1))
 
 
 def _calibration(is_class: npt.NDArray[np.bool_], probability: Numbers) -> dict[str, Any]:

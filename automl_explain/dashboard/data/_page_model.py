@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from automl_explain.dashboard.data._columns import PageColumn, column_cells, table_of
 from automl_explain.explainers._errors import InvalidInputError
@@ -18,8 +19,9 @@ from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.model._explained_model import ExplainedModel, explained_model
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
-from automl_explain.explainers.tables._table import Table
+from automl_explain.explainers.tables._table import Table, as_table
 
 Numbers = npt.NDArray[np.float64]
 
@@ -178,3 +180,37 @@ class StoredPageModel(AnyPageModel):
 def without_preprocessing(model: FittedModel) -> FittedModel:
     """Return the last step of a model, as a function of its engineered columns."""
     return replace(model, preprocessing=None, raw_names=None, n_raw=None, feature_map=None, mixes="")
+
+
+def over_numbers(page: PageModel) -> PageModel:
+    """Return the model of a page as a function of the page's numbers, such as those of dates and the codes of categories."""
+    columns = tuple(PageColumn(column.name, "number", np.dtype(np.float64)) for column in page.columns)
+    names = [column.name for column in columns]
+
+    def numbers(table: Table) -> Table:
+        return as_table(pd.DataFrame(page.numbers(table), columns=names))
+
+    def output(matrix: Any) -> Numbers:
+        return page.predict(page.table(np.asarray(matrix, dtype=np.float64))).output
+
+    def probability(matrix: Any) -> Numbers:
+        found = page.predict(page.table(np.asarray(matrix, dtype=np.float64))).probability
+        assert found is not None
+        return found
+
+    space = page.explained.model.output_space
+    outputs: dict[Any, Any] = {space: output}
+    if space != "probability" and "probability" in page.explained.model.outputs:
+        outputs["probability"] = probability
+    model = FittedModel(
+        outputs=outputs,
+        output_space=space,
+        task=page.model.task,
+        structure=Opaque("a function of the page's numbers"),
+        classes=page.model.classes,
+        feature_names=tuple(names),
+        n_features=len(names),
+        kind=page.model.kind,
+        name=page.model.name,
+    )
+    return PageModel(columns, numbers(page.like), model, numbers(page.background), page.explanation)

@@ -36,6 +36,8 @@ shown, of N; f features, C outputs: one for each class (two for a binary classif
     statistics: [f x {edges: [numbers], counts: [numbers]} | {counts: [numbers for each level]} | null]     over all N rows
     model: as `export_model` (automl_explain/dashboard/model/_export.py) returns it; else {kind: "none", reason, notes: []}
     examples: HTML | null               texts or images with their values, as templates made it: everything in it is escaped
+    nouns: {example: "row" | "text" | "image", feature: "feature" | "word" | "sentence" | "position", left_out: text}
+            what a row and a feature are called, and the bar of `left_out`
     transport: "page" | "http" | "widget"
 
 A row that the page sends is a list of f numbers as in `values`, in order; null is a missing cell.
@@ -54,7 +56,7 @@ from automl_explain.dashboard.data._arrays import ArrayBlock, bytes_of
 from automl_explain.dashboard.data._columns import PageColumn, column_cells
 from automl_explain.dashboard.data._statistics import column_statistics
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.formatting._names import one_line, unit_text
+from automl_explain.explainers.formatting._names import OF_TABLES, Nouns, one_line, unit_text
 from automl_explain.explainers.tables._table import Table, draw_rows
 
 PROTOCOL = 1
@@ -112,6 +114,8 @@ class Subject:
         Why edited rows cannot be answered; empty if they can.
     examples : str
         Examples of texts or images as HTML; empty for tables.
+    nouns : Nouns
+        What the rows and the features are called.
     """
 
     title: str
@@ -127,6 +131,7 @@ class Subject:
     missing: tuple[str, ...] = ()
     why_no_model: str = ""
     examples: str = ""
+    nouns: Nouns = OF_TABLES
 
     @property
     def main(self) -> Explanation:
@@ -191,6 +196,7 @@ def make_payload(subject: Subject, max_rows: int | None = None, random_state: in
         "statistics": statistics,
         "model": {"kind": "none", "reason": subject.why_no_model or "No model was given.", "notes": []},
         "examples": subject.examples or None,
+        "nouns": subject.nouns._asdict(),
         "transport": "page",
     }
     return PageData(payload, block)

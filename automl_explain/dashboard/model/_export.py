@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.dashboard.data._arrays import ArrayBlock
-from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel
+from automl_explain.dashboard.data._page_model import AnyPageModel, PageModel, StoredPageModel, over_numbers
 from automl_explain.dashboard.model._scorer_coding import Backing, encode_scorer, size_of
 from automl_explain.explainers._errors import AutoMLExplainError, AutoMLExplainWarning
 from automl_explain.explainers._quiet import ignored
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.formatting._numbers import number_text
-from automl_explain.explainers.model._fitted_model import Opaque
 from automl_explain.explainers.model._links import find_link, name_of
+from automl_explain.explainers.model._structures import Opaque
 from automl_explain.explainers.scoring._from_explainer import make_scorer
 from automl_explain.explainers.scoring._scorer import Scorer
 from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer
 from automl_explain.explainers.surrogate._explainer import MimicExplainer
-from automl_explain.explainers.surrogate._models import LGBMExplainableModel
+from automl_explain.explainers.surrogate._tree_models import LGBMExplainableModel
 from automl_explain.explainers.tables._column_functions import NotColumnwiseError
 from automl_explain.explainers.tables._table import Table
 
@@ -116,7 +116,7 @@ def _stored(page: StoredPageModel, block: ArrayBlock) -> dict[str, Any]:
     size = size_of(scorer)
     if size > MOST_BYTES:
         return _none(f"The model cannot run in the page (its {size / 1e6:.0f} MB are too many).")
-    return _entry(scorer, page, block, 0 if scorer.background is None else len(scorer.background))
+    return _entry(scorer, page, block, 0 if scorer.game.background is None else len(scorer.game.background))
 
 
 def _why(scorer: ExternalScorer) -> str:
@@ -139,24 +139,23 @@ def _entry(scorer: Scorer, page: AnyPageModel, block: ArrayBlock, n_all: int) ->
 def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     """Return the entry of a surrogate if it imitates the model well enough."""
     cannot = f"The model cannot run in the page ({why.rstrip('.')})."
-    rows = page.like if len(page.like) > len(page.background) else page.background
-    some = _sample(rows, TRAINING_ROWS)
     try:
-        with ignored(AutoMLExplainWarning):  # of a poor imitation: the page says it itself
-            explainer = MimicExplainer(page.model, some, LGBMExplainableModel, progress=False, **page.options)
-        if not explainer.fidelity.r2 >= LEAST_FIDELITY:
-            return _none(f"{cannot} A surrogate imitates it too poorly: {explainer.fidelity}.")
-        scorer = make_scorer(explainer, "kernel", page.like.data)
+        try:
+            imitated, explainer, scorer = _imitation(page)
+        except AutoMLExplainError:  # cells that have no form as data for trees, such as dates: their numbers have one
+            imitated, explainer, scorer = _imitation(over_numbers(page))
     except AutoMLExplainError as error:
         also = _reason(error)
         return _none(
             cannot if also == why else f"{cannot} A surrogate cannot answer for it either: {also.rstrip('.')}."
         )
-    made = _entry(scorer, page, block, len(some))
+    if not explainer.fidelity.r2 >= LEAST_FIDELITY:
+        return _none(f"{cannot} A surrogate imitates it too poorly: {explainer.fidelity}.")
+    made = _entry(scorer, imitated, block, len(_training_rows(page)))
     if made["kind"] == "none":
         return made
-    first = page.like.take(np.arange(min(len(page.like), CHECKED_ROWS)))
-    matrix, answer = scorer.read(first.data), page.predict(first)
+    first = imitated.like.take(np.arange(min(len(page.like), CHECKED_ROWS)))
+    matrix, answer = scorer.read(first.data), imitated.predict(first)
     space = scorer.model.output_space
     if answer.probability is not None and space != "probability":
         link = find_link(space, "probability", answer.output, answer.probability)
@@ -168,10 +167,24 @@ def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
         "reason": f"{cannot} Trees that imitate its predictions answer for it: {explainer.fidelity}.",
         "fidelity": _facts(explainer.fidelity),
         "check": {
-            "rows": block.add(page.numbers(first)),
+            "rows": block.add(imitated.numbers(first)),
             "output": [block.add(o) for o in scorer.outputs(matrix).T],
         },
     }
+
+
+def _imitation(page: PageModel) -> tuple[PageModel, MimicExplainer, Scorer]:
+    """Return a page's model, trees that imitate it, and these as data."""
+    with ignored(AutoMLExplainWarning):  # of a poor imitation: the page says it itself
+        explainer = MimicExplainer(
+            page.model, _training_rows(page), LGBMExplainableModel, progress=False, **page.options
+        )
+    return page, explainer, make_scorer(explainer, "kernel", page.like.data)
+
+
+def _training_rows(page: PageModel) -> Table:
+    rows = page.like if len(page.like) > len(page.background) else page.background
+    return _sample(rows, TRAINING_ROWS)
 
 
 def _facts(fidelity: Fidelity) -> dict[str, Any]:
@@ -213,7 +226,7 @@ def _spread(outputs: Numbers, share: Numbers) -> tuple[npt.NDArray[np.intp], Num
 
 def _backing(scorer: Scorer) -> Backing | None:
     """Return the background rows of a scorer for a page, with weights that add up to 1; see `_spread`."""
-    background, weights = scorer.background, scorer.weights
+    background, weights = scorer.game.background, scorer.game.weights
     if background is None:  # values without a background, which the page does not compute
         return None
     n_rows = len(background)

@@ -1,7 +1,7 @@
 """A scorer as JSON and packed arrays.
 
-The facts and arrays are those of a bundle (`explainers/scoring/_model_coding.py`). Trees are stored shorter: their nodes are
-in preorder, so that it suffices to say which of them are leaves; splits are stored for inner nodes, values for leaves.
+The facts and arrays are those of a bundle (`explainers/scoring/models/_model_coding.py`). Trees are stored shorter: their nodes
+are in preorder, so that it suffices to say which of them are leaves; splits are stored for inner nodes, values for leaves.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy.typing as npt
 from automl_explain.dashboard.data._arrays import ArrayBlock
 from automl_explain.dashboard.data._columns import PageColumn
 from automl_explain.explainers._errors import UnsupportedModelError
-from automl_explain.explainers.scoring._column_map import encode_map
-from automl_explain.explainers.scoring._model_coding import encode_model
-from automl_explain.explainers.scoring._schema import Column
 from automl_explain.explainers.scoring._scorer import Scorer
+from automl_explain.explainers.scoring.columns._column_map import encode_map
+from automl_explain.explainers.scoring.columns._schema import Column
+from automl_explain.explainers.scoring.models._model_coding import encode_model
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, NAN_IS_ZERO, ZERO_IS_MISSING
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -66,10 +66,10 @@ def encode_scorer(
     -------
     dict
         `columns`: for each column of the schema its name, its place `at` among those of the page, whether a cell may be
-        `missing`, and the number that the scorer reads for each of the page's `levels` (None: not known), or for the numbers
-        `known`. `intake`, `model`: facts as in bundles. `arrays`: name -> place in the block; among them the `background`
-        rows and their `weights`. `players`, `n_players`: the player of each column that the model reads, or None. `owner`:
-        the page's column of each player.
+        `missing`, and the number that the scorer reads for each of the page's `levels` (None: not known), for the numbers
+        `known`, or, for other cells, for a 1 (`scale`). `intake`, `model`: facts as in bundles. `arrays`: name -> place in the
+        block; among them the `background` rows and their `weights`. `players`, `n_players`: the player of each column that the
+        model reads, or None. `owner`: the page's column of each player.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def encode_scorer(
         "intake": intake,
         "model": model,
         "arrays": {name: block.add(array) for name, array in arrays.items()},
-        "players": None if scorer.players is None else scorer.players.tolist(),
-        "n_players": scorer.n_players,
+        "players": None if scorer.game.players is None else scorer.game.players.tolist(),
+        "n_players": scorer.game.n_players,
         "owner": [places[column] for column in _owner(scorer)],
         "n_background": 0 if backing is None else len(backing.rows),
     }
@@ -105,11 +105,14 @@ def size_of(scorer: Scorer) -> int:
 
 def _column(column: Column, shown: PageColumn) -> dict[str, Any]:
     levels, known = None, None
+    if column.kind == "date" and shown.kind != "date":
+        raise UnsupportedModelError(f"column {column.name!r} holds dates for the model, but not for the page")
+    scale = 1000.0 if column.kind == "date" else 1.0  # from milliseconds to microseconds
     if shown.levels is not None:
         levels = [_number(column, level) for level in shown.levels]
     elif column.categories is not None:
         known = [float(value) for value in column.categories]  # numbers that the model takes as categories
-    return {"name": shown.name, "missing": column.missing, "levels": levels, "known": known}
+    return {"name": shown.name, "missing": column.missing, "levels": levels, "known": known, "scale": scale}
 
 
 def _number(column: Column, level: Any) -> float | None:
@@ -133,12 +136,12 @@ def _places(scorer: Scorer, columns: Sequence[PageColumn]) -> list[int]:
 def _owner(scorer: Scorer) -> list[int]:
     """Return the column of the schema that each player belongs to."""
     n_columns = len(scorer.schema.columns)
-    n_players = scorer.n_players or scorer.intake.n_outputs
-    if scorer.is_raw_space or (scorer.feature_map is None and n_players == n_columns):
+    n_players = scorer.game.n_players or scorer.intake.n_outputs
+    if scorer.labels.is_raw_space or (scorer.labels.feature_map is None and n_players == n_columns):
         return list(range(n_players))
-    if scorer.feature_map is None:
+    if scorer.labels.feature_map is None:
         raise UnsupportedModelError(f"{scorer.model.name} reads columns that were made from several columns each")
-    parent: list[int] = scorer.feature_map.parent.tolist()
+    parent: list[int] = scorer.labels.feature_map.parent.tolist()
     return parent
 
 

@@ -12,8 +12,8 @@ from automl_explain.dashboard.transports._guard import PageGuard, new_token
 from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers.formatting._html import render
 from automl_explain.service._problems import RequestError
-from automl_explain.service._serve import listening_server
 from automl_explain.service._workers import Workers
+from automl_explain.service.server._serve import listening_server
 
 try:
     from fastapi import FastAPI, Request, Response
@@ -54,7 +54,7 @@ class DashboardServer:
     def __init__(self, page: str, answers: Answers, port: int = 0) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
             raise InvalidInputError(f"The 'port' parameter must be an integer from 0 to 65535. Got {port!r}.")
-        self._workers = Workers(1, MAX_WAITING)
+        self._workers = Workers(1, MAX_WAITING, quotes_models=True)
         app = _app(page, answers, self._workers)
         token = new_token()
         self._server, self._socket = listening_server(

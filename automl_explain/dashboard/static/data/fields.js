@@ -18,10 +18,10 @@ export function outputsOf({ data, explanation }) {
   };
 }
 
-// The place of the class with the highest probability or output, per row.
+// The place of the class with the highest output, or probability where there are no outputs, per row.
 export function predictedClasses(data, { id, output, probability }) {
   return data.cached(`predicted ${id}`, () => {
-    const columns = probability ?? output;
+    const columns = output ?? probability;
     return Float64Array.from(columns[0], (_, row) => {
       let best = 0;
       for (let c = 1; c < columns.length; c += 1) if (columns[c][row] > columns[best][row]) best = c;

@@ -32,6 +32,10 @@ export function lossText(loss) {
   return loss == null || Number.isNaN(loss) ? NONE : String(Number(loss.toPrecision(5))).replace(/^-/, "−");
 }
 
+export function capitalized(word) {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
 export function counted(number, noun) {
   return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -43,3 +43,8 @@ export function importanceOf(explanation, output) {
   if (output !== null) return blocks[output];
   return blocks[0].map((_, j) => blocks.reduce((sum, block) => sum + block[j], 0) / blocks.length);
 }
+
+// Whether the page is of texts or images, which have no cells that could be drawn or edited.
+export function withoutCells(data) {
+  return Boolean(data.examples);
+}

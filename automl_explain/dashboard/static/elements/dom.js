@@ -54,3 +54,18 @@ export async function copyText(text) {
     return copied;
   }
 }
+
+// Resolves when what has been changed so far has been painted.
+export function afterPaint() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve, 0));
+  });
+}
+
+// Resolves when the page has nothing better to do, such as to answer a click; not every browser tells.
+export function whenIdle() {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback === "function") requestIdleCallback(resolve, { timeout: 100 });
+    else setTimeout(resolve, 0);
+  });
+}

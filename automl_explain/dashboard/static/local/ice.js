@@ -3,7 +3,7 @@
 
 import { classColor } from "../charts/palette.js";
 import { cellText, counted, numberText, shortened } from "../data/format.js";
-import { rankedFeatures } from "../data/page_data.js";
+import { rankedFeatures, withoutCells } from "../data/page_data.js";
 import { selectControl, sliderControl, viewSettings } from "../elements/controls.js";
 import { debounced, element } from "../elements/dom.js";
 import { cellsOfRow, outputName, strongestFeatures, valuesOfRow } from "./values.js";
@@ -16,6 +16,7 @@ const ICE_BATCH = 2000;
 
 export const ICE_VIEW = {
   id: "ice", title: "ICE", group: "local",
+  absent: withoutCells,
   needs: (data) => (data.hasCells ? null : "The cells of the rows are not known. Pass the explained table to see predictions over a feature's values."),
   draw: drawIce,
 };

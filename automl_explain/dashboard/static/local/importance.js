@@ -1,7 +1,7 @@
 // Local importance: what each feature adds to the prediction of a selected row, as bars or as a waterfall from the base value to
 // the prediction; up to three rows side by side.
 
-import { cellText, counted, numberText, shareText, shortened } from "../data/format.js";
+import { capitalized, cellText, counted, numberText, shareText, shortened } from "../data/format.js";
 import { segmentedControl, sliderControl, viewSettings } from "../elements/controls.js";
 import { element } from "../elements/dom.js";
 import {
@@ -24,7 +24,7 @@ function drawLocalImportance(container, context) {
   const { settings, set } = viewSettings(context, { top: Math.min(10, data.features.length), form: explanation.additive ? "waterfall" : "bars" },
     () => fillRows(area, context, settings));
   container.append(element("div", { class: "axd-controls" },
-    sliderControl("Features shown", { min: 1, max: Math.min(data.features.length, 60), value: settings.top }, set("top")),
+    sliderControl(`${capitalized(data.nouns.feature)}s shown`, { min: 1, max: Math.min(data.features.length, 60), value: settings.top }, set("top")),
     explanation.additive
       ? segmentedControl("Drawn as", [["waterfall", "Waterfall"], ["bars", "Bars"]], settings.form, set("form"))
       : null), area);
@@ -38,10 +38,10 @@ function fillRows(area, context, settings) {
   const form = explanation.additive ? settings.form : "bars";
   const parts = rows.map((row) => valuesOfRow(explanation, output, row));
   const order = strongestFeatures(parts.map(({ values }) => values));
-  const panels = rows.map((row, k) => element("section", { class: "axd-row", "aria-label": `Row ${context.data.rowName(row)}` }, rowHead(context, row, parts[k], form)));
+  const panels = rows.map((row, k) => element("section", { class: "axd-row", "aria-label": `${capitalized(context.data.nouns.example)} ${context.data.rowName(row)}` }, rowHead(context, row, parts[k], form)));
   area.replaceChildren(...panels);
   const drawn = rows.map((row, k) => {
-    const bars = barsOf(parts[k], order, settings.top, (j) => cellName(context, j, row, nameWidth(panels[k])));
+    const bars = barsOf(parts[k], order, settings.top, context.data.nouns, (j) => cellName(context, j, row, nameWidth(panels[k])));
     return form === "waterfall" ? waterfallSteps(bars, parts[k].base) : bars.map((bar) => ({ ...bar, from: 0, to: bar.value }));
   });
   const range = paddedRange(drawn.flatMap((steps) => steps.flatMap(({ from, to, error }) => [from, to - (error ?? 0), to + (error ?? 0)])), panels[0].clientWidth, nameWidth(panels[0]));
@@ -67,7 +67,7 @@ function rowHead(context, row, part, form) {
   }
   if (truth && !Number.isNaN(truth[row])) facts.push(["True value", data.classes ? shortened(data.classes[truth[row]], 24) : numberText(truth[row])]);
   return [
-    element("h2", { text: `Row ${shortened(data.rowName(row), 40)}` }),
+    element("h2", { text: `${capitalized(data.nouns.example)} ${shortened(data.rowName(row), 40)}` }),
     element("dl", { class: "axd-facts" }, facts.map(([name, value]) => element("div", {}, element("dt", { text: name }), element("dd", { text: value })))),
   ];
 }
@@ -80,7 +80,7 @@ function drawRowChart(panel, context, { row, part, bars, order, form, range }) {
   const { charts, data } = context;
   const end = part.prediction ?? sumOf(part);
   const chart = charts.chart(panel, {
-    title: `${form === "waterfall" ? "Waterfall" : "Bar"} chart: importance of ${counted(bars.length, "feature")} for row ${data.rowName(row)}.`,
+    title: `${form === "waterfall" ? "Waterfall" : "Bar"} chart: importance of ${counted(bars.length, data.nouns.feature)} for ${data.nouns.example} ${data.rowName(row)}.`,
     height: 70 + 27 * bars.length, zoom: false,
     x: { label: form === "waterfall" ? outputName(context) : `importance (${outputName(context)})`, kind: "linear", range },
     y: { kind: "names", names: bars.map(({ name }) => name), flip: true, width: nameWidth(panel) },
@@ -104,12 +104,12 @@ function drawRowChart(panel, context, { row, part, bars, order, form, range }) {
 
 function rowTable({ data }, row, { values, errors }, order) {
   const columns = [
-    { label: "Feature", get: (k) => data.features[order[k]].name },
+    { label: capitalized(data.nouns.feature), get: (k) => data.features[order[k]].name },
     { label: "Value", get: (k) => valueOf(data.features[order[k]], row) },
     { label: "Importance", get: (k) => values[order[k]] },
   ];
   if (errors) columns.push({ label: "Standard error", get: (k) => errors[order[k]] });
-  return { caption: `Importance of the features for row ${data.rowName(row)}`, n: order.length, columns };
+  return { caption: `Importance of the ${data.nouns.feature}s for ${data.nouns.example} ${data.rowName(row)}`, n: order.length, columns };
 }
 
 function valueOf(feature, row) {

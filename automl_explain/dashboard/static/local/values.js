@@ -1,6 +1,6 @@
 // What the views of single rows share: the values of a row, bars and waterfalls of them, and names of what is predicted.
 
-import { cellText, numberText, shortened, unitText } from "../data/format.js";
+import { cellText, counted, numberText, shortened, unitText } from "../data/format.js";
 
 // The values of a shown row for one output: {values, errors, base, leftOut, prediction}; errors and prediction may be null.
 export function valuesOfRow(explanation, output, row) {
@@ -48,18 +48,18 @@ export function outputName({ data, explanation, output, classIndex }) {
   return several ? `${word} of ${shortened(data.classes[classIndex], 40)}` : word;
 }
 
-// The bars of the strongest features and of all others together: [{name, value, error, feature}].
-export function barsOf({ values, errors, leftOut }, order, top, nameOf) {
+// The bars of the strongest features and of all others together, with the words of `data.nouns`: [{name, value, error, feature}].
+export function barsOf({ values, errors, leftOut }, order, top, nouns, nameOf) {
   const shown = order.slice(0, top);
   const bars = shown.map((j) => ({ name: nameOf(j), value: values[j], error: errors?.[j] ?? null, feature: j }));
   const others = order.slice(top);
   if (others.length) {
     bars.push({
-      name: others.length === 1 ? "1 other feature" : `${others.length} other features`,
+      name: counted(others.length, `other ${nouns.feature}`),
       value: others.reduce((sum, j) => sum + values[j], 0), error: null, feature: null,
     });
   }
-  if (leftOut) bars.push({ name: "features that were left out", value: leftOut, error: null, feature: null });
+  if (leftOut) bars.push({ name: nouns.left_out, value: leftOut, error: null, feature: null });
   return bars;
 }
 

@@ -2,6 +2,7 @@
 // explanation beside that of the original, and a warning if it is far from the data.
 
 import { csvText, numberText, shareText, shortened } from "../data/format.js";
+import { withoutCells } from "../data/page_data.js";
 import { buttonControl, selectControl } from "../elements/controls.js";
 import { copyText, debounced, element } from "../elements/dom.js";
 import { cellField } from "./cell_fields.js";
@@ -16,6 +17,7 @@ const MOST_CLASSES_SHOWN = 6;
 
 export const WHATIF_VIEW = {
   id: "what-if", title: "What-if", group: "local",
+  absent: withoutCells,
   needs: (data) => (data.hasCells ? null : "The cells of the rows are not known. Pass the explained table to edit rows."),
   draw: drawWhatIf,
 };

@@ -1,11 +1,12 @@
 // The model in the page: predicts and explains rows, and proves itself against Python's predictions when the page opens.
 
+import { afterPaint, whenIdle } from "../elements/dom.js";
 import { rowCoder, columnMap } from "./scorer_columns.js";
 import { modelOutputs, readModel } from "./scorer_structures.js";
 import { shapleyQuestion, shapleyValues } from "./shapley.js";
 
 const SCORER_TOLERANCE = 1e-6;
-const CHECK_SLICE_MS = 12;
+const CHECK_SLICE_MS = 8;
 const CHECK_BUDGET_MS = 4000;
 
 // The maker of a transport from the `data` of the payload's model; see `page_model` in Python.
@@ -84,7 +85,7 @@ async function checkScorer(scorer, rowAt, wanted) {
     const now = performance.now();
     if (row > 0 && now - started > CHECK_BUDGET_MS) break;
     if (now - slice > CHECK_SLICE_MS) {
-      await new Promise((resolve) => { setTimeout(resolve, 0); });
+      await whenIdle();
       slice = performance.now();
     }
     try {
@@ -131,7 +132,3 @@ export function pageModelMaker(data) {
 }
 
 const UNCHECKED = { ok: false, rows: 0, difference: Infinity, sentence: "What-if is off: there are no predictions by which the model in the page could be checked." };
-
-function afterPaint() {
-  return new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve, 0)); });
-}

@@ -1,5 +1,11 @@
 // Rows of the page as the model reads them: cells become the numbers of a scoring explainer's schema, and a map of columns
-// applies the preprocessing. See explainers/scoring/_schema.py and explainers/scoring/_column_map.py.
+// applies the preprocessing. See explainers/scoring/columns/_schema.py and explainers/scoring/columns/_column_map.py.
+
+const DAY = 86_400_000_000;
+const FIRST_ORDINAL = 719_163;
+
+// A date is microseconds since 1970; a missing one is NaN, as are its parts.
+const moment = (cell) => new Date(Math.floor(cell / 1000));
 
 const COLUMN_STEPS = {
   fill: (cell, number) => (Number.isNaN(cell) ? number : cell),
@@ -13,6 +19,16 @@ const COLUMN_STEPS = {
   missing_if: (cell, number) => (Math.fround(cell) === Math.fround(number) ? NaN : cell),
   as_category: (cell, number) => (Math.fround(cell) < 0 ? number : cell),
   equals: (cell, number) => (cell === number || (Number.isNaN(cell) && Number.isNaN(number)) ? 1 : 0),
+  year: (cell) => moment(cell).getUTCFullYear(),
+  month: (cell) => moment(cell).getUTCMonth() + 1,
+  day: (cell) => moment(cell).getUTCDate(),
+  hour: (cell) => moment(cell).getUTCHours(),
+  minute: (cell) => moment(cell).getUTCMinutes(),
+  second: (cell) => moment(cell).getUTCSeconds(),
+  dayofweek: (cell) => (moment(cell).getUTCDay() + 6) % 7,
+  dayofyear: (cell) => Math.floor(cell / DAY) - Math.floor(Date.UTC(moment(cell).getUTCFullYear(), 0, 1) / (DAY / 1000)) + 1,
+  quarter: (cell) => Math.floor(moment(cell).getUTCMonth() / 3) + 1,
+  ordinal: (cell) => Math.floor(cell / DAY) + FIRST_ORDINAL,
 };
 
 // Returns a function from a row of the page (numbers, positions of levels, null or NaN for missing) to coded cells.
@@ -37,7 +53,7 @@ function columnCoder(column) {
     }
     const number = Number(cell);
     if (Number.isNaN(number)) throw new Error(`A number was expected for "${name}". Got "${String(cell).slice(0, 40)}".`);
-    const coded = levels !== null ? levels[number] : known !== null ? known.get(number) : number;
+    const coded = levels !== null ? levels[number] : known !== null ? known.get(number) : number * column.scale;
     if (coded === null || coded === undefined) throw new Error(`The model does not know this value of "${name}".`);
     return coded;
   };

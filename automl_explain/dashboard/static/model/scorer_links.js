@@ -1,5 +1,5 @@
-// Functions of the outputs of models: links between output spaces, votes and coupled probabilities of pairs of classes.
-// See explainers/model/_links.py and explainers/scoring/_class_votes.py.
+// Functions of the outputs of models: links between output spaces, votes and coupled probabilities of pairs of classes,
+// calibration. See explainers/model/_links.py and explainers/scoring/models/_class_shares.py.
 
 const LINK_CLIP = 1e-12;
 const LEAST_SHARE = 1e-7;
@@ -94,4 +94,39 @@ export function coupledShares(margins, slope, shift, nClasses) {
     }
   }
   return shares;
+}
+
+// The maker of each calibrator: a function from an output to a probability.
+export const CALIBRATORS = {
+  Sigmoid: ({ slope, shift }) => (output) => logisticOf(-(slope * output + shift)),
+  Isotonic(_, name, arrays) {
+    const [knots, shares] = [arrays[`${name}.knots`], arrays[`${name}.shares`]];
+    return (output) => interpolated(output, knots, shares);
+  },
+};
+
+// Linear between increasing knots, constant beyond them.
+function interpolated(at, knots, values) {
+  let [low, high] = [0, knots.length - 1];
+  if (!(at > knots[low])) return values[low];
+  if (at >= knots[high]) return values[high];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (knots[middle] <= at) low = middle;
+    else high = middle;
+  }
+  return values[low] + ((values[high] - values[low]) / (knots[high] - knots[low])) * (at - knots[low]);
+}
+
+// Shares divided by their sum, or `otherwise` if all are 0.
+export function dividedShares(shares, otherwise) {
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return shares.map((share) => (total === 0 ? otherwise : share / total));
+}
+
+// The calibrated probabilities of a model's outputs, by one calibrator per class, or by that of the second of two classes.
+export function calibratedShares(outputs, calibrators) {
+  if (calibrators.length > 1) return dividedShares(outputs.map((output, k) => calibrators[k](output)), 1 / calibrators.length);
+  const second = calibrators[0](outputs[1]);
+  return Float64Array.of(1 - second, second);
 }

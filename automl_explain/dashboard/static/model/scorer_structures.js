@@ -2,7 +2,7 @@
 // explainers/predictions/_structure_outputs.py, which computes the same in Python.
 
 import { columnMap } from "./scorer_columns.js";
-import { MODEL_LINKS, coupledShares, logisticOf, pairVotes } from "./scorer_links.js";
+import { CALIBRATORS, MODEL_LINKS, calibratedShares, coupledShares, dividedShares, logisticOf, pairVotes } from "./scorer_links.js";
 import { readTrees, treeOutputs } from "./scorer_trees.js";
 
 const LARGEST_FLOAT32 = 3.4028234663852886e38;
@@ -28,9 +28,16 @@ export function readModel(facts, name, arrays) {
   return model;
 }
 
-// One output per class from the outputs of a model's structure, which may have that of the second of two classes only.
+// One output per class from the outputs of a model's structure, of one row or of several, which may be those of the second of
+// two classes only.
 export function expandedOutputs({ expands, space }, made) {
-  return expands ? Float64Array.of(space === "probability" ? 1 - made[0] : -made[0], made[0]) : made;
+  if (!expands) return made;
+  const both = new Float64Array(2 * made.length);
+  for (let row = 0; row < made.length; row += 1) {
+    both[2 * row] = space === "probability" ? 1 - made[row] : -made[row];
+    both[2 * row + 1] = made[row];
+  }
+  return both;
 }
 
 function finiteCells(row, largest, allowsMissing) {
@@ -137,6 +144,11 @@ const COMBINATIONS = {
     const [slope, shift] = [arrays[`${name}.slope`], arrays[`${name}.shift`]];
     return (margins) => coupledShares(margins, slope, shift, facts.n_classes);
   },
+  Calibrated(facts, name, arrays) {
+    const calibrators = facts.calibrators.map((one, k) => CALIBRATORS[one.as](one, `${name}.${k}`, arrays));
+    return (outputs) => calibratedShares(outputs, calibrators);
+  },
+  OnePerClass: () => (outputs) => dividedShares(outputs.filter((_, at) => at % 2), 0),
 };
 
 // A function from a row to the outputs of a model in an output space; null if the model has no such outputs.

@@ -1,13 +1,14 @@
 // Shapley values of functions of models, such as the probability of a booster, from coalitions of the row's features: all
 // coalitions if there are few, otherwise antithetic permutations with standard errors.
 
-import { joined } from "./scorer_structures.js";
+import { expandedOutputs, joined } from "./scorer_structures.js";
 import { splitsLeft, treeCells } from "./scorer_trees.js";
-import { outputWalker } from "./shapley_walks.js";
+import { walksOf } from "./shapley_walks.js";
 
 const MOST_EXACT_PLAYERS = 12;
-const EXACT_BUDGET_MS = 1500;
-const SAMPLING_BUDGET_MS = 100;
+const EXACT_BUDGET_MS = 150;
+const EXACT_TRIAL_MS = 50;
+const SAMPLING_BUDGET_MS = 80;
 const FEWEST_ROUNDS = 2;
 const MOST_ROUNDS = 50;
 
@@ -32,14 +33,14 @@ function emptyValues(question) {
   return Array.from({ length: question.model.nOutputs }, () => new Float64Array(question.nPlayers));
 }
 
-// Exact values; null if they would take too long.
+// Exact values; null if, after a trial, they would take too long.
 function everyCoalition(question, row, differing) {
   const values = emptyValues(question);
   const started = performance.now();
   for (let b = 0; b < question.rows.length; b += 1) {
     addExact(values, question, row, b, differing[b]);
-    const seconds = performance.now() - started;
-    if (b >= 2 && (seconds / (b + 1)) * question.rows.length > EXACT_BUDGET_MS) return null;
+    const spent = performance.now() - started;
+    if (spent > EXACT_TRIAL_MS && (spent / (b + 1)) * question.rows.length > EXACT_BUDGET_MS) return null;
   }
   return { values, errors: null, note: null };
 }
@@ -83,14 +84,7 @@ function coalitionSizes(d) {
 // the row's cells; all others have those of the background row.
 function coalitionTable(model, row, other, players, present) {
   const make = TABLE_MAKERS[model.structure.as] ?? maskedTable;
-  const table = make(model, row, other, players, present);
-  if (!model.expands) return table;
-  const expanded = new Float64Array(2 * table.length);
-  table.forEach((value, set) => {
-    expanded[2 * set] = model.space === "probability" ? 1 - value : -value;
-    expanded[2 * set + 1] = value;
-  });
-  return expanded;
+  return expandedOutputs(model, make(model, row, other, players, present));
 }
 
 function maskedTable(model, row, other, players, present) {
@@ -264,23 +258,25 @@ function shuffled(players, random) {
 function sampledValues(question, row, differing) {
   const { rows, weights, nPlayers, model } = question;
   const size = model.nOutputs * nPlayers;
-  const columns = columnsOfPlayers(question);
-  const walker = outputWalker(model, question.players, nPlayers);
+  if (!question.cache.has("walks")) question.cache.set("walks", walksOf(model, rows, question.players));
+  const walk = question.cache.get("walks")(row);
   const random = seededRandom(1);
   const [sums, squares] = [rows.map(() => new Float64Array(size)), rows.map(() => new Float64Array(size))];
+  const since = new Int32Array(nPlayers);
+  const made = new Float64Array(size);
   const started = performance.now();
   let rounds = 0;
   while (rounds < MOST_ROUNDS && (rounds < FEWEST_ROUNDS || performance.now() - started < SAMPLING_BUDGET_MS)) {
-    rows.forEach((other, b) => {
+    for (let b = 0; b < rows.length; b += 1) {
       const order = shuffled(differing[b], random);
-      const made = new Float64Array(size);
-      addWalk(made, walker, { row, other, order, columns });
-      addWalk(made, walker, { row, other, order: order.reverse(), columns });
+      made.fill(0);
+      addWalk(made, walk, b, order, since);
+      addWalk(made, walk, b, order.reverse(), since);
       for (let at = 0; at < size; at += 1) {
         sums[b][at] += made[at];
         squares[b][at] += made[at] ** 2;
       }
-    });
+    }
     rounds += 1;
   }
   const [values, errors] = [emptyValues(question), emptyValues(question)];
@@ -298,20 +294,13 @@ function sampledValues(question, row, differing) {
   return { values, errors, note };
 }
 
-function columnsOfPlayers(question) {
-  const columns = Array.from({ length: question.nPlayers }, () => []);
-  question.players.forEach((player, j) => columns[player].push(j));
-  return columns;
-}
-
 // Adds half of what each player changes when the players' cells are taken from the row one after the other.
-function addWalk(made, walker, { row, other, order, columns }) {
-  const mixed = other.slice();
-  let before = walker.start(mixed);
-  for (const player of order) {
-    for (const j of columns[player]) mixed[j] = row[j];
-    const after = walker.move(mixed, player);
-    for (let k = 0; k < after.length; k += 1) made[k * columns.length + player] += (after[k] - before[k]) / 2;
-    before = after;
+function addWalk(made, walk, b, order, since) {
+  order.forEach((player, step) => { since[player] = step + 1; });
+  const outputs = walk(b, since, order.length);
+  const nOutputs = outputs.length / (order.length + 1);
+  const nPlayers = since.length;
+  for (let step = 0, at = 0; step < order.length; step += 1) {
+    for (let k = 0; k < nOutputs; k += 1, at += 1) made[k * nPlayers + order[step]] += (outputs[at + nOutputs] - outputs[at]) / 2;
   }
 }

@@ -15,8 +15,8 @@ export function titleBar({ data, state, explanation }) {
   const parts = [
     explanation.method,
     explanation.model_kind ?? null,
-    data.rows.total ? counted(data.rows.total, "row") : null,
-    counted(data.features.length, "feature"),
+    data.rows.total ? counted(data.rows.total, data.nouns.example) : null,
+    counted(data.features.length, data.nouns.feature),
     data.classes ? `${data.classes.length} classes` : null,
   ];
   return element(
@@ -154,11 +154,12 @@ export function notesBox({ data, explanation }) {
 // "n of N rows shown", and what the model in the page says of itself.
 export function footerBar({ data, transport }) {
   const { shown, total } = data.rows;
+  const { example } = data.nouns;
   const rows =
     shown < total
-      ? `${shown.toLocaleString("en-US")} of ${counted(total, "row")} shown as points. Importance, histograms and performance are of all rows.`
+      ? `${shown.toLocaleString("en-US")} of ${counted(total, example)} shown as points. Importance, histograms and performance are of all ${example}s.`
       : total
-        ? `All ${counted(total, "row")} shown.`
+        ? `All ${counted(total, example)} shown.`
         : "";
   const check = element("p", { class: "axd-check", role: "status" });
   Promise.resolve(transport.ready).then((ready) => {

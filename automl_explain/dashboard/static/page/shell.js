@@ -5,7 +5,7 @@ import { createCharts } from "../charts/charts.js";
 import { cohortMask } from "../cohorts/cohorts.js";
 import { outputPlace, prepareData } from "../data/page_data.js";
 import { createState } from "../data/state.js";
-import { debounced, element } from "../elements/dom.js";
+import { afterPaint, debounced, element } from "../elements/dom.js";
 import { tabList } from "../elements/tabs.js";
 import { createTransport } from "../transports/transport.js";
 import { choicesBar, fillChoices, footerBar, notesBox, titleBar } from "./header.js";
@@ -74,9 +74,9 @@ function contextOf(app, id) {
 function mountParts(app) {
   const { page, state } = app;
   const context = contextOf(app, "page");
-  const isShown = (view) => view.group !== "local" && !view.absent?.(app.data);
-  const globalViews = VIEWS.filter(isShown);
-  const localViews = VIEWS.filter((view) => view.group === "local");
+  const shown = VIEWS.filter((view) => !view.absent?.(app.data));
+  const globalViews = shown.filter((view) => view.group !== "local");
+  const localViews = shown.filter((view) => view.group === "local");
   const choices = choicesBar(context);
   const globals = area(app, "Views of all rows", globalViews, "view");
   const locals = area(app, "Views of the selected rows", localViews, "localView");
@@ -105,7 +105,10 @@ function mountParts(app) {
     if (["selected", "cohorts", "cohort"].some((name) => changed.has(name))) refillChoices(app, choices);
     const all = REDRAWS.some((name) => changed.has(name));
     if (all || changed.has("view")) globals.draw();
-    if (all || changed.has("selected") || changed.has("localView")) showLocal();
+    if (all || changed.has("localView")) showLocal();
+    else if (changed.has("selected")) {
+      afterPaint().then(() => page.isConnected && showLocal()); // a click is answered by the rings and names first
+    }
     if (changed.has("selected")) announceSelection(app);
   });
   applyTheme(app);

@@ -4,7 +4,7 @@ import { binGroups, boxesTable, drawBoxes, drawViolins, levelGroups } from "../c
 import { drawEditedRow } from "../charts/edited_point.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "../charts/scatter.js";
 import { fieldsOf } from "../data/fields.js";
-import { onlyExamples, rankedFeatures } from "../data/page_data.js";
+import { rankedFeatures, withoutCells } from "../data/page_data.js";
 import { extentOf } from "../data/stats.js";
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "../elements/controls.js";
 import { element } from "../elements/dom.js";
@@ -14,7 +14,7 @@ export const DEPENDENCE_VIEW = {
   title: "Explanation exploration",
   group: "global",
   about: "How the values of one feature move the output: above zero they raise it, below they lower it.",
-  absent: onlyExamples,
+  absent: withoutCells,
   needs: (data) =>
     data.hasCells
       ? null

@@ -74,7 +74,7 @@ function fillImportance(area, context, settings) {
   const total = size.reduce((sum, value) => sum + Math.abs(value), 0);
   const rest = ranked.slice(settings.top);
   const chart = charts.chart(area, {
-    title: `Bar chart: importance of ${counted(shown.length, "feature")}${stacked ? ", classes stacked" : ""}.`,
+    title: `Bar chart: importance of ${counted(shown.length, data.nouns.feature)}${stacked ? ", classes stacked" : ""}.`,
     height: 70 + 26 * shown.length,
     zoom: false,
     x: { label: importanceLabel(explanation, stacked), kind: "linear", zero: true },
@@ -92,7 +92,7 @@ function fillImportance(area, context, settings) {
   chart.show();
   const share = rest.reduce((sum, j) => sum + Math.abs(size[j]), 0) / (total || 1);
   const sentences = [
-    rest.length ? `${counted(rest.length, "more feature")} with ${shareText(share)} of the importance.` : "",
+    rest.length ? `${counted(rest.length, `more ${data.nouns.feature}`)} with ${shareText(share)} of the importance.` : "",
     !stacked && explanation.importance.low
       ? `Lines are ${Math.round((explanation.importance.confidence ?? 0.95) * 100)}% intervals.`
       : "",

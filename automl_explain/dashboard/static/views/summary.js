@@ -79,7 +79,7 @@ function fillSummary(area, context) {
   }));
   const of = data.classes ? ` for ${data.classes[classIndex]}` : "";
   const chart = charts.chart(area, {
-    title: `Summary of the ${counted(shown.length, "most important feature")}${of}.`,
+    title: `Summary of the ${counted(shown.length, `most important ${data.nouns.feature}`)}${of}.`,
     height: 80 + (isSwarm ? 38 : 34) * shown.length,
     x: { label: `importance${of} (${explanation.unit})`, kind: "linear" },
     y: { kind: "names", names: groups.map(({ name }) => name), flip: true, width: area.clientWidth < 560 ? 14 : 32 },
@@ -102,7 +102,7 @@ function fillSummary(area, context) {
     (settings.kind === "boxes" ? drawBoxes : drawViolins)(chart, groups, { across: true, onPick: openFeature });
   chart.show();
   const sentences = [
-    drawn < data.n && isSwarm ? `${drawn.toLocaleString("en-US")} of ${counted(data.n, "row")} are drawn here.` : "",
+    drawn < data.n && isSwarm ? `${drawn.toLocaleString("en-US")} of ${counted(data.n, data.nouns.example)} are drawn here.` : "",
     mask && !isSwarm ? `Only the rows of ${context.cohort.name}.` : "",
   ];
   const text = sentences.filter(Boolean).join(" ");
