@@ -43,7 +43,7 @@ class Command(NamedTuple):
     add_arguments: Callable[[argparse.ArgumentParser], None]
     act: Callable[[argparse.Namespace], int | None]
 
-    def add_to(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    def add_to(self, commands: argparse._SubParsersAction[Any]) -> None:
         """Add the command's parser, with the options that every command has."""
         lines = [f"  automl-explain {example}" for example in self.examples]
         parser = commands.add_parser(
@@ -58,6 +58,13 @@ class Command(NamedTuple):
         parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
         self.add_arguments(parser)
         parser.set_defaults(act=self.act)
+
+
+def add_allow_pickle(parser: argparse.ArgumentParser) -> None:
+    """Add the option that allows models in pickles."""
+    parser.add_argument(
+        "--allow-pickle", action="store_true", help="load a model that is a pickle, which runs its author's code"
+    )
 
 
 # ------------------------------------------------------------- types of numbers

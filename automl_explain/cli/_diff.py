@@ -43,12 +43,15 @@ def _act(options: argparse.Namespace) -> int:
 
 def _explanation(name: str, options: argparse.Namespace) -> Explanation:
     """Load an explanation from a file or bundle, or else from the run of that id."""
-    if Path(name).is_dir() or name.endswith(".zip"):
-        from automl_explain.explainers.scoring._saving import bundled_importance
-
-        return bundled_importance(name)
+    from automl_explain.explainers.bundles._array_file import bundle_kind
     from automl_explain.explainers.explanation._explanation import Explanation
+    from automl_explain.explainers.scoring._bundle import KIND
+    from automl_explain.explainers.scoring._inspecting import bundled_importance
 
+    # Bundles and explanations may both be archives, whatever their names.
+    is_bundle = Path(name).is_dir() or (Path(name).is_file() and bundle_kind(name) == KIND)
+    if is_bundle:
+        return bundled_importance(name)
     found = Explanation.load(name) if Path(name).is_file() else open_history(options).run(name).explanation
     overall: Explanation = found.overall()
     return overall

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STATED_IN_A_FILE = (
     "data", "target", "task", "time_budget", "validation", "cv", "drop",
-    "engine", "ensemble", "metric", "estimators", "max_iter", "seed", "keep_labels",
+    "engine", "ensemble", "metric", "estimators", "max_iter", "seed", "keep_labels", "keep_models",
 )  # fmt: skip
 """Arguments that ``--config`` replaces."""
 

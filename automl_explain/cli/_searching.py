@@ -39,13 +39,16 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-labels", action="store_true", help="keep the true labels of the explained rows, and show the worst rows"
     )
+    parser.add_argument(
+        "--keep-models", action="store_true", help="keep models until they are explained, for resume if the search dies"
+    )
 
 
 def search_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings of the search as AutoMLConfig takes them."""
     same = ("engine", "cv", "time_budget", "max_iter", "metric", "ensemble", "seed", "history")
     names = [name.strip() for name in options.estimators.split(",")] if options.estimators else None
-    explain = {"keep_labels": options.keep_labels}
+    explain = {"keep_labels": options.keep_labels, "keep_models": options.keep_models}
     return {"estimators": names, "explainability_options": explain, **{name: getattr(options, name) for name in same}}
 
 
@@ -55,11 +58,17 @@ FINAL_NOT_EXPLAINED = 4
 
 def search(config: AutoMLConfig, options: argparse.Namespace) -> int:
     """Search, explain every run, write the report and the plots, print the results, and return the exit code."""
+    from automl_explain.integrations.recording._termination import Terminated, terminated_as_interrupted
     from automl_explain.search._job import run_search
 
     for line in config.said:
         say(line)
-    result = run_search(config, Path(options.out))
+    with terminated_as_interrupted():
+        try:
+            result = run_search(config, Path(options.out))
+        except Terminated:
+            say("automl-explain: ended by SIGTERM; runs recorded so far stay in the history")
+            raise
     if options.json:
         print_json(result.as_dict())
     else:

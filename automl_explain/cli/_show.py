@@ -38,6 +38,7 @@ def _act(options: argparse.Namespace) -> None:
         known = {} if explained.true_labels is None else {"performance": explained.performance().as_dict()}
         print_json({"run": run.as_dict(), "scores": run.scores, **explanation_as_dict(explained), **known})
     else:
+        from automl_explain.display._directions import directions_text
         from automl_explain.display._text_tables import members_table, runs_text, six_values_tables
         from automl_explain.explainers.formatting._numbers import number_text
 
@@ -46,11 +47,13 @@ def _act(options: argparse.Namespace) -> None:
             print("validation rows:", ", ".join(f"{name} {number_text(value)}" for name, value in run.scores.items()))
         print()
         print(six_values_tables(explained, top=options.top))
+        if said := directions_text(explained, options.top):
+            print(f"\n{said}")
         if explained.members is not None:
             print()
             print(members_table(explained.members, top=options.top))
         if explained.true_labels is not None:
-            print(f"\nthe rows explained, with their true labels: {explained.performance().as_text()}")
+            print(f"\nthe rows explained, with their true labels\n{explained.performance().as_text()}")
 
 
 def _row(text: str | None) -> int | str | None:

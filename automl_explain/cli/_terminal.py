@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, NoReturn
 
-from automl_explain.explainers.formatting._names import printable
+from automl_explain.explainers.formatting._names import one_line, printable
 
 GLYPHS = {
     "\N{FULL BLOCK}": "#",
@@ -29,7 +30,7 @@ ERRORS = "automl_explain.glyphs"
 """Name of the error handler of encodings."""
 
 
-class _Printed:
+class Printed:
     """A text stream whose texts are printable, in the encoding of the stream that they go to."""
 
     def __init__(self, stream: Any) -> None:
@@ -48,7 +49,7 @@ class _Printed:
 @contextmanager
 def printed() -> Iterator[None]:
     """Make everything that is printed to stdout in the block fit for the terminal."""
-    with redirect_stdout(_Printed(sys.stdout)):
+    with redirect_stdout(Printed(sys.stdout)):
         yield
 
 
@@ -56,6 +57,39 @@ def say(line: str) -> None:
     """Print a line to stderr."""
     stream = sys.stderr
     print(fitting(printable(" ".join(line.split())), getattr(stream, "encoding", None) or "utf-8"), file=stream)
+
+
+def say_traceback() -> None:
+    """Print the error that is handled, and where it was raised, to stderr."""
+    import traceback
+
+    Printed(sys.stderr).write(traceback.format_exc())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that repeats arguments it cannot use as the terminal may show them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and exit."""
+        super().error(fitting(one_line(message), getattr(sys.stderr, "encoding", None) or "utf-8"))
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """Print what this library logs in the block to stderr, unless the program that calls `main` has set up logging itself."""
+    import logging  # here: `--help` needs none
+
+    class Said(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not logging.getLogger().handlers:
+                say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+    logger, handler = logging.getLogger("automl_explain"), Said(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def fitting(text: str, encoding: str) -> str:

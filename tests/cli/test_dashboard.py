@@ -12,6 +12,7 @@ import pytest
 from automl_explain.cli import main
 
 
+@pytest.mark.slow
 def test_dashboard_writes_the_page_of_the_final_model(searched, capsys, tmp_path):
     result, directory, _ = searched
     out = tmp_path / "page.html"

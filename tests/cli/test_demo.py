@@ -78,8 +78,10 @@ def test_demo_prints_tables_and_what_to_do_next(capsys, tmp_path):
         assert word in captured.out
     assert "569 tumours" in captured.err
     assert "seed 1" in captured.err
-    suggested = [line.strip().partition("    ")[0] for line in captured.out.partition("next:\n")[2].splitlines()]
-    assert len(suggested) == 4
+    suggested = [line.strip().partition("  ")[0] for line in captured.out.partition("next:\n")[2].splitlines()]
+    shown = {shlex.split(command)[-1] for command in suggested if command.startswith("automl-explain show")}
+    assert best.id in shown
+    assert len(suggested) == 2 + len(shown)  # no run twice
     with contextlib.chdir(tmp_path):  # the commands that it names work as they are printed
         for command in suggested:
             assert main(shlex.split(command)[1:]) == 0

@@ -8,7 +8,7 @@ from automl_explain import RunHistory, write_report
 from automl_explain.cli import main
 from automl_explain.cli._searching import FINAL_NOT_EXPLAINED
 from automl_explain.explainers.formatting._text_table import wrapped
-from automl_explain.integrations.searches import _explain_runs
+from automl_explain.integrations.searches.workers import _explain_run
 from automl_explain.report._facts import tell
 from automl_explain.report._findings import first_look
 from automl_explain.search._experiment import ExperimentRun
@@ -19,14 +19,14 @@ from tests.cli.searches import QUICK
 @pytest.fixture
 def broken(monkeypatch):
     """Explanations of final models fail; those of trials do not."""
-    explain = _explain_runs.explain_within
+    explain = _explain_run.explain_within
 
     def fail(model, job, seconds, *, members=False, **rest):
         if members:  # asked for of final models only
             raise ZeroDivisionError("injected")
         return explain(model, job, seconds, members=members, **rest)
 
-    monkeypatch.setattr(_explain_runs, "explain_within", fail)
+    monkeypatch.setattr(_explain_run, "explain_within", fail)
 
 
 def said(run):

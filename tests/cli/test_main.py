@@ -78,6 +78,7 @@ def program(*arguments, **settings):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_as_a_program_stdout_is_json_alone_and_progress_goes_to_stderr(csv, tmp_path):
     done = program("run", csv, "--target", "bought", *QUICK, "--json", "--out", tmp_path / "out", cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -156,10 +157,13 @@ def test_whatever_goes_wrong_is_one_line_and_a_code(capsys, monkeypatch, error, 
     assert capsys.readouterr().err == message
 
 
-def test_debug_shows_where(monkeypatch):
+def test_debug_shows_where(monkeypatch, capsys):
     def fail(options):
         raise RuntimeError("here")
 
     monkeypatch.setattr("automl_explain.cli._main.COMMANDS", (_runs.COMMAND._replace(act=fail),))
-    with pytest.raises(RuntimeError, match="here"):
-        main(["runs", "--debug"])
+    assert main(["runs", "--debug"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert "in fail" in said
+    assert said.endswith("RuntimeError: here\n")

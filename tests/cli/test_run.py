@@ -62,6 +62,7 @@ def test_run_takes_validation_rows_from_a_file(capsys, csv, tmp_path):
     assert "validation: 30 rows of" in captured.err
 
 
+@pytest.mark.slow
 def test_run_takes_a_metric_and_learners_and_an_ensemble(capsys, tmp_path, monkeypatch):
     asked, fit = {}, AutoML.fit
     monkeypatch.setattr(

@@ -1,12 +1,16 @@
 """`bundle`, `score`, `inspect` and `verify`: from a run of a search to explained rows of a file."""
 
+import argparse
 import json
+from dataclasses import fields
 
 import pandas as pd
 import pytest
 
-from automl_explain import RunHistory, inspect_bundle, load, scoring_explainer
+from automl_explain import InvalidInputError, RunHistory, ServiceLimits, inspect_bundle, load, scoring_explainer
 from automl_explain.cli import main
+from automl_explain.cli.scoring._serve import COMMAND as SERVE
+from automl_explain.explainers.bundles._manifest import KEY_VARIABLE
 from automl_explain.integrations.history._run_scorers import copies_of, scorer_of
 from tests.cli.searches import people
 
@@ -43,6 +47,23 @@ def test_the_best_trial_is_kept_too_and_others_say_why_not(searched, fails, tmp_
         assert "scoring_explainer(model, X_train)" in said
 
 
+def test_a_run_that_was_kept_without_a_key_is_signed_if_its_user_says_so(
+    bundled, searched, fails, tmp_path, monkeypatch
+):
+    _, run = bundled
+    _, history, _ = searched
+    monkeypatch.setenv(KEY_VARIABLE, "the key of production")
+    arguments = ["bundle", run.id, str(tmp_path / "signed"), "--history", history]
+    assert "--unsigned" in fails(*arguments)
+    assert not (tmp_path / "signed").exists()
+    assert main([*arguments, "--unsigned"]) == 0
+    assert inspect_bundle(tmp_path / "signed")["signed"]
+    assert load(tmp_path / "signed").importance is not None
+    monkeypatch.setenv(KEY_VARIABLE, "another key")
+    with pytest.raises(InvalidInputError, match="not that of the key"):
+        load(tmp_path / "signed")
+
+
 @pytest.mark.parametrize("name", ["explained.csv", "explained.parquet"])
 def test_the_rows_of_a_file_are_explained(bundled, name, tmp_path, capsys):
     place, _ = bundled
@@ -60,6 +81,13 @@ def test_the_rows_of_a_file_are_explained(bundled, name, tmp_path, capsys):
     assert {"prediction", "base value"} < set(found.columns)
     assert main(["score", str(place), "--data", str(tmp_path / "new.csv")]) == 0
     assert capsys.readouterr().out.startswith("prediction,")
+
+
+def test_every_limit_of_the_service_has_an_option_with_its_default():
+    parser = argparse.ArgumentParser()
+    SERVE.add_arguments(parser)
+    given = vars(parser.parse_args(["bundle"]))
+    assert ServiceLimits(**{field.name: given[field.name] for field in fields(ServiceLimits)}) == ServiceLimits()
 
 
 def test_inspect_and_verify_show_what_is_there(bundled, capsys):
@@ -83,5 +111,5 @@ def test_bad_bundles_and_files_are_one_line(bundled, fails, csv, tmp_path):
     changed = tmp_path / "changed"
     changed.mkdir()
     (changed / "manifest.json").write_text("{}")
-    assert "no bundle of a scoring explainer" in fails("inspect", changed)
+    assert "is not a bundle of a scoring explainer" in fails("inspect", changed)
     assert len(people()) > 0
