@@ -10,8 +10,10 @@ from automl_explain.explainers._lazy import lazy_names
 from automl_explain.explainers._stored_kinds import STORED_KINDS
 from automl_explain.explainers.model._registry import register_all
 from automl_explain.explainers.parts._partitioned import register_partitioned
+from automl_explain.explainers.scoring.external._bundled_format import register_formats
 from automl_explain.explainers.stored._registry import register_kinds
 from automl_explain.integrations._partitioned import PARTITIONED
+from automl_explain.integrations.model_files._bundled_formats import BUNDLED_FORMATS
 from automl_explain.integrations.readers._readers import READERS
 from automl_explain.integrations.searches._listeners import register_listener
 
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from automl_explain.explainers import *
     from automl_explain.integrations.history._run import Run, StoredExplanation
     from automl_explain.integrations.history._run_history import RunHistory
+    from automl_explain.integrations.model_files._load_model import load_model
     from automl_explain.integrations.searches._options import ExplainabilityOptions
+    from automl_explain.integrations.searches._resume import resume_search
     from automl_explain.plots._dependence import importance_by_category, plot_dependence, plot_interactions
     from automl_explain.plots._explanation_plots import plot_global_importance, plot_local, plot_summary
     from automl_explain.plots._image_plots import plot_image
@@ -44,8 +48,8 @@ if TYPE_CHECKING:
     from automl_explain.search._experiment import Experiment, ExperimentRun
     from automl_explain.search.engines._base import FinishedSearch, SearchEngine
     from automl_explain.search.engines._optuna import TrialLoss
-    from automl_explain.service._app import create_app
     from automl_explain.service._settings import ServiceLimits
+    from automl_explain.service.server._app import create_app
     from automl_explain.streaming._explain_files import ExplainedFiles, explain_files
 
 _MODULES = {
@@ -80,15 +84,18 @@ _MODULES = {
     "ScoreFile": "automl_explain.deployment._score_file",
     "export_service": "automl_explain.deployment._export",
     "log_scoring_explainer": "automl_explain.deployment._mlflow_model",
-    "create_app": "automl_explain.service._app",
+    "create_app": "automl_explain.service.server._app",
     "ServiceLimits": "automl_explain.service._settings",
     **dict.fromkeys(("ExplainedFiles", "explain_files"), "automl_explain.streaming._explain_files"),
+    "load_model": "automl_explain.integrations.model_files._load_model",
+    "resume_search": "automl_explain.integrations.searches._resume",
     "RunHistory": "automl_explain.integrations.history._run_history",
 }
 
 register_all(READERS)
 register_kinds(STORED_KINDS)
 register_partitioned(PARTITIONED)
+register_formats(BUNDLED_FORMATS)
 register_listener("mlflow", "automl_explain.search._mlflow:log_runs")
 
 __version__ = "0.1.0"

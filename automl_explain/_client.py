@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain.display._class_view import any_explanation_of, check_top_k
-from automl_explain.explainers._arguments import nearest
+from automl_explain.explainers._arguments import check_arguments, nearest
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
@@ -84,6 +84,7 @@ class ExplanationClient:
         Parameters
         ----------
         explanation : Explanation, TextExplanation, ModelExplanation or Run
+            What is stored.
         top_k : int, optional
             Keep only this many features, the most important; `Explanation.left_out` is the sum of the others, and a note
             says so.
@@ -144,8 +145,7 @@ class ExplanationClient:
         every = self.list_model_explanations()
         for name, value in (("explanation_id", explanation_id), ("comment", comment)):
             _check_text(name, value, every)
-        if raw not in (None, True, False):
-            raise InvalidInputError(f"The 'raw' parameter must be True, False or None. Got {raw!r}.")
+        check_arguments({"raw": raw})
         if top_k is not None:
             check_top_k(top_k)
         found = [one for one in every if explanation_id in (None, one.id) and comment in (None, one.comment)]
@@ -171,6 +171,7 @@ class ExplanationClient:
         Returns
         -------
         list of StoredExplanation
+            Their descriptions; the explanations are not loaded.
 
         Raises
         ------

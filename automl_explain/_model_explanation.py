@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.display._directions import directions
 from automl_explain.display._performance import Performance, measure
 from automl_explain.display._row_view import RowExplanation, explain_row
+from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._tabular_explainer import OneTableExplainer, TabularExplainer
@@ -74,7 +76,21 @@ class ModelExplanation:
     true_labels : ndarray of shape (n,), or None
         True labels of the rows explained, if their search kept them (``ExplainabilityOptions(keep_labels=True)``).
     texts : mapping of str to TextExplanation
-        Explanations of the words in columns of texts, for the columns named by ``text_detail``. They are not stored with a run.
+        Explanations of the words in columns of texts, for the columns named by ``text_detail``. They are
+        stored with the run, and retrieved with it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import explain_model
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> explained = explain_model(Ridge().fit(X, y), X, X.iloc[:20])
+    >>> shap_values, expected_values, overall_summary, overall_imp, per_class_summary, per_class_imp = explained
+    >>> shap_values.shape, overall_imp[:2], per_class_imp
+    ((20, 10), ['s5', 'bmi'], None)
+    >>> explained.output_space, explained.method, explained.additivity_error < 1e-9
+    ('response', 'linear', True)
     """
 
     explanation: Any
@@ -157,6 +173,7 @@ class ModelExplanation:
         labels = None if self.true_labels is None else np.atleast_1d(self.true_labels[rows])
         return replace(self, explanation=self.explanation[rows], find_engineered=None, true_labels=labels, texts=texts)
 
+    @checked
     def row(self, row: Any = None, class_: Any = None, *, label: Any = None) -> RowExplanation:
         """Return why one row was predicted so: its prediction, and the contribution of each of its cells.
 
@@ -168,6 +185,16 @@ class ModelExplanation:
         class_, label : object, optional
             The class whose values are shown, by default the second of two, or the predicted one of several; and a label that
             is a number, in place of `row`.
+
+        Returns
+        -------
+        RowExplanation
+            The prediction and the contribution of each cell, which prints as a table.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such row or class, or these are not rows of a table.
         """
         if not isinstance(self.explanation, Explanation):
             raise InvalidInputError(
@@ -176,13 +203,53 @@ class ModelExplanation:
             )
         return explain_row(self.explanation, row, class_, label=label)
 
+    @checked
+    def directions(self, class_: Any = None, top_k: int | None = None) -> pd.DataFrame:
+        """Return in which direction each feature moves the output: higher values raise it, or which categories do.
+
+        Parameters
+        ----------
+        class_ : object, optional
+            Class whose output is meant. Default: the second of two, or the one that the features move most.
+        top_k : int, optional
+            Number of features. Default: all.
+
+        Returns
+        -------
+        DataFrame
+            A row per feature, most important for this class first: its ``importance``, the Spearman rank ``correlation``
+            between its values and contributions (NaN for categories), and the ``direction`` in words.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no local values or no data, or no such class.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.linear_model import Ridge
+        >>> from automl_explain import explain_model
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> explain_model(Ridge().fit(X, y), X, X).directions(top_k=2)["direction"].tolist()
+        ['higher values raise it', 'higher values raise it']
+        """
+        return directions(self.explanation, class_, top_k)
+
+    @checked
     def performance(self, y: Any = None) -> Performance:
         """Return how good the predictions of the explained rows are, with the best and the worst rows.
 
         Parameters
         ----------
         y : array-like of shape (n,), optional
-            Their true labels or numbers; a pandas Series is matched with the rows by its index. Default: `true_labels`.
+            Their true labels or numbers; a pandas Series is matched with the rows by its index. Labels are the names of the
+            classes, or the model's own labels. Default: `true_labels`.
+
+        Returns
+        -------
+        Performance
+            Scores, and a line per row with its error.
 
         Raises
         ------
@@ -195,10 +262,17 @@ class ModelExplanation:
                 "The true labels of the rows explained are not known. Pass them as 'y', or let the search keep them with "
                 "ExplainabilityOptions(keep_labels=True)."
             )
-        return measure(self.explanation, known)
+        return measure(self.explanation, known, None if self.explainer is None else self.explainer.model.classes)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation to one file, without pickle; `Explanation.load` reads it back."""
+        """Write the explanation to one file, without pickle; `Explanation.load` reads it back.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write; by custom it ends with ``.explanation``.
+        """
         self.explanation.save(path)
 
     @property
@@ -228,7 +302,11 @@ class ModelExplanation:
 
     @property
     def members(self) -> MemberExplanation | None:
-        """Contributions of the members of an ensemble: if requested, and always for the ensemble of a search."""
+        """Contributions of the members of an ensemble: if requested, and for the ensemble of a search; otherwise None.
+
+        None is also the answer for a search that ended with a single model, and for an ensemble whose members could not be
+        explained: `notes` of its explanation then say why.
+        """
         members: MemberExplanation | None = self.explanation.members
         return members
 
@@ -249,15 +327,24 @@ class ModelExplanation:
         return None if self.find_engineered is None else self.find_engineered()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a table of feature importance, most important first: an overall column and one column per class."""
-        explanation = self.overall
-        table = pd.DataFrame({"overall": explanation.global_importance_values}, index=list(explanation.feature_labels))
-        for label, values in zip(explanation.classes or (), self._class_values(), strict=True):
-            table[label] = values
-        return table.sort_values("overall", ascending=False, kind="stable").rename_axis("feature")
+        """Return the importance of the features, most important first: a column overall, and one per class.
 
-    def _class_values(self) -> Sequence[Values]:
-        return list(self.overall.per_class_values) if self.overall.is_classification else []
+        Returns
+        -------
+        DataFrame
+            A row per feature, indexed by its name; the columns are "overall" and the classes, in `output_space` units.
+        """
+        return self.overall.to_frame()
+
+    def to_local_frame(self) -> pd.DataFrame:
+        """Return the local values as a DataFrame: a column per feature, a row per example (and class, as outer index).
+
+        Returns
+        -------
+        DataFrame
+            In units of `output_space`; of texts and images, a row per word or segment.
+        """
+        return self._any.to_local_frame()
 
     def __repr__(self) -> str:
         of = f" of {self.model_kind} {self.run_id}" if self.run_id else ""

@@ -138,7 +138,7 @@ def test_the_sum_of_features_left_out_grows_by_those_that_top_k_leaves_out(clien
         ({"top_k": "x"}, "'top_k' parameter must be an integer, 1 or more. Got 'x'"),
         ({"top_k": 1.5}, "'top_k' parameter must be an integer"),
         ({"top_k": True}, "'top_k' parameter must be an integer"),
-        ({"raw": "yes"}, "'raw' parameter must be True, False or None. Got 'yes'"),
+        ({"raw": "yes"}, "'raw' parameter must be True or False, or None. Got 'yes'"),
     ],
 )
 def test_what_is_no_id_comment_or_number_is_refused_in_words(client, given, message):
