@@ -1,6 +1,7 @@
 """Ensembles against shap's model-agnostic explainers: python -m tests.benchmarks.bench_ensembles [ROWS].
 
-Same rows, same background, same process, interleaved; errors are against enumeration of all coalitions.
+Same rows, same background, same process, interleaved; errors are against enumeration of all coalitions. With ``--wide``,
+`explain_model` of stacks with many columns, and the time that it announces.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from sklearn.ensemble import (
     StackingRegressor,
     VotingClassifier,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, SVR
 
-from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer
+from automl_explain import KernelExplainer, SamplingOptions, TabularExplainer, explain_model
 
 
 def boosters():
@@ -91,11 +92,46 @@ def function_of(model, space):
     return model.decision_function
 
 
+def wide_stack(final):
+    lgbm = lightgbm.LGBMRegressor(n_estimators=50, num_leaves=12, verbose=-1, n_jobs=2)
+    forest = RandomForestRegressor(30, max_leaf_nodes=100, n_jobs=2, random_state=0)
+    xgb = xgboost.XGBRegressor(n_estimators=50, max_leaves=12, n_jobs=2)
+    return StackingRegressor([("l", lgbm), ("r", forest), ("x", xgb)], final, cv=3, passthrough=True)
+
+
+def wide():
+    """Explain rows of FLAML-like regression stacks: `RidgeCV` on top is what FLAML takes, LightGBM what users may."""
+    booster = lightgbm.LGBMRegressor(n_estimators=50, num_leaves=12, verbose=-1, n_jobs=2)
+    print("| final estimator | columns | rows | s | announced s | largest standard error | largest value |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, final, p, n in (
+        ("RidgeCV", RidgeCV(), 124, 200),
+        ("LightGBM", booster, 124, 200),
+        ("LightGBM", booster, 14, 1000),
+    ):
+        X, y = make_regression(2000, p, n_informative=10, random_state=0)
+        y = y / y.std() + np.sin(3 * X[:, 2]) + X[:, 0] * X[:, 1]
+        model = wide_stack(final).fit(X, y)
+        explain_model(model, X[:200], X[:2], progress=False)
+        started = time.perf_counter()
+        made = explain_model(model, X[:200], X[-n:], progress=False).explanation
+        seconds = time.perf_counter() - started
+        said = [note.split("expected to take ")[1].split(" s.")[0] for note in made.notes if "expected to take" in note]
+        error = "exact" if made.standard_errors is None else f"{made.standard_errors.max():.2g}"
+        largest = np.abs(made.local_importance_values).max()
+        print(f"| {name} | {p} | {n} | {seconds:.2f} | {', '.join(said)} | {error} | {largest:.2g} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="?", type=int, default=4, help="rows explained of each case")
-    n_rows = parser.parse_args().rows
+    parser.add_argument("--wide", action="store_true", help="stacks with many columns")
+    options = parser.parse_args()
+    n_rows = options.rows
     warnings.simplefilter("ignore")
+    if options.wide:
+        wide()
+        return
     logging.getLogger("shap").setLevel(logging.ERROR)
     print(f"{'case':40s} {'ours s':>9s} {'shap s':>9s} {'times':>7s} {'bar':>6s} {'max |difference|':>17s}  space, way")
     for name, model, p, n_background, nsamples, bar in cases():

@@ -1,4 +1,9 @@
-"""Images against shap, LIME and captum: python -m tests.benchmarks.bench_image [--write docs/performance/image.md].
+"""Images against shap, LIME and captum.
+
+    python -m tests.benchmarks.bench_image --images 8 --turns 3 --write docs/performance/image.md  # two minutes at rest
+    python -m tests.benchmarks.bench_image --part methods   # errors, deletion and times beside shap, LIME and captum: 30 s
+    python -m tests.benchmarks.bench_image --part overhead  # what an explanation takes beyond forward passes: 20 s
+    python -m tests.benchmarks.bench_image --part memory    # of 100 images: 20 s
 
 One process and one thread, in turns. The network tells faces from other pictures: it is trained on half of scikit-image's
 `lfw_subset`, scaled to 48 x 48 pixels. The images explained are those of the other half whose probability falls most when the
@@ -17,7 +22,7 @@ import sys
 import time
 import warnings
 from functools import partial
-from itertools import pairwise, product
+from itertools import product
 from math import comb
 from pathlib import Path
 
@@ -27,41 +32,13 @@ import shap
 import torch
 from lime import lime_image
 from scipy import ndimage
-from skimage import data, transform
-from torch import nn
 
 from automl_explain import ImageExplainer, SamplingOptions
 from automl_explain.explainers.image._segments import find_segments
-from tests.image_cases import faces
+from tests.benchmarks.image_networks import astronaut, residual_network, scaled_faces, trained
 
-N_IMAGES, N_SEGMENTS, STEPS = 8, 18, 20
+N_SEGMENTS, STEPS = 18, 20
 OVERHEAD, MEMORY_MB, ERROR, SPEED = 0.15, 512, 0.03, 10
-
-
-def scaled_faces():
-    """Return all images at 48 x 48 pixels, (n, 1, 48, 48) float32, and whether each is a face."""
-    images, labels = faces()
-    return np.stack([transform.resize(one, (48, 48)) for one in images[:, 0]]).astype(np.float32)[:, None], labels
-
-
-def trained(images, labels):
-    X, y = torch.from_numpy(images[::2]), torch.from_numpy(labels[::2])
-    torch.manual_seed(0)
-    network = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 36, 2),
-        nn.Softmax(1),
-    )  # fmt: skip
-    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    for _ in range(15):
-        for rows in torch.randperm(len(X)).split(20):
-            optimiser.zero_grad()
-            nn.functional.nll_loss(network(X[rows]).clamp_min(1e-9).log(), y[rows]).backward()
-            optimiser.step()
-    network.eval()
-    with torch.no_grad():
-        right = (network(torch.from_numpy(images[1::2])).argmax(1).numpy() == labels[1::2]).mean()
-    return network, right
 
 
 def outputs_of(network, images):
@@ -167,15 +144,11 @@ def spread(values, segments):
     return (values / np.bincount(segments.ravel()))[segments]
 
 
-MISSED = (
-    "Three bars are missed. At 64 evaluations, about 5 for each superpixel, walks are sampled, whose error is 0.08 on these "
-    "images, near the border between the two classes; paired coalitions would have 0.05, and 128 evaluations are within the "
-    "bar. Partition's 256 forward passes of this small network take only four times as long as 64 of ours, and those are half "
-    "of our time: 10 times as fast is out of reach for any method that evaluates the same network 64 times. The first call of "
-    "Partition in a process takes 1 to 3 seconds, since it compiles. Forward passes of the large network are compared in their "
-    "fastest batches; those of an explanation are evaluated 16 at a time."
-)
-"""Why bars are missed, as of the last look."""
+def timed(ask):
+    """Return an answer, and its wall and CPU milliseconds."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    answer = ask()
+    return answer, ((time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3)
 
 
 def in_turns(methods, turns):
@@ -183,10 +156,14 @@ def in_turns(methods, turns):
     answers, times = {}, {name: [] for name in methods}
     for _ in range(turns):
         for name, ask in methods.items():
-            cpu, wall = time.process_time(), time.perf_counter()
-            answers[name] = ask()
-            times[name].append(((time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3))
+            answers[name], taken = timed(ask)
+            times[name].append(taken)
     return answers, {name: np.min(times[name], axis=0) for name in methods}
+
+
+def say(what):
+    """Tell on the terminal what is done, since a busy machine takes long."""
+    print(f"{time.strftime('%X')} {what}", file=sys.stderr, flush=True)
 
 
 METHODS = {
@@ -206,7 +183,7 @@ METHODS = {
 """Name with the number of evaluations -> method."""
 
 
-def compare(turns):
+def compare(turns, n_images):
     """Return a row per method: error, deletion AUC, wall and CPU time of an image."""
     images, labels = scaled_faces()
     network, right = trained(images, labels)
@@ -214,13 +191,14 @@ def compare(turns):
     before, after = (outputs_of(network, part) for part in (held, np.stack([blurred(one) for one in held])))
     predicted = before.argmax(axis=1)
     falls = np.take_along_axis(before - after, predicted[:, None], axis=1)[:, 0]
-    chosen = held[np.argsort(-falls * (predicted == labels[1::2]))[:N_IMAGES]]
+    chosen = held[np.argsort(-falls * (predicted == labels[1::2]))[:n_images]]
     found = {name: [] for name in METHODS}
     n_segments = []
-    for image in chosen:
+    for number, image in enumerate(chosen):
+        say(f"image {number + 1} of {len(chosen)}")
         segments = find_segments(np.moveaxis(image, 0, -1), N_SEGMENTS).segments
         n_segments.append(int(segments.max()) + 1)
-        exact = enumerated(network, image, segments)
+        exact, spent = timed(partial(enumerated, network, image, segments))
         label = int(outputs_of(network, image[None])[0].argmax())
         asks = {name: partial(ask, network, image=image, segments=segments) for name, ask in METHODS.items()}
         answers, times = in_turns(asks, turns)
@@ -230,64 +208,43 @@ def compare(turns):
             gap = np.linalg.norm(values - exact) / np.linalg.norm(exact)
             found[name].append((gap, deletion(network, image, shown, label), *times[name]))
         found.setdefault("all coalitions", []).append(
-            (0.0, deletion(network, image, spread(exact[label], segments), label), np.nan, np.nan)
+            (0.0, deletion(network, image, spread(exact[label], segments), label), *spent)
         )
     assert falls.max() > 0.0
-    return {name: np.mean(rows, axis=0) for name, rows in found.items()}, right, n_segments
+    _, forwards = in_turns({size: partial(forward_passes, network, chosen[:1], size, 64) for size in (16, 32, 64)}, 5)
+    least = min(cpu for _, cpu in forwards.values())
+    return {name: np.mean(rows, axis=0) for name, rows in found.items()}, right, n_segments, least
 
 
-class Block(nn.Module):
-    """A block of a residual network."""
-
-    def __init__(self, taken, made, stride):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(taken, made, 3, stride, 1, bias=False), nn.BatchNorm2d(made), nn.ReLU(),
-            nn.Conv2d(made, made, 3, 1, 1, bias=False), nn.BatchNorm2d(made),
-        )  # fmt: skip
-        self.skip = nn.Identity() if stride == 1 and taken == made else nn.Conv2d(taken, made, 1, stride, bias=False)
-
-    def forward(self, x):
-        return torch.relu(self.body(x) + self.skip(x))
+def forward_passes(network, image, size, n, *, channels_last=False):
+    """Evaluate n copies of an image in batches."""
+    batch = torch.from_numpy(np.repeat(image, size, axis=0))
+    if channels_last:
+        batch = batch.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for _ in range(n // size):
+            network(batch)
 
 
-def residual_network(width):
-    """Return an untrained ResNet-18, whose first layers have this many channels (64 in the original)."""
-    torch.manual_seed(0)
-    sizes = [width, width, 2 * width, 4 * width, 8 * width]
-    blocks = []
-    for before, after in pairwise(sizes):
-        blocks += [Block(before, after, 1 if before == after else 2), Block(after, after, 1)]
-    return nn.Sequential(
-        nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *blocks,
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8 * width, 10), nn.Softmax(1),
-    ).eval()  # fmt: skip
-
-
-def astronaut():
-    whole = data.astronaut()[20:244, 100:324]
-    return np.moveaxis(whole / np.float32(255), -1, 0)[None].astype(np.float32)
-
-
-BATCHES = (1, 4, 16)
+BATCHES = (4, 8, 16)
 """Sizes of batches of forward passes, the fastest of which an explanation is compared with."""
+TIMED = 128
+"""Forward passes that are timed; an explanation has four times as many."""
 
 
-def overhead(width, turns, n=512):
-    """Return the CPU seconds of n forward passes, in the fastest batches, and of an explanation with n evaluations."""
+def overhead(width, turns):
+    """Return the CPU seconds of 512 forward passes, with channels first and last, and of an explanation with as many."""
     image, network = astronaut(), residual_network(width)
-    explainer = ImageExplainer(network, progress=False, sampling=SamplingOptions(nsamples=n))
+    explainer = ImageExplainer(network, progress=False, sampling=SamplingOptions(nsamples=4 * TIMED))
     explainer.explain_local(image)
-
-    def forwards(size):
-        batch = torch.from_numpy(np.repeat(image, size, axis=0))
-        with torch.no_grad():
-            for _ in range(n // size):
-                network(batch)
-
-    sizes = {f"forward in batches of {size}": partial(forwards, size) for size in BATCHES}
-    _, times = in_turns({**sizes, "explained": lambda: explainer.explain_local(image)}, turns)
-    return min(times[name][1] for name in sizes) / 1e3, times["explained"][1] / 1e3
+    asks = {
+        (last, size): partial(forward_passes, network, image, size, TIMED, channels_last=last)
+        for last in (False, True)
+        for size in BATCHES
+    }
+    _, times = in_turns({**asks, "explained": lambda: explainer.explain_local(image)}, turns)
+    first, last = (4.0 * min(times[key][1] for key in asks if key[0] is is_last) / 1e3 for is_last in (False, True))
+    return first, last, times["explained"][1] / 1e3
 
 
 def memory(n_images, n):
@@ -311,28 +268,22 @@ def kilobytes(name):
     )
 
 
-def page(turns, widths):
-    load = os.getloadavg()[0]
-    rows, right, n_segments = compare(turns)
-    named = {
-        name: f"| {name} | {gap:.3f} | {auc:.3f} | {wall:.0f} ({cpu:.0f}) |"
-        for name, (gap, auc, wall, cpu) in rows.items()
-    }
-    speed = {k: rows["shap Partition 256"][k] / rows["ImageExplainer 64"][k] for k in (2, 3)}
-    sixty_four, twice = rows["ImageExplainer 64"][0], rows["ImageExplainer 128"][0]
+def methods_part(turns, n_images):
+    """Return lines on methods: a table, and the bars that it tells of."""
+    rows, right, n_segments, forward = compare(turns, n_images)
+    ours_64, peer = rows["ImageExplainer 64"], rows["shap Partition 256"]
     lines = [
-        "# Benchmarks of images", "",
-        f"Made by `python -m tests.benchmarks.bench_image`: {os.cpu_count()} cores, one thread, load {load:.1f} at the start, "
-        f"Python {platform.python_version()}; torch {torch.__version__}, shap {shap.__version__}, captum "
-        f"{captum.__version__}, lime 0.2.0.1.",
-        "", " ".join(__doc__.split("\n\n", 1)[1].split()), "",
-        f"The network is right for {right:.0%} of the other half. Means over {N_IMAGES} images of {min(n_segments)} to "
+        f"The network is right for {right:.0%} of the other half. Means over {n_images} images of {min(n_segments)} to "
         f"{max(n_segments)} superpixels; the number beside a method is that of its evaluations.", "",
-        "| method | error | deletion AUC | ms per image (CPU) |", "| --- | --- | --- | --- |", *named.values(), "",
-        "## Bars", "",
-        f"- 64 evaluations: error {sixty_four:.3f} (bar {ERROR}; {twice:.3f} at 128), {speed[2]:.1f} times as fast as shap "
-        "Partition 256, "
-        f"{speed[3]:.1f} times in CPU time (bar {SPEED}).",
+        "| method | error | deletion AUC | ms per image (CPU) |", "| --- | --- | --- | --- |",
+        *(f"| {name} | {gap:.3f} | {auc:.3f} | {wall:.0f} ({cpu:.0f}) |" for name, (gap, auc, wall, cpu) in rows.items()),
+        "",
+        f"- 64 evaluations: error {ours_64[0]:.3f} (bar {ERROR}; {rows['ImageExplainer 128'][0]:.3f} at 128), "
+        f"{peer[2] / ours_64[2]:.1f} times as fast as shap Partition 256, {peer[3] / ours_64[3]:.1f} times in CPU time (bar "
+        f"{SPEED}). 64 forward passes of the network alone take {forward:.1f} ms of CPU time in the fastest batches of this "
+        f"layout, so that no more than {peer[3] / forward:.1f} times can be reached with them. Partition's error with 512 "
+        f"evaluations is {rows['shap Partition 512'][0]:.2f}, since it divides images into rectangles of its own. Its first call "
+        "in a process takes 1 to 3 seconds more, since it compiles.",
     ]  # fmt: skip
     for n in (64, 512):
         own, *others = (rows[f"{name} {n}"][1] for name in ("ImageExplainer", "shap Partition", "LIME image"))
@@ -340,27 +291,60 @@ def page(turns, widths):
             f"- Deletion AUC at {n} evaluations: {own:.3f}; shap Partition {others[0]:.3f}, LIME {others[1]:.3f} (bar: at most "
             "theirs)."
         )
+    return lines
+
+
+def overhead_part(turns, widths):
+    lines = []
     for width in widths:
-        forward, explained = overhead(width, max(2, turns // 2))
+        say(f"forward passes of a network of width {width}")
+        first, last, explained = overhead(width, turns)
         lines.append(
-            f"- 224 x 224 pixels, 512 evaluations of a ResNet-18 of width {width}: {forward:.2f} s of CPU time forward, "
-            f"{explained:.2f} s explained, overhead {explained / forward - 1:.1%} (bar {OVERHEAD:.0%})."
+            f"- 224 x 224 pixels, 512 evaluations of a ResNet-18 of width {width}: {explained:.2f} s of CPU time explained. The "
+            f"forward passes in the fastest batches take {first:.2f} s with channels first, {last:.2f} s with channels last, as "
+            f"an explanation makes them: {explained / first - 1:+.1%} and {explained / last - 1:+.1%} (bar {OVERHEAD:+.0%})."
         )
+    return lines
+
+
+def memory_part():
+    say("memory of 100 images")
     used = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.bench_image", "--memory"], capture_output=True, text=True, check=True
     ).stdout
-    lines.append(
+    return [
         f"- 100 images of 224 x 224 pixels, 64 evaluations each: {float(used):.0f} MB beyond the model and the images (bar "
         f"{MEMORY_MB})."
+    ]
+
+
+def page(given):
+    load = os.getloadavg()[0]
+    parts = {
+        "methods": lambda: methods_part(given.turns, given.images),
+        "overhead": lambda: overhead_part(max(2, given.turns - 1), given.widths),
+        "memory": memory_part,
+    }
+    lines = [line for name in given.part or parts for line in parts[name]()]
+    made = f"python -m tests.benchmarks.bench_image --images {given.images} --turns {given.turns}"
+    versions = f"torch {torch.__version__}, shap {shap.__version__}, captum {captum.__version__}, lime 0.2.0.1"
+    head = (
+        f"Made by `{made}`: {os.cpu_count()} cores, one thread, load {load:.1f} at the start, Python "
+        f"{platform.python_version()}; {versions}."
     )
-    return "\n".join([*lines, "", MISSED]) + "\n"
+    return (
+        "\n".join(["# Benchmarks of images", "", head, "", " ".join(__doc__.split("\n\n")[2].split()), "", *lines])
+        + "\n"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", type=Path)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--images", type=int, default=4, help="images explained; 8 in docs/performance/image.md")
     parser.add_argument("--widths", type=int, nargs="*", default=[16])
+    parser.add_argument("--part", choices=("methods", "overhead", "memory"), action="append", help="only this part")
     parser.add_argument("--memory", action="store_true", help="print the megabytes that 100 images take")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -368,7 +352,7 @@ def main():
     if given.memory:
         print(memory(100, 64))
         return
-    text = page(given.turns, given.widths)
+    text = page(given)
     print(text)
     if given.write:
         given.write.write_text(text, encoding="utf-8")

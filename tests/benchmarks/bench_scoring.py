@@ -4,8 +4,7 @@
 
 One LightGBM classifier of 200 trees with 31 leaves over 14 columns. Predictions and values of each call; turns of
 20 calls with different rows are interleaved in this process. Wall time is the median and the best of all calls, beside the
-median CPU time of the thread. Loading is
-measured in a process of its own, whose kernels an earlier process has compiled.
+median CPU time of the process. Loading is measured in a process of its own, whose kernels an earlier process has compiled.
 """
 
 from __future__ import annotations
@@ -16,10 +15,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,9 +23,8 @@ import shap
 from lightgbm import LGBMClassifier
 
 from automl_explain import TabularExplainer, load, save, scoring_explainer
+from tests.benchmarks.interleaved import turns
 
-TURNS, CALLS = 30, 20
-"""Turns of each contender, and calls with different rows in a turn."""
 rng = np.random.default_rng(0)
 X = pd.DataFrame(rng.normal(size=(4000, 14)), columns=[f"c{j}" for j in range(14)])
 y = (X["c0"] * X["c1"] + np.sin(3 * X["c2"]) + 0.3 * rng.normal(size=4000) > 0).astype(int)
@@ -45,21 +40,6 @@ scorer = load(sys.argv[1])
 scorer.warm_up()
 print(json.dumps([time.perf_counter() - started[0], time.process_time() - started[1]]))
 """
-
-
-def turns(calls: dict[str, Callable[[int], Any]]) -> dict[str, tuple[float, float, float]]:
-    """Return the median and best wall time and the median CPU time of each call, in milliseconds."""
-    wall: dict[str, list[float]] = {name: [] for name in calls}
-    cpu: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(TURNS):
-        for name, call in calls.items():
-            call(0)  # brings the contender's arrays back into the cache
-            for number in range(turn * CALLS, (turn + 1) * CALLS):
-                started = time.perf_counter(), time.thread_time()
-                call(number)
-                wall[name].append(1e3 * (time.perf_counter() - started[0]))
-                cpu[name].append(1e3 * (time.thread_time() - started[1]))
-    return {name: (float(np.median(wall[name])), min(wall[name]), float(np.median(cpu[name]))) for name in calls}
 
 
 def main() -> None:
@@ -81,6 +61,7 @@ def main() -> None:
             "one row, Explanation": lambda n: scorer.explain_local(matrix[n : n + 1]),
             "one row, shap + pickle": lambda n: (model.predict_proba(X[n : n + 1]), peer.shap_values(X[n : n + 1])),
             "100 rows, array": lambda n: scorer.score(matrix[n : n + 100]),
+            "100 rows, Explanation": lambda n: scorer.explain_local(matrix[n : n + 100]),
             "100 rows, shap + pickle": lambda n: (
                 model.predict_proba(X[n : n + 100]),
                 peer.shap_values(X[n : n + 100]),

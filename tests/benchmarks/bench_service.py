@@ -6,10 +6,15 @@ processor time is that of the service's process. What else runs on the machine a
 """
 
 import argparse
+import http.client
+import json
 import os
+import pickle
 import platform
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,9 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import shap
 from lightgbm import LGBMClassifier
 
 from automl_explain import load, save, scoring_explainer
+from tests.benchmarks.interleaved import turns
 from tests.service.attack import attack
 from tests.service.load import memory_of, message, processor_seconds, send_at_rate, served
 
@@ -27,10 +34,16 @@ ROW = {f"c{i}": round(0.1 * i, 1) for i in range(14)}
 SENT = message("/score", [ROW])
 
 
-def make_bundle(folder):
+def fitted():
+    """Return the model and its rows."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(2000, 14)), columns=list(ROW))
-    model = LGBMClassifier(n_estimators=200, num_leaves=31, verbose=-1).fit(X, X["c0"] + X["c1"] * X["c2"] > 0)
+    model = LGBMClassifier(n_estimators=200, num_leaves=31, verbose=-1, n_jobs=1)
+    return model.fit(X, X["c0"] + X["c1"] * X["c2"] > 0), X
+
+
+def make_bundle(folder):
+    model, X = fitted()
     return save(scoring_explainer(model, X.iloc[:100]), Path(folder) / "model")
 
 
@@ -60,6 +73,45 @@ def latency(bundle, given):
                 f"| {name} | {load_.percentile(50):.2f} | {load_.percentile(99):.2f} | {used:.2f} | {errors} |"
             )
     return [f"{given.seconds} s each at 100 requests a second.", "", *lines]
+
+
+def hundred(bundle, given):
+    """Requests of 100 rows, one after the other over one connection, and what they ask for without a service."""
+    fit, X = fitted()
+    model = pickle.loads(pickle.dumps(fit))
+    peer, scorer, matrix = shap.TreeExplainer(model), load(bundle), X.to_numpy()
+    bodies = [json.dumps(X[n : n + 100].to_dict("records")) for n in range(0, 1900, 100)]
+    plain = [body.replace("[{", '{"explain": false, "records": [{', 1) + "}" for body in bodies]
+    port = free_port()
+    with served(bundle, port=port):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+
+        def ask(bodies, n):
+            if n == 0:  # a turn begins: the service has closed a connection that waited for the others' turns
+                connection.close()
+            body = bodies[n % len(bodies)]
+            connection.request("POST", "/score", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            return len(json.loads(answer.read())["predictions"])
+
+        assert ask(bodies, 0) == ask(plain, 0) == 100
+        found = turns(
+            {
+                "`POST /score`": lambda n: ask(bodies, n),
+                "`POST /score`, prediction only": lambda n: ask(plain, n),
+                "`load(...).score`, without a service": lambda n: scorer.score(matrix[n : n + 100]),
+                "`load(...).explain_local`": lambda n: scorer.explain_local(matrix[n : n + 100]),
+                "shap and `predict_proba` after a pickle": lambda n: (
+                    model.predict_proba(X[n : n + 100]),
+                    peer.shap_values(X[n : n + 100]),
+                ),
+            },
+            n_turns=10,
+        )
+        connection.close()
+    lines = ["| 100 rows | median ms | best ms |", "| --- | --- | --- |"]
+    return lines + [f"| {name} | {median:.2f} | {best:.2f} |" for name, (median, best, _) in found.items()]
 
 
 def memory(bundle, given):
@@ -126,8 +178,33 @@ def malformed(bundle, given):
     ]
 
 
+LOADS = """
+import json, sys, time
+from automl_explain import load
+load(sys.argv[1]).warm_up()
+start = time.perf_counter(), time.process_time()
+load(sys.argv[1]).warm_up()
+print(json.dumps([time.perf_counter() - start[0], time.process_time() - start[1]]))
+"""
+
+
+def loading(bundle, given):
+    """`load` and `warm_up` in processes whose kernels are loaded."""
+    found = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", LOADS, str(bundle)], capture_output=True, text=True, check=True)
+        found.append(json.loads(done.stdout))
+    (wall, cpu), (best, least) = np.median(found, axis=0), np.min(found, axis=0)
+    return [
+        f"`load` and `warm_up` of the bundle, in 5 processes: median {wall:.2f} s and {cpu:.2f} s of processor time, best "
+        f"{best:.2f} s and {least:.2f} s."
+    ]
+
+
 SECTIONS = {
     "Latency": latency,
+    "A hundred rows": hundred,
+    "Loading": loading,
     "Memory": memory,
     "A crash under load": crash,
     "Protocols": protocols,
@@ -141,6 +218,7 @@ def main():
     parser.add_argument("--requests", type=int, default=100_000, help="for the memory")
     parser.add_argument("--rate", type=int, default=300, help="requests a second for the memory")
     parser.add_argument("--malformed", type=int, default=900, help="malformed requests for each check of each route")
+    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), help="sections")
     parser.add_argument("--write", type=Path, help="file that takes the page")
     given = parser.parse_args()
     parts = [
@@ -152,9 +230,15 @@ def main():
     ]
     with tempfile.TemporaryDirectory() as folder:
         bundle = make_bundle(folder)
-        for title, section in SECTIONS.items():
-            parts += [f"## {title}", "\n".join(section(bundle, given))]
-            print(parts[-1], f"(load {os.getloadavg()[0]:.1f})", flush=True)
+        for title in given.only:
+            before = os.getloadavg()[0]
+            found = "\n".join(SECTIONS[title](bundle, given))
+            parts += [
+                f"## {title}",
+                f"Load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after.",
+                found,
+            ]
+            print(*parts[-3:], sep="\n", flush=True)
     if given.write:
         given.write.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 

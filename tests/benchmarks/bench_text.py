@@ -1,7 +1,10 @@
 """Texts: how faithful, how exact and how fast `TextExplainer` is beside LIME and shap, in one process.
 
-    python -m tests.benchmarks.bench_text            # figures of docs/performance/text.md
-    python -m tests.benchmarks.bench_text --texts 4  # fewer texts
+    python -m tests.benchmarks.bench_text --reference 5000  # figures of docs/performance/text.md: about four minutes
+    python -m tests.benchmarks.bench_text --part methods    # comprehensiveness, deletion, error and time: two minutes
+    python -m tests.benchmarks.bench_text --part budgets    # error beside permutations at several budgets: one minute
+    python -m tests.benchmarks.bench_text --part linear     # closed forms of linear pipelines beside LIME: half a minute
+    python -m tests.benchmarks.bench_text --texts 4         # fewer texts
 
 The texts are the documentation strings of scipy and scikit-learn; the label is the package. The models are a pipeline of
 TfidfVectorizer and LogisticRegression, and the same as a function of which only the predictions are known.
@@ -191,6 +194,7 @@ def root_mean_square_error(values, reference):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=14)
+    parser.add_argument("--part", choices=("methods", "budgets", "linear"), action="append", help="only this part")
     parser.add_argument("--reference", type=int, default=12_000, help="coalitions of the reference values")
     options = parser.parse_args()
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -206,8 +210,19 @@ def main():
     sizes = [len(set(text.lower().split())) for text in tests]
     print(f"{len(texts):,} documents, accuracy {accuracy:.3f}; {len(tests)} texts of {np.mean(sizes):.0f} words; "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    parts = {
+        "methods": partial(methods, pipeline, predict, tests, options.reference),
+        "budgets": partial(errors_by_budget, pipeline, predict, tests, options.reference),
+        "linear": partial(linear, texts, labels, n_train, tests),
+    }
+    for name in options.part or parts:
+        parts[name]()
+
+
+def methods(pipeline, predict, tests, reference_size):
+    """Faithfulness, error and time of all methods."""
     ways = {
-        "reference": ours(pipeline, options.reference),
+        "reference": ours(pipeline, reference_size),
         "ours, pipeline": ours(pipeline, output="auto"),
         "ours, probability 500": ours(pipeline, 500),
         "ours, function 500": ours(lambda given: predict(given), 500),
@@ -232,8 +247,6 @@ def main():
         mean = np.mean(rows, axis=0)
         cpu, wall = (1000 * np.median(part) for part in (clocks[name].cpu, clocks[name].wall))
         print(f"{name:24s} {mean[0]:11.3f} {mean[1]:9.3f} {mean[2]:8.4f} {cpu:8.1f} {wall:8.1f}")
-    errors_by_budget(pipeline, predict, tests, options.reference)
-    linear(texts, labels, n_train, tests)
 
 
 def errors_by_budget(pipeline, predict, tests, reference):

@@ -7,7 +7,8 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from automl_explain.integrations.flaml import AutoML
-from automl_explain.integrations.searches import _flaml_tap, _options
+from automl_explain.integrations.searches import _options
+from automl_explain.integrations.searches.flaml import _tap
 from tests.benchmarks.adult import adult
 
 BUDGET = 60
@@ -25,14 +26,14 @@ def data():
 def test_the_tap_and_the_explanations_of_a_search(data, monkeypatch):
     X_train, X_valid, y_train, y_valid = data
     spent = []
-    note = _flaml_tap.MetricTap._note
+    note = _tap.MetricTap._note
 
     def timed(self, *arguments):
         started = time.perf_counter()
         note(self, *arguments)
         spent.append(time.perf_counter() - started)
 
-    monkeypatch.setattr(_flaml_tap.MetricTap, "_note", timed)
+    monkeypatch.setattr(_tap.MetricTap, "_note", timed)
     monkeypatch.setattr(_options, "SHORTEST_BUDGET", 10.0)  # as it is outside of tests
     settings = {"task": "classification", "X_val": X_valid, "y_val": y_valid, "time_budget": BUDGET, "verbose": 0}
     plain = flaml.AutoML()
