@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: ``sphinx-build -W -j 2 docs site`` with the extra ``docs``.
+"""How Sphinx builds the site: ``sphinx-build -W docs site`` with the extra ``docs``.
 
 Pages with code cells are executed while the site is built, and so are the scripts of the gallery: a snippet that fails
 stops the build.
@@ -7,6 +7,9 @@ stops the build.
 import os
 import tempfile
 
+from docutils import nodes
+from docutils.utils.math import latex2mathml
+
 import automl_explain
 
 # Runs that pages make are kept apart from the history of whoever builds the site.
@@ -14,6 +17,8 @@ os.environ["AUTOML_EXPLAIN_HISTORY"] = tempfile.mkdtemp(prefix="site-history-")
 os.environ.setdefault(
     "PYDEVD_DISABLE_FILE_VALIDATION", "1"
 )  # kernels warn of frozen modules, also in what a page shows
+
+os.environ.setdefault("TQDM_DISABLE", "1")  # a bar that has gone leaves an empty output in a page
 
 project = "automl-explain"
 author = "The authors of automl-explain"
@@ -33,6 +38,8 @@ extensions = [
 exclude_patterns = [
     "_build",
     "gallery",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
     "_templates",
     *(f"auto_gallery/*.{kind}" for kind in ("ipynb", "json", "py", "zip")),
 ]
@@ -57,15 +64,18 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
     "min_reported_time": 10_000,
+    "capture_repr": (),  # the picture is the result
     "plot_gallery": "True",
 }
 
 html_theme = "pydata_sphinx_theme"
+html_math_renderer = "mathml"  # browsers draw it themselves; MathJax would be fetched from another host
 html_title = "automl-explain"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -76,11 +86,23 @@ html_theme_options = {
     "navbar_align": "left",
     "show_nav_level": 1,
     "navigation_depth": 2,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "secondary_sidebar_items": ["page-toc"],
-    "article_footer_items": ["prev-next"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
 html_sidebars = {"index": [], "getting_started": [], "glossary": [], "changelog": []}
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def show_formula(writer, node):
+    """Write a formula as MathML, a block of its own if the node is one."""
+    is_block = node.tagname == "math_block"
+    formula = latex2mathml.tex2mathml(node.astext(), as_block=is_block)
+    writer.body.append(f'<div class="formula">{formula}</div>' if is_block else formula)
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Let pages show their formulas without a script."""
+    app.add_html_math_renderer("mathml", inline_renderers=(show_formula, None), block_renderers=(show_formula, None))

@@ -53,7 +53,8 @@ def shared(tmp_path_factory):
     explained = explain_model(model, X_train, X_test)
     return {
         **{name: getattr(automl_explain, name) for name in automl_explain.__all__},
-        "AutoML": AutoML, "model": model, "X_train": X_train, "X_test": X_test, "y_test": y_test,
+        "AutoML": AutoML, "model": model, "predictor": model,  # AutoGluon's own: tests/integrations/test_other_automls.py
+        "X_train": X_train, "X_test": X_test, "y_test": y_test,
         "names": names, "name": names[0],
         "classes": classes, "prepare": prepare, "step": step, "function": lambda rows: model.predict_proba(rows)[:, 1],
         "explainer": automl_explain.TabularExplainer(model, X_train), "explained": explained,

@@ -1,5 +1,6 @@
 """The pages of the site: snippets run as they are printed, and the reference and the first pages name everything."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def test_the_reference_has_every_public_name_once():
     assert sorted(listed) == sorted(set(automl_explain.__all__) - {"__version__"})
 
 
+def test_the_gallery_has_every_plot():
+    code = "".join(script.read_text(encoding="utf-8") for script in (DOCS / "gallery").glob("plot_*.py"))
+    plots = {name for name in automl_explain.__all__ if name.startswith("plot_")}
+    assert plots == set(re.findall(r"^(?:\w+ = )?(plot_\w+)\(", code, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize("folder", ["guide", "how_to", "concepts", "coming_from", "notebooks", "performance"])
 def test_the_first_page_of_a_folder_lists_its_pages(folder):
     pages = {page.stem for page in (DOCS / folder).glob("*.md")} - {"index"}
@@ -25,18 +32,36 @@ def test_the_first_page_of_a_folder_lists_its_pages(folder):
     assert pages <= set(re.findall(r"\]\((\w+)\.md\)", first))
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_python_on_a_page_is_executed_when_the_site_is_built(page):
+    text = page.read_text(encoding="utf-8")
+    assert ("{code-cell} ipython3" in text) == ("file_format: mystnb" in text)
+    for snippet in re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        compile(snippet, str(page), "exec")  # what cannot be executed there, such as a class of another package
+
+
 @pytest.mark.slow  # a network is trained
-def test_the_snippets_on_images_run_one_after_the_other():
+def test_the_page_on_images_trains_a_network_and_explains_it():
     text = (DOCS / "guide" / "images.md").read_text(encoding="utf-8")
-    code = "".join(re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
     names: dict[str, object] = {}
     try:
-        exec(compile(code, "docs/guide/images.md", "exec"), names)
+        for cell in re.findall(r"^```{code-cell} ipython3\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+            exec(compile(cell, "docs/guide/images.md", "exec"), names)
     finally:
         plt.close("all")
     explanation = names["explanation"]
     assert explanation.labels == ["other", "face"]
     assert explanation.additivity_error < 1e-6
     assert names["overall"].is_aligned
-    for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
-        assert (DOCS / "guide" / picture).exists()
+
+
+def test_every_error_names_its_section_on_the_page_of_errors():
+    root, text = DOCS.parent, (DOCS / "how_to" / "errors.md").read_text(encoding="utf-8")
+    classes = [getattr(automl_explain, name) for name in automl_explain.__all__ if name.endswith(("Error", "Warning"))]
+    assert [f"({one.__name__.lower()})=\n## {one.__name__}\n" in text for one in classes] == [True] * len(classes)
+    for one in classes:
+        if issubclass(one, automl_explain.AutoMLExplainError):
+            (note,) = pickle.loads(pickle.dumps(one("why"))).__notes__
+            page, _, section = note.removeprefix("Documentation: ").partition("#")
+            assert (root / page).exists()
+            assert section == one.__name__.lower()

@@ -19,6 +19,7 @@ SHOWN = {
     "04_run_in_a_new_process.py": ["another process found run", "3 classes", "setosa", "automl-explain show --history"],
     "05_optuna_and_what_a_search_teaches.py": ["best trial", "near-best", "rank correlation", "in_top"],
     "06_configuration.py": ["validation: 3 folds of the 200 rows", "best: ", "ensemble: {'size'", "in the south: 3"],
+    "07_optuna_in_several_processes.py": ["10 trials of two processes, 10 runs of one search", "the best one, "],
 }
 
 

@@ -84,6 +84,15 @@ def test_every_dependency_says_what_it_is_for():
 
 
 @pytest.mark.slow
+def test_the_oldest_versions_that_ci_installs_are_the_floors_of_the_dependencies():
+    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    oldest = dict(line.split("==") for line in lines if not line.startswith("#"))
+    floors = dict(one.split(">=") for one in PYPROJECT["project"]["dependencies"])
+    assert floors.keys() <= oldest.keys()
+    wrong = {name: oldest[name] for name, floor in floors.items() if not f"{oldest[name]}.".startswith(f"{floor}.")}
+    assert wrong == {}
+
+
 def test_the_distributions_hold_every_module_and_nothing_else(tmp_path):
     distributions = build_distributions(tmp_path)
     with zipfile.ZipFile(distributions[".whl"]) as wheel:

@@ -1,6 +1,7 @@
 """The public names: all there, all documented, and light to import."""
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from numpydoc.validate import validate
 
 import automl_explain
 from automl_explain import explainers
@@ -15,6 +17,11 @@ from automl_explain.explainers import _errors
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = [automl_explain, explainers]
+INTEGRATIONS = (
+    "flaml.AutoML", "optuna.TrialExplainer", "optuna.TrialCapture", "sklearn_search.ExplainingScorer", "mlflow.MlflowStore",
+    "mlflow.run_of_mlflow", "spark.explain_frame", "dask.explain_frame", "ray.explain_dataset",
+)  # fmt: skip
+"""Public names of the integrations."""
 DOCUMENTED = [name for name in automl_explain.__all__ if name != "__version__"]
 
 
@@ -135,6 +142,30 @@ def test_every_parameter_is_documented_and_every_documented_one_exists(name):
     headings = [line.partition(" : ")[0] for line in section.splitlines() if line and not line.startswith(" ")]
     documented = {part.strip().lstrip("*") for heading in headings for part in heading.split(",")}
     assert documented == set(own_parameters(thing))
+
+
+WHOLE = frozenset(("GL08", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "SS05", "YD01"))
+"""What numpydoc must not find: a missing docstring, parameters that are missing, unknown, in another order, or without a type or
+description, and what is returned or yielded without a type or description."""
+OTHERWISE = {"SearchEngine": {"PR01"}, "integrations.flaml.AutoML": {"PR02"}}
+"""Name -> what is allowed: a protocol has no parameters, and FLAML's settings are passed through. Errors take a message."""
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTED, *(f"integrations.{one}" for one in INTEGRATIONS)])
+def test_help_alone_is_enough_to_use_a_public_name(name):
+    module, _, own = f"automl_explain.{name}".rpartition(".")
+    owner = getattr(importlib.import_module(module), own)
+    allowed = {"PR01"} if inspect.isclass(owner) and issubclass(owner, Exception) else OTHERWISE.get(name, set())
+    errors = validate(f"automl_explain.{name}")["errors"]
+    assert not {code for code, _ in errors} & (WHOLE | {"EX01"}) - allowed, errors
+    for member in dir(owner) if inspect.isclass(owner) else ():
+        value = inspect.getattr_static(owner, member)
+        wrapped = getattr(value, "fget", None) or getattr(value, "__func__", None) or getattr(value, "func", value)
+        if member.startswith("_") or not str(getattr(wrapped, "__module__", "")).startswith("automl_explain"):
+            continue
+        if callable(wrapped):
+            errors = validate(f"automl_explain.{name}.{member}")["errors"]
+            assert not {code for code, _ in errors} & WHOLE, (member, errors)
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

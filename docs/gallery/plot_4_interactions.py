@@ -14,4 +14,5 @@ from automl_explain import TreeExplainer, plot_interactions
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 model = LGBMRegressor(n_estimators=40, num_leaves=7, verbose=-1).fit(X, y)
 
-plot_interactions(TreeExplainer(model, X[:100]).interaction_values(X[:60]))
+explainer = TreeExplainer(model, X[:100])
+plot_interactions(explainer.interaction_values(X[:60]), explainer.features)
