@@ -4,6 +4,7 @@ import logging
 import re
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 from automl_explain.explainers._fallback import FELL_BACK
@@ -18,6 +19,7 @@ ON_REQUEST = {"slow": "pytest -m slow", "benchmark": "pytest -m benchmark -n 0 -
 def own_history(tmp_path_factory, monkeypatch):
     directory = tmp_path_factory.mktemp("history")
     monkeypatch.setenv("AUTOML_EXPLAIN_HISTORY", str(directory))
+    monkeypatch.setenv("XDG_DATA_HOME", str(directory.with_name(f"{directory.name}-data")))  # of the key of kept models
     return directory
 
 
@@ -54,6 +56,13 @@ def time_to_explain():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("automl_explain.integrations.searches._options.SHORTEST_BUDGET", 600.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left():
+    """Close the figures of a test, so that another can say which ones it left open."""
+    yield
+    plt.close("all")
 
 
 def not_asked_for(config):
