@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -36,6 +35,7 @@ from automl_explain.integrations.searches._options import ExplainabilityOptions,
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches._spool import Spool
 from automl_explain.integrations.searches.flaml._kept import TrialKeeper, described, without_rows
+from automl_explain.integrations.searches.flaml._mlflow_log import own_log
 from automl_explain.integrations.searches.flaml._rows import (
     Shared,
     features,
@@ -238,7 +238,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         trials = self._max_iter if self._max_iter < UNBOUNDED else None
         tap.keeper = self._keeper(tap, options, history)
         try:
-            with search_bar(state.time_budget, trials, options.progress) as tap.listener, self._logged_as(metric, tap):
+            with search_bar(state.time_budget, trials, options.progress) as tap.listener, own_log(self, metric, tap):
                 state.metric, state.cv_score_agg_func = tap, tap.end_of_folds
                 super()._search()
             tap.collect()
@@ -324,28 +324,6 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
             )
         if settings["use_spark"] and find_spec("pyspark") is not None:  # FLAML itself says that the package is missing
             need_engine("spark", "use_spark=True")
-
-    @contextmanager
-    def _logged_as(self, metric: Any, tap: MetricTap) -> Iterator[None]:
-        """Let FLAML's log in MLflow read the metric that FLAML was given, not the tap."""
-        integration = self.mlflow_integration
-        if integration is None:
-            yield
-            return
-        record = integration.record_state
-
-        def recorded(*args: Any, **kwargs: Any) -> Any:
-            self._state.metric = metric
-            try:
-                return record(*args, **kwargs)
-            finally:
-                self._state.metric = tap
-
-        integration.record_state = recorded
-        try:
-            yield
-        finally:
-            del integration.record_state
 
     def _explain_search(self, started: float) -> None:
         """Explain the runs of the search that has ended."""

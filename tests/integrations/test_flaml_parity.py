@@ -10,6 +10,7 @@ import pytest
 from sklearn.model_selection import KFold
 
 from automl_explain.integrations.flaml import AutoML
+from tests.integrations.flaml_in_mlflow import flaml_logs_at_once, flaml_logs_late
 
 GENERATOR = np.random.default_rng(0)
 X = pd.DataFrame(GENERATOR.normal(size=(90, 3)), columns=["a", "b", "c"])
@@ -208,6 +209,25 @@ def test_values_together_give_the_same(name):
     same_outcome({**BASE, **COMBINATIONS[name]})
 
 
+def logged_by(build, settings, pace):
+    """What a search returns, and what it leaves in MLflow under an active run."""
+    import mlflow
+
+    with pace():
+        run = mlflow.start_run()
+        try:
+            found = outcome(build, settings)
+        finally:
+            while mlflow.active_run():
+                mlflow.end_run()
+    children = [
+        one for one in mlflow.MlflowClient().search_runs([run.info.experiment_id])
+        if one.data.tags.get("mlflow.parentRunId") == run.info.run_id and "flaml.learner" in one.data.tags
+    ]  # fmt: skip
+    tags = ("flaml.meric", "flaml.best_run")
+    return found, [(sorted(one.data.metrics), *(one.data.tags[name] for name in tags)) for one in children]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("retrained", [False, True])
 def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, monkeypatch, request, retrained):
@@ -218,20 +238,10 @@ def test_under_an_active_mlflow_run_the_same_is_logged(tmp_path, monkeypatch, re
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     validation = {} if retrained else {"X_val": X, "y_val": Y}
     settings = {**BASE, **validation, "metric": "accuracy", "mlflow_logging": True}
-    logged = []
-    for build in (flaml.AutoML, lambda: AutoML(**EXPLAINED)):
-        run = mlflow.start_run()
-        try:
-            found = outcome(build, settings)
-        finally:
-            while mlflow.active_run():
-                mlflow.end_run()
-        parent = run.info.run_id
-        children = [
-            one for one in mlflow.MlflowClient().search_runs([run.info.experiment_id])
-            if one.data.tags.get("mlflow.parentRunId") == parent and "flaml.learner" in one.data.tags
-        ]  # fmt: skip
-        logged.append((found, [(sorted(one.data.metrics), one.data.tags["flaml.meric"]) for one in children]))
+    logged = [
+        logged_by(flaml.AutoML, settings, flaml_logs_at_once),
+        logged_by(lambda: AutoML(**EXPLAINED), settings, flaml_logs_late),
+    ]
     assert logged[0] == logged[1]
     assert logged[0][1]
     if not retrained:

@@ -38,6 +38,7 @@ from automl_explain import (  # noqa: E402
 from automl_explain.integrations.mlflow import MlflowStore  # noqa: E402
 from automl_explain.integrations.optuna import TrialExplainer  # noqa: E402
 from automl_explain.search._mlflow_params import as_params  # noqa: E402
+from tests.integrations.flaml_in_mlflow import flaml_logs_at_once  # noqa: E402
 
 TABLE = pd.DataFrame({"town": list("abc") * 20, "age": np.arange(60.0), "pay": np.arange(60.0) % 7})
 TARGET = (TABLE["town"] == "a") * 30 + TABLE["age"] / 10 + TABLE["pay"]
@@ -258,7 +259,8 @@ def test_two_searches_of_one_seed_under_a_parent_do_not_mix(tracking, monkeypatc
         monkeypatch.setattr(MLflowIntegration, name, lambda *args, **kwargs: "nothing saved")
     settings = {"task": "regression", "max_iter": 3, "estimator_list": ["lgbm"], "verbose": 0, "seed": 4}
     with mlflow.start_run() as parent:
-        AutoML(model_explainability=False).fit(NUMBERS, TARGET, **settings)
+        with flaml_logs_at_once():
+            AutoML(model_explainability=False).fit(NUMBERS, TARGET, **settings)
         first = {child.info.run_id for child in children(parent)}
         second = AutoML(model_explainability=True)
         second.fit(NUMBERS, TARGET, **settings)
