@@ -24,16 +24,15 @@ from automl_explain.explainers.tables._shared_tables import SharedTables
 from automl_explain.integrations._vote import about_ensemble, warn_of_no_ensemble
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history._sweep import SPOOL
 from automl_explain.integrations.readers._flaml import check_task, raw_map
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import kept_models
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with, need_engine
 from automl_explain.integrations.searches._search_bar import search_bar
-from automl_explain.integrations.searches._spool import Spool
 from automl_explain.integrations.searches.flaml._kept import TrialKeeper, described, without_rows
 from automl_explain.integrations.searches.flaml._mlflow_log import own_log
 from automl_explain.integrations.searches.flaml._rows import (

@@ -24,12 +24,12 @@ from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table, stack_rows
-from automl_explain.integrations.history._owners import Owner, has_died, is_worker_of
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history._sweep import SPOOL
+from automl_explain.integrations.history.index._owners import Owner, has_died, is_worker_of
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.sealed._spool import SPOOL, Spool, Spooled, rows_key
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, learner_name
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
@@ -47,7 +47,6 @@ from automl_explain.integrations.searches._sklearn_candidates import (
     run_of_fold,
     scores_by_name,
 )
-from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 
 ENGINE = "scikit-learn"
 """Name of these searches in the history."""

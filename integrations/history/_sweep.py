@@ -10,12 +10,12 @@ from pathlib import Path
 
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.explanation._storage import rows_file
-from automl_explain.integrations.history._owners import is_alive
-from automl_explain.integrations.history._schema import EXPLANATIONS, LABELS, MODELS, SCORERS, SCORES, has_table
-from automl_explain.integrations.history._sealed_folder import SealedFolder
+from automl_explain.integrations.history.index._owners import is_alive
+from automl_explain.integrations.history.index._schema import EXPLANATIONS, LABELS, SCORERS, SCORES, has_table
+from automl_explain.integrations.sealed._kept_models import MODELS
+from automl_explain.integrations.sealed._sealed_folder import SealedFolder
+from automl_explain.integrations.sealed._spool import SPOOL
 
-SPOOL = "spool"
-"""Folder of the models that worker processes pass to their search."""
 PART = re.compile(r"\..*\.(\d+)\.[0-9a-f]+\.part")
 """Name of a file that is being written, with the number of the process that writes it."""
 

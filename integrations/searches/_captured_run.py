@@ -10,7 +10,7 @@ from typing import Any
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.recording._kept_models import KeptModels
+from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-GIB = 2**30
+from automl_explain.integrations.sealed._limits import GIB, released
+
 LEAST = 100_000
 """Bytes that a model takes at least, for what is not counted."""
 MOST_PARTS = 2000
@@ -37,11 +38,6 @@ def keep_within_memory(trials: Sequence[Held], limit: float) -> None:
     while sum(trial.nbytes for trial in trials) > limit * GIB:
         worst = max((trial for trial in trials if trial.nbytes), key=_loss)
         worst.release(released(limit))
-
-
-def released(limit: float) -> str:
-    """Return why a model is not kept."""
-    return f"its model was released to stay under memory_limit={limit} GiB"
 
 
 def _loss(trial: Held) -> float:

@@ -12,8 +12,8 @@ from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidI
 from automl_explain.explainers._fallback import logger
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.recording._kept_models import KeptModels
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
+from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob
 from automl_explain.integrations.searches._explain_runs import choose, explain_again
 from automl_explain.integrations.searches._kept_runs import kept_run

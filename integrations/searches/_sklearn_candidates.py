@@ -18,9 +18,9 @@ from sklearn.base import clone
 
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.integrations.sealed._spool import Spooled
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
-from automl_explain.integrations.searches._spool import Spooled
 
 ALIKE = (
     "the scorer was used by two searches with the same hyperparameters and scores over different rows, so that their models "

@@ -101,7 +101,7 @@ def test_noting_candidates_costs_little(data, where, monkeypatch):
 
     monkeypatch.setattr(ExplainingScorer, "_note", timed(ExplainingScorer._note, spent))
     monkeypatch.setattr(
-        "automl_explain.integrations.searches._spool.cloudpickle.dumps", timed(cloudpickle.dumps, pickling)
+        "automl_explain.integrations.sealed._spool.cloudpickle.dumps", timed(cloudpickle.dumps, pickling)
     )
     scorer = ExplainingScorer("roc_auc", X_train)
     if where == "through files":

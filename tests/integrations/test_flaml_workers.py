@@ -10,8 +10,8 @@ from sklearn.datasets import make_classification
 import automl_explain.integrations.flaml
 from automl_explain import AutoMLExplainWarning, MissingExtraError, RunHistory
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
+from automl_explain.integrations.sealed._spool import Spool
 from automl_explain.integrations.searches import _options
-from automl_explain.integrations.searches._spool import Spool
 from automl_explain.integrations.searches.flaml._tap import MetricTap
 
 
@@ -70,7 +70,7 @@ def test_a_copy_of_the_tap_in_the_same_process_writes_to_files_too(tmp_path):
 
 def test_trials_of_workers_that_wrote_nothing_are_counted(monkeypatch):
     monkeypatch.setattr("automl_explain.integrations.searches.flaml._tap.MetricTap._in_worker", True)
-    monkeypatch.setattr("automl_explain.integrations.searches._spool.Spool._put", lambda *parts, **name: None)
+    monkeypatch.setattr("automl_explain.integrations.sealed._spool.Spool._put", lambda *parts, **name: None)
     X, y = make_classification(160, 4, random_state=0)
     automl = AutoML(model_explainability=True)
     monkeypatch.setattr(AutoML, "_search_sequential", in_parallel(AutoML._search_sequential))

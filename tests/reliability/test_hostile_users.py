@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from automl_explain import HistoryError, RunHistory
 from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.history._scores import keep_scores
-from automl_explain.integrations.searches._spool import MODEL, Spool
+from automl_explain.integrations.sealed._spool import MODEL, Spool
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.integrations.history.stored import explanation, trial
 from tests.reliability.others import GROUP, as_other, needs_users

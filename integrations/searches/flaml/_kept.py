@@ -11,7 +11,7 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._shared_tables import SharedTables
 from automl_explain.integrations.readers._flaml import in_search, mean_of, sharing_steps
-from automl_explain.integrations.recording._kept_models import KeptModels
+from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables
 from automl_explain.integrations.searches._kept_runs import keep_run
 from automl_explain.integrations.searches._options import ExplainabilityOptions

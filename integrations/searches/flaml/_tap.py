@@ -21,10 +21,10 @@ from flaml.automl.ml import _eval_estimator, default_cv_score_agg_func
 
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.recording._search_record import SearchRecord
+from automl_explain.integrations.sealed._spool import Spool, Spooled, rows_key
 from automl_explain.integrations.searches._captured_run import RunTables
 from automl_explain.integrations.searches._memory import keep_within_memory, model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.integrations.searches._spool import Spool, Spooled, rows_key
 from automl_explain.integrations.searches.flaml._answers import Answers, Listener
 from automl_explain.integrations.searches.flaml._rows import ScoredRows, Shared
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_explain.integrations.recording._kept_models import KeptModels
 from automl_explain.integrations.recording._search_record import SearchRecord
+from automl_explain.integrations.sealed._kept_models import KeptModels
+from automl_explain.integrations.sealed._limits import GIB
 from automl_explain.integrations.searches._captured_run import CapturedRun, in_order
-from automl_explain.integrations.searches._memory import GIB, keep_within_memory
+from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches.optuna._lookup import name_of
 from automl_explain.integrations.searches.optuna._trial import TrialCapture
 

@@ -11,12 +11,11 @@ from typing import Any
 import optuna
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.integrations.history._owners import Owner, has_died
-from automl_explain.integrations.history._sweep import SPOOL
+from automl_explain.integrations.history.index._owners import Owner, has_died
+from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_run
 from automl_explain.integrations.searches._options import ExplainabilityOptions
-from automl_explain.integrations.searches._spool import Spool
 from automl_explain.integrations.searches.optuna._trial import CaptureContext, TrialCapture
 
 STUDY = "study of "

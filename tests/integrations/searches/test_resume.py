@@ -24,8 +24,8 @@ from automl_explain import (
 )
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.flaml import AutoML
-from automl_explain.integrations.history._owners import OWNERS, Owner, born
-from automl_explain.integrations.recording._kept_models import LARGE, MODEL, SHARED, KeptModels
+from automl_explain.integrations.history.index._owners import OWNERS, Owner, born
+from automl_explain.integrations.sealed._kept_models import LARGE, MODEL, SHARED, KeptModels
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.integrations.history.stored import trial
 

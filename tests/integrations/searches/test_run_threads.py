@@ -25,10 +25,10 @@ from xgboost import XGBClassifier
 from automl_explain import HistoryError, RunHistory
 from automl_explain.integrations.history import _run_history
 from automl_explain.integrations.planning import _plan
+from automl_explain.integrations.sealed._spool import Spool
 from automl_explain.integrations.searches import _run_threads
 from automl_explain.integrations.searches._memory import LEAST, model_bytes
 from automl_explain.integrations.searches._run_threads import Ticket, work_off
-from automl_explain.integrations.searches._spool import Spool
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 
 X, Y = make_classification(120, 4, random_state=0)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from automl_explain.explainers._errors import HistoryError
-from automl_explain.integrations.history._sealed_folder import SealedFolder
+from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 
 KEY = b"k" * 32
 

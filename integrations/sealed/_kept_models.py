@@ -24,15 +24,16 @@ import pandas as pd
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import Table
-from automl_explain.integrations.history._schema import MODELS
-from automl_explain.integrations.history._sealed_folder import SealedFolder
-from automl_explain.integrations.recording._users_key import users_key
+from automl_explain.integrations.sealed._limits import GIB
+from automl_explain.integrations.sealed._sealed_folder import SealedFolder
+from automl_explain.integrations.sealed._users_key import users_key
 
 MODEL, SHARED, NAMES = ".model", ".shared", "names"
 """Ends of the names of files: models, and data that they share; the file of the names of runs."""
 LARGE = 1 << 16
 """Bytes of an array that is kept in a file of its own."""
-GIB = 2**30
+MODELS = "models"
+"""Folder of a history in which searches with ``keep_models=True`` keep models, a folder for each search."""
 
 
 class KeptModels:

@@ -24,10 +24,12 @@ import numpy as np
 
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import Table
-from automl_explain.integrations.history._sealed_folder import SealedFolder
-from automl_explain.integrations.recording._kept_models import KeptModels
-from automl_explain.integrations.searches._memory import GIB, released
+from automl_explain.integrations.sealed._kept_models import KeptModels
+from automl_explain.integrations.sealed._limits import GIB, released
+from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 
+SPOOL = "spool"
+"""Folder of a history in which the spools of searches lie."""
 FINGERPRINT_ROWS = 64
 """Rows by which folds are distinguished."""
 MODEL, WHY, SHARED = ".model", ".why", ".shared"
