@@ -22,7 +22,7 @@ from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index._known_ids import new_id
+from automl_explain.integrations.history.index_tables._known_ids import new_id
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
 from automl_explain.integrations.searches._captured_run import ExplanationJob, last_step

@@ -26,7 +26,7 @@ from automl_explain.explainers.model._registry import describe
 from automl_explain.explainers.tables._table import Table, as_table, stack_rows
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index._owners import Owner, has_died, is_worker_of
+from automl_explain.integrations.history.index_tables._owners import Owner, has_died, is_worker_of
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
 from automl_explain.integrations.sealed._spool import SPOOL, Spool, Spooled, rows_key

@@ -139,7 +139,7 @@ def open_history(options: argparse.Namespace) -> RunHistory:
         If ``--history`` names a directory without one: none is made of a mistyped name.
     """
     from automl_explain.integrations.history._run_history import RunHistory
-    from automl_explain.integrations.history.index._schema import INDEX
+    from automl_explain.integrations.history.index_tables._schema import INDEX
 
     if options.history is not None and not Path(options.history, INDEX).is_file():
         raise HistoryError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
-from automl_explain.integrations.history.index._schema import LABELS
+from automl_explain.integrations.history.index_tables._schema import LABELS
 
 Labels = npt.NDArray[Any]
 

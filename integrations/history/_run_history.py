@@ -4,7 +4,7 @@ An SQLite file in WAL mode is the index. Each explanation is a file of its own, 
 it. If a process is killed, the history can still be opened, and what it left half written is removed then.
 
 Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`, ``part_losses`` as in
-`_part_losses.py`, ``shared_rows`` as in `_shared_rows.py`; files ``explanations/<id>.zip``, and the rows that several of them
+`index_tables/_part_losses.py`, ``shared_rows`` as in `_shared_rows.py`; files ``explanations/<id>.zip``, and the rows that several of them
 share in ``explanations/rows-<digest>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread
 raises it, and `_index.py` upgrades older files.
 """
@@ -28,16 +28,16 @@ from automl_explain.explainers._files import part_of
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._storage import EncodedRows, save_values
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
+from automl_explain.integrations.history._index import ELSEWHERE
 from automl_explain.integrations.history._labels import labels_file
+from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 from automl_explain.integrations.history._stored_runs import StoredRuns
 from automl_explain.integrations.history._sweep import remove_models
-from automl_explain.integrations.history.index._index import ELSEWHERE
-from automl_explain.integrations.history.index._known_ids import known_id, new_id, run_id
-from automl_explain.integrations.history.index._owners import Owner, living, owned
-from automl_explain.integrations.history.index._part_losses import put_part_losses
-from automl_explain.integrations.history.index._progress import SearchProgress, as_json, forget_recorded
-from automl_explain.integrations.history.index._schema import NAMES, SCORERS, SCORES
-from automl_explain.integrations.history.index._shared_rows import RowsSeen, drop_rows, put_rows
+from automl_explain.integrations.history.index_tables._known_ids import known_id, new_id, run_id
+from automl_explain.integrations.history.index_tables._owners import Owner, living, owned
+from automl_explain.integrations.history.index_tables._part_losses import put_part_losses
+from automl_explain.integrations.history.index_tables._progress import SearchProgress, as_json, forget_recorded
+from automl_explain.integrations.history.index_tables._schema import NAMES, SCORERS, SCORES
 
 TOP = 5
 """Most important features kept in the index, for tables of runs."""

@@ -19,7 +19,7 @@ from automl_explain.explainers.scoring._saving import load, save
 from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index._schema import SCORERS
+from automl_explain.integrations.history.index_tables._schema import SCORERS
 
 WHAT = "what is known of the scoring explainer"
 """What the file of a run holds, for the log."""

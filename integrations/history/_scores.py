@@ -11,7 +11,7 @@ import numpy as np
 
 from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.integrations.history._noted import noted
-from automl_explain.integrations.history.index._schema import SCORES
+from automl_explain.integrations.history.index_tables._schema import SCORES
 
 ONE_MINUS = ("roc_auc", "accuracy", "f1", "micro_f1", "macro_f1", "ap", "r2", "ndcg")
 """Metrics whose loss is 1 minus the score; also those that begin with one of them and an underscore."""

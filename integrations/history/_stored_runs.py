@@ -12,14 +12,14 @@ from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
 from automl_explain.explainers._files import make_private_folder
 from automl_explain.explainers.explanation._explanation import Explanation
+from automl_explain.integrations.history._index import ELSEWHERE, Index, default_directory
 from automl_explain.integrations.history._noted import cells
 from automl_explain.integrations.history._run import Run, Runs, StoredExplanation, why_unexplained
 from automl_explain.integrations.history._sweep import sweep
-from automl_explain.integrations.history.index._index import ELSEWHERE, Index, default_directory
-from automl_explain.integrations.history.index._known_ids import FIRST, known_id
-from automl_explain.integrations.history.index._owners import end_orphans
-from automl_explain.integrations.history.index._part_losses import get_part_losses
-from automl_explain.integrations.history.index._schema import EXPLANATIONS, has_table
+from automl_explain.integrations.history.index_tables._known_ids import FIRST, known_id
+from automl_explain.integrations.history.index_tables._owners import end_orphans
+from automl_explain.integrations.history.index_tables._part_losses import get_part_losses
+from automl_explain.integrations.history.index_tables._schema import EXPLANATIONS, has_table
 
 
 class StoredRuns:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.explanation._storage import rows_file
-from automl_explain.integrations.history.index._owners import is_alive
-from automl_explain.integrations.history.index._schema import EXPLANATIONS, LABELS, SCORERS, SCORES, has_table
+from automl_explain.integrations.history.index_tables._owners import is_alive
+from automl_explain.integrations.history.index_tables._schema import EXPLANATIONS, LABELS, SCORERS, SCORES, has_table
 from automl_explain.integrations.sealed._kept_models import MODELS
 from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 from automl_explain.integrations.sealed._spool import SPOOL

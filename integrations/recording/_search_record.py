@@ -12,8 +12,8 @@ from typing import Any
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._fallback import logger
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index._known_ids import new_id
-from automl_explain.integrations.history.index._owners import Owner
+from automl_explain.integrations.history.index_tables._known_ids import new_id
+from automl_explain.integrations.history.index_tables._owners import Owner
 
 
 class SearchRecord:

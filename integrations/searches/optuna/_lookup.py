@@ -13,11 +13,11 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryError, RunNotFoundError
+from automl_explain.integrations.history._index import default_directory
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index._index import default_directory
-from automl_explain.integrations.history.index._known_ids import run_id
-from automl_explain.integrations.history.index._schema import INDEX
+from automl_explain.integrations.history.index_tables._known_ids import run_id
+from automl_explain.integrations.history.index_tables._schema import INDEX
 
 ATTRIBUTE = "automl_explain"
 """User attribute of a study: the id of its search, and the path of its history."""

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 
 from automl_explain.explainers._errors import InvalidInputError
-from automl_explain.integrations.history.index._owners import Owner, has_died
+from automl_explain.integrations.history.index_tables._owners import Owner, has_died
 from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_run

@@ -8,7 +8,7 @@ import pytest
 
 from automl_explain import FormatVersionError, HistoryError, InvalidInputError, RunHistory
 from automl_explain.integrations.history import _run_history
-from automl_explain.integrations.history.index._schema import PROTOCOL
+from automl_explain.integrations.history.index_tables._schema import PROTOCOL
 from tests.integrations.history.stored import explanation, trial
 
 

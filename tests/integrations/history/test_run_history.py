@@ -116,7 +116,7 @@ def test_the_default_directory_can_be_named_in_the_environment(own_history):
 def test_without_the_variable_the_default_is_the_user_s_data_folder(monkeypatch, tmp_path):
     import platformdirs
 
-    from automl_explain.integrations.history.index._index import default_directory
+    from automl_explain.integrations.history._index import default_directory
 
     monkeypatch.delenv("AUTOML_EXPLAIN_HISTORY")
     monkeypatch.setattr(platformdirs, "user_data_dir", lambda name, appauthor: str(tmp_path / name))

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from automl_explain import RunHistory
-from automl_explain.integrations.history.index import _owners
+from automl_explain.integrations.history.index_tables import _owners
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import EXIT_CODE, Terminated, terminated_as_interrupted
 from tests.integrations.history.stored import explanation, trial

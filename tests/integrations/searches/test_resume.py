@@ -24,7 +24,7 @@ from automl_explain import (
 )
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.flaml import AutoML
-from automl_explain.integrations.history.index._owners import OWNERS, Owner, born
+from automl_explain.integrations.history.index_tables._owners import OWNERS, Owner, born
 from automl_explain.integrations.sealed._kept_models import LARGE, MODEL, SHARED, KeptModels
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.integrations.history.stored import trial

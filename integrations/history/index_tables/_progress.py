@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from automl_explain.integrations.history.index._owners import OWNERS, WHY_LEFT, Open, Owner, disown, end_unowned
-from automl_explain.integrations.history.index._part_losses import PART_LOSSES
+from automl_explain.integrations.history.index_tables._owners import OWNERS, WHY_LEFT, Open, Owner, disown, end_unowned
+from automl_explain.integrations.history.index_tables._part_losses import PART_LOSSES
 
 RECORDED = "CREATE TABLE IF NOT EXISTS recorded (run TEXT PRIMARY KEY, search TEXT NOT NULL)"
 """Runs that were recorded while their search went on. The table is created when first needed, since older versions have none."""

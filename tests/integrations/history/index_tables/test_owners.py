@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from automl_explain import RunHistory
-from automl_explain.integrations.history.index import _owners
+from automl_explain.integrations.history.index_tables import _owners
 
 ROW = {
     "number": 1, "learner": "a", "config": {}, "loss": 0.5, "metric": "loss", "kind": "trial", "sample_size": None, "why": "",

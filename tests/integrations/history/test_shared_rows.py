@@ -12,8 +12,8 @@ from automl_explain import Explanation, HistoryError, InvalidInputError, RunHist
 from automl_explain.explainers.bundles._array_file import read_bundle, write_bundle
 from automl_explain.explainers.explanation._storage import encode_rows
 from automl_explain.explainers.tables._table import Table
-from automl_explain.integrations.history.index._index import Index
-from automl_explain.integrations.history.index._shared_rows import RowsSeen
+from automl_explain.integrations.history._index import Index
+from automl_explain.integrations.history._shared_rows import RowsSeen
 from tests.integrations.history.stored import explanation, trial
 
 

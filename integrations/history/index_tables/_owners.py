@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from automl_explain.integrations.history.index._schema import has_table
+from automl_explain.integrations.history.index_tables._schema import has_table
 
 OWNERS = """
 CREATE TABLE IF NOT EXISTS owners (search TEXT NOT NULL, host TEXT NOT NULL, process INTEGER NOT NULL, born TEXT NOT NULL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from automl_explain.integrations.history.index._schema import has_table
+from automl_explain.integrations.history.index_tables._schema import has_table
 
 PART_LOSSES = """
 CREATE TABLE IF NOT EXISTS part_losses (

@@ -13,7 +13,7 @@ from typing import Any
 
 from automl_explain.explainers._errors import FormatVersionError, HistoryError, InvalidInputError
 from automl_explain.explainers._files import make_private_file
-from automl_explain.integrations.history.index._schema import INDEX, PROTOCOL, WAIT, create_tables
+from automl_explain.integrations.history.index_tables._schema import INDEX, PROTOCOL, WAIT, create_tables
 
 ENVIRONMENT = "AUTOML_EXPLAIN_HISTORY"
 """Environment variable with the default directory."""
