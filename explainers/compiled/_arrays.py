@@ -25,6 +25,6 @@ LANES = 16
 ALL_ROWS = (1 << LANES) - 1
 """Mask of a whole block."""
 NODES = 4
-"""Quadrature nodes of a vector, for a single row."""
+"""Quadrature nodes of a vector."""
 ENTRY = 8
 """Numbers of a table entry that are added at once."""

@@ -22,6 +22,7 @@ from automl_explain.explainers.methods._base import Attribution, Engine, Questio
 from automl_explain.explainers.methods._fallback import attributed, failures
 from automl_explain.explainers.methods._settings import Settings
 from automl_explain.explainers.methods._small_calls import SmallCalls, learned
+from automl_explain.explainers.methods._tree import TreeEngine
 from automl_explain.explainers.model._class_outputs import expand_binary
 from automl_explain.explainers.model._explained_model import ExplainedModel, RowsRead
 from automl_explain.explainers.model._fitted_model import Composite, FittedModel, Mixture
@@ -157,7 +158,8 @@ class ShapleyExplainer(RowExplainer):
     ) -> None:
         super().__init__(explained, explain_subset)
         self._engine, self._question = engine, question
-        self._predictions = Predictions(explained.model, explained.engineered)
+        known = engine.known_outputs if isinstance(engine, TreeEngine) else None
+        self._predictions = Predictions(explained.model, explained.engineered, known)
         self._settings = settings or Settings()
         self._small_calls: SmallCalls | None = None
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.methods._base import Attribution, Question
-from automl_explain.explainers.predictions._structure_outputs import NumberRules
+from automl_explain.explainers.predictions._structure_outputs import KnownOutputs, NumberRules
 from automl_explain.explainers.tables._table import Table
 from automl_explain.explainers.trees._tree_ensemble import Trees
 from automl_explain.explainers.trees._tree_shap import Interventional, PathDependent
@@ -39,6 +39,7 @@ class TreeEngine:
                 "background rows"
             )
         self.base_values = np.asarray(self._solver.base_values)
+        self.known_outputs = KnownOutputs(self._solver.predictor, self._solver.background_outputs)
 
     def attribute(self, rows: Table) -> Attribution:
         """Return exact values of engineered rows."""

@@ -7,6 +7,8 @@ structure, it alone predicts from then on; if it disagrees more, the model is re
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._predict import predict_rows
 from automl_explain.explainers.model._structures import Matrix
 from automl_explain.explainers.predictions._structure_outputs import (
+    KnownOutputs,
     MatrixOutputs,
     StructurePredictor,
     structure_predictor,
@@ -53,6 +56,8 @@ class Predictions:
     model : FittedModel
     background : Table or None
         Engineered background rows, all of which are compared.
+    known : KnownOutputs, optional
+        What the engine knows of the outputs of the structure.
 
     Raises
     ------
@@ -62,11 +67,11 @@ class Predictions:
         If the library cannot predict the background.
     """
 
-    def __init__(self, model: FittedModel, background: Table | None) -> None:
+    def __init__(self, model: FittedModel, background: Table | None, known: KnownOutputs | None = None) -> None:
         self._model = model
         examples = None if background is None else background.take(np.arange(min(LINK_ROWS, len(background)))).data
         self._own = fall_back(
-            "Predicting from the structure", lambda: structure_predictor(model, examples), lambda why: None
+            "Predicting from the structure", lambda: structure_predictor(model, examples, known), lambda why: None
         )
         self._n_compared, self._n_unchecked = 0, 0
         if background is not None and self._own is not None:
@@ -110,7 +115,7 @@ class Predictions:
         """Return what the library predicts for engineered rows, (n, K)."""
         return predict_rows(self._model, rows, "X")
 
-    def _of_structure(self, rows: Table, own: StructurePredictor) -> Matrix | None:
+    def _of_structure(self, rows: Table, own: Callable[[Table], Matrix]) -> Matrix | None:
         """Return the outputs of the structure; None if there are none, so that the library decides what such rows give."""
 
         def fast() -> Matrix | None:
@@ -140,7 +145,8 @@ class Predictions:
         for start in range(0, len(background), size):
             numbers = np.arange(start, min(start + size, len(background)))
             block = background.alone() if len(numbers) == len(background) else background.take(numbers)
-            outputs = self._of_structure(block, own)
+            of_block = partial(own.background, numbers=numbers) if isinstance(own, MatrixOutputs) else own
+            outputs = self._of_structure(block, of_block)
             if outputs is None:
                 self._own = None
                 return

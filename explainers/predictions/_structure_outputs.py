@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
 from automl_explain.explainers._errors import InvalidInputError
@@ -28,7 +29,24 @@ StructurePredictor: TypeAlias = Callable[[Table], Matrix]
 _Make: TypeAlias = Callable[[FittedModel, Any], StructurePredictor | None]
 
 
-def structure_predictor(model: FittedModel, examples: Any = None) -> StructurePredictor | None:
+class KnownOutputs(NamedTuple):
+    """What an engine that walked the trees of a model before knows of its outputs.
+
+    Parameters
+    ----------
+    predictor : TreePredictor
+        The outputs of the trees.
+    background : ndarray of shape (B, K), or None
+        Those of all background rows.
+    """
+
+    predictor: TreePredictor
+    background: Matrix | None = None
+
+
+def structure_predictor(
+    model: FittedModel, examples: Any = None, known: KnownOutputs | None = None
+) -> StructurePredictor | None:
     """Return the function that computes a model's outputs from its structure; None if a part of it cannot be read.
 
     Outputs are sums in float64. They are those of the library bit by bit for LightGBM's raw scores; libraries that add
@@ -41,7 +59,11 @@ def structure_predictor(model: FittedModel, examples: Any = None) -> StructurePr
     examples : table, optional
         Engineered rows used to detect the links of members that enter an ensemble in another output space than the one in
         which they are additive. Without them, such an ensemble has no predictor.
+    known : KnownOutputs, optional
+        What is known of the outputs of a model of trees.
     """
+    if known is not None and isinstance(model.structure, Trees):
+        return MatrixOutputs(model, known.predictor, NumberRules.of_trees(model.structure), known.background)
     make = PREDICTORS.get(type(model.structure))
     return None if make is None else make(model, examples)
 
@@ -82,17 +104,24 @@ class MatrixOutputs:
     model: FittedModel
     outputs: Callable[[Any], Matrix]
     rules: NumberRules = NumberRules()
+    of_background: Matrix | None = None
 
     def __call__(self, rows: Table) -> Matrix:
         return self.of_encoded(self.model.read(rows))
 
-    def of_encoded(self, encoded: Any) -> Matrix:
-        """Return the outputs of rows that were encoded before."""
+    def background(self, rows: Table, numbers: npt.NDArray[np.intp]) -> Matrix:
+        """Return the outputs of the background rows of these numbers."""
+        known = None if self.of_background is None else self.of_background[numbers]
+        return self.of_encoded(self.model.read(rows), known)
+
+    def of_encoded(self, encoded: Any, known: Matrix | None = None) -> Matrix:
+        """Return the outputs of rows that were encoded before, of which the sums may be known."""
         if not self.rules.allow(encoded):
             raise InvalidInputError(
                 f"{self.model.name} must be given finite numbers to be predicted from its structure. Got NaN or infinity."
             )
-        return expand_binary(np.asarray(self.outputs(encoded)), self.model, axis=1)
+        sums = self.outputs(encoded) if known is None else known
+        return expand_binary(np.asarray(sums), self.model, axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from automl_explain.explainers.compiled._arrays import LANES, Floats, Ints
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.trees._routing import (
+    Router,
     add_outputs,
     add_row_outputs,
     as_matrix,
@@ -35,11 +36,13 @@ class TreePredictor:
     Parameters
     ----------
     trees : Trees
+    router : Router, optional
+        How its rows are routed, if that was read before.
     """
 
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: Trees, router: Router | None = None) -> None:
         self._trees = trees = trees.for_kernels()
-        self._router = router = read_router(trees)
+        self._router = router = router or read_router(trees)
         self._behind = np.empty(len(trees.left), np.int32)
         find_behind(router, self._behind)
         self._largest = int((router.ends - router.roots).max(initial=1))

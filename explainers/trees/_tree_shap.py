@@ -13,7 +13,7 @@ from automl_explain.explainers.compiled._arrays import LANES, NODES, Bools, Floa
 from automl_explain.explainers.compiled._jit import run_blocks
 from automl_explain.explainers.tables._weights import as_weights
 from automl_explain.explainers.trees._paths import read_paths
-from automl_explain.explainers.trees._predict import predict_trees
+from automl_explain.explainers.trees._predict import TreePredictor
 from automl_explain.explainers.trees._routing import as_matrix, read_rows
 from automl_explain.explainers.trees._row_pieces import FEW_ROWS, Progress, RowValues, explain_one_by_one, row_chunks
 from automl_explain.explainers.trees._tree_ensemble import Trees
@@ -82,6 +82,10 @@ class PathDependent:
     ----------
     base_values : ndarray, shape (K,)
         Output of the empty coalition: the mean output, weighted by cover.
+    predictor : TreePredictor
+        The outputs of the ensemble.
+    background_outputs : None
+        There is no background.
 
     References
     ----------
@@ -91,6 +95,7 @@ class PathDependent:
     def __init__(self, trees: Trees, player: npt.ArrayLike | None = None, *, n_rows: int | None = None) -> None:
         self._trees = trees = trees.for_kernels()
         self._paths = read_paths(trees, player)
+        self.predictor, self.background_outputs = TreePredictor(trees, self._paths.router), None
         self._choice = choose_cover_tables(self._paths, n_rows, trees.values.shape[1])
         self.base_values = trees.base + trees.sum_by_output(cover_shares(self._paths)[:, None] * trees.values)
 
@@ -248,6 +253,10 @@ class Interventional:
     ----------
     base_values : ndarray, shape (K,)
         Weighted mean output of the background.
+    predictor : TreePredictor
+        The outputs of the ensemble.
+    background_outputs : ndarray, shape (B, K)
+        Those of the background rows.
 
     References
     ----------
@@ -267,7 +276,9 @@ class Interventional:
         self._paths = read_paths(trees, player)
         rows = as_matrix(trees, background, "background")
         self._weights = as_weights(weights, len(rows))
-        self.base_values = self._weights @ predict_trees(trees, rows)
+        self.predictor = TreePredictor(trees, self._paths.router)
+        self.background_outputs = self.predictor(rows)
+        self.base_values = self._weights @ self.background_outputs
         self._background = read_rows(self._paths.router, rows)
         choice = choose_tables(self._paths, n_rows, len(rows), trees.values.shape[1])
         sums = partial(pattern_batches, self._paths, background=self._background, weights=self._weights, order=1)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl_explain.explainers.compiled._arrays import Floats
+from automl_explain.explainers.compiled._arrays import NODES, Floats
 from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.trees._paths import Paths
 from automl_explain.explainers.trees.patterns._costs import (
@@ -28,7 +28,7 @@ from automl_explain.explainers.trees.patterns._costs import (
 # Nanoseconds.
 PER_WIDTH = 32_000.0  # calls for all leaves with the same number of players
 PER_BACKGROUND_ROW = 3.0  # a table and background row: its pattern, counted
-PER_SUM = 0.41  # a table, pattern, player and number of players that background rows fail: superset sums
+PER_SUM = 1.6  # a table, pattern, player and vector of Gauss nodes: superset sums
 PER_VISIT = 36.0  # a row, leaf without a table and word of 64 background rows, if one of them gets there with the row
 PER_PAIR = 0.82  # a row, a background row and a player of a leaf that a mix of the two reaches
 
@@ -52,7 +52,7 @@ def choose_tables(paths: Paths, n_rows: int | None, n_background: int, n_columns
     _count_leaves(paths, min(64, n_background), reach, share, counts)
     leaves, words, pairs = counts[: TABLE_BITS + 1].T
     d = np.arange(TABLE_BITS + 1)
-    per_pattern = d * (PER_SUM * np.minimum(d + 1, n_background) + PER_NUMBER * n_columns)
+    per_pattern = d * (PER_SUM * -(-d // (2 * NODES)) + PER_NUMBER * n_columns)
     table = leaves * (PER_TABLE + PER_BACKGROUND_ROW * n_background + 2.0**d * per_pattern + n * PER_LOOKUP * n_columns)
     walk = n * (-(-n_background // 64) * words * PER_VISIT + n_background * pairs * PER_PAIR)
     saved = np.cumsum(walk - table - PER_WIDTH * (leaves > 0))

@@ -15,6 +15,9 @@ every player therefore has ``phi_i = v (U_0[m] - U_1[m | i])``. For p = 0 the fi
 a harmonic number, which cancels in the differences that need it. One order higher, with ``u(p, q) = int t^(p-2) (1-t)^q dt``,
 the Shapley interaction index is ``v (U_0[m] - U_1[m | i] - U_1[m | j] + U_2[m | i | j])``. The sums do not depend on
 the explained row. (Counting patterns: arXiv:2511.09376.)
+
+Where the integrals exist, they are sums over the nodes of a Gauss rule, which is exact for polynomials of their degree. Then a
+superset sum for each of about d / 2 nodes replaces one for each p.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from math import factorial
 
 import numpy as np
 
-from automl_explain.explainers.compiled._arrays import Floats, Longs, Patterns
+from automl_explain.explainers.compiled._arrays import NODES, Floats, Longs, Patterns
 from automl_explain.explainers.compiled._jit import kernel
 
 
@@ -57,37 +60,67 @@ def pattern_sums(patterns: Patterns, weights: Floats, d: int, order: int) -> lis
         1 for values, 2 for interactions.
     """
     sums = np.zeros((order + 1, len(patterns), 1 << d))
-    _sum_patterns(patterns, weights, _count_bits(d), integrals(d, order), d, np.empty(1 << d), np.empty(1 << d), sums)
+    space = np.empty(1 << d), np.empty(NODES << d)
+    _sum_patterns(patterns, weights, _count_bits(d), integrals(d, order), *_powers(d, order), d, order, *space, sums)
     return list(sums)
+
+
+@lru_cache(maxsize=64)
+def _powers(d: int, order: int) -> tuple[Floats, Floats]:
+    """Return w_k t_k^(p - order) and (1 - t_k)^q of Gauss nodes, (groups, d + 1, NODES), exact for p >= order, p + q <= d.
+
+    Nodes of a group are added at once; the last group is filled with nodes of weight 0.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(max(1, -(-(d - order + 1) // 2)))
+    missing = -len(nodes) % NODES
+    t, w = np.append((nodes + 1) / 2, np.zeros(missing)), np.append(weights / 2, np.zeros(missing))
+    n = np.arange(d + 1)[:, None]
+    by_group = (d + 1, -1, NODES)
+    gain = w * np.where(n >= order, t ** np.maximum(n - order, 0), 0.0)
+    return tuple(  # type: ignore[return-value]
+        np.ascontiguousarray(powers.reshape(by_group).transpose(1, 0, 2)) for powers in (gain, (1 - t) ** n)
+    )
 
 
 @kernel
 def _sum_patterns(
-    patterns: Patterns, weights: Floats, bits: Longs, u: Floats, d: int, counts: Floats, supersets: Floats, sums: Floats
-) -> None:
-    """Add the sums of all leaves to `sums` (order + 1, leaves, 2^d); `counts` and `supersets` (2^d,) are working space.
+    patterns: Patterns, weights: Floats, bits: Longs, u: Floats, gain: Floats, loss: Floats, d: int, order: int,
+    counts: Floats, supersets: Floats, sums: Floats,
+) -> None:  # fmt: skip
+    """Add the sums of all leaves to `sums` (order + 1, leaves, 2^d).
 
-    Patterns with the same number of bits have the same p, so that their superset sums are formed together.
+    Each Gauss node has one superset sum over the patterns, weighted by its powers of t, whatever their p; patterns with p
+    below `order` are added one by one. `counts` (2^d,) and `supersets` (2^d, NODES), flat, are working space.
     """
     for leaf in range(len(patterns)):
         counts[:] = 0.0
         for row in range(len(weights)):
             counts[patterns[leaf, row]] += weights[row]
-        for p in range(d + 1):
-            found = False
-            for m in range(len(counts)):
-                supersets[m] = counts[m] if bits[m] == d - p else 0.0
-                found |= supersets[m] != 0.0
-            if not found:
+        for b in range(len(counts)):
+            p = d - bits[b]
+            if p >= order or counts[b] == 0.0:
                 continue
+            for s in range(order + 1):
+                for m in range(len(counts)):
+                    if m & ~b == 0:
+                        sums[s, leaf, m] += u[p, max(bits[m] - s, 0)] * counts[b]
+        for group in range(len(gain)):
+            for b in range(len(counts)):
+                p = d - bits[b]
+                for k in range(NODES):
+                    supersets[b * NODES + k] = counts[b] * gain[group, p, k]
             for i in range(d):
-                half = 1 << i
-                for start in range(0, len(supersets), 2 * half):
-                    for m in range(start, start + half):
-                        supersets[m] += supersets[m + half]
-            for s in range(len(sums)):
-                for m in range(len(supersets)):
-                    sums[s, leaf, m] += u[p, max(bits[m] - s, 0)] * supersets[m]
+                apart = NODES << i
+                for start in range(0, len(supersets), 2 * apart):
+                    for place in range(start, start + apart, NODES):
+                        for k in range(NODES):
+                            supersets[place + k] += supersets[place + apart + k]
+            for s in range(order + 1):
+                for m in range(len(counts)):
+                    q, at = max(bits[m] - s, 0), m * NODES
+                    first = loss[group, q, 0] * supersets[at] + loss[group, q, 1] * supersets[at + 1]
+                    second = loss[group, q, 2] * supersets[at + 2] + loss[group, q, 3] * supersets[at + 3]
+                    sums[s, leaf, m] += first + second
 
 
 @lru_cache(maxsize=32)
