@@ -29,7 +29,7 @@ from automl_explain.explainers.trees._tree_ensemble import Trees
 class TreeExplainer(ShapleyExplainer):
     """Explains tree ensembles exactly: interventional with a background, path-dependent without one.
 
-    CatBoost models that split on target statistics of categories or on text cannot be read as trees. Without a background,
+    CatBoost models that split on target statistics of several columns or on text cannot be read as trees. Without a background,
     CatBoost's own values are returned, checked for additivity. With a background, the values are computed from predictions.
     `reason` says which.
 

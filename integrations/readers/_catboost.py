@@ -4,14 +4,15 @@ CatBoost compares in float32 and sends ``x > border`` right. A missing value cou
 largest with ``nan_mode="Max"``. A one-hot split sends one category right, which is identified by a hash of its text.
 
 Symmetric trees have one split per depth. They are expanded to full trees with the last split at the root, as CatBoost does
-for its own Shapley values. Splits on target statistics of categories (CTR), text or embeddings use numbers that are not in
-the table: models with such splits are explained by CatBoost's own values, or from their predictions.
+for its own Shapley values. Splits on target statistics of a categorical column (CTR) are read as sets of its categories; see
+`_catboost_categories`. Splits on statistics of several columns, text or embeddings use numbers that are not in the table: models
+with such splits are explained by CatBoost's own values, or from their predictions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
@@ -28,6 +29,15 @@ from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._structures import Matrix, Opaque, OutputSpace, Predict
 from automl_explain.explainers.trees._split_flags import MISSING_LEFT, UNSEEN_LEFT
 from automl_explain.explainers.trees._tree_ensemble import Trees
+from automl_explain.integrations.readers._catboost_categories import (
+    CTR_SPLIT,
+    Codes,
+    Statistics,
+    category_hash,
+    city_hash_64,
+    codes_of,
+    read_statistics,
+)
 from automl_explain.integrations.readers._catboost_shap import own_values
 from automl_explain.integrations.readers._checks import not_fitted, several_targets, task_of
 from automl_explain.integrations.readers._matrix import real_names, to_matrix
@@ -37,8 +47,6 @@ from automl_explain.integrations.readers.sklearn._targets import quantile_names,
 
 Saved: TypeAlias = Mapping[str, Any]
 """A model, a tree, a node or a split in CatBoost's JSON."""
-Codes: TypeAlias = Mapping[int, Mapping[int, int]]
-"""Categorical column -> hash of each category that a split uses -> its code."""
 
 NAN_LEFT = {"AsIs": True, "AsFalse": True, "AsTrue": False}
 """CatBoost's treatment of missing values -> whether they go left; ``AsIs``: the training data had none."""
@@ -163,26 +171,6 @@ def _category_codes(column: pd.Series, codes: Mapping[int, int]) -> npt.NDArray[
     return np.asarray(np.asarray(known, dtype=np.int64)[position])
 
 
-def category_hash(text: str) -> int:
-    """Return the number that identifies a category in a one-hot split of CatBoost.
-
-    It is the low 32 bits of CityHash64, version 1.0, of the UTF-8 bytes, as a signed integer.
-    """
-    low = _city_hash_64()(text.encode()) & 0xFFFFFFFF
-    return low - (1 << 32) if low >> 31 else low
-
-
-def _city_hash_64() -> Callable[[bytes], int]:
-    try:
-        from clickhouse_cityhash.cityhash import CityHash64
-    except ImportError as error:
-        raise MissingExtraError(
-            "CatBoost models with categories need clickhouse-cityhash: pip install 'automl-explain[catboost]'"
-        ) from error
-    hash_64: Callable[[bytes], int] = CityHash64
-    return hash_64
-
-
 def _text(value: Any, name: Any) -> str:
     """Return a category as the text that CatBoost hashes."""
     if isinstance(value, str):
@@ -221,21 +209,17 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
     nodes = _symmetric(saved, len(bias)) if "oblivious_trees" in saved else _asymmetric(saved, len(bias))
     if np.isnan(nodes.weights).any():
         return Opaque("it was saved without the weights of its leaves"), {}
-    if not {split["split_type"] for split in nodes.splits} <= {"FloatFeature", "OneHotFeature"}:
-        why = "its trees split on target statistics of categories (CTR), which are not columns of the table"
+    statistics, why = _statistics(saved, nodes.splits)
+    if why:
         return own_values(model, why, combines=_combines(saved["features_info"])), {}
-    categorical = saved["features_info"].get("categorical_features", [])
-    codes = {
-        int(column["flat_feature_index"]): {value: code for code, value in enumerate(column.get("values", []))}
-        for column in categorical
-    }
+    codes = codes_of(saved["features_info"].get("categorical_features", []), statistics)
     if codes:
-        _city_hash_64()  # fail here if it is not installed, not when the first table is read
+        city_hash_64()  # fail here if it is not installed, not when the first table is read
     trees = Trees(
         roots=nodes.roots.astype(np.int32),
         left=nodes.left.astype(np.int32),
         right=nodes.right.astype(np.int32),
-        **_tests(nodes, saved["features_info"], codes),
+        **_tests(nodes, saved["features_info"], codes, statistics),
         cover=nodes.weights,
         values=saved["scale_and_bias"][0] * nodes.values,
         output=np.full(len(nodes.roots), 0 if len(bias) == 1 else -1, dtype=np.int32),
@@ -245,6 +229,24 @@ def _read(model: Any) -> tuple[Trees | Opaque, Codes]:
         allows_missing=True,
     )
     return in_preorder(replace(trees, cover=leaf_sums(trees))), codes
+
+
+def _statistics(saved: Saved, splits: Sequence[Saved]) -> tuple[Statistics, str]:
+    """Return the statistics of the splits, by their numbers, or why a split uses a number that is not in the table."""
+    kinds = {split["split_type"] for split in splits}
+    if kinds <= {"FloatFeature", "OneHotFeature"}:
+        return {}, ""
+    found = read_statistics(saved)
+    if found is None or not kinds <= {"FloatFeature", "OneHotFeature", CTR_SPLIT}:
+        return {}, "its trees split on target statistics of several columns (CTR), which are not columns of the table"
+    on_statistics = [split for split in splits if split["split_type"] == CTR_SPLIT]
+    if any(found.get(split["split_index"], (None, None))[1] != split["border"] for split in on_statistics):
+        return {}, "its trees split on target statistics of categories (CTR) that its tables do not describe"
+    try:
+        city_hash_64()
+    except MissingExtraError as error:
+        return {}, f"its trees split on target statistics of categories (CTR). {error}"
+    return found, ""
 
 
 def _combines(features: Saved) -> bool:
@@ -330,26 +332,36 @@ def _asymmetric(saved: Saved, n_outputs: int) -> _Nodes:
     )
 
 
-def _tests(nodes: _Nodes, features: Saved, codes: Codes) -> dict[str, npt.NDArray[Any]]:
+def _tests(nodes: _Nodes, features: Saved, codes: Codes, statistics: Statistics) -> dict[str, npt.NDArray[Any]]:
     """Return the tests of the nodes, as the fields of `Trees`."""
     numeric = {column["feature_index"]: column for column in features.get("float_features", [])}
     categorical = {column["feature_index"]: column for column in features.get("categorical_features", [])}
     feature, threshold, flags, start, size = (np.zeros(len(nodes.splits) + 1) for _ in range(5))
     words: list[npt.NDArray[np.uint32]] = []
     n_words = 0
+    places: dict[int, tuple[int, int]] = {}  # of the bit sets of splits on statistics, many of which are the same
     for row, split in enumerate(nodes.splits):
         if split["split_type"] == "FloatFeature":
             column = numeric[split["float_feature_index"]]
             threshold[row] = split["border"]
             flags[row] = MISSING_LEFT if NAN_LEFT[column["nan_value_treatment"]] else 0
-            start[row] = -1
-        else:
-            column = categorical[split["cat_feature_index"]]
-            words.append(_all_but(codes[column["flat_feature_index"]][split["value"]]))
-            flags[row] = UNSEEN_LEFT
-            start[row], size[row] = n_words, len(words[-1])
+            start[row], feature[row] = -1, column["flat_feature_index"]
+            continue
+        number = split["split_index"]
+        if number not in places:
+            if split["split_type"] == CTR_SPLIT:
+                statistic, border = statistics[number]
+                words.append(_bits(statistic.left(border, codes[statistic.column])))
+            else:
+                column = categorical[split["cat_feature_index"]]
+                words.append(_all_but(codes[column["flat_feature_index"]][split["value"]]))
+            places[number] = n_words, len(words[-1])
             n_words += len(words[-1])
-        feature[row] = column["flat_feature_index"]
+        if split["split_type"] == CTR_SPLIT:
+            feature[row] = statistics[number][0].column
+        else:
+            feature[row], flags[row] = categorical[split["cat_feature_index"]]["flat_feature_index"], UNSEEN_LEFT
+        start[row], size[row] = places[number]
     # The split -1 of a leaf takes the last row, which is left empty.
     return {
         "feature": feature[nodes.split].astype(np.int32),
@@ -359,6 +371,12 @@ def _tests(nodes: _Nodes, features: Saved, codes: Codes) -> dict[str, npt.NDArra
         "category_size": size[nodes.split].astype(np.int32),
         "categories": np.concatenate([np.zeros(0, dtype=np.uint32), *words]),
     }
+
+
+def _bits(included: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+    """Return the bit set of the categories that are included."""
+    whole = np.pad(included, (0, -len(included) % 32))
+    return np.packbits(whole, bitorder="little").view("<u4").astype(np.uint32)
 
 
 def _all_but(code: int) -> npt.NDArray[np.uint32]:

@@ -61,11 +61,18 @@ def linear_leaves(folder):
 
 
 def statistics_of_categories(folder):
-    """CatBoost's trees split on target statistics of the towns, which are no columns."""
-    towns = np.random.default_rng(0).integers(0, 20, 300)
-    rows = pd.DataFrame({"town": [f"town {town}" for town in towns], "a": X[:, 0]})
-    model = catboost.CatBoostClassifier(iterations=5, verbose=0, cat_features=["town"], allow_writing_files=False)
-    return model.fit(rows, (towns % 2).astype(int)), rows
+    """CatBoost's trees split on target statistics of towns and shops together, which are no columns."""
+    towns, shops = np.random.default_rng(0).integers(0, 6, (2, 300))
+    rows = pd.DataFrame({"town": [f"town {town}" for town in towns], "shop": shops.astype(str), "a": X[:, 0]})
+    model = catboost.CatBoostClassifier(
+        iterations=20,
+        verbose=0,
+        cat_features=["town", "shop"],
+        one_hot_max_size=2,
+        max_ctr_complexity=4,
+        allow_writing_files=False,
+    )
+    return model.fit(rows, (towns % 2 == shops % 2).astype(int)), rows
 
 
 def own_function(folder):

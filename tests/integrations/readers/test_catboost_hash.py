@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from automl_explain import MissingExtraError, explain_model
-from automl_explain.integrations.readers._catboost import category_hash
+from automl_explain.integrations.readers._catboost_categories import category_hash
 
 KNOWN = {
     "": 797982799,

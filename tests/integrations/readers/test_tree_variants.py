@@ -123,10 +123,12 @@ def test_models_that_are_no_sum_of_trees_are_opaque_with_a_reason(name):
     assert described.predict(X).shape == (N_ROWS, described.n_outputs)
 
 
-def test_catboost_with_target_statistics_is_opaque():
+def test_catboost_with_statistics_of_several_columns_is_opaque():
     table = catboost_frame()
-    model = catboost.CatBoostClassifier(**{**CATBOOST_SMALL, "one_hot_max_size": 2}, cat_features=["letter", "shade"])
-    described = describe(model.fit(table, labels()))
+    parameters = {**CATBOOST_SMALL, "one_hot_max_size": 2, "iterations": 60, "max_ctr_complexity": 4}
+    model = catboost.CatBoostClassifier(**parameters, cat_features=["letter", "shade"])
+    odd = sum(pd.factorize(table[name])[0] for name in ("letter", "shade")) % 2
+    described = describe(model.fit(table, odd))
     assert isinstance(described.structure, Opaque)
     assert "target statistics" in described.structure.why
     assert described.encode(table) is table
