@@ -67,6 +67,13 @@ def array_of(value: Any, expected: str) -> npt.NDArray[Any]:
         raise InvalidInputError(f"{expected}. Got {_shown(value)}, of which no array can be made.") from error
 
 
+def off_device(value: Any) -> Any:
+    """Return a tensor without its gradient, in the memory of the CPU, in a type that numpy has; anything else unchanged."""
+    for step in ("detach", "cpu"):
+        value = getattr(value, step)() if hasattr(value, step) else value
+    return value.float() if str(getattr(value, "dtype", "")) == "torch.bfloat16" else value
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, str | bytes | int | float | type(None)):
         text = repr(value)

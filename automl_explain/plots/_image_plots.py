@@ -12,7 +12,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR
 from automl_explain.explainers.formatting._names import shortened, unit_text
 from automl_explain.explainers.image._explanation import ImageExplanation
-from automl_explain.explainers.image._picture import Panels, panels_of_image, panels_of_mean, strongest_outputs
+from automl_explain.explainers.image._picture import Panel, Panels, panels_of_image, panels_of_mean, strongest_outputs
 from automl_explain.plots._style import FIGURE_INCHES
 
 if TYPE_CHECKING:
@@ -23,8 +23,16 @@ GAP = 0.06
 """Distance between two panels, as a share of their width."""
 MOST_CLASSES = 3
 """Classes that are shown by default."""
-TITLE_ROOM = 0.14
-"""Height of the titles, as a share of the height of a panel."""
+TITLE_ROOM = 0.25
+"""Height of the titles, in inches."""
+LOWEST, HIGHEST = 1.3, 5.0
+"""Heights of a panel in a figure of its own, in inches: room for a colour bar, and on a screen."""
+BAR_ROOM = 1.1
+"""Width of the colour bar with its labels, in inches."""
+LETTER = 0.6
+"""Width of a letter, as a share of the size of the font."""
+LONGEST, SHORTEST = 30, 6
+"""Letters of a title at most, and of a class before its output is left out."""
 
 
 @checked
@@ -89,8 +97,8 @@ def plot_image(
 
 def image_size(n_panels: int, height_of_width: float) -> tuple[float, float]:
     """Return the width and height, in inches, of a figure with panels side by side."""
-    width = min(2.4 * n_panels + 0.9, 1.6 * FIGURE_INCHES)
-    return width, (width - 0.9) / n_panels * height_of_width * (1.0 + TITLE_ROOM) + 0.35
+    panel = min(2.4, (1.6 * FIGURE_INCHES - BAR_ROOM) / n_panels, HIGHEST / height_of_width)
+    return panel * n_panels + BAR_ROOM, max(LOWEST, panel * height_of_width) + TITLE_ROOM + 0.2
 
 
 def _outputs(explanation: ImageExplanation, image: int | None, classes: Sequence[Any] | None) -> list[int]:
@@ -110,18 +118,44 @@ def _draw(explanation: ImageExplanation, found: Panels, what: str, ax: Axes | No
     left = 0.0
     for panel in found.panels:
         ax.imshow(panel.rgb, extent=(left, left + columns, rows, 0.0), interpolation="nearest")
-        ax.text(
-            left, -0.03 * rows, shortened(panel.title, 24), ha="left", va="bottom", fontsize="small", parse_math=False
-        )
         left += columns * (1.0 + GAP)
     ax.set_xlim(0.0, left - columns * GAP)
-    ax.set_ylim(rows, -TITLE_ROOM * rows)
+    ax.set_ylim(rows, 0.0)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    if what:
-        ax.set_title(what, loc="left", fontsize="medium", parse_math=False)
     _color_bar(ax, explanation, found.limit)
+    _titles(ax, found, columns)
+    if what:
+        ax.set_title(what, loc="left", fontsize="medium", pad=72.0 * TITLE_ROOM, parse_math=False)
     return ax
+
+
+def _titles(ax: Axes, found: Panels, columns: int) -> None:
+    """Write the title of each panel above it, as far as it fits the width that the axes have now."""
+    from matplotlib.font_manager import FontProperties
+
+    figure = ax.get_figure(root=False)
+    assert figure is not None
+    inches = ax.get_position().width * figure.bbox.width / figure.dpi / len(found.panels)
+    letters = int(inches * 72.0 / (LETTER * FontProperties(size="small").get_size_in_points()))
+    for number, panel in enumerate(found.panels):
+        ax.annotate(
+            _fitted(panel, min(letters, LONGEST)), (number * columns * (1.0 + GAP), 0.0), (0.0, 3.0),
+            textcoords="offset points", ha="left", va="bottom", fontsize="small", parse_math=False, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _fitted(panel: Panel, letters: int) -> str:
+    """Return the title of a panel in so many letters: the name is shortened, not the number; in few, the name alone."""
+    if len(panel.title) <= letters:
+        return panel.title
+    name, colon, number = panel.title.rpartition(": ")
+    left = letters - len(colon) - len(number)
+    return (
+        f"{shortened(name, left)}{colon}{number}"
+        if colon and left >= SHORTEST
+        else shortened(name or number, max(letters, 2))
+    )
 
 
 def _color_bar(ax: Axes, explanation: ImageExplanation, limit: float) -> None:
@@ -137,7 +171,7 @@ def _color_bar(ax: Axes, explanation: ImageExplanation, limit: float) -> None:
     bar.ax.tick_params(labelsize="small")
     per = "pixel" if explanation.level == "pixel" or explanation.is_global else "segment"
     unit = unit_text(explanation.output_space) if explanation.is_additive else "heat, not additive"
-    bar.set_label(f"value of a {per} ({unit})" if explanation.is_additive else unit, fontsize="small")
+    bar.set_label(f"value of a {per}\n({unit})" if explanation.is_additive else unit, fontsize="small")
 
 
 def _signed_map(*, signed: bool) -> Colormap:

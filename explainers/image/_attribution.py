@@ -123,16 +123,29 @@ def outputs_of(explained: ExplainedModel, images: Images) -> Values:
     return np.concatenate([predict_rows(explained.model, table, "the images") for table in tables])
 
 
-def chosen_outputs(outputs: Values, top: int, *, common: bool) -> npt.NDArray[np.intp]:
+def chosen_outputs(outputs: Values, top: int | None, *, common: bool) -> npt.NDArray[np.intp]:
     """Return the outputs that are explained, (C, n): all in order if there are few, otherwise the largest first."""
     n_outputs, n_images = outputs.shape
-    if n_outputs <= top:
+    if top is None or n_outputs <= top:
         return np.repeat(np.arange(n_outputs)[:, None], n_images, axis=1)
     if not common:
         return np.argsort(-outputs, axis=0, kind="stable")[:top]
     wins = np.bincount(outputs.argmax(axis=0), minlength=n_outputs)
     order = np.lexsort((-outputs.mean(axis=1), -wins))[:top]
     return np.repeat(order[:, None], n_images, axis=1)
+
+
+def padded(values: list[Values]) -> Values:
+    """Return the values (C, P) of each image, with zeros after its last segment, (C, n, largest P)."""
+    made = np.zeros((len(values[0]), len(values), max(own.shape[1] for own in values)))
+    for image, own in enumerate(values):
+        made[:, image, : own.shape[1]] = own
+    return made
+
+
+def errors_of(found: ImageAttribution) -> Values:
+    """Return the standard errors (C, P) of an image; zeros if its values have no sampling error."""
+    return np.zeros_like(found.values) if found.standard_errors is None else found.standard_errors
 
 
 def attribute(

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._arguments import checked
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._pickling import Picklable
 from automl_explain.explainers._progress import progress_bar
-from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.formatting._names import counted as counted_noun
 from automl_explain.explainers.image._absent import absent_maker, check_absent
 from automl_explain.explainers.image._attribution import (
@@ -22,12 +22,21 @@ from automl_explain.explainers.image._attribution import (
     attribute,
     check_method,
     chosen_outputs,
+    errors_of,
     outputs_of,
+    padded,
 )
 from automl_explain.explainers.image._explanation import ImageExplanation
 from automl_explain.explainers.image._gradcam import heat_maps
-from automl_explain.explainers.image._images import ImageForm, Images, read_images, read_shape
-from automl_explain.explainers.image._model import Meter, ModelOptions, counted, describe_images, one_at_a_time
+from automl_explain.explainers.image._images import ImageForm, Images, read_shape, readings
+from automl_explain.explainers.image._model import (
+    Meter,
+    ModelOptions,
+    check_readings,
+    counted,
+    describe_images,
+    one_at_a_time,
+)
 from automl_explain.explainers.image._segments import Segmented, find_segments, read_segments
 from automl_explain.explainers.methods._settings import SamplingOptions, Settings, read_settings
 from automl_explain.explainers.model._explained_model import ExplainedModel
@@ -87,7 +96,8 @@ class ImageExplainer(Picklable):
     classes : sequence or mapping, optional
         Class names, in the model's order, or ``{label: name}``.
     top_classes : int, default 5
-        Classes explained. If a model has more, those with the largest outputs of each image are explained.
+        Classes explained. If a model has more, those with the largest outputs of each image are explained. All targets of a
+        regression are explained.
     device : str, default "auto"
         Device of a network, such as "cuda".
     batch_size : int, optional
@@ -233,8 +243,8 @@ class ImageExplainer(Picklable):
         tuple of FittedModel and Table
             The model over flattened images, and the images as its rows.
         """
-        read = read_images(images, "The images", self._channel_axis, self._image_shape)
-        return self._described_for(read, images).model, Table(read.form.flat(read.pixels))
+        read, explained = self._read(images)
+        return explained.model, Table(read.form.flat(read.pixels))
 
     def maskings(self, explanation: ImageExplanation) -> list[Masking]:
         """Return, for each image of an explanation, the image, its segments and its absent image, with the model.
@@ -262,14 +272,13 @@ class ImageExplainer(Picklable):
     # ---------------------------------------------------------------- private
 
     def _explain(self, given: Any, *, common: bool) -> ImageExplanation:
-        images = read_images(given, "The images", self._channel_axis, self._image_shape)
-        explained = self._described_for(images, given)
+        images, explained = self._read(given)
         segmented = self._segmented(images)
         make, absent = absent_maker(self._absent, images)
         by_pixel = self._level == "pixel" or self._method == "gradcam"
         pixels = np.arange(int(np.prod(images.form.size))).reshape(images.form.size)
         outputs = outputs_of(explained, images)
-        numbers = chosen_outputs(outputs.T, self._top_classes, common=common)
+        numbers = chosen_outputs(outputs.T, self._top(explained), common=common)
         started, found, segments = time.monotonic(), [], []
         of_image = self._settings.sampling.nsamples or EVALUATIONS
         with progress_bar(len(images) * of_image, _said(len(images)), self._settings.progress) as advance:
@@ -296,6 +305,22 @@ class ImageExplainer(Picklable):
         absent = images.form.fitted(np.asarray(make(own, segments)))
         return Masking(model, images.form, own, absent, segments)
 
+    def _read(self, given: Any) -> tuple[Images, ExplainedModel]:
+        """Return the images and the model as a function of them, which decides between two ways of reading them."""
+        possible = readings(given, "The images", self._channel_axis, self._image_shape)
+        known = None if self._described is None else self._described[0]
+        possible = next(((images,) for images in possible if images.form == known), possible)
+        if len(possible) > 1:
+            check_readings(self._given, possible)
+        refused: InvalidInputError | None = None
+        for images in possible:
+            try:
+                return images, self._described_for(images, given)
+            except InvalidInputError as error:
+                refused = refused or error
+        assert refused is not None
+        raise refused
+
     def _described_for(self, images: Images, given: Any) -> ExplainedModel:
         """Return the model as a function of images of this form; it is described once for images of the same form."""
         if self._described is None or self._described[0] != images.form:
@@ -313,6 +338,11 @@ class ImageExplainer(Picklable):
                 parts = [given(image) for image in images.form.given(images.pixels)]
             return [Segmented(read_segments(part, size, 1)[0], "") for part in parts]
         return [Segmented(one, "") for one in read_segments(given, size, len(images))]
+
+    def _top(self, explained: ExplainedModel) -> int | None:
+        """Return the number of outputs that are explained; None for the targets of a regression, which have no common unit."""
+        is_regression = explained.model.task == "multitarget" and explained.model.output_space == "response"
+        return None if is_regression else self._top_classes
 
     def _share(self, n_left: int, seconds: float) -> Settings:
         """Return the settings for the next image, which gets its share of the time left."""
@@ -338,7 +368,7 @@ class ImageExplainer(Picklable):
         own = [one.notes for one in found]
         shared = tuple(note for note in own[0] if all(note in notes_of for notes_of in own))
         return ImageExplanation(
-            local_importance_values=_padded([one.values for one in found]),
+            local_importance_values=padded([one.values for one in found]),
             base_values=np.stack([one.base_values for one in found], axis=1),
             outputs=np.stack([one.outputs for one in found], axis=1),
             segments=segments,
@@ -351,7 +381,7 @@ class ImageExplainer(Picklable):
             reason=found[0].reason,
             level="pixel" if is_heat else self._level,
             absent="" if is_heat else absent,
-            standard_errors=_padded([_errors(one) for one in found]) if has_errors else None,
+            standard_errors=padded([errors_of(one) for one in found]) if has_errors else None,
             notes=(*notes, *shared),
             image_notes=tuple(tuple(note for note in notes_of if note not in shared) for notes_of in own),
             kind="heat_map" if is_heat else "shapley",
@@ -361,18 +391,6 @@ class ImageExplainer(Picklable):
 
 def _said(n_images: int) -> str:
     return f"explaining {counted_noun(n_images, 'image')}"
-
-
-def _padded(values: list[Values]) -> Values:
-    """Return the values (C, P) of each image, with zeros after its last segment, (C, n, largest P)."""
-    made = np.zeros((len(values[0]), len(values), max(own.shape[1] for own in values)))
-    for image, own in enumerate(values):
-        made[:, image, : own.shape[1]] = own
-    return made
-
-
-def _errors(found: ImageAttribution) -> Values:
-    return np.zeros_like(found.values) if found.standard_errors is None else found.standard_errors
 
 
 def _notes(notes: list[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._arguments import array_of
+from automl_explain.explainers._arguments import array_of, off_device
 from automl_explain.explainers._errors import InvalidInputError
 
 Pixels = npt.NDArray[Any]
@@ -106,7 +106,22 @@ class Images:
 
 
 def read_images(data: Any, what: str, channel_axis: Any = "auto", image_shape: tuple[int, ...] | None = None) -> Images:
-    """Read a caller's images.
+    """Read a caller's images, whose layout is known or plain; see `readings`.
+
+    Raises
+    ------
+    InvalidInputError
+        As for `readings`.
+    """
+    return readings(data, what, channel_axis, image_shape)[0]
+
+
+def readings(
+    data: Any, what: str, channel_axis: Any = "auto", image_shape: tuple[int, ...] | None = None
+) -> tuple[Images, ...]:
+    """Read a caller's images: in the one way in which they can be read, or in two, which the model may decide between.
+
+    An array of shape (3, 25, 25) may be one image with channels first, or three grey images.
 
     Parameters
     ----------
@@ -134,8 +149,13 @@ def read_images(data: Any, what: str, channel_axis: Any = "auto", image_shape: t
                 f"'image_shape' parameter says. Got the shape {array.shape}."
             )
         array = array.reshape(-1, *image_shape)
-    channels, array = _layout(array, what, channel_axis, image_shape is not None)
-    form = ImageForm(array.shape[1:], channels, array.dtype.name, image_shape is not None)
+    layouts = _layouts(array, what, channel_axis, image_shape is not None)
+    return tuple(_images(array, channels, what, is_flat=image_shape is not None) for channels in layouts)
+
+
+def _images(array: npt.NDArray[Any], channels: str, what: str, *, is_flat: bool) -> Images:
+    array = array if array.ndim == (3 if channels == "none" else 4) else array[None]
+    form = ImageForm(array.shape[1:], channels, array.dtype.name, is_flat)
     if not len(array) or 0 in form.shape:
         raise InvalidInputError(f"{what} must hold at least one image and one pixel. Got the shape {array.shape}.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -184,16 +204,22 @@ def read_shape(shape: Any) -> tuple[int, ...] | None:
 def _as_array(data: Any, what: str) -> npt.NDArray[Any]:
     if isinstance(data, list | tuple):
         parts = [_as_array(part, what) for part in data]
-        shapes = {part.shape for part in parts}
+        shapes, kinds = {part.shape for part in parts}, {part.dtype.kind for part in parts}
+        if "f" in kinds and len(kinds) > 1:
+            raise InvalidInputError(
+                f"{what} must have one unit. Got whole numbers and fractions together: convert all of them in the same way."
+            )
         if len(shapes) > 1:
             raise InvalidInputError(
                 f"{what} must have the same shape. Got the shapes {sorted(shapes)[:5]}: resize the images, or explain those of "
                 "each shape in a call of their own."
             )
         return np.stack(parts) if parts else np.empty((0, 0, 0))
-    for step in ("detach", "cpu"):
-        data = getattr(data, step)() if hasattr(data, step) else data
-    array = array_of(data, f"{what} must hold numbers")
+    if np.ma.is_masked(data):
+        raise InvalidInputError(
+            f"{what} must have all their pixels. Got a masked array: fill it, such as with data.filled(0)."
+        )
+    array = array_of(off_device(data), f"{what} must hold numbers")
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
     if array.dtype.kind not in "iuf":
@@ -207,8 +233,8 @@ def _kind_of(data: Any, array: npt.NDArray[Any]) -> str:
     return f"an array of dtype {array.dtype}"
 
 
-def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: bool) -> tuple[str, npt.NDArray[Any]]:
-    """Return the place of the channels, and the images with the axis of images first."""
+def _layouts(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: bool) -> tuple[str, ...]:
+    """Return the places that the channels may have, the likelier one first."""
     if array.ndim not in (2, 3, 4) or (is_batch and array.ndim < 3):
         raise InvalidInputError(f"{FORMS}. Got {what} with the shape {array.shape}.")
     known = ("auto", *LAST, *FIRST)
@@ -217,35 +243,39 @@ def _layout(array: npt.NDArray[Any], what: str, channel_axis: Any, is_batch: boo
             "The 'channel_axis' parameter must be 'auto', None for images without channels, -1 for channels last or 0 for "
             f"channels first. Got {channel_axis!r}."
         )
-    if array.ndim == 2:
-        return "none", array[None]
-    if array.ndim == 3 and is_batch:
-        return "none", array
+    if array.ndim == 2 or (array.ndim == 3 and is_batch):
+        return ("none",)
     if channel_axis is None:
         if array.ndim == 4:
             raise InvalidInputError(
                 f"channel_axis=None means images without channels, (n, rows, columns). Got {what} with the shape "
                 f"{array.shape}: pass channel_axis=-1 or channel_axis=0."
             )
-        return "none", array
-    last, first = array.shape[-1], array.shape[-3]
-    if channel_axis == "auto":
-        if array.ndim == 3:
-            if last in (3, 4) and min(array.shape[:2]) > last:
-                return "last", array[None]
-            if first in (3, 4) and min(array.shape[1:]) > 16:
-                return "first", array[None]
-            return "none", array
-        if last in COLOR_CHANNELS:
-            return "last", array
-        if first in COLOR_CHANNELS:
-            return "first", array
-        raise InvalidInputError(
-            f"{what} has the shape {array.shape}, which does not tell the axis of the channels: it is found if there are 1, 3 "
-            "or 4 of them. Pass channel_axis=-1 (channels last) or channel_axis=0 (channels first)."
-        )
-    array = array[None] if array.ndim == 3 else array
-    return ("last" if channel_axis in LAST else "first"), array
+        return ("none",)
+    if channel_axis != "auto":
+        return ("last",) if channel_axis in LAST else ("first",)
+    found = _likely(array.shape)
+    if found:
+        return found
+    grey = "" if array.ndim == 4 else ", or channel_axis=None (grey images without channels)"
+    raise InvalidInputError(
+        f"{what} have the shape {array.shape}, which does not tell the axis of the channels: it is found if there are 1, 3 or 4 "
+        f"of them. Pass channel_axis=-1 (channels last) or channel_axis=0 (channels first){grey}."
+    )
+
+
+def _likely(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the places that the channels of an image (r, c, k), or of several, probably have; none if it cannot be told."""
+    first, last = shape[-3], shape[-1]
+    if len(shape) == 4:
+        return ("last",) if last in COLOR_CHANNELS else ("first",) if first in COLOR_CHANNELS else ()
+    if (last in COLOR_CHANNELS[1:] and min(shape[:2]) > last) or (last == 1 and min(shape[:2]) >= FEWEST_PIXELS):
+        return ("last",)
+    if last < FEWEST_PIXELS <= min(shape[:2]):
+        return ()  # bands rather than many grey images of few columns
+    if first in COLOR_CHANNELS[1:] and min(shape[1:]) > FEWEST_PIXELS:
+        return ("first", "none")
+    return ("none", "first") if first == 1 else ("none",)
 
 
 def shape_of(data: Any) -> tuple[Any, ...]:

@@ -44,7 +44,18 @@ class ModelOptions:
 
     def network(self, form: ImageForm) -> NetworkOptions:
         """Return the options of a network; the batch of a function has bounded memory."""
-        return NetworkOptions(self.device, self.batch_size or max(1, BATCH_BYTES // (8 * int(np.prod(form.shape)))))
+        size = self.batch_size or max(1, BATCH_BYTES // (8 * int(np.prod(form.shape))))
+        return NetworkOptions(self.device, size, keeps_bytes=True)
+
+
+def check_readings(model: Any, possible: tuple[Images, ...]) -> None:
+    """Raise `InvalidInputError` if a function takes images that may be read as one or as several: it may take them both ways."""
+    first, second = possible
+    if is_plain_function(model) and len(first) != len(second):
+        raise InvalidInputError(
+            f"Images of the shape {first.form.shape} may be one image with channels first, or {len(second)} grey images. Pass "
+            "channel_axis=0 (channels first) or channel_axis=None (grey images without channels)."
+        )
 
 
 def describe_images(model: Any, images: Images, given: Any, options: ModelOptions) -> ExplainedModel:
@@ -99,12 +110,14 @@ def _described(model: Any, few: Images, given: Any, options: ModelOptions) -> Fi
     flat = form.flat(few.pixels)
     if form.is_flat or (not is_plain_function(model) and hasattr(model, "n_features_in_")):
         return describe(model, flat)
-    examples = Examples((np.ascontiguousarray(form.given(few.pixels)),))
+    examples = _given(few)
     network = options.network(form)
     kind = given if hasattr(given, "shape") and hasattr(given, "device") else examples.arrays[0]
     try:
         function = describe_tensor_function(model, kind, examples, network)
     except InvalidInputError as error:
+        if not error.quotes_model:
+            raise
         raise InvalidInputError(
             f"{error} If it takes flat rows of pixels, pass image_shape={form.shape} to ImageExplainer."
         ) from error
@@ -152,7 +165,7 @@ def _behind(preprocess: Callable[[Any], Any], model: Any, few: Images, options: 
 
 
 def _given(few: Images) -> Examples:
-    return Examples((np.ascontiguousarray(few.form.given(few.pixels)),))
+    return Examples((np.ascontiguousarray(few.form.given(few.pixels)),), what="the images")
 
 
 class Meter:

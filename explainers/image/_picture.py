@@ -23,7 +23,7 @@ SHOWN_PIXELS = 240
 """Pixels of the shorter side of a picture, at least; smaller images are enlarged by a whole factor."""
 STRONGEST = 0.85
 """Opacity of the colour of the largest value."""
-PALEST = 0.45
+PALEST = 0.6
 """Lightness of black in the grey image, so that colours over it can be seen."""
 CLIPPED = 99.5
 """Percentile of the absolute values of single pixels that has the strongest colour; single outliers would pale the rest."""

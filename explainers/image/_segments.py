@@ -16,6 +16,10 @@ Segments = npt.NDArray[np.intp]
 
 GRID_BELOW = 16
 """Rows or columns below which an image is divided into a grid: superpixels of so few pixels are no shapes."""
+SMALLEST = 0.25
+"""Smallest segment, as a share of the mean size wanted; SLIC joins smaller ones to others. Its default of 0.5 leaves few."""
+FEW_LEVELS = 32
+"""Largest byte below which bytes are not those of a photograph, such as masks of 0 and 1 or digits of 16 levels."""
 GREY_COMPACTNESS, COLOR_COMPACTNESS = 0.1, 10.0
 """Weight of distance against difference in colour: of grey images and single bands in [0, 1], and of colours in Lab."""
 
@@ -103,26 +107,21 @@ def _superpixels(image: Pixels, n_segments: int) -> Segments:
         ) from error
     scaled = in_unit_range(image)
     n_channels = image.shape[2]
+    usual = {"start_label": 0, "min_size_factor": SMALLEST}
     if n_channels == 1:
-        found = slic(scaled[..., 0], n_segments, GREY_COMPACTNESS, channel_axis=None, start_label=0)
+        found = slic(scaled[..., 0], n_segments, GREY_COMPACTNESS, channel_axis=None, **usual)
     elif n_channels in (3, 4):  # the colours without opacity
-        found = slic(scaled[..., :3], n_segments, COLOR_COMPACTNESS, channel_axis=-1, start_label=0)
+        found = slic(scaled[..., :3], n_segments, COLOR_COMPACTNESS, channel_axis=-1, **usual)
     else:  # bands, whose squared differences add up
-        found = slic(
-            scaled,
-            n_segments,
-            GREY_COMPACTNESS * np.sqrt(n_channels),
-            channel_axis=-1,
-            convert2lab=False,
-            start_label=0,
-        )
+        compactness = GREY_COMPACTNESS * np.sqrt(n_channels)
+        found = slic(scaled, n_segments, compactness, channel_axis=-1, convert2lab=False, **usual)
     return renumbered(found)
 
 
 def in_unit_range(image: Pixels) -> npt.NDArray[np.float64]:
     """Return an image with pixels between 0 and 1: bytes by 255, other numbers by the range of the image."""
     made = image.astype(np.float64)
-    if image.dtype == np.uint8:
+    if image.dtype == np.uint8 and made.max() >= FEW_LEVELS:
         return np.asarray(made / 255.0)
     low, high = made.min(), made.max()
     if low >= 0.0 and high <= 1.0:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import reprlib
 import types
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from automl_explain.explainers._arguments import off_device
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._model_call import model_call
@@ -89,7 +91,9 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
 
     def predict(table: Any) -> Matrix:
         nonlocal seen
-        answer = _off_device(function(table))
+        answer = off_device(function(table))
+        if hasattr(answer, "keys") and not hasattr(answer, "shape"):
+            raise InvalidInputError(f"{name} must return numbers. {_several(answer, answer.keys())}")
         try:
             outputs = np.asarray(answer, dtype=np.float64)
         except Exception as error:  # the answer's own conversion may raise anything
@@ -99,9 +103,11 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
             ) from error
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         if outputs.ndim != 2 or len(outputs) != table.shape[0]:
-            raise InvalidInputError(
-                f"{name} must return one row of predictions per row. Got shape {outputs.shape} for {table.shape[0]} rows."
+            arrays = (
+                isinstance(answer, tuple | list) and len(answer) > 1 and all(hasattr(part, "shape") for part in answer)
             )
+            said = f"{name} must return one row of predictions per row. Got shape {outputs.shape} for {table.shape[0]} rows."
+            raise InvalidInputError(f"{said} {_several(answer, range(len(answer)))}" if arrays else said)
         seen = outputs.shape[1] if seen is None else seen
         if outputs.shape[1] != seen:
             raise InvalidInputError(f"{name} must return {seen} outputs per row. Got {outputs.shape[1]}.")
@@ -110,11 +116,11 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
     return predict
 
 
-def _off_device(answer: Any) -> Any:
-    """Return a tensor without its gradient and in the memory of the CPU; anything else unchanged."""
-    for step in ("detach", "cpu"):
-        answer = getattr(answer, step)() if hasattr(answer, step) else answer
-    return answer
+def _several(answer: Any, keys: Iterable[Any]) -> str:
+    """Return the end of a message about several answers at once."""
+    known = list(keys)
+    choice = f": choose one of them, such as lambda x: function(x)[{known[0]!r}]" if known else ""
+    return f"Got a {type(answer).__name__} with {known}{choice}."
 
 
 def _first(answer: Any) -> str:

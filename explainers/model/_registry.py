@@ -60,10 +60,13 @@ class NetworkOptions:
         Device; "auto" is that of the network's weights.
     batch_size : int or None
         Rows per call. None: chosen by the reader.
+    keeps_bytes : bool
+        Whether whole numbers, such as images in bytes, are refused if the network itself refuses them, rather than converted.
     """
 
     device: str = "auto"
     batch_size: int | None = None
+    keeps_bytes: bool = False
 
     def __post_init__(self) -> None:
         from automl_explain.explainers._errors import InvalidInputError

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._arguments import off_device
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Matrix, NetworkInput
 
@@ -29,10 +30,13 @@ class Examples:
         One array per input, (n, *shape).
     names : tuple of str
         Names of the inputs; empty if there is one without a name.
+    what : str
+        Name of the examples in error messages.
     """
 
     arrays: Arrays
     names: tuple[str, ...] = ()
+    what: str = "initialization_examples"
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -140,9 +144,7 @@ def _is_several(data: Any) -> bool:
 
 
 def _as_numbers(data: Any, what: str) -> npt.NDArray[Any]:
-    for step in ("detach", "cpu"):
-        data = getattr(data, step)() if hasattr(data, step) else data
-    array = np.asarray(data)
+    array = np.asarray(off_device(data))
     if array.dtype.kind not in "biuf":
         raise InvalidInputError(f"{what} must hold numbers. Got an array of dtype {array.dtype}.")
     return array

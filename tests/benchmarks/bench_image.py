@@ -32,9 +32,9 @@ import shap
 import torch
 from lime import lime_image
 from scipy import ndimage
+from skimage.segmentation import slic
 
 from automl_explain import ImageExplainer, SamplingOptions
-from automl_explain.explainers.image._segments import find_segments
 from tests.benchmarks.image_networks import astronaut, residual_network, scaled_faces, trained
 
 N_SEGMENTS, STEPS = 18, 20
@@ -196,7 +196,9 @@ def compare(turns, n_images):
     n_segments = []
     for number, image in enumerate(chosen):
         say(f"image {number + 1} of {len(chosen)}")
-        segments = find_segments(np.moveaxis(image, 0, -1), N_SEGMENTS).segments
+        segments = slic(
+            image[0].astype(float), N_SEGMENTS, 0.1, channel_axis=None, start_label=0
+        )  # so few can be enumerated
         n_segments.append(int(segments.max()) + 1)
         exact, spent = timed(partial(enumerated, network, image, segments))
         label = int(outputs_of(network, image[None])[0].argmax())

@@ -58,3 +58,33 @@ def test_a_global_explanation_is_drawn_as_the_mean_of_its_images():
     assert len(ax.get_images()) == 3
     _, own = plt.subplots()
     assert plot_image(explanation, image=2, ax=own) is own
+
+
+def overlapping(ax) -> list[tuple[str, str]]:
+    """Return pairs of texts of axes and their colour bar that overlap or leave the figure."""
+    ax.figure.canvas.draw()
+    texts = [*ax.texts, *(other.yaxis.label for other in ax.figure.axes[1:] if other.yaxis.label.get_text())]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
+    pairs = [(one[0], two[0]) for i, one in enumerate(boxes) for two in boxes[:i] if one[1].overlaps(two[1])]
+    whole = ax.figure.bbox
+    cut = [text for text, box in boxes if box.y0 < whole.y0 - 1 or box.y1 > whole.y1 + 1 or box.x1 > whole.x1 + 1]
+    return pairs + [(text, "cut") for text in cut]
+
+
+def by_rows(batch: np.ndarray) -> np.ndarray:
+    """Return three outputs."""
+    return np.stack([batch[:, ::step].mean(axis=(1, 2, 3)) for step in (1, 2, 3)], axis=1)
+
+
+@pytest.mark.parametrize("size", [(20, 200), (200, 40), (24, 24)])
+def test_titles_fit_pictures_of_every_shape(size):
+    image = np.random.default_rng(0).random((*size, 3))
+    names = ["a class with quite a long name", "another class with a long name", "c"]
+    explanation = ImageExplainer(by_rows, n_segments=4, classes=names).explain_local(image)
+    ax = plot_image(explanation)
+    assert not overlapping(ax)
+    assert max(ax.figure.get_size_inches()) < 14
+    figure, (small, _) = plt.subplots(1, 2, figsize=(7, 3))
+    plot_image(explanation, ax=small)
+    figure.canvas.draw()
+    assert all(text.get_window_extent().width < small.get_window_extent().width / 3 for text in small.texts)

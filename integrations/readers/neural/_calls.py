@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -101,7 +101,7 @@ def describe_calls(network: NetworkCalls, few: Examples, options: NetworkOptions
     found = made(network.calls)
     if network.scores is not None:
         found = replace(found, scores=("log_odds", made(network.scores)))
-    few = Examples(arrays, tuple(each.name for each in inputs) if inputs[0].name else ())
+    few = replace(few, arrays=arrays, names=tuple(each.name for each in inputs) if inputs[0].name else ())
     return describe_network(found, few, network.name, last=network.last, again=network.calls.again(arrays))
 
 
@@ -130,27 +130,30 @@ def names_given(few: Examples) -> tuple[str, ...]:
 
 def choose_one(made: Any) -> str:
     """Return the end of a message about several outputs, which says how to choose one."""
-    if isinstance(made, Mapping):
-        keys: list[Any] = list(made)
-    elif isinstance(made, list | tuple):
-        keys = list(range(len(made)))
-    else:
-        return f"Got {type(made).__name__}."
+    kind = type(made).__name__
+    if not (isinstance(made, list | tuple) or hasattr(made, "keys")):
+        return f"Got {kind}."
+    keys = list(made.keys()) if hasattr(made, "keys") else list(range(len(made)))
+    if not keys:
+        return f"Got an empty {kind}."
     return (
-        f"Got {type(made).__name__} with {keys}. Say which of them to explain, with a function of tensors and a background of "
-        f"tensors, such as DeepExplainer(lambda x: model(x)[{keys[0]!r}], X) with X as a tensor."
-        if keys
-        else f"Got an empty {type(made).__name__}."
+        f"Got {kind} with {keys}. Say which of them to explain: instead of the model, pass a function of tensors, such as lambda "
+        f"x: model(x)[{keys[0]!r}], and pass the examples (DeepExplainer's background, ImageExplainer's images) as tensors."
     )
 
 
 def check_shape(shape: tuple[int, ...], n_rows: int, name: str) -> None:
     """Raise `InvalidInputError` unless outputs have one row of numbers per example."""
     if len(shape) not in (1, 2) or shape[0] != n_rows:
-        raise InvalidInputError(
-            f"{name} must return one row of numbers per example, (n, K). Got the shape {shape} for {n_rows} examples: pass a "
-            "function of tensors that chooses among them, with tensors as the background."
-        )
+        raise not_rows(shape, n_rows, name)
+
+
+def not_rows(shape: object, n_rows: object, name: str) -> InvalidInputError:
+    """Return the error for outputs that are not one row of numbers per example."""
+    return InvalidInputError(
+        f"{name} must return one row of numbers per example, (n, K). Got the shape {shape} for {n_rows} examples: instead of the "
+        "model, pass a function of tensors that chooses among them, and pass the examples as tensors."
+    )
 
 
 def _depends_on(network: Network, arrays: Arrays, number: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from typing import Any, TypeAlias
@@ -102,7 +102,7 @@ def describe(model: Any, examples: Any = None, network: NetworkOptions | None = 
     if backend not in BACKENDS:
         return describe_function(model.predict_on_batch, few.flat(), name)
     call, dtypes, names = _inputs_of(model, few, name)
-    few = Examples(few.arrays, names)
+    few = replace(few, names=names)
     why = f"a Keras network on {backend}"
     return BACKENDS[backend](model, call, NetworkDraft(name, why, dtypes), few, network)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
 from automl_explain.explainers.neural._examples import Examples
+from automl_explain.explainers.neural._network import Network
 from automl_explain.explainers.neural._torch_devices import as_device
 from automl_explain.integrations.readers.neural._torch import describe_calls
 from automl_explain.integrations.readers.neural._torch_calls import ModuleCalls
@@ -45,4 +47,8 @@ def describe_module(
             f"Keras puts this model on {own}. Got the 'device' parameter {options.device!r}: leave it out, or choose the device "
             "with keras.device when the model is made."
         )
-    return describe_calls(ModuleCalls(KerasModule(model, call), own, name), few, dtypes or "float32", options)
+    found = describe_calls(ModuleCalls(KerasModule(model, call), own, name), few, dtypes or "float32", options)
+    assert isinstance(found.structure, Network)
+    return replace(
+        found, structure=replace(found.structure, layers=None)
+    )  # Keras does not call the hooks of its layers

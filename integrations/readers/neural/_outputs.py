@@ -39,7 +39,7 @@ def few_examples(examples: Any, name: str) -> Examples:
         few = table.take(np.arange(min(PROBE_ROWS, len(table))))
         with model_call(name, BACKGROUND):
             return as_examples(_keep_whole(few.data), BACKGROUND)
-    return Examples(tuple(array[:PROBE_ROWS] for array in examples.arrays), examples.names)
+    return replace(examples, arrays=tuple(array[:PROBE_ROWS] for array in examples.arrays))
 
 
 def describe_network(
@@ -77,7 +77,7 @@ def describe_network(
         If the network cannot take the examples, or its outputs are random or depend on the other rows.
     """
     table = examples.flat()
-    with model_call(name, BACKGROUND):
+    with model_call(name, examples.what):
         outputs = network.outputs(table)
         check_steady(network, table, outputs, network.outputs(table) if again is None else again, name)
     n_outputs = outputs.shape[1]

@@ -22,6 +22,7 @@ from automl_explain.integrations.readers.neural._calls import (
     choose_one,
     describe_calls,
     names_given,
+    not_rows,
 )
 from automl_explain.integrations.readers.neural._outputs import few_examples
 
@@ -84,14 +85,21 @@ class TensorFlowCalls:
     def __init__(self, call: Callable[[tuple[Any, ...]], Any], name: str, options: NetworkOptions | None) -> None:
         self._call, self._name, self._n_outputs = call, name, 0
         self._functions: dict[tuple[str, ...], Any] = {}
+        self._refused: InvalidInputError | None = None
         self._device = _device_of("auto" if options is None else options.device)
         if not tf.executing_eagerly():
             raise UnsupportedModelError(GRAPH.format("a program with eager execution switched off"))
 
     def forward(self, arrays: Arrays) -> Matrix:
         """Return the outputs, (M, K) float64."""
+        self._refused = None
         with self._undisturbed():
-            made = self._trace("outputs", self._outputs, arrays)(*map(tf.constant, arrays)).numpy()
+            try:
+                made = self._trace("outputs", self._outputs, arrays)(*map(tf.constant, arrays)).numpy()
+            except Exception:  # the network's own code may raise anything
+                if self._refused is not None:
+                    raise self._refused from None
+                raise
         check_shape(made.shape, len(arrays[0]), self._name)
         self._n_outputs = made.shape[1]
         return np.asarray(made, dtype=np.float64)
@@ -122,13 +130,21 @@ class TensorFlowCalls:
         return self._functions[key]
 
     def _outputs(self, *tensors: Any) -> Any:
-        made = self._call(tensors)
-        if not tf.is_tensor(made):
-            raise InvalidInputError(f"{self._name} must return one tensor. {choose_one(made)}")
-        if not (made.dtype.is_floating or made.dtype.is_integer or made.dtype.is_bool):
-            raise InvalidInputError(f"{self._name} must return numbers. Got a tensor of dtype {made.dtype.name}.")
-        if made.shape.rank not in (1, 2):
-            check_shape(tuple(made.shape), -1, self._name)
+        return self._as_matrix(self._call(tensors))
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def _as_matrix(self, made: Any) -> Any:
+        """Return the outputs as (M, K); TensorFlow hides an error in one of its own, so that it is kept for the caller."""
+        try:
+            if not tf.is_tensor(made):
+                raise InvalidInputError(f"{self._name} must return one tensor. {choose_one(made)}")
+            if not (made.dtype.is_floating or made.dtype.is_integer or made.dtype.is_bool):
+                raise InvalidInputError(f"{self._name} must return numbers. Got a tensor of dtype {made.dtype.name}.")
+            if made.shape.rank not in (1, 2):
+                raise not_rows(f"(n, {str(tuple(made.shape)[1:])[1:]}", "n", self._name)
+        except InvalidInputError as error:
+            self._refused = error
+            raise
         return made if made.shape.rank == 2 else made[:, None]
 
     def _derivatives(self, n_chosen: int, *given: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from automl_explain.explainers._agreement import agree
 from automl_explain.explainers._errors import InvalidInputError, NotFittedError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import NetworkOptions
@@ -35,6 +36,10 @@ MOSTLY = 0.5
 """Share of the multiplications in convolutions of images from which on the layout of images matters."""
 MOST_ROWS, FEWEST_ROWS = 1 << 14, 8
 """Bounds on the rows per batch."""
+BYTES_SHARE = 1e-3
+"""Largest difference of the outputs for bytes from those for the same numbers, as a share of their spread."""
+HALF = {torch.float16, torch.bfloat16}
+"""Types of 16 bits; networks with such weights are computed in float32."""
 
 
 def describe(module: Any, examples: Any = None, network: NetworkOptions | None = None) -> FittedModel:
@@ -53,9 +58,12 @@ def describe(module: Any, examples: Any = None, network: NetworkOptions | None =
     own = weights[0].device if weights else torch.device("cpu")
     options = network or NetworkOptions()
     wanted = own if options.device == "auto" else as_device(options.device)
-    if wanted != own:
-        module = copy.deepcopy(module).to(wanted)  # the caller's module stays where it is
     kinds = {each.dtype for each in weights if each.is_floating_point()}
+    half = bool(kinds) and kinds <= HALF
+    if wanted != own or half:
+        module = copy.deepcopy(module).to(wanted)  # the caller's module stays where it is, and as it is
+    if half:  # sums of 16 bits are too coarse for differences of outputs
+        module = module.float()
     dtype = "float64" if torch.float64 in kinds else "float32"
     return describe_calls(ModuleCalls(module, wanted, name), few, dtype, options)
 
@@ -73,7 +81,7 @@ def describe_calls(
     calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...], options: NetworkOptions
 ) -> FittedModel:
     """Describe a module by its calls; `dtype` is that of its weights, or the dtypes of its inputs if they are known."""
-    inputs, arrays = _accepted(calls, few, dtype)
+    inputs, arrays = _accepted(calls, few, dtype, keeps_bytes=options.keeps_bytes)
     budget = (GPU_BYTES if calls.device.type == "cuda" else WORKING_BYTES) // 4
     cells = max(calls.sizes(arrays), sum(each.size for each in inputs))
     size = options.batch_size or max(FEWEST_ROWS, min(MOST_ROWS, budget // cells))
@@ -138,24 +146,49 @@ class _AsModule(torch.nn.Module):
 
 
 def _accepted(
-    calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...]
+    calls: ModuleCalls, few: Examples, dtype: str | tuple[str, ...], *, keeps_bytes: bool
 ) -> tuple[tuple[NetworkInput, ...], tuple[Any, ...]]:
     """Return the inputs in the types that the module takes: those of its weights, or whole numbers as for embeddings."""
     first: Exception | None = None
     for types in _types(few, dtype):
         arrays = tuple(array.astype(each) for array, each in zip(few.arrays, types, strict=True))
         try:
-            calls.forward(arrays)
+            made = calls.forward(arrays)
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInputError):
                 raise
             first = first or error
             continue
+        if not isinstance(dtype, tuple) and _means_bytes(calls, few, types, made, refuses=keeps_bytes):
+            types, arrays = tuple(array.dtype.name for array in few.arrays), few.arrays
         return tuple(replace(each, dtype=kind) for each, kind in zip(few.inputs, types, strict=True)), arrays
     shapes = [array.shape for array in few.arrays]
     raise InvalidInputError(
         f"{calls.name} cannot take examples of the shapes {shapes}: {type(first).__name__}: {first}"
     ) from first
+
+
+def _means_bytes(calls: ModuleCalls, few: Examples, types: tuple[str, ...], known: Any, *, refuses: bool) -> bool:
+    """Whether a module scales bytes, so that it has other outputs for them than for the same numbers in `types`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the module refuses them, and they are not to be converted.
+    """
+    given = tuple(array.dtype.name for array in few.arrays)
+    if not any(own == "uint8" != chosen for own, chosen in zip(given, types, strict=True)):
+        return False
+    try:
+        made = calls.forward(few.arrays)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        if not refuses:
+            return False
+        raise InvalidInputError(
+            f"{calls.name} takes {types[0]}, not the uint8 of {few.what} ({type(error).__name__}: {error}). Scale them as in "
+            "training, such as images / 255; images.astype('float32') keeps numbers from 0 to 255."
+        ) from error
+    return not agree(made, known, BYTES_SHARE)
 
 
 def _types(few: Examples, dtype: str | tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.neural._network import Arrays, Chosen, Gradients, Matrix
 from automl_explain.explainers.neural._torch_threads import one_thread
+from automl_explain.integrations.readers.neural._calls import choose_one, not_rows
 
 Tensors: TypeAlias = tuple[torch.Tensor, ...]
 SOFTMAX = "softmax"
@@ -293,27 +294,10 @@ def one_output(made: Any, n_rows: int, name: str) -> torch.Tensor:
         If the output is not one tensor with one row of numbers per example.
     """
     if not isinstance(made, torch.Tensor):
-        raise InvalidInputError(f"{name} must return one tensor. {_choose(made)}")
+        raise InvalidInputError(f"{name} must return one tensor. {choose_one(made)}")
     if made.ndim < 1 or len(made) != n_rows or made[:1].numel() != made.shape[-1] ** (made.ndim > 1):
-        raise InvalidInputError(
-            f"{name} must return one row of numbers per example, (n, K). Got the shape {tuple(made.shape)} for {n_rows} "
-            "examples: pass a function of tensors that chooses among them, with tensors as the background."
-        )
+        raise not_rows(tuple(made.shape), n_rows, name)
     return made.reshape(n_rows, -1)
-
-
-def _choose(made: Any) -> str:
-    keys: list[Any] = []
-    if isinstance(made, dict) or hasattr(made, "keys"):
-        keys = list(made.keys())
-    elif isinstance(made, list | tuple):
-        keys = list(range(len(made)))
-    if not keys:
-        return f"Got {type(made).__name__}."
-    return (
-        f"Got {type(made).__name__} with {keys}. Say which of them to explain, with a function of tensors and a background "
-        f"of tensors, such as DeepExplainer(lambda x: model(x)[{keys[0]!r}], torch.as_tensor(X))."
-    )
 
 
 def as_matrix(outputs: torch.Tensor) -> Matrix:

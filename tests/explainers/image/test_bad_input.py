@@ -34,6 +34,19 @@ IMAGES: dict[str, tuple[Any, str]] = {
     "no images": ([], "at least one image and one pixel"),
     "several shapes": ([COLOURS[0], COLOURS[0, :10]], "must have the same shape.*explain those of each shape"),
     "two channels": (np.zeros((2, 20, 20, 2)), "does not tell the axis of the channels.*Pass channel_axis=-1"),
+    "bands of one image": (
+        np.zeros((20, 20, 7)),
+        r"have the shape \(20, 20, 7\), which does not tell.*or channel_axis=None",
+    ),
+    "one image or three": (
+        np.zeros((3, 20, 20)),
+        "one image with channels first, or 3 grey images. Pass channel_axis=0",
+    ),
+    "masked": (np.ma.masked_less(COLOURS, 9), "must have all their pixels. Got a masked array"),
+    "bytes and fractions": (
+        [COLOURS[0], COLOURS[1] / 255.0],
+        "must have one unit. Got whole numbers and fractions together",
+    ),
 }
 
 
@@ -78,6 +91,9 @@ class Several(torch.nn.Module):
         return {"logits": images.mean(dim=(1, 2)), "aux": images[:, 0, 0]}
 
 
+BYTES_NETWORK = torch.nn.Sequential(torch.nn.Conv2d(24, 2, 3), torch.nn.Flatten(), torch.nn.Linear(36, 2))
+
+
 def fails(batch: Any) -> Any:
     raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
@@ -85,7 +101,10 @@ def fails(batch: Any) -> Any:
 MODELS: dict[str, tuple[Any, type[Exception], str]] = {
     "other channels": (image_cases.small_network(1), InvalidInputError, r"cannot take .*\(3, 24, 20, 3\)"),
     "several outputs": (Several(), InvalidInputError, r"must return one tensor. Got dict with \['logits', 'aux'\]"),
-    "raises": (fails, InvalidInputError, r"cannot take .*mat1 and mat2.*pass image_shape=\(24, 20, 3\)"),
+    "raises": (fails, InvalidInputError, r"take the values of the images: .*mat1 and.*pass image_shape=\(24, 20, 3\)"),
+    "a dict": (lambda batch: {"p": batch.mean(axis=(1, 2, 3))}, InvalidInputError, r"Got a dict with \['p'\]: choose one of"),
+    "a tuple": (lambda batch: (model(batch), model(batch)), InvalidInputError, r"Got a tuple with \[0, 1\]: choose one of"),
+    "bytes": (BYTES_NETWORK, InvalidInputError, r"takes float32, not the uint8 of the images.*such as images / 255"),
     "NaN": (lambda batch: np.full(len(batch), np.nan), InvalidInputError, "NaN or infinite"),
     "one number": (lambda batch: 0.5, InvalidInputError, "one row of predictions per row"),
     "labels": (lambda batch: ["cat"] * len(batch), InvalidInputError, "must return numbers. Got 'cat'|Got .*cat"),
@@ -103,14 +122,13 @@ def test_models_that_do_not_take_the_images_are_refused(name):
         ImageExplainer(given, n_segments=4).explain_local(COLOURS)
 
 
-def test_a_single_image_with_an_axis_of_channels_needs_that_axis():
-    network, image = image_cases.small_network(), image_cases.faces()[0][0]
+def test_grey_images_for_a_network_with_an_axis_of_channels_are_refused():
+    network, images = image_cases.small_network(), image_cases.faces()[0][:5, 0]
     said = (
-        r"cannot take examples of the shapes \[\(1, 25, 25\)\].*read as grey images of \(25, 25\).*pass channel_axis=0"
+        r"cannot take examples of the shapes \[\(5, 25, 25\)\].*read as grey images of \(25, 25\).*pass channel_axis=0"
     )
     with pytest.raises(InvalidInputError, match=said):
-        ImageExplainer(network).explain_local(image)
-    assert len(ImageExplainer(network, channel_axis=0, n_segments=4).explain_local(image)) == 1
+        ImageExplainer(network).explain_local(images)
 
 
 def test_an_explainer_takes_images_of_another_shape_later():
@@ -149,3 +167,13 @@ def test_a_function_of_segments_that_fails_is_named():
 
     with pytest.raises(InvalidInputError, match="The function of 'segments' cannot take the values of the images"):
         ImageExplainer(lambda images: images.mean(axis=(1, 2)), segments=segments).explain_local(np.ones((1, 20, 20)))
+
+
+def test_outputs_of_a_network_are_chosen_with_tensors_as_the_message_says():
+    network, images = Several(), torch.from_numpy(COLOURS / np.float32(255))
+    with pytest.raises(
+        InvalidInputError, match=r"such as lambda x: model\(x\)\['logits'\].*ImageExplainer's images\) as tensors"
+    ):
+        ImageExplainer(network).explain_local(images)
+    explanation = ImageExplainer(lambda x: network(x)["logits"], n_segments=4).explain_local(images)
+    np.testing.assert_allclose(explanation.outputs.T, network(images)["logits"], rtol=1e-6)
