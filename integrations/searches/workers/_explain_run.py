@@ -44,7 +44,9 @@ LEAST_SECONDS = 1.0
 PROBED_ROWS = 16
 """Rows of a run explained from its structure whose explanation is timed."""
 QUICK = 0.1
-"""If explaining the first rows takes less than this many seconds, more rows are timed."""
+"""Seconds that the rows of a slow run which are timed beside the first one take at least."""
+LEAST_PER_ROW = 1e-9
+"""Seconds of a row that are too few to be measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +156,15 @@ def explain_within(
     if n_rows is None and expected <= (CERTAIN if slow else seconds) and known >= min(FEWEST_ROWS, len(rows)):
         n_rows = known
     elif n_rows is None:
-        per_row = _row_seconds(model, settings.tables, must=must) if slow else 0.0
-        if FEWEST_ROWS * per_row <= seconds:  # otherwise a row alone may take too long
-            per_row = seconds_per_row(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
+        cost = RowCost(0.0, _row_seconds(model, settings.tables, must=must) if slow else 0.0)
+        if cost.of(FEWEST_ROWS) <= seconds:  # otherwise a row alone may take too long
+            cost = row_cost(explainer, rows, 1 if slow else PROBED_ROWS, QUICK if slow else 0.0)
         elif must:
             explainer = make(within=seconds)
-        affordable = int(min(seconds / per_row, len(rows)))
+        affordable = int(min(cost.rows_within(seconds), len(rows)))
         if affordable < min(FEWEST_ROWS, len(rows)) and not must:
             return (
-                f"too slow for its share of the time: {FEWEST_ROWS} rows would take {FEWEST_ROWS * per_row:.2g} s, and its "
+                f"too slow for its share of the time: {FEWEST_ROWS} rows would take {cost.of(FEWEST_ROWS):.2g} s, and its "
                 f"share was {seconds:.2g} s. Set a larger ExplainabilityOptions(time_budget=...)"
             )
         n_rows = max(affordable, FEWEST_ROWS)
@@ -244,20 +246,43 @@ def _explainer(
     )
 
 
-def seconds_per_row(explainer: TabularExplainer, rows: Table, first: int, at_least: float) -> float:
-    """Return the time that explaining one row takes.
+class RowCost(NamedTuple):
+    """What explaining rows takes: seconds for any table, such as of preparing it, and for each row."""
 
-    The first rows are timed, then more rows until they take at least `at_least` seconds. The first rows are explained once
-    before, so that compilation is not timed.
+    fixed: float
+    per_row: float
+
+    def of(self, n_rows: int) -> float:
+        """Return the seconds that so many rows take."""
+        return self.fixed + n_rows * self.per_row
+
+    def rows_within(self, seconds: float) -> float:
+        """Return how many rows can be explained in these seconds."""
+        return max(seconds - self.fixed, 0.0) / self.per_row
+
+
+def row_cost(explainer: TabularExplainer, rows: Table, first: int, at_least: float) -> RowCost:
+    """Return the time that explaining rows takes.
+
+    The first rows are explained once before they are timed, so that compilation is not counted. If `at_least` is given, a few
+    more rows are timed, up to three times, until those beside the first take that many seconds: what any table takes is
+    then not taken for the cost of a row.
     """
     explainer.explain_local(rows.take(np.arange(min(first, len(rows)))))
-    elapsed, n_rows = -1.0, first
-    while elapsed < at_least:
-        some = rows.take(np.arange(min(n_rows, len(rows))))
-        started = time.monotonic()
-        explainer.explain_local(some)
-        elapsed = time.monotonic() - started
-        if len(some) == len(rows):
+    n_rows = min(first, len(rows))
+    few = _seconds(explainer, rows, n_rows)
+    per_row, more = max(few / n_rows, LEAST_PER_ROW), n_rows
+    for _ in range(3):
+        if more == len(rows) or (more - n_rows) * per_row >= at_least:
             break
-        n_rows *= 4
-    return max(elapsed / len(some), 1e-9)
+        more = min(len(rows), more + max(2, int(at_least / per_row)))
+        extra = _seconds(explainer, rows, more) - few
+        per_row = max(extra / (more - n_rows), few / (10 * more), LEAST_PER_ROW)
+    return RowCost(max(few - n_rows * per_row, 0.0), per_row)
+
+
+def _seconds(explainer: TabularExplainer, rows: Table, n_rows: int) -> float:
+    some = rows.take(np.arange(n_rows))
+    started = time.monotonic()
+    explainer.explain_local(some)
+    return time.monotonic() - started

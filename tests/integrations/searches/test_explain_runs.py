@@ -35,9 +35,9 @@ def seconds_per_row(monkeypatch):
     clock, explain = HandClock(), TabularExplainer.explain_local
     monkeypatch.setattr(_explain_run, "time", clock)
 
-    def set_to(seconds):
+    def set_to(seconds, fixed=0.0):
         def explained(self, rows):
-            clock.move(seconds * len(rows))
+            clock.move(fixed + seconds * len(rows))
             return explain(self, rows)
 
         monkeypatch.setattr(TabularExplainer, "explain_local", explained)
@@ -60,6 +60,17 @@ def test_rows_are_fewer_where_all_would_take_too_long(name, job, seconds_per_row
     explanation = explain_within(model, job, 0.5)
     assert explanation.num_examples == 49
     assert f"{explanation.num_examples} of 300 validation rows" in explanation.notes[-1]
+
+
+@pytest.mark.usefixtures("unknown_cost")
+def test_what_any_table_takes_is_not_taken_for_the_cost_of_a_row(job, seconds_per_row):
+    model = describe(MODELS["predictions"].fit(X, Y))
+    seconds_per_row(5e-4, fixed=0.3)
+    assert explain_within(model, job, 1.0).num_examples == 300
+    seconds_per_row(0.05, fixed=0.3)
+    assert explain_within(model, job, 1.31).num_examples == 20
+    why = explain_within(model, job, 0.5)
+    assert "10 rows would take 0.8 s, and its share was 0.5 s" in why
 
 
 @pytest.mark.usefixtures("unknown_cost")
