@@ -64,6 +64,11 @@ class ExplanationClient:
         history : RunHistory, optional
             History in which an id is looked up. Default: the default history.
 
+        Returns
+        -------
+        ExplanationClient
+            The client of the run.
+
         Raises
         ------
         RunNotFoundError

@@ -272,6 +272,11 @@ class ModelExplanation:
         ----------
         path : path-like
             File to write; by custom it ends with ``.explanation``.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         self.explanation.save(path)
 

@@ -251,6 +251,13 @@ class KernelExplainer(TabularExplainer):
     progress : bool, optional
         If True, show a progress bar; if False, show none. Default: show one after two seconds.
 
+    Raises
+    ------
+    UnsupportedModelError
+        If the model cannot predict.
+    InvalidInputError
+        If a table or parameter does not match the model.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes

@@ -144,6 +144,16 @@ def test_every_parameter_is_documented_and_every_documented_one_exists(name):
     assert documented == set(own_parameters(thing))
 
 
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_examples_import_only_what_readers_may_import(name):
+    assert (
+        re.findall(
+            r"^>>> (?:from|import) (automl_explain[\w.]*\._\w+)", inspect.getdoc(getattr(automl_explain, name)), re.M
+        )
+        == []
+    )
+
+
 WHOLE = frozenset(("GL08", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "SS05", "YD01"))
 """What numpydoc must not find: a missing docstring, parameters that are missing, unknown, in another order, or without a type or
 description, and what is returned or yielded without a type or description."""

@@ -114,6 +114,11 @@ class SearchExplanation:
         progress : bool, optional
             If True, show a progress bar; if False, show none; default: a bar that appears after two seconds.
 
+        Returns
+        -------
+        SearchExplanation
+            What the explained runs have in common.
+
         Raises
         ------
         InvalidInputError

@@ -68,6 +68,11 @@ class Performance:
         -------
         DataFrame
             Lines of `rows`.
+
+        Raises
+        ------
+        InvalidInputError
+            If `n` is less than 1.
         """
         return self.rows.iloc[np.argsort(-self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
 
@@ -84,6 +89,11 @@ class Performance:
         -------
         DataFrame
             Lines of `rows`.
+
+        Raises
+        ------
+        InvalidInputError
+            If `n` is less than 1.
         """
         return self.rows.iloc[np.argsort(self.rows["error"].abs().to_numpy(), kind="stable")[:n]]
 

@@ -147,6 +147,11 @@ class RowExplanation:
         -------
         list of str
             Largest absolute contribution first; cells that contribute nothing are left out.
+
+        Raises
+        ------
+        InvalidInputError
+            If `top_k` is less than 1.
         """
         explanation = self.explanation
         cells = self.to_frame().head(check_top_k(top_k))

@@ -164,6 +164,11 @@ def importance_by_category(explanation: Any, feature: Any, *, class_: Any = None
         A line per category, in descending order of ``mean``: ``rows``, the ``mean`` contribution with its sign, the mean
         absolute one as ``importance``, and ``low`` and ``high``, the smallest and the largest contribution.
 
+    Raises
+    ------
+    InvalidInputError
+        If there is no such feature or class, or the explanation has no rows.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes

@@ -49,8 +49,7 @@ def plot_search_importance(search: Any, *, ax: Axes | None = None, top_k: int = 
     Examples
     --------
     >>> import numpy as np
-    >>> from automl_explain import SearchExplanation, plot_search_importance
-    >>> from automl_explain.integrations.history._run import Run
+    >>> from automl_explain import Run, SearchExplanation, plot_search_importance
     >>> runs = tuple(Run(f"a-{i}", "a", i, "lgbm", {}, 0.1, "log_loss", "trial", "explained", "", None, 1.0, (), None)
     ...              for i in range(3))
     >>> taught = SearchExplanation(runs, ("age", "pay"), np.array([[0.7, 0.3], [0.6, 0.4], [0.5, 0.5]]))
@@ -105,8 +104,7 @@ def plot_importance_history(search: Any, *, ax: Axes | None = None, top_k: int =
     Examples
     --------
     >>> import numpy as np
-    >>> from automl_explain import SearchExplanation, plot_importance_history
-    >>> from automl_explain.integrations.history._run import Run
+    >>> from automl_explain import Run, SearchExplanation, plot_importance_history
     >>> runs = tuple(Run(f"a-{i}", "a", i, "lgbm", {}, 0.1, "log_loss", "trial", "explained", "", None, 1.0, (), None)
     ...              for i in range(3))
     >>> taught = SearchExplanation(runs, ("age", "pay"), np.array([[0.7, 0.3], [0.6, 0.4], [0.5, 0.5]]))

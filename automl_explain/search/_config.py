@@ -159,6 +159,11 @@ class AutoMLConfig:
         **changes
             Settings that replace those of the file.
 
+        Returns
+        -------
+        AutoMLConfig
+            The configuration, checked.
+
         Raises
         ------
         InvalidInputError
@@ -203,6 +208,11 @@ class AutoMLConfig:
             ``iterations`` (`max_iter`), ``primary_metric`` (`metric`), ``experiment_timeout_minutes`` (`time_budget`),
             ``n_cross_validations`` (`cv`), ``enable_stack_ensemble`` and ``enable_voting_ensemble`` (`ensemble`), and any
             setting of `AutoMLConfig`. `said` tells which word was taken for which.
+
+        Returns
+        -------
+        AutoMLConfig
+            The configuration, checked.
 
         Raises
         ------
@@ -272,6 +282,11 @@ class AutoMLConfig:
             Columns to leave out.
         **settings
             Settings of `AutoMLConfig`.
+
+        Returns
+        -------
+        AutoMLConfig
+            The configuration, checked.
 
         Raises
         ------

@@ -51,7 +51,7 @@ class Faithfulness:
     Examples
     --------
     >>> import numpy as np
-    >>> from automl_explain.explainers.deletion._faithfulness import Faithfulness
+    >>> from automl_explain import Faithfulness
     >>> Faithfulness(("explanation", "random"), np.array([[[0.5, 0.1, 0.2]], [[0.1, 0.4, 0.6]]]), 0.2, "probability")
     Faithfulness of 1 example, in probability, 20% of the players removed or kept
     ranking      comprehensiveness  sufficiency  deletion AUC

@@ -333,6 +333,11 @@ class Explanation(ExplanationValues):
         ----------
         path : path-like
             File to write.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         save_values(path, self, self.members)
 

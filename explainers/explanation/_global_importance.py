@@ -83,6 +83,11 @@ class GlobalImportance:
         -------
         DataFrame
             A row per feature.
+
+        Raises
+        ------
+        InvalidInputError
+            If `top_k` is less than 1.
         """
         frame = pd.DataFrame(
             {"importance": self.values, "low": self.low, "high": self.high},

@@ -234,6 +234,11 @@ class ImageExplanation(ImageValues):
         ----------
         path : path-like
             File to write.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         save_image_fields(path, self)
 

@@ -39,7 +39,7 @@ def register(type_name: str, reader: str) -> None:
 
     Examples
     --------
-    >>> from automl_explain.explainers import register
+    >>> from automl_explain import register
     >>> register("mylibrary.MyForest", "mylibrary.explain:describe")
     """
     _readers[type_name] = reader

@@ -90,6 +90,11 @@ class ScoringExplainer(Picklable):
         -------
         ScoringExplainer
             A new one; this one stays as it is.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is no explanation, or has other features.
         """
         return self._of(self._scorer, None if explanation is None else without_rows(explanation))
 
@@ -190,7 +195,7 @@ class ScoringExplainer(Picklable):
 
     @checked
     def explain_local(self, X: Any, *, with_rows: bool = True) -> Explanation:
-        """Explain each row; errors as in `explain`.
+        """Explain each row.
 
         Parameters
         ----------
@@ -203,11 +208,18 @@ class ScoringExplainer(Picklable):
         -------
         Explanation
             With values, predictions and the rows.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If columns are missing or unknown.
+        InvalidInputError
+            If the rows cannot be read.
         """
         return self._scorer.explanation(X, with_rows=with_rows)
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return the outputs of rows in `output_space`, (n, C), or (n,) for regression; errors as in `explain`.
+        """Return the outputs of rows in `output_space`, (n, C), or (n,) for regression.
 
         Parameters
         ----------
@@ -218,6 +230,13 @@ class ScoringExplainer(Picklable):
         -------
         ndarray of shape (n, C) or (n,)
             In units of `output_space`.
+
+        Raises
+        ------
+        ColumnMismatchError
+            If columns are missing or unknown.
+        InvalidInputError
+            If the rows cannot be read.
         """
         outputs = self._scorer.outputs(self._scorer.read(X))
         return outputs if self.classes is not None else outputs[:, 0]
@@ -260,6 +279,13 @@ class ScoringExplainer(Picklable):
         -------
         tuple of ndarray
             Outputs, (n, C), and values, (C, n, f).
+
+        Raises
+        ------
+        ColumnMismatchError
+            If columns are missing or unknown.
+        InvalidInputError
+            If the rows cannot be read.
         """
         outputs, made = self._scorer.score(self._scorer.read(X))
         return outputs, made.values

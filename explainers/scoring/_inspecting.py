@@ -23,7 +23,7 @@ BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowE
 
 @checked
 def inspect_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what the manifest of a bundle says, without reading its arrays; errors as in `load`.
+    """Return what the manifest of a bundle says, without reading its arrays.
 
     Parameters
     ----------
@@ -37,6 +37,13 @@ def inspect_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
         "fingerprint", "facts", "bytes", "files", "signed"; "external": the class of the model that has to be passed to
         `load`, or None; and "model_file": the "format" of the model in the bundle, its "class", the "packages" that reading it
         needs, and "runs_code", whether it has to be allowed; None if it is stored as data or passed.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no bundle, or its manifest is damaged.
+    FormatVersionError
+        If a newer version wrote it.
 
     Examples
     --------

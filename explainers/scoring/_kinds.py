@@ -24,6 +24,13 @@ class TreeScoringExplainer(ScoringExplainer):
         More rows whose categories are known. Categories that are in neither the background, nor its types, nor the
         preprocessing, are refused when rows are explained.
 
+    Raises
+    ------
+    UnsupportedModelError
+        If the explainer is of another kind of model.
+    InvalidInputError
+        If `examples` have other columns.
+
     Examples
     --------
     >>> from lightgbm import LGBMRegressor
@@ -49,6 +56,13 @@ class LinearScoringExplainer(ScoringExplainer):
     examples : ndarray, DataFrame or csr_matrix, optional
         More rows whose categories are known. Categories that are in neither the background, nor its types, nor the
         preprocessing, are refused when rows are explained.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the explainer is of another kind of model.
+    InvalidInputError
+        If `examples` have other columns.
 
     Examples
     --------
@@ -79,6 +93,13 @@ class KernelScoringExplainer(ScoringExplainer):
         More rows whose categories are known. Categories that are in neither the background, nor its types, nor the
         preprocessing, are refused when rows are explained.
 
+    Raises
+    ------
+    UnsupportedModelError
+        If preprocessing that mixes columns has no form as data.
+    InvalidInputError
+        If `examples` have other columns.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -103,6 +124,13 @@ class DeepScoringExplainer(ScoringExplainer):
     examples : ndarray, DataFrame or csr_matrix, optional
         More rows whose categories are known. Categories that are in neither the background, nor its types, nor the
         preprocessing, are refused when rows are explained.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the explainer is of no network.
+    InvalidInputError
+        If `examples` have other columns.
 
     Examples
     --------

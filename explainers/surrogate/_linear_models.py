@@ -212,6 +212,11 @@ class LinearExplainableModel(_LinearSurrogate):
         best of 10**7, 10**6, ..., 0.01 on a fifth of the training rows, or a constant if none is better than it; 1 if there
         are fewer than 40 training rows. `alpha_` is the penalty that was used.
 
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of its range.
+
     References
     ----------
     Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems", 1970,
@@ -253,6 +258,11 @@ class SGDExplainableModel(_LinearSurrogate):
         rows. `alpha_` is the penalty that was used.
     max_iter : int, default 1000
         Maximum number of passes over the rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of its range.
 
     Examples
     --------

@@ -39,6 +39,11 @@ class LGBMExplainableModel(ExplainableModel):
     min_child_samples : int, default 5
         Minimum number of rows in a leaf. It is small because outputs of a teacher, unlike labels, have no noise.
 
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of its range.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -174,6 +179,11 @@ class DecisionTreeExplainableModel(ExplainableModel):
         Maximum number of leaves. None: no limit. Default: 256.
     min_samples_leaf : int, default 5
         Minimum number of rows in a leaf.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of its range.
 
     References
     ----------

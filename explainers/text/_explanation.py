@@ -330,6 +330,11 @@ class TextExplanation(ExplainedTexts):
         ----------
         path : path-like
             File to write.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         save_texts(path, self)
 
