@@ -81,7 +81,7 @@ def members_json(members: MemberExplanation | None, shown: Shown) -> dict[str, A
         parts = None if over is None else np.asarray(over.global_importance_values).tolist()
     return {
         "names": list(members.members),
-        "share": members.member_importance_values.tolist(),
+        "importance": members.member_importance_values.tolist(),
         "by_feature": parts,
         "reason": members.reason,
     }

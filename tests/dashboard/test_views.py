@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
+from sklearn.ensemble import VotingRegressor
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeRegressor
 
-from automl_explain import ExplanationDashboard, ImageExplainer, TextExplainer
+from automl_explain import ExplanationDashboard, ImageExplainer, TextExplainer, explain_model
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.dashboard.cases import class_values, select, show, table_of
 
@@ -175,6 +177,17 @@ def test_residuals_are_truth_less_prediction(case, open_page):
     np.testing.assert_allclose(table.iloc[:, 2], regression.labels - predicted, rtol=1e-9, atol=1e-9)
     error = float(scores_of(page)["Mean absolute error"])
     assert error == pytest.approx(np.abs(regression.labels - predicted).mean(), rel=5e-3)
+
+
+def test_members_of_a_single_ensemble_have_a_view_of_their_own(tmp_path, open_page):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    vote = VotingRegressor([("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3, random_state=0))]).fit(X, y)
+    explained = explain_model(vote, X[:50], X[50:80], members=True)
+    page = open_page(ExplanationDashboard(explained, vote, X[50:80]).save(tmp_path / "vote.html"))
+    show(page, "Members")
+    assert page.get_by_role("tab", name="Search", exact=True).count() == 0
+    table = table_of(page).set_index("Member")["Mean absolute contribution"]
+    assert table.to_dict() == pytest.approx(explained.members.get_member_importance_dict())
 
 
 # ------------------------------------------------------------------ searches and examples

@@ -15,6 +15,7 @@ import { DATA_VIEW } from "../views/data.js";
 import { DEPENDENCE_VIEW } from "../views/dependence.js";
 import { EXAMPLES_VIEW } from "../views/examples.js";
 import { IMPORTANCE_VIEW } from "../views/importance.js";
+import { MEMBERS_VIEW } from "../views/members.js";
 import { PERFORMANCE_VIEW } from "../views/performance.js";
 import { SEARCH_VIEW } from "../views/search.js";
 import { SUMMARY_VIEW } from "../views/summary.js";
@@ -28,6 +29,7 @@ export const VIEWS = [
   PERFORMANCE_VIEW,
   COHORTS_VIEW,
   SEARCH_VIEW,
+  MEMBERS_VIEW,
   LOCAL_IMPORTANCE_VIEW,
   WHATIF_VIEW,
   ICE_VIEW,

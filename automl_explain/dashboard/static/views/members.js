@@ -1,42 +1,51 @@
-// Members of an ensemble: how much of the output's variation each brings, and by which features.
+// Members of an ensemble: how much each contributes to the outputs, and by which features.
 
 import { classColor } from "../charts/palette.js";
-import { numberText, shareText } from "../data/format.js";
+import { numberText } from "../data/format.js";
 import { element } from "../elements/dom.js";
 
 const SHOWN_FEATURES_OF_MEMBERS = 12;
 
-export function drawMembers(container, context, { names, share, by_feature: byFeature, reason }) {
+export const MEMBERS_VIEW = {
+  id: "members",
+  title: "Members",
+  group: "search",
+  about: "What each member of the ensemble contributes to its outputs, and by which features.",
+  absent: (data) => !data.members,
+  draw: drawMembers,
+};
+
+function drawMembers(container, context) {
   const { charts, data, state } = context;
-  container.append(element("h2", { text: "Members of the ensemble" }));
-  if (!share || !names.length) {
+  const { names, importance, by_feature: byFeature, reason } = data.members;
+  if (!importance || !names.length) {
     container.append(element("p", { class: "axd-soft", text: reason ?? "Nothing is known of the members." }));
     return;
   }
   const palette = charts.palette();
   const chart = charts.chart(container, {
-    title: "Bar chart: share of each member of the ensemble.",
+    title: "Bar chart: mean absolute contribution of each member of the ensemble.",
     height: 70 + 30 * names.length,
     zoom: false,
-    x: { label: "share of the ensemble's output", kind: "linear", zero: true },
+    x: { label: "mean absolute contribution to the output", kind: "linear", zero: true },
     y: { kind: "names", names, flip: true, width: container.clientWidth < 560 ? 16 : 30 },
     table: {
-      caption: "Share of each member",
+      caption: "Contribution of each member",
       n: names.length,
       columns: [
         { label: "Member", get: (k) => names[k] },
-        { label: "Share", get: (k) => share[k], text: shareText },
+        { label: "Mean absolute contribution", get: (k) => importance[k], text: numberText },
       ],
     },
   });
   const at = names.map((_, k) => k);
   chart.boxes({
     left: names.map(() => 0),
-    right: share,
+    right: importance,
     bottom: at.map((k) => k - 0.34),
     top: at.map((k) => k + 0.34),
     color: at.map((k) => classColor(palette, k)),
-    tip: (k) => [names[k], ["share", shareText(share[k])]],
+    tip: (k) => [names[k], ["mean absolute contribution", numberText(importance[k])]],
     onPick: (k) => {
       const place = data.explanations.findIndex(({ name }) => name === names[k]);
       if (place >= 0) state.update({ explanation: place });
@@ -56,7 +65,7 @@ function drawByFeature(container, { charts, data }, names, byFeature) {
     .sort((a, b) => sums[b] - sums[a])
     .slice(0, SHOWN_FEATURES_OF_MEMBERS);
   const chart = charts.chart(container, {
-    title: "Bar chart: what each member brings to the importance of the features.",
+    title: "Bar chart: contribution of each member to the importance of the features.",
     heading: "Importance by member",
     height: 70 + 28 * shown.length,
     zoom: false,

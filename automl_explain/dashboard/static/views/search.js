@@ -7,7 +7,6 @@ import { importanceOf, rankedFeatures } from "../data/page_data.js";
 import { buttonControl, selectControl, viewSettings } from "../elements/controls.js";
 import { element } from "../elements/dom.js";
 import { dataTable } from "../elements/tables.js";
-import { drawMembers } from "./members.js";
 
 const SHOWN_FEATURES = 15;
 
@@ -16,19 +15,16 @@ export const SEARCH_VIEW = {
   title: "Search",
   group: "search",
   about: "What the runs of the search have in common, and which of them is shown.",
-  absent: (data) => !data.search && !data.members,
+  absent: (data) => !data.search,
   draw: drawSearch,
 };
 
 function drawSearch(container, context) {
-  const { search, members } = context.data;
-  if (search) {
-    drawFindings(container, search);
-    drawLosses(container, context);
-    if (search.findings) drawAgreement(container, context, search.findings);
-    drawRuns(container, context);
-  }
-  if (members) drawMembers(container, context, members);
+  const { search } = context.data;
+  drawFindings(container, search);
+  drawLosses(container, context);
+  if (search.findings) drawAgreement(container, context, search.findings);
+  drawRuns(container, context);
 }
 
 function drawFindings(container, { findings }) {
