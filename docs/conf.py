@@ -5,7 +5,9 @@ stops the build.
 """
 
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math import latex2mathml
@@ -104,5 +106,9 @@ def show_formula(writer, node):
 
 
 def setup(app):
-    """Let pages show their formulas without a script."""
+    """Take the pictures of reports and dashboards, and let pages show their formulas without a script."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import pictures
+
+    pictures.draw()
     app.add_html_math_renderer("mathml", inline_renderers=(show_formula, None), block_renderers=(show_formula, None))

@@ -24,6 +24,24 @@ def test_the_gallery_has_every_plot():
     assert plots == set(re.findall(r"^(?:\w+ = )?(plot_\w+)\(", code, flags=re.MULTILINE))
 
 
+def test_the_gallery_has_a_picture_of_every_view_of_the_dashboard():
+    static = DOCS.parent / "automl_explain" / "dashboard" / "static"
+    scripts = [
+        script.read_text(encoding="utf-8") for folder in ("views", "local") for script in (static / folder).glob("*.js")
+    ]
+    views = [title for text in scripts for title in re.findall(r'_VIEW = \{\s*id: "[\w-]+",\s*title: "([^"]+)"', text)]
+    page = (DOCS / "guide" / "dashboard_views.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (.+)\n([^#]*)", page, flags=re.MULTILINE))
+    assert sorted(sections) == sorted(views)
+    assert [head for head, text in sections.items() if "](../auto_pictures/" not in text] == []
+    drawn = set(
+        re.findall(r'^    "(\w+)": Picture\(', (DOCS / "pictures.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+    header = (DOCS / "gallery" / "GALLERY_HEADER.rst").read_text(encoding="utf-8")
+    for text in (page, header):
+        assert set(re.findall(r"auto_pictures/(\w+)\.png", text)) == drawn
+
+
 @pytest.mark.parametrize("folder", ["guide", "how_to", "concepts", "coming_from", "notebooks", "performance"])
 def test_the_first_page_of_a_folder_lists_its_pages(folder):
     pages = {page.stem for page in (DOCS / folder).glob("*.md")} - {"index"}
@@ -38,6 +56,19 @@ def test_python_on_a_page_is_executed_when_the_site_is_built(page):
     assert ("{code-cell} ipython3" in text) == ("file_format: mystnb" in text)
     for snippet in re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
         compile(snippet, str(page), "exec")  # what cannot be executed there, such as a class of another package
+
+
+WIDEST = 84
+"""Characters of code that fit beside both columns of links, in a window of 1280 pixels."""
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_code_on_a_page_is_seen_without_scrolling(page):
+    blocks = re.findall(
+        r"^```(?:python|bash|{code-cell}).*\n((?:.*\n)*?)```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    shown = [block for block in blocks if not block.startswith(":tags: [remove-input]")]
+    assert [line for block in shown for line in block.splitlines() if len(line) > WIDEST] == []
 
 
 @pytest.mark.slow  # a network is trained

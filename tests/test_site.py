@@ -103,13 +103,19 @@ def test_words_stand_out_from_their_ground(browser, scheme):  # noqa: F811
 
 QUESTIONS = {
     "raw columns pipeline": "guide/raw_columns.html",
+    "how to explain raw columns of a pipeline": "guide/raw_columns.html",
     "two runs differ": "guide/comparing_runs.html",
+    "why do two runs differ": "guide/comparing_runs.html",
     "margin": "concepts/output_spaces.html",
+    "what does margin mean": "concepts/output_spaces.html",
     "service": "guide/scoring.html",
+    "put it into a service": "guide/scoring.html",
     "time limit": "how_to/time_limit.html",
+    "keep explaining within ten minutes": "how_to/time_limit.html",
     "sampled": "concepts/exactness.html",
+    "what is sampled and how good is it": "concepts/exactness.html",
 }
-"""What a newcomer looks for, and the page that answers."""
+"""What a newcomer looks for, in words and in sentences, and the page that answers."""
 
 
 @pytest.fixture(scope="module")

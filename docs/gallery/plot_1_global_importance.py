@@ -12,7 +12,9 @@ from sklearn.datasets import load_breast_cancer
 from automl_explain import explain_model, plot_global_importance
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-model = LGBMClassifier(n_estimators=40, num_leaves=7, verbose=-1).fit(X[:400], y[:400])
+model = LGBMClassifier(n_estimators=40, num_leaves=7, verbose=-1).fit(
+    X[:400], y[:400]
+)
 explained = explain_model(model, X[:400], X[400:], classes=["malignant", "benign"])
 
 plot_global_importance(explained)

@@ -17,12 +17,23 @@ rng = np.random.default_rng(0)
 flats = pd.DataFrame(
     {
         "area": rng.normal(70, 20, 800).clip(20, 160).round(),
-        "district": pd.Categorical(rng.choice(["centre", "harbour", "hills", "north"], 800)),
+        "district": pd.Categorical(
+            rng.choice(["centre", "harbour", "hills", "north"], 800)
+        ),
         "floor": rng.integers(0, 8, 800),
     }
 )
-premium = flats["district"].map({"centre": 6.0, "harbour": 2.0, "hills": 4.0, "north": 0.0}).astype(float)
-rent = 300 + flats["area"] * (8 + premium) + 12 * flats["floor"] + rng.normal(0, 40, 800)
+premium = (
+    flats["district"]
+    .map({"centre": 6.0, "harbour": 2.0, "hills": 4.0, "north": 0.0})
+    .astype(float)
+)
+rent = (
+    300
+    + flats["area"] * (8 + premium)
+    + 12 * flats["floor"]
+    + rng.normal(0, 40, 800)
+)
 model = LGBMRegressor(n_estimators=80, verbose=-1).fit(flats, rent)
 explained = explain_model(model, flats, flats)
 

@@ -11,7 +11,9 @@ from sklearn.datasets import load_diabetes
 from automl_explain import explain_model, plot_local
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
-model = LGBMRegressor(n_estimators=40, num_leaves=7, verbose=-1).fit(X[:300], y[:300])
+model = LGBMRegressor(n_estimators=40, num_leaves=7, verbose=-1).fit(
+    X[:300], y[:300]
+)
 explained = explain_model(model, X[:300], X[300:])
 
 plot_local(explained, 0)

@@ -7,7 +7,11 @@ Which member of an ensemble matters
 
 from lightgbm import LGBMRegressor
 from sklearn.datasets import load_diabetes
-from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor, StackingRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    RandomForestRegressor,
+    StackingRegressor,
+)
 from sklearn.linear_model import RidgeCV
 
 from automl_explain import explain_model, plot_member_shares

@@ -9,11 +9,23 @@ best one; :func:`~automl_explain.plot_importance_history` draws it in the course
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
 
-from automl_explain import AutoMLConfig, Experiment, SearchExplanation, plot_importance_history, plot_search_importance
+from automl_explain import (
+    AutoMLConfig,
+    Experiment,
+    SearchExplanation,
+    plot_importance_history,
+    plot_search_importance,
+)
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 config = AutoMLConfig(
-    X=X[:300], y=y[:300], X_valid=X[300:], y_valid=y[300:], engine="optuna", estimators=["lgbm", "rf"], max_iter=10
+    X=X[:300],
+    y=y[:300],
+    X_valid=X[300:],
+    y_valid=y[300:],
+    engine="optuna",
+    estimators=["lgbm", "rf"],
+    max_iter=10,
 )
 finished = Experiment("progression").submit(config)
 taught = SearchExplanation.from_runs(finished.runs)

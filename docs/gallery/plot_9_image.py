@@ -12,7 +12,11 @@ from sklearn.ensemble import RandomForestClassifier
 from automl_explain import ImageExplainer, plot_image
 
 digits = load_digits()
-forest = RandomForestClassifier(100, random_state=0).fit(digits.data[:1500], digits.target[:1500])
-explained = ImageExplainer(forest, n_segments=16, absent="mean").explain_local(digits.images[1510:1512])
+forest = RandomForestClassifier(100, random_state=0).fit(
+    digits.data[:1500], digits.target[:1500]
+)
+explained = ImageExplainer(forest, n_segments=16, absent="mean").explain_local(
+    digits.images[1510:1512]
+)
 
 plot_image(explained[0])
