@@ -45,7 +45,9 @@ def _or_none(constraint: Constraint) -> Constraint:
 def _list_of(constraint: Constraint) -> Constraint:
     wrong = (0, 1.5, None, len, *([one] for one in constraint.wrong))
     return Constraint(
-        lambda value: _is_long(value) and all(map(constraint.takes, value)),
+        lambda value: (
+            _is_list(value) and not isinstance(value, Mapping | str | bytes) and all(map(constraint.takes, value))
+        ),
         f"a list, in which each must be {constraint.what}",
         wrong,
     )
@@ -56,16 +58,17 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    if isinstance(value, type) or hasattr(value, "tocsr") or (isinstance(value, np.ndarray) and not value.ndim):
-        return False
-    if isinstance(value, range) and value.stop - value.start > LARGEST:
-        return False  # its length may be more than can be told
-    return hasattr(value, "__len__") and hasattr(value, "__iter__")
-
-
-def _is_long(value: Any) -> bool:
-    """Whether it is a list of things of any kind, which is no text, and not so long that nobody means it."""
-    return _is_list(value) and not isinstance(value, Mapping | str | bytes) and len(value) <= LARGEST
+    """Whether it is a list of things of any kind, and not so long that nobody means it."""
+    if isinstance(value, range):
+        return (value.stop - value.start) // value.step <= LARGEST  # its length may be more than `len` can tell
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0 and len(value) <= LARGEST  # one value may stand for all of its cells
+    return (
+        not isinstance(value, type)
+        and not hasattr(value, "tocsr")
+        and hasattr(value, "__len__")
+        and hasattr(value, "__iter__")
+    )
 
 
 def _is_column(value: Any) -> bool:

@@ -11,7 +11,6 @@ import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import flaml
@@ -31,7 +30,7 @@ from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import kept_models
-from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with, need_engine
+from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with, need_java, need_package
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches.flaml._kept import TrialKeeper, described, without_rows
 from automl_explain.integrations.searches.flaml._mlflow_log import own_log
@@ -181,7 +180,8 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         InvalidInputError
             If `text_columns` names no columns of a frame `X_train`; raised before the search.
         MissingExtraError
-            If ``use_ray=True`` and Ray is not installed; raised before the search.
+            If ``use_ray=True`` and Ray is not installed, or ``use_spark=True`` and PySpark or Java is not; raised before the
+            search.
 
         Notes
         -----
@@ -321,8 +321,9 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
                 "keep_models=True keeps the models of trials in the process of the search. Leave it out, or search without "
                 "use_ray and use_spark."
             )
-        if settings["use_spark"] and find_spec("pyspark") is not None:  # FLAML itself says that the package is missing
-            need_engine("spark", "use_spark=True")
+        if settings["use_spark"]:
+            need_package("spark", "use_spark=True")
+            need_java()
 
     def _explain_search(self, started: float) -> None:
         """Explain the runs of the search that has ended."""

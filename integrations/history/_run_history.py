@@ -4,9 +4,9 @@ An SQLite file in WAL mode is the index. Each explanation is a file of its own, 
 it. If a process is killed, the history can still be opened, and what it left half written is removed then.
 
 Protocol 1: tables ``searches``, ``runs``, ``explanations`` as in `SCHEMA`, ``names`` as in `NAMES`, ``part_losses`` as in
-`index_tables/_part_losses.py`, ``shared_rows`` as in `_shared_rows.py`; files ``explanations/<id>.zip``, and the rows that several of them
-share in ``explanations/rows-<digest>.zip``. The protocol is SQLite's ``user_version``; a change that older code would misread
-raises it, and `_index.py` upgrades older files.
+`index_tables/_part_losses.py`, ``shared_rows`` as in `_shared_rows.py`; files ``explanations/<id>.zip``, and the rows that
+several of them share in ``explanations/rows-<digest>.zip``. The protocol is SQLite's ``user_version``; a change that older
+code would misread raises it, and `_index.py` upgrades older files.
 """
 
 from __future__ import annotations

@@ -211,20 +211,20 @@ def _check_backend(name: Any) -> None:
     """Refuse an engine before the search, whose runs it explains when the search is over."""
     if not isinstance(name, str) or name not in BACKENDS:
         raise InvalidInputError(f"The 'backend' option must be one of {tuple(BACKENDS)} or None. Got {name!r}.")
-    need_engine(name, f"Explaining runs with backend={name!r}")
+    need_package(name, f"Explaining runs with backend={name!r}")
+    if name == "spark":
+        need_java()
 
 
-def need_engine(name: str, what: str) -> None:
-    """Raise an error if the engine of a cluster, which something needs, cannot start on this machine.
-
-    Raises
-    ------
-    MissingExtraError
-        If its package or Java is missing.
-    """
+def need_package(name: str, what: str) -> None:
+    """Raise a `MissingExtraError` if the package of an engine of clusters, which something needs, is not installed."""
     if find_spec(BACKENDS[name]) is None:
         raise MissingExtraError(f"{what} needs {BACKENDS[name]}: pip install 'automl-explain[{name}]'")
-    if name == "spark" and not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+
+
+def need_java() -> None:
+    """Raise a `MissingExtraError` if there is no Java, without which Spark cannot start on this machine."""
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise MissingExtraError(
             "Spark needs Java, and there is neither a program java on the PATH nor JAVA_HOME. Install a Java runtime, such as "
             "Debian's package default-jre-headless."

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
-import automl_explain.integrations.flaml
 from automl_explain import AutoMLExplainWarning, MissingExtraError, RunHistory
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
 from automl_explain.integrations.sealed._spool import Spool
@@ -21,9 +20,14 @@ def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
         AutoML(model_explainability=True).fit(*numbers(), task="regression", use_ray=True, verbose=0)
 
 
+def test_spark_that_is_not_installed_is_said_before_the_search(monkeypatch):
+    monkeypatch.setattr(_options, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'automl-explain\[spark\]'"):
+        AutoML(model_explainability=True, use_spark=True).fit(*numbers(), task="regression", verbose=0)
+
+
 def test_spark_without_java_is_said_before_the_search(monkeypatch):
-    for module in (_options, automl_explain.integrations.flaml):
-        monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(_options, "find_spec", lambda name: name)
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(MissingExtraError, match="Spark needs Java"):
