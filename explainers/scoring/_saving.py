@@ -32,7 +32,8 @@ from automl_explain.explainers.scoring.external._bundled_format import (
 )
 from automl_explain.explainers.scoring.external._coding import decode_external
 from automl_explain.explainers.scoring.external._external_scorer import ExternalScorer, described_again
-from automl_explain.explainers.scoring.models._model_coding import Arrays, decode_model
+from automl_explain.explainers.scoring.models._coding import Arrays
+from automl_explain.explainers.scoring.models._model_coding import decode_model
 
 PACKAGES = ("automl-explain", "numpy", "pandas", "scipy", "numba", "scikit-learn", "lightgbm", "xgboost")
 """Packages whose versions a manifest records, beside those that the model in the bundle needs."""

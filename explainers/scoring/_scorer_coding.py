@@ -32,7 +32,8 @@ from automl_explain.explainers.scoring.columns._column_map import decode_map, en
 from automl_explain.explainers.scoring.columns._schema import Schema
 from automl_explain.explainers.scoring.external._coding import encode_external
 from automl_explain.explainers.scoring.external._external_scorer import External, ExternalScorer
-from automl_explain.explainers.scoring.models._model_coding import Arrays, encode_model, floats
+from automl_explain.explainers.scoring.models._coding import Arrays, floats
+from automl_explain.explainers.scoring.models._model_coding import encode_model
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 
 MOST_PLAYERS = 1 << 24

@@ -11,7 +11,7 @@ from automl_explain.explainers.neural._network import NetworkInput
 from automl_explain.explainers.scoring.columns._native_format import NativeFormat
 from automl_explain.explainers.scoring.columns._schema import Schema
 from automl_explain.explainers.scoring.external._external_scorer import MOST_EXAMPLES, External, ExternalScorer
-from automl_explain.explainers.scoring.models._model_coding import Arrays, floats
+from automl_explain.explainers.scoring.models._coding import Arrays, floats
 
 
 def encode_external(scorer: ExternalScorer, arrays: Arrays) -> dict[str, Any]:

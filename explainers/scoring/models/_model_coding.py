@@ -5,15 +5,13 @@ What is read is checked before compiled code sees it: types, shapes, and every n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import pairwise
-from typing import Any, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._facts import (
     anything,
     check_facts,
@@ -32,22 +30,12 @@ from automl_explain.explainers.model._structures import Linear, OutputSpace, Rad
 from automl_explain.explainers.neural._dense_chain import ACTIVATIONS, DenseChain, DenseNetwork, dense_network
 from automl_explain.explainers.neural._dense_chain import LINKS as NETWORK_LINKS
 from automl_explain.explainers.scoring.columns._column_map import ColumnMap, decode_map, encode_map
-from automl_explain.explainers.scoring.models._class_shares import (
-    Calibrated,
-    Coupled,
-    Isotonic,
-    OnePerClass,
-    Sigmoid,
-    Votes,
-)
+from automl_explain.explainers.scoring.models._class_share_coding import CLASS_SHARES
+from automl_explain.explainers.scoring.models._coding import Arrays, Coding, Facts, floats, read, write
 from automl_explain.explainers.scoring.models._outputs import CodedFinal, linked_spaces, with_outputs
 from automl_explain.explainers.scoring.models._stored_trees import check_trees
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.explainers.trees._tree_ensemble import Trees
-
-Facts: TypeAlias = dict[str, Any]
-Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
-
 
 FACTS = {
     "name": text,
@@ -66,22 +54,6 @@ FACTS = {
 """What is stored of a model, apart from its arrays."""
 
 
-@dataclass(frozen=True)
-class Coding:
-    """How objects of one class are stored.
-
-    Parameters
-    ----------
-    write : callable
-        From an object, a name and the arrays, to which it adds its own, to facts.
-    read : callable
-        From facts, a name and the arrays to the object.
-    """
-
-    write: Callable[[Any, str, Arrays], Facts]
-    read: Callable[[Facts, str, Arrays], Any]
-
-
 def encode_model(model: FittedModel, name: str, arrays: Arrays) -> Facts:
     """Return a coded model as JSON, and put its arrays among `arrays` under names that begin with `name`."""
     facts: Facts = {
@@ -93,7 +65,7 @@ def encode_model(model: FittedModel, name: str, arrays: Arrays) -> Facts:
         "n_features": model.n_features,
         "kind": model.kind,
         "links": linked_spaces(model),
-        "structure": _write(STRUCTURES, model.structure, f"{name}.structure", arrays),
+        "structure": write(STRUCTURES, model.structure, f"{name}.structure", arrays),
     }
     if isinstance(model.encode, ColumnMap):
         facts["encode"] = encode_map(model.encode, f"{name}.encode", arrays)
@@ -119,7 +91,7 @@ def decode_model(facts: Facts, name: str, arrays: Arrays) -> FittedModel:
         outputs={},
         output_space=facts["space"],
         task=facts["task"],
-        structure=_read(STRUCTURES, facts["structure"], f"{name}.structure", arrays),
+        structure=read(STRUCTURES, facts["structure"], f"{name}.structure", arrays),
         classes=None if classes is None else tuple(decode_cell(label) for label in classes),
         feature_names=None if names is None else tuple(names),
         n_features=facts["n_features"],
@@ -138,33 +110,12 @@ def decode_model(facts: Facts, name: str, arrays: Arrays) -> FittedModel:
     return with_outputs(made, facts["links"])
 
 
-def floats(arrays: Arrays, name: str, n_axes: int, *, finite: bool = True) -> npt.NDArray[np.float64]:
-    """Return an array of float64 with so many axes."""
-    require(name in arrays, name)
-    found = arrays[name]
-    require(found.dtype == np.float64 and found.ndim == n_axes and (not finite or np.isfinite(found).all()), name)
-    return np.require(found, np.float64, ["C", "W"])
-
-
 def _inside(positions: npt.NDArray[Any], size: int) -> bool:
     return not len(positions) or bool(positions.min() >= 0 and positions.max() < size)
 
 
 def _label(label: Any) -> Any:
     return encode_cell(label.item() if isinstance(label, np.generic) else label)
-
-
-def _write(codings: dict[type, Coding], made: Any, name: str, arrays: Arrays) -> Facts:
-    return {"as": type(made).__name__, **codings[type(made)].write(made, name, arrays)}
-
-
-def _read(codings: dict[type, Coding], facts: Facts, name: str, arrays: Arrays) -> Any:
-    found = {kind.__name__: coding for kind, coding in codings.items()}.get(facts["as"])
-    if found is None:
-        raise InvalidInputError(
-            f"The bundle holds a {facts['as']!r}, which this version of automl-explain cannot read."
-        )
-    return found.read(facts, name, arrays)
 
 
 # ------------------------------------------------------------------- structures
@@ -239,7 +190,7 @@ def _write_composite(composite: Any, name: str, arrays: Arrays) -> Facts:
     ]
     facts = {
         "members": members,
-        "combine": _write(COMBINATIONS, composite.combine, f"{name}.combine", arrays),
+        "combine": write(COMBINATIONS, composite.combine, f"{name}.combine", arrays),
         "passthrough": composite.passthrough,
         "why": composite.why,
         "names": composite.names,
@@ -255,7 +206,7 @@ def _read_composite(facts: Facts, name: str, arrays: Arrays) -> Composite:
         (decode_model(one["model"], f"{name}.{j}", arrays), one["space"]) for j, one in enumerate(facts["members"])
     )
     require(members and all(space in member.outputs for member, space in members), name)
-    combine = _read(COMBINATIONS, facts["combine"], f"{name}.combine", arrays)
+    combine = read(COMBINATIONS, facts["combine"], f"{name}.combine", arrays)
     weights = None
     if facts["weighted"]:
         require(isinstance(combine, WeightedSum), name)
@@ -344,74 +295,11 @@ def _read_final(facts: Facts, name: str, arrays: Arrays) -> CodedFinal:
     return CodedFinal(model, facts["space"], reads, _same if facts["passed"] else None)
 
 
-def _write_votes(combine: Any, name: str, arrays: Arrays) -> Facts:
-    return {"n_classes": combine.n_classes}
-
-
-def _read_votes(facts: Facts, name: str, arrays: Arrays) -> Votes:
-    return Votes(int(facts["n_classes"]))
-
-
-def _write_coupled(combine: Any, name: str, arrays: Arrays) -> Facts:
-    arrays |= {
-        f"{name}.slope": np.asarray(combine.slope, np.float64),
-        f"{name}.shift": np.asarray(combine.shift, np.float64),
-    }
-    return {"n_classes": combine.n_classes}
-
-
-def _read_coupled(facts: Facts, name: str, arrays: Arrays) -> Coupled:
-    slope, shift, n_classes = floats(arrays, f"{name}.slope", 1), floats(arrays, f"{name}.shift", 1), facts["n_classes"]
-    require(len(slope) == len(shift) == n_classes * (n_classes - 1) // 2, name)
-    return Coupled(slope, shift, n_classes)
-
-
-def _write_calibrated(combine: Any, name: str, arrays: Arrays) -> Facts:
-    written = [_write(CALIBRATORS, one, f"{name}.{k}", arrays) for k, one in enumerate(combine.calibrators)]
-    return {"calibrators": written}
-
-
-def _read_calibrated(facts: Facts, name: str, arrays: Arrays) -> Calibrated:
-    found = [_read(CALIBRATORS, one, f"{name}.{k}", arrays) for k, one in enumerate(facts["calibrators"])]
-    require(found, name)
-    return Calibrated(tuple(found))
-
-
-def _write_sigmoid(calibrator: Any, name: str, arrays: Arrays) -> Facts:
-    return {"slope": calibrator.slope, "shift": calibrator.shift}
-
-
-def _read_sigmoid(facts: Facts, name: str, arrays: Arrays) -> Sigmoid:
-    slope, shift = float(facts["slope"]), float(facts["shift"])
-    require(np.isfinite([slope, shift]).all(), name)
-    return Sigmoid(slope, shift)
-
-
-def _write_isotonic(calibrator: Any, name: str, arrays: Arrays) -> Facts:
-    arrays |= {f"{name}.knots": calibrator.knots, f"{name}.shares": calibrator.shares}
-    return {}
-
-
-def _read_isotonic(facts: Facts, name: str, arrays: Arrays) -> Isotonic:
-    knots, shares = floats(arrays, f"{name}.knots", 1), floats(arrays, f"{name}.shares", 1)
-    require(len(knots) == len(shares) > 0 and np.all(np.diff(knots) > 0), name)
-    return Isotonic(knots, shares)
-
-
-CALIBRATORS: dict[type, Coding] = {
-    Sigmoid: Coding(_write_sigmoid, _read_sigmoid),
-    Isotonic: Coding(_write_isotonic, _read_isotonic),
-}
-"""Function from an output to a probability -> how it is stored."""
-
 COMBINATIONS: dict[type, Coding] = {
     WeightedSum: Coding(_write_sum, _read_sum),
     LinkFunction: Coding(_write_link, _read_link),
     CodedFinal: Coding(_write_final, _read_final),
-    Votes: Coding(_write_votes, _read_votes),
-    Coupled: Coding(_write_coupled, _read_coupled),
-    Calibrated: Coding(_write_calibrated, _read_calibrated),
-    OnePerClass: Coding(lambda combine, name, arrays: {}, lambda facts, name, arrays: OnePerClass()),
+    **CLASS_SHARES,
 }
 """Function of the members' outputs -> how it is stored."""
 
