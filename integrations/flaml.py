@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -17,10 +16,9 @@ import flaml
 from flaml.automl.task.task import CLASSIFICATION, NLP_TASKS, RANK, REGRESSION, TS_FORECAST
 
 from automl_explain.explainers._arguments import check_arguments
-from automl_explain.explainers._errors import AutoMLExplainWarning, InvalidInputError, MissingExtraError
-from automl_explain.explainers.model._fitted_model import FittedModel
+from automl_explain.explainers._errors import InvalidInputError, MissingExtraError
 from automl_explain.explainers.tables._shared_tables import SharedTables
-from automl_explain.integrations._vote import about_ensemble, warn_of_no_ensemble
+from automl_explain.integrations._vote import warn_of_no_ensemble
 from automl_explain.integrations.history._run import Run, Runs, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.readers._flaml import check_task, raw_map
@@ -30,9 +28,10 @@ from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import kept_models
-from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with, need_java, need_package
+from automl_explain.integrations.searches._options import ExplainabilityOptions, need_java, need_package
 from automl_explain.integrations.searches._search_bar import search_bar
-from automl_explain.integrations.searches.flaml._kept import TrialKeeper, described, without_rows
+from automl_explain.integrations.searches.flaml._facts import facts_of, first_facts
+from automl_explain.integrations.searches.flaml._kept import TrialKeeper
 from automl_explain.integrations.searches.flaml._mlflow_log import own_log
 from automl_explain.integrations.searches.flaml._rows import (
     Shared,
@@ -42,14 +41,13 @@ from automl_explain.integrations.searches.flaml._rows import (
     raw_columns,
     with_own_labels,
 )
-from automl_explain.integrations.searches.flaml._tap import MetricTap, Trial, class_name, own_config
+from automl_explain.integrations.searches.flaml._runs import captured, final_model, warn_of_missing
+from automl_explain.integrations.searches.flaml._tap import MetricTap, class_name
 from automl_explain.integrations.searches.flaml._words import CountsWords
 
 FLAML_TASKS = {*CLASSIFICATION, *REGRESSION, *RANK, *TS_FORECAST, *NLP_TASKS}
 UNBOUNDED = 1_000_000
 """FLAML's greatest number of trials if neither the caller nor the time budget sets one."""
-LIBRARIES = ("flaml", "lightgbm", "xgboost")
-"""Libraries whose versions are recorded with a search."""
 OWN_SETTINGS = ("model_explainability", "explainability_options", "history", "experiment", "text_columns")
 
 
@@ -227,7 +225,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         metric, aggregate = state.metric, state.cv_score_agg_func
         spool = Spool(history.directory / SPOOL, options.memory_limit)
         one_table = state.eval_method == "holdout"
-        self._record = record = SearchRecord(history, "flaml", self._first_facts(options), spool=spool.name)
+        self._record = record = SearchRecord(history, "flaml", first_facts(self, options), spool=spool.name)
         names = {class_name(cls): name for cls, name in self._learner_names.items()}
         tap = MetricTap(
             metric, aggregate, state.log_training_metric, options, spool, task=state.task, one_table=one_table,
@@ -354,14 +352,14 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
     def _explain(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
     ) -> None:
-        self._warn_of_missing(tap)
+        warn_of_missing(self, tap)
         seen = tap.seen
         if seen is None:
             return  # no trial was scored
         if self._ensemble and hasattr(self.model, "estimator_class"):
             warn_of_no_ensemble(self.best_estimator, [name for name, tried in self._iter_per_learner.items() if tried])
-        runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
-        final = self._final_model(tap)
+        runs = [captured(self, trial, tap) for trial in tap.trials]
+        final = final_model(self, tap)
         if final is not None:
             runs.append(final)
         search = self._start_search(tap, seen, options, search_seconds)
@@ -392,8 +390,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
             assert tap.seen is not None
             return self._tables_of(tap.seen, options)
 
-        captured = partial(self._captured, tap=tap, search_seconds=0.0)
-        return TrialKeeper(tap, kept, options, self._record.name, captured, tables)
+        return TrialKeeper(tap, kept, options, self._record.name, partial(captured, self, tap=tap), tables)
 
     def _record_interrupted(
         self, tap: MetricTap, options: ExplainabilityOptions, history: RunHistory, search_seconds: float
@@ -403,95 +400,20 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         if seen is None:
             return
         search = self._start_search(tap, seen, options, search_seconds)
-        runs = [self._captured(trial, tap, search_seconds) for trial in tap.trials]
+        runs = [captured(self, trial, tap) for trial in tap.trials]
         for run in runs:
             run.release("the search was interrupted")
         history.add_runs(search, [run.as_row() for run in runs], complete=True)
         tap.remove()
 
-    def _warn_of_missing(self, tap: MetricTap) -> None:
-        """Warn about trials of a parallel search whose models were not collected, such as those of other machines."""
-        missing = sum(self._iter_per_learner.values()) - len(tap.trials)
-        if (self._use_ray or self._use_spark) and missing > 0:
-            warnings.warn(
-                f"{missing} trials of this search have no run: their worker processes wrote no file into the run history. "
-                "Check that the disk has space. If workers run on other machines, pass history=DIR with a directory that all "
-                "machines share.",
-                AutoMLExplainWarning,
-                stacklevel=4,
-            )
-
-    def _captured(self, trial: Trial, tap: MetricTap, search_seconds: float) -> CapturedRun:
-        learner, config = tap.learner_of(trial.learner), own_config(trial.config)
-        read = partial(self._describe_trial, trial) if trial.models else None
-        return CapturedRun(
-            trial.number, learner, config, trial.loss, tap.metric_name,
-            sample_size=trial.sample_size, read=read, why=trial.why, failed=trial.failed, part_losses=trial.fold_losses,
-            measure=partial(tap.block_losses, trial) if trial.models else None,
-            nbytes=trial.nbytes, fitted_to_rows=len(trial.models) > 1,
-            score=partial(tap.scores_of_trial, trial) if len(trial.models) == 1 else None,
-            to_keep=lambda: partial(described, trial.load(), without_rows(self), "trial"),
-        )  # fmt: skip
-
-    def _describe_trial(self, trial: Trial) -> FittedModel:
-        return described(trial.load(), self, "trial", self._shared)
-
-    def _final_model(self, tap: MetricTap) -> CapturedRun | None:
-        model = self.model
-        if model is None:
-            return None
-        is_stack = not hasattr(model, "estimator_class")
-        inner = None if is_stack else model.estimator
-        if tap.in_others and not is_stack and not self._state.retrain_final:
-            return None  # predict uses a trial's model, which was fitted in another process
-        kept = [] if tap.in_others else [seen for trial in tap.trials for seen in trial.models]
-        if inner is not None and any(inner is seen.estimator for seen in kept):
-            return None  # predict uses the model of a trial
-        kind = "ensemble" if is_stack else "refit"
-        learner, config = about_ensemble(model) if is_stack else (self.best_estimator, self.best_config)
-        return CapturedRun(
-            len(tap.trials), learner, config, None, tap.metric_name, kind=kind,
-            read=lambda: described([model], self, kind, self._shared),
-            to_keep=lambda: partial(described, [model], without_rows(self), kind),
-            score=None if self._given[3] is None else partial(tap.scores, model), fitted_to_rows=self._given[3] is None,
-        )  # fmt: skip
-
     def _start_search(self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float) -> str:
         """Record what is known of the search at its end."""
         assert self._plan is not None
         assert self._record is not None
-        history, facts = self._plan[1], self._facts(tap, seen, options, search_seconds)
+        history, facts = self._plan[1], facts_of(self, tap, seen, options, search_seconds)
         search = history.start_search("flaml", self._state.task.name, facts, search=self._record.search)
         self._search_runs = (history, search)
         return search
-
-    def _first_facts(self, options: ExplainabilityOptions) -> dict[str, Any]:
-        """What is known of the search when it begins."""
-        known = {
-            "experiment": self._experiment,
-            "metric": str(self._state.metric),
-            "evaluation": self._state.eval_method,
-        }
-        return {name: value for name, value in known.items() if value is not None} | made_with(options, *LIBRARIES)
-
-    def _facts(
-        self, tap: MetricTap, seen: Shared, options: ExplainabilityOptions, search_seconds: float
-    ) -> dict[str, Any]:
-        return {
-            **({} if self._experiment is None else {"experiment": self._experiment}),
-            "metric": tap.metric_name,
-            "loss": self._state.error_metric if isinstance(tap.metric, str) else tap.metric_name,
-            "search_seconds": round(search_seconds, 3),
-            "evaluation": self._state.eval_method,
-            "training_rows": seen.n_training,
-            "validation_rows": seen.tables.n_validation,
-            "dropped_columns": self._dropped_columns(),
-            **made_with(options, *LIBRARIES),
-        }
-
-    def _dropped_columns(self) -> list[str]:
-        feature_map = raw_map(self.feature_transformer, self.raw_columns_, self.word_parents_)
-        return [] if feature_map is None else list(feature_map.dropped)
 
 
 __all__ = ["AutoML", "ExplainabilityOptions"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.analysis._search_explanation import normalised, number_or_none, rank_correlation
+from automl_explain.analysis._shares import normalised, number_or_none, rank_correlation
 from automl_explain.display._class_view import check_top_k, explanation_of
 from automl_explain.display._findings import NAME_WIDTH, findings_text
 from automl_explain.explainers._arguments import checked

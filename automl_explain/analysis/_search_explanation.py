@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import rankdata
 
 from automl_explain.analysis._comparable_runs import in_common_columns, read_explanations
 from automl_explain.analysis._interchangeable import find_interchangeable
 from automl_explain.analysis._near_best import within_noise
+from automl_explain.analysis._shares import Values, normalised, number_or_none, rank_correlation
 from automl_explain.display._class_view import check_top_k
 from automl_explain.display._findings import findings_text, search_table
 from automl_explain.explainers._arguments import checked
@@ -24,8 +24,6 @@ from automl_explain.explainers.formatting._names import counted, listed, quoted
 from automl_explain.explainers.formatting._numbers import correlation_text, loss_text, minus
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.history._run import Run, runs_of
-
-Values = npt.NDArray[np.float64]
 
 SHOWN = 15
 """Features of a table."""
@@ -382,26 +380,5 @@ def _is_tolerance(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < np.inf
 
 
-def normalised(importance: Values) -> Values:
-    """Return importance as shares of its sum; a negative permutation importance counts as 0."""
-    positive = np.maximum(importance, 0.0)
-    total = positive.sum()
-    return positive / total if total > 0 else positive
-
-
-def rank_correlation(rows: Values) -> Values:
-    """Return Spearman's correlation between every two rows; NaN where a row is constant."""
-    ranks = rankdata(rows, axis=1)
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    norms = np.sqrt((centred**2).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(centred @ centred.T / np.outer(norms, norms))
-
-
 def _listed(names: Iterable[str]) -> str:
     return listed(map(quoted, names))
-
-
-def number_or_none(value: Any) -> float | None:
-    """Return a number for JSON: None for NaN and infinities."""
-    return float(value) if np.isfinite(value) else None
