@@ -22,15 +22,14 @@ from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index_tables._known_ids import new_id
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
-from automl_explain.integrations.searches._captured_run import ExplanationJob, last_step
+from automl_explain.integrations.searches._captured_run import ExplanationJob
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
-from automl_explain.integrations.searches.optuna._lookup import ATTRIBUTE, USED
-from automl_explain.integrations.searches.optuna._study import SeenHere, SeenStudy, task_of
+from automl_explain.integrations.searches.optuna._lookup import USED, search_of
+from automl_explain.integrations.searches.optuna._study import SeenHere, SeenStudy, facts_of, metric_of, task_of
 from automl_explain.integrations.searches.optuna._trial import CaptureContext, TrialCapture
 from automl_explain.integrations.searches.optuna._worker_trials import WorkerTrial, WorkerTrials
 
@@ -317,14 +316,7 @@ class TrialExplainer:
         return known or self._new_study(study)
 
     def _new_study(self, study: optuna.Study) -> SeenStudy:
-        kept = study.user_attrs.get(ATTRIBUTE)
-        if kept is None:
-            with self.history.alone():  # if several processes begin at once, one of them creates the id
-                kept = study.user_attrs.get(ATTRIBUTE)
-                if kept is None:
-                    kept = {"search": new_id(), "history": str(self.history.directory.absolute())}
-                    study.set_user_attr(ATTRIBUTE, kept)
-        search, studies = kept["search"], self._here.studies
+        search, studies = search_of(study, self.history), self._here.studies
         if search not in studies:
             facts, owner = (
                 made_with(self.options, "optuna") | self._own_facts,
@@ -332,24 +324,14 @@ class TrialExplainer:
             )
             record = SearchRecord(self.history, "optuna", facts, search, self._workers.folder, owner)
             kept = kept_models(self.history, search, self.options)
-            studies[search] = SeenStudy(study, search, record, self._metric(study), self._target, kept)
+            metric = metric_of(study, self._target, self._own_facts)
+            studies[search] = SeenStudy(study, search, record, metric, self._target, kept)
         known = studies[search]
         known.study = study  # the same study, loaded again
         return known
 
     def _release_others_with(self, model: Any, own: TrialCapture) -> None:
-        """Release the earlier trials whose model object a later trial has fitted again."""
-        with self._here.lock:
-            every = [
-                seen for known in self._here.studies.values() for seen in (*known.seen.values(), *known.finals.values())
-            ]
-            again = f"trial {own.number}" if own.kind == "trial" else f"the {own.kind}"
-            for other in (seen for seen in every if seen is not own):
-                if any(last_step(model) is last_step(held) for held in other.models):
-                    other.release(
-                        f"{again} fitted the same model object again; make a new one in each trial",
-                        failed=True,
-                    )
+        self._here.release_others(model, own)
 
     def _finish(self, interrupted: str | None = None, *, last: bool = False) -> list[Run]:
         """Explain the trials with a result; at the last call, also those whose result the study was not told."""
@@ -375,14 +357,14 @@ class TrialExplainer:
                 runs += [self.history.run(run.id) for run in again]
             if not seen:
                 continue
-            metric = self._metric(known.study)
+            metric = metric_of(known.study, self._target, self._own_facts)
             captured = [one.as_run(metric, self._features) for one in seen]
             for run in captured:
                 if interrupted and run.read is not None:
                     run.release(interrupted)
             seconds = time.monotonic() - known.started
             self.history.start_search(
-                "optuna", task_of(captured), self._facts(known, metric, seconds), search=known.search
+                "optuna", task_of(captured), self._facts(known.study, metric, seconds), search=known.search
             )
             deadline = time.monotonic() + self.options.seconds(seconds)
             job = self._job(known, deadline)
@@ -407,24 +389,9 @@ class TrialExplainer:
             self.history, known.search, self.options, deadline, features=self._features, kept=known.kept
         )
 
-    def _metric(self, study: optuna.Study) -> str:
-        if "metric" in self._own_facts:
-            return str(self._own_facts["metric"])
-        if self._target is not None:
-            return getattr(self._target, "__name__", "target")
-        name = (study.metric_names or ["value"])[0]
-        return f"-{name}" if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else name
-
-    def _facts(self, known: SeenStudy, metric: str, seconds: float) -> dict[str, Any]:
-        return {
-            "metric": metric,
-            "study": known.study.study_name,
-            "directions": [direction.name.lower() for direction in known.study.directions],
-            "search_seconds": round(seconds, 3),
-            "training_rows": len(self._context.background),
-            **made_with(self.options, "optuna"),
-            **self._own_facts,
-        }
+    def _facts(self, study: optuna.Study, metric: str, seconds: float) -> dict[str, Any]:
+        found = facts_of(study, metric, seconds, len(self._context.background))
+        return found | made_with(self.options, "optuna") | self._own_facts
 
 
 __all__ = ["ExplainabilityOptions", "TrialCapture", "TrialExplainer"]

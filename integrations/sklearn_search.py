@@ -10,7 +10,6 @@ import os
 import secrets
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -29,7 +28,7 @@ from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history.index_tables._owners import Owner, has_died, is_worker_of
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.recording._termination import terminated_as_interrupted
-from automl_explain.integrations.sealed._spool import SPOOL, Spool, Spooled, rows_key
+from automl_explain.integrations.sealed._spool import SPOOL, Spool, rows_key
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables, learner_name
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
@@ -39,13 +38,14 @@ from automl_explain.integrations.searches._sklearn_candidates import (
     Capture,
     as_runs,
     candidate_key,
+    facts_of,
     fit_key,
     loss_name,
     match,
-    metric_of,
     plain_parameters,
     run_of_fold,
     scores_by_name,
+    without_errors,
 )
 
 ENGINE = "scikit-learn"
@@ -166,7 +166,7 @@ class ExplainingScorer:
         scorer = check_scoring(estimator, scoring=self.scoring, raise_exc=False)
         score = scorer(estimator, X, **parameters) if y is None else scorer(estimator, X, y, **parameters)
         if not callable(self.scoring) and isinstance(score, dict):
-            score = _without_errors(score)
+            score = without_errors(score)
         # With return_train_score=True, the same estimator is scored again on its training rows.
         if getattr(self._seen, "estimator", None) is not estimator:
             self._seen.estimator = estimator
@@ -249,7 +249,7 @@ class ExplainingScorer:
         seconds = time.monotonic() - self._started
         with self._lock:
             spooled, rows = self._spool.read()
-            captures, known = [*self._captures, *map(_from_file, spooled)], self._rows | rows
+            captures, known = [*self._captures, *map(Capture.of_file, spooled)], self._rows | rows
         candidates, rest = match(search, captures)
         runs = as_runs(search, candidates, partial(self._tables, known))
         final = self._refitted(search, known, len(runs), runs)
@@ -381,33 +381,7 @@ class ExplainingScorer:
         )  # fmt: skip
 
     def _facts(self, search: Any, seconds: float) -> dict[str, Any]:
-        return {
-            "metric": metric_of(search)[0],
-            "search": type(search).__name__,
-            "estimator": type(search.estimator).__name__,
-            "evaluation": f"cross-validation, {search.n_splits_} splits",
-            "search_seconds": round(seconds, 3),
-            **made_with(self.options),
-            **self._own_facts,
-        }
-
-
-def _without_errors(scores: dict[str, Any]) -> dict[str, Any]:
-    """Replace tracebacks by NaN with a warning, as scikit-learn does: its scorer returns them for metrics that fail."""
-    for said in scores.values():
-        if isinstance(said, str):
-            warnings.warn(
-                "Scoring failed. The score on this train-test partition for these parameters will be set to nan. "
-                f"Details: \n{said}",
-                UserWarning,
-                stacklevel=3,
-            )
-    return {name: math.nan if isinstance(said, str) else said for name, said in scores.items()}
-
-
-def _from_file(file: Spooled) -> Capture:
-    key, rows, score, at = file.note
-    return Capture(key, rows, score, file=file, why=file.why, failed=bool(file.why), at=at)
+        return facts_of(search, seconds) | made_with(self.options) | self._own_facts
 
 
 def run_of_search(search: Any, history: RunHistory | None = None) -> Run:

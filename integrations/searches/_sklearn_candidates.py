@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,12 @@ class Capture:
     def __post_init__(self) -> None:
         if self.model is not None:
             self.nbytes = model_bytes(self.model)
+
+    @staticmethod
+    def of_file(file: Spooled) -> Capture:
+        """Return what a worker process has written to a file."""
+        key, rows, score, at = file.note
+        return Capture(key, rows, score, file=file, why=file.why, failed=bool(file.why), at=at)
 
     @property
     def loss(self) -> float | None:
@@ -218,6 +225,17 @@ def metric_of(search: Any) -> tuple[str, Any]:
     return loss_name(shown), -np.asarray(results[f"mean_test_{name}"], dtype=np.float64)
 
 
+def facts_of(search: Any, seconds: float) -> dict[str, Any]:
+    """Return what is recorded of a search."""
+    return {
+        "metric": metric_of(search)[0],
+        "search": type(search).__name__,
+        "estimator": type(search.estimator).__name__,
+        "evaluation": f"cross-validation, {search.n_splits_} splits",
+        "search_seconds": round(seconds, 3),
+    }
+
+
 def loss_name(scoring: str) -> str:
     """Return the name of the loss of a score: a score that is the negative of an error is named after the error."""
     return scoring.removeprefix("neg_") if scoring.startswith("neg_") else f"-{scoring}"
@@ -327,6 +345,19 @@ def scores_by_name(score: Any) -> dict[str, float]:
     """Return the result of a scorer under the names that a search's results use."""
     named = score if isinstance(score, dict) else {"score": score}
     return {name: float(value) for name, value in named.items()}
+
+
+def without_errors(scores: dict[str, Any]) -> dict[str, Any]:
+    """Replace tracebacks by NaN with a warning, as scikit-learn does: its scorer returns them for metrics that fail."""
+    for said in scores.values():
+        if isinstance(said, str):
+            warnings.warn(
+                "Scoring failed. The score on this train-test partition for these parameters will be set to nan. "
+                f"Details: \n{said}",
+                UserWarning,
+                stacklevel=3,
+            )
+    return {name: math.nan if isinstance(said, str) else said for name, said in scores.items()}
 
 
 def candidate_key(estimator: Any) -> str:

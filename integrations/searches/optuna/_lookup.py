@@ -16,7 +16,7 @@ from automl_explain.explainers._errors import ExplanationNotFoundError, HistoryE
 from automl_explain.integrations.history._index import default_directory
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
-from automl_explain.integrations.history.index_tables._known_ids import run_id
+from automl_explain.integrations.history.index_tables._known_ids import new_id, run_id
 from automl_explain.integrations.history.index_tables._schema import INDEX
 
 ATTRIBUTE = "automl_explain"
@@ -24,6 +24,18 @@ ATTRIBUTE = "automl_explain"
 
 USED: dict[Path, None] = {}
 """Directories of the histories that this process wrote to, in order."""
+
+
+def search_of(study: optuna.Study, history: RunHistory) -> str:
+    """Return the id of the search of a study, which is written to the study when an explainer first sees it."""
+    kept = study.user_attrs.get(ATTRIBUTE)
+    if kept is None:
+        with history.alone():  # if several processes begin at once, one of them creates the id
+            kept = study.user_attrs.get(ATTRIBUTE)
+            if kept is None:
+                kept = {"search": new_id(), "history": str(history.directory.absolute())}
+                study.set_user_attr(ATTRIBUTE, kept)
+    return str(kept["search"])
 
 
 def run_of_trial(trial: FrozenTrial | optuna.Trial, history: RunHistory | None = None) -> Run:

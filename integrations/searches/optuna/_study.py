@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -14,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.sealed._limits import GIB
-from automl_explain.integrations.searches._captured_run import CapturedRun, in_order
+from automl_explain.integrations.searches._captured_run import CapturedRun, in_order, last_step
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches.optuna._lookup import name_of
 from automl_explain.integrations.searches.optuna._trial import TrialCapture
@@ -93,6 +94,39 @@ class SeenHere:
     lock: threading.Lock = field(default_factory=threading.Lock)
     block: ExitStack = field(default_factory=ExitStack)
     studies: dict[str, SeenStudy] = field(default_factory=dict)
+
+    def release_others(self, model: Any, own: TrialCapture) -> None:
+        """Release the earlier trials whose model object a later trial has fitted again."""
+        with self.lock:
+            every = [seen for known in self.studies.values() for seen in (*known.seen.values(), *known.finals.values())]
+            again = f"trial {own.number}" if own.kind == "trial" else f"the {own.kind}"
+            for other in (seen for seen in every if seen is not own):
+                if any(last_step(model) is last_step(held) for held in other.models):
+                    other.release(
+                        f"{again} fitted the same model object again; make a new one in each trial",
+                        failed=True,
+                    )
+
+
+def metric_of(study: optuna.Study, target: Callable[[FrozenTrial], float] | None, facts: Mapping[str, Any]) -> str:
+    """Return the name of the loss by which trials are ranked: that of the facts, of the target, or of the study's value."""
+    if "metric" in facts:
+        return str(facts["metric"])
+    if target is not None:
+        return getattr(target, "__name__", "target")
+    name = (study.metric_names or ["value"])[0]
+    return f"-{name}" if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else name
+
+
+def facts_of(study: optuna.Study, metric: str, seconds: float, training_rows: int) -> dict[str, Any]:
+    """Return what is recorded of the search of a study."""
+    return {
+        "metric": metric,
+        "study": study.study_name,
+        "directions": [direction.name.lower() for direction in study.directions],
+        "search_seconds": round(seconds, 3),
+        "training_rows": training_rows,
+    }
 
 
 def task_of(runs: Sequence[CapturedRun]) -> str:
