@@ -33,15 +33,19 @@ def make_private_folder(folder: Path) -> None:
     make_private_folder(folder.parent)
     mode = private_mode(folder.parent)
     folder.mkdir(mode=OWNER, exist_ok=True)
-    if mode != OWNER:
-        os.chmod(folder, mode | stat.S_ISGID)
+    if mode != OWNER:  # not by its name: the group may have put something else there by now
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                os.chmod(descriptor, mode | stat.S_ISGID)
+        finally:
+            os.close(descriptor)
 
 
 def make_private_file(path: Path) -> None:
     """Make an empty file with the permissions of `private_mode`, unless there is a file."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER & ~EXECUTE))
-        os.chmod(path, private_mode(path.parent) & ~EXECUTE)
+    with suppress(FileExistsError), open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+        _set_mode(stream, path, private_mode(path.parent) & ~EXECUTE)
 
 
 def part_of(target: Path) -> Path:
@@ -50,7 +54,9 @@ def part_of(target: Path) -> Path:
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[BinaryIO]:
+def written_whole(
+    path: str | os.PathLike[str], *, private: bool = False, follow_links: bool = True
+) -> Iterator[BinaryIO]:
     """Yield a stream to a temporary file, which is renamed to `path` when the block ends without an error.
 
     If the process is killed, at most the temporary file remains. Its name begins with a dot and ends with ``.part``.
@@ -63,14 +69,17 @@ def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Ite
     private : bool, default False
         Whether a new file may hold personal data: its permissions are then those of `private_mode`, otherwise all that the
         umask leaves.
+    follow_links : bool, default True
+        False where other users may have put something at the path: it is replaced, whatever it is, and its permissions are
+        not kept.
 
     Raises
     ------
     InvalidInputError
         If there is something else at the path, such as a folder, a device or a pipe.
     """
-    target = Path(os.path.realpath(path))
-    mode = _permissions(target)
+    target = Path(os.path.realpath(path)) if follow_links else Path(path)
+    mode = _permissions(target) if follow_links else None
     if mode is None and private:
         mode = private_mode(target.parent) & ~EXECUTE
     temporary = part_of(target)
@@ -78,7 +87,7 @@ def written_whole(path: str | os.PathLike[str], *, private: bool = False) -> Ite
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, first)) as stream:
             if mode is not None:
-                os.chmod(temporary, mode)
+                _set_mode(stream, temporary, mode)
             yield stream
         temporary.replace(target)
     except BaseException:
@@ -104,6 +113,10 @@ def write_whole(target: Path, content: bytes) -> None:
     except OSError as error:
         why = error.strerror or error  # not the name of the temporary file
         raise HistoryError(f"The file {target} cannot be written: {why}. Name another place.") from error
+
+
+def _set_mode(stream: BinaryIO, path: Path, mode: int) -> None:
+    os.chmod(stream.fileno() if os.chmod in os.supports_fd else path, mode)
 
 
 def _permissions(target: Path) -> int | None:

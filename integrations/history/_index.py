@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,10 @@ class Index:
                 )
             if protocol == 0:
                 create_tables(connection)
+            elif connection.execute("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone():
+                raise HistoryError(
+                    f"{self.file} holds views or triggers, of which automl-explain makes none: somebody has changed it"
+                )
         except BaseException:
             connection.close()
             raise
@@ -123,6 +128,7 @@ class Index:
 
         SQLite gives its other files the permissions of the index.
         """
+        self._check_files()
         place = self.file.resolve().as_uri()
         if self.is_readable_only:
             log = self.file.with_name(f"{self.file.name}-wal")
@@ -133,6 +139,18 @@ class Index:
         except OSError as error:
             raise HistoryError(f"{self.file} cannot be made: {error.strerror}.") from error
         return place
+
+    def _check_files(self) -> None:
+        """Raise an error if another user has put a link in place of a file that SQLite would write, or anything but a file."""
+        if not hasattr(os, "geteuid"):
+            return
+        for end in ("", "-wal", "-shm", "-journal"):
+            file = f"{self.file}{end}"
+            with contextlib.suppress(FileNotFoundError):
+                found = os.lstat(file)
+                is_link = stat.S_ISLNK(found.st_mode) and not end and found.st_uid in (os.geteuid(), 0)
+                if not is_link and not stat.S_ISREG(found.st_mode):
+                    raise HistoryError(f"{file} is not a file that automl-explain wrote")
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

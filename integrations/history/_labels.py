@@ -10,24 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_explain.explainers._errors import HistoryError
-from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
 from automl_explain.integrations.history.index_tables._schema import LABELS
+from automl_explain.integrations.sealed._places import place_of, read_small, write_small
 
 Labels = npt.NDArray[Any]
 
 
 def labels_file(directory: Path, explanation_id: str) -> Path:
     """Return the file of the labels of an explanation."""
-    return directory / LABELS / f"{explanation_id}.json"
+    return place_of(directory, LABELS, explanation_id, ".json")
 
 
 def keep_labels(directory: Path, explanation_id: str, labels: Labels) -> None:
     """Keep the true labels of the rows of an explanation in a history."""
-    place = labels_file(directory, explanation_id)
-    make_private_folder(place.parent)
-    with written_whole(place, private=True) as stream:
-        stream.write(json.dumps([encode_cell(label) for label in labels.tolist()]).encode())
+    coded = json.dumps([encode_cell(label) for label in labels.tolist()])
+    write_small(labels_file(directory, explanation_id), coded.encode())
 
 
 def labels_of(store: Any, explanation_id: str) -> Labels | None:
@@ -43,7 +41,7 @@ def labels_of(store: Any, explanation_id: str) -> Labels | None:
         return None
     place = labels_file(directory, explanation_id)
     try:
-        return np.array([decode_cell(label) for label in json.loads(place.read_bytes())])
+        return np.array([decode_cell(label) for label in json.loads(read_small(place))])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

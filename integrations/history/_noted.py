@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_explain.explainers._fallback import logger
+from automl_explain.integrations.sealed._places import read_small
 
 
 def noted(place: Path, what: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def noted(place: Path, what: str) -> dict[str, Any]:
         What the file holds, for the log.
     """
     try:
-        found = json.loads(place.read_bytes())
+        found = json.loads(read_small(place))
         if isinstance(found, dict):
             return found
         why = f"a {type(found).__name__} in place of names and values"

@@ -32,12 +32,14 @@ from automl_explain.integrations.history._index import ELSEWHERE
 from automl_explain.integrations.history._labels import labels_file
 from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 from automl_explain.integrations.history._stored_runs import StoredRuns
-from automl_explain.integrations.history._sweep import remove_models
+from automl_explain.integrations.history._sweep import remove_folder
 from automl_explain.integrations.history.index_tables._known_ids import known_id, new_id, run_id
 from automl_explain.integrations.history.index_tables._owners import Owner, living, owned
 from automl_explain.integrations.history.index_tables._part_losses import put_part_losses
 from automl_explain.integrations.history.index_tables._progress import SearchProgress, as_json, forget_recorded
 from automl_explain.integrations.history.index_tables._schema import NAMES, SCORERS, SCORES
+from automl_explain.integrations.sealed._kept_models import MODELS
+from automl_explain.integrations.sealed._places import place_of, remove_file
 
 TOP = 5
 """Most important features kept in the index, for tables of runs."""
@@ -331,8 +333,9 @@ class RunHistory(StoredRuns):
             gone = [file for (one,) in found for file in (self._file(one), labels_file(self.directory, one))]
             gone += drop_rows(connection, self._folder, [explanation for (explanation,) in found])
             ids = connection.execute(runs, (search,)).fetchall()
-            kept = ((SCORERS, "zip"), (SCORERS, "json"), (SCORES, "json"))
-            gone += [self.directory / folder / f"{run}.{end}" for (run,) in ids for folder, end in kept]
+            kept = ((SCORERS, ".zip"), (SCORERS, ".json"), (SCORES, ".json"))
+            gone += [place_of(self.directory, folder, run, end) for (run,) in ids for folder, end in kept]
+            models = place_of(self.directory, MODELS, search)
             connection.execute(NAMES)
             forget_recorded(connection, search)
             for table in ("explanations", "names", "part_losses"):
@@ -340,8 +343,8 @@ class RunHistory(StoredRuns):
             connection.execute("DELETE FROM runs WHERE search = ?", (search,))
             connection.execute("DELETE FROM searches WHERE id = ?", (search,))
             for file in gone:
-                file.unlink(missing_ok=True)
-            remove_models(self.directory, search)
+                remove_file(file)
+            remove_folder(models)
 
     @contextlib.contextmanager
     def kept_open(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from automl_explain.explainers._errors import AutoMLExplainError, ExplanationNotFoundError
 from automl_explain.explainers._fallback import logger
-from automl_explain.explainers._files import make_private_folder, written_whole
+from automl_explain.explainers._files import make_private_folder, part_of
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
 from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
 from automl_explain.explainers.scoring._saving import load, save
@@ -20,6 +20,7 @@ from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history.index_tables._schema import SCORERS
+from automl_explain.integrations.sealed._places import place_of, write_small
 
 WHAT = "what is known of the scoring explainer"
 """What the file of a run holds, for the log."""
@@ -30,21 +31,20 @@ def keep_scorer(history: RunHistory, run_id: str, explainer: Callable[[], Any]) 
 
     A run without one stays a run with an explanation, so that nothing is raised.
     """
-    place = history.directory / SCORERS / run_id
+    place = place_of(history.directory, SCORERS, run_id)
+    written = part_of(place).with_suffix(".zip")
     try:
         make_private_folder(place.parent)
-        save(
-            choose_scoring_explainer(explainer()),
-            place.with_name(f"{run_id}.zip"),
-            exist_ok=True,
-            facts={"run": run_id},
-        )
+        save(choose_scoring_explainer(explainer()), written, facts={"run": run_id})
+        written.replace(place.with_name(f"{run_id}.zip"))  # also where another user has put a link
     except (AutoMLExplainError, OSError) as error:
         _note(place, {"why": str(error)})
     except Exception as error:
         # The model's own code is called with rows that try it out; the run's explanation is complete without this.
         logger.warning("run %s has no scoring explainer", run_id, exc_info=error)
         _note(place, {"why": f"{type(error).__name__}: {error}"})
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def scorer_of(run: Run) -> ScoringExplainer:
@@ -56,7 +56,7 @@ def scorer_of(run: Run) -> ScoringExplainer:
         If the history keeps none; the message says why.
     """
     directory = getattr(run.history, "directory", None)
-    place = None if directory is None else Path(directory) / SCORERS / f"{run.id}.zip"
+    place = None if directory is None else place_of(Path(directory), SCORERS, run.id, ".zip")
     if place is not None and place.is_file():
         return load(place).with_importance(run.explanation)
     why = "" if place is None else str(noted(place.with_suffix(".json"), WHAT).get("why", "")).rstrip(".")
@@ -71,18 +71,16 @@ def note_copy(run: Run, path: Path) -> None:
     """Record where the bundle of a run was copied."""
     directory = getattr(run.history, "directory", None)
     if directory is not None:
-        place = Path(directory) / SCORERS / run.id
+        place = place_of(Path(directory), SCORERS, run.id)
         _note(place, {"copies": list(dict.fromkeys([*copies_of(run), str(path.resolve())]))})
 
 
 def copies_of(run: Run) -> list[str]:
     """Return where the bundle of a run was copied, oldest first."""
     directory = getattr(run.history, "directory", None)
-    found = {} if directory is None else noted(Path(directory) / SCORERS / f"{run.id}.json", WHAT)
+    found = {} if directory is None else noted(place_of(Path(directory), SCORERS, run.id, ".json"), WHAT)
     return list(found.get("copies", []))
 
 
 def _note(place: Path, facts: dict[str, Any]) -> None:
-    make_private_folder(place.parent)
-    with written_whole(place.with_name(f"{place.name}.json"), private=True) as stream:
-        stream.write(json.dumps(facts).encode())
+    write_small(place.with_name(f"{place.name}.json"), json.dumps(facts).encode())

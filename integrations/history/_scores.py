@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._files import make_private_folder, written_whole
 from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history.index_tables._schema import SCORES
+from automl_explain.integrations.sealed._places import place_of, write_small
 
 ONE_MINUS = ("roc_auc", "accuracy", "f1", "micro_f1", "macro_f1", "ap", "r2", "ndcg")
 """Metrics whose loss is 1 minus the score; also those that begin with one of them and an underscore."""
@@ -84,13 +84,10 @@ def usual_scores(
 
 def keep_scores(directory: Path, run_id: str, scores: Mapping[str, float]) -> None:
     """Keep the validation scores of a run in a history."""
-    place = directory / SCORES / f"{run_id}.json"
-    make_private_folder(place.parent)
-    with written_whole(place, private=True) as stream:
-        stream.write(json.dumps(dict(scores)).encode())
+    write_small(place_of(directory, SCORES, run_id, ".json"), json.dumps(dict(scores)).encode())
 
 
 def scores_of(store: Any, run_id: str) -> dict[str, float]:
     """Return the validation scores of a run; empty if there are none, or if they cannot be read, which is logged."""
     directory = getattr(store, "directory", None)
-    return {} if directory is None else noted(Path(directory) / SCORES / f"{run_id}.json", "validation scores")
+    return {} if directory is None else noted(place_of(Path(directory), SCORES, run_id, ".json"), "validation scores")

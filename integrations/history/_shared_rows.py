@@ -37,7 +37,7 @@ def drop_rows(connection: sqlite3.Connection, folder: Path, explanations: Sequen
         digests |= {found for (found,) in connection.execute(*_of("SELECT digest", explanation))}
         connection.execute(*_of("DELETE", explanation))
     needed = {found for (found,) in connection.execute("SELECT DISTINCT digest FROM shared_rows")}
-    return [rows_file(folder, digest) for digest in sorted(digests - needed)]
+    return [rows_file(folder, digest) for digest in sorted(digests - needed) if digest.isalnum()]
 
 
 def _of(what: str, explanation: str) -> tuple[str, tuple[str]]:

@@ -20,6 +20,7 @@ from automl_explain.integrations.history.index_tables._known_ids import FIRST, k
 from automl_explain.integrations.history.index_tables._owners import end_orphans
 from automl_explain.integrations.history.index_tables._part_losses import get_part_losses
 from automl_explain.integrations.history.index_tables._schema import EXPLANATIONS, has_table
+from automl_explain.integrations.sealed._places import place_of
 
 
 class StoredRuns:
@@ -224,8 +225,9 @@ class StoredRuns:
             ).fetchone()
         if row is None:
             raise ExplanationNotFoundError(why_unexplained(run))
+        file = self._file(row[0])
         try:
-            return Explanation.load(self._file(row[0]))
+            return Explanation.load(file)
         except OSError as error:
             raise HistoryError(
                 f"The explanation of run {run.id} cannot be read: {error}. Create it again with explain_model(fitted_model, "
@@ -237,7 +239,7 @@ class StoredRuns:
         return self.directory / EXPLANATIONS
 
     def _file(self, explanation_id: str) -> Path:
-        return self._folder / f"{explanation_id}.zip"
+        return place_of(self.directory, EXPLANATIONS, explanation_id, ".zip")
 
     def _runs(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
         """Return the runs of complete rows. JSON of one that cannot be read is logged, and does not hide the others."""

@@ -13,10 +13,11 @@ from automl_explain.explainers.explanation._storage import rows_file
 from automl_explain.integrations.history.index_tables._owners import is_alive
 from automl_explain.integrations.history.index_tables._schema import EXPLANATIONS, LABELS, SCORERS, SCORES, has_table
 from automl_explain.integrations.sealed._kept_models import MODELS
+from automl_explain.integrations.sealed._places import names_in, remove_file
 from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 from automl_explain.integrations.sealed._spool import SPOOL
 
-PART = re.compile(r"\..*\.(\d+)\.[0-9a-f]+\.part")
+PART = re.compile(r"\..*\.(\d+)\.[0-9a-f]+\.(part|zip)")
 """Name of a file that is being written, with the number of the process that writes it."""
 
 
@@ -36,34 +37,35 @@ def sweep(connection: sqlite3.Connection, directory: Path, ended: Iterable[str])
     for name in ended:
         if re.fullmatch("[0-9a-f]+", name) and (directory / SPOOL / name).is_dir():
             with _logged():
-                files = SealedFolder(directory / SPOOL / name, b"")
-                files.remove(files.names())
+                remove_folder(directory / SPOOL / name)
     known = {search for (search,) in connection.execute("SELECT id FROM searches")}
-    for left in (directory / MODELS).glob("*"):
-        if left.name not in known:
-            with _logged():
-                remove_models(directory, left.name)
+    with _logged():
+        for left in names_in(directory / MODELS):
+            if left not in known:
+                with _logged():
+                    remove_folder(directory / MODELS / left)
     with suppress(OSError):  # other searches have files there
         (directory / SPOOL).rmdir()
     for folder in (EXPLANATIONS, LABELS, SCORERS, SCORES):
-        for left in (directory / folder).glob(".*.part"):
-            found = PART.fullmatch(left.name)
-            if found and not is_alive(int(found[1])):
-                with _logged():
-                    left.unlink(missing_ok=True)
+        with _logged():
+            for left in names_in(directory / folder):
+                found = PART.fullmatch(left)
+                if found and not is_alive(int(found[1])):
+                    remove_file(directory / folder / left)
     needed: set[str] = set()
     if has_table(connection, "shared_rows"):
         needed = {digest for (digest,) in connection.execute("SELECT DISTINCT digest FROM shared_rows")}
     kept = {rows_file(directory / EXPLANATIONS, digest) for digest in needed}
-    for rows in (directory / EXPLANATIONS).glob(rows_file(Path(), "*").name):
-        if rows not in kept:
-            with _logged():
-                rows.unlink(missing_ok=True)
+    with _logged():
+        for left in names_in(directory / EXPLANATIONS):
+            rows = directory / EXPLANATIONS / left
+            if rows.match(rows_file(Path(), "*").name) and rows not in kept:
+                remove_file(rows)
 
 
-def remove_models(directory: Path, search: str) -> None:
-    """Remove the models that a search has kept."""
-    files = SealedFolder(directory / MODELS / search, b"")
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of models."""
+    files = SealedFolder(folder, b"")
     files.remove(files.names())
 
 

@@ -25,6 +25,7 @@ from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers.tables._table import Table
 from automl_explain.integrations.sealed._limits import GIB
+from automl_explain.integrations.sealed._places import place_of
 from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 from automl_explain.integrations.sealed._users_key import users_key
 
@@ -61,7 +62,7 @@ class KeptModels:
             If there is no place for the user's key.
         """
         key = hashlib.blake2b(search.encode(), key=users_key(), digest_size=32).digest()
-        return cls(SealedFolder(directory.absolute() / MODELS / search, key), limit)
+        return cls(SealedFolder(place_of(directory.absolute(), MODELS, search), key), limit)
 
     def put(self, run: str, about: Any, models: Any) -> str:
         """Keep the models of a run, or of a part of it, and return why not if that fails; it is also logged once.

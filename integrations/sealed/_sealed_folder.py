@@ -18,13 +18,10 @@ from pathlib import Path
 
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._files import OWNER, make_private_folder
+from automl_explain.integrations.sealed._places import BINARY, NO_LINK, opened_folder
 
 SEAL, SIZE = 32, 8
 """Bytes of a seal, and of the size of a part."""
-HAS_DESCRIPTORS = {os.open, os.unlink, os.rename} <= os.supports_dir_fd and hasattr(os, "geteuid")
-"""Whether folders can be used through a descriptor; where they cannot, on Windows, a folder is its owner's by inheritance."""
-NO_LINK, FOLDER = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_DIRECTORY", 0)
-BINARY = getattr(os, "O_BINARY", 0)
 
 
 class SealedFolder:
@@ -48,8 +45,8 @@ class SealedFolder:
             If it cannot be written; a `HistoryError` if the folder is another user's or can be read by others.
         """
         make_private_folder(self.path.parent)
-        with suppress(FileExistsError):
-            self.path.mkdir(mode=OWNER)
+        with suppress(FileExistsError), opened_folder(self.path.parent) as above:
+            os.mkdir(self._name(above), mode=OWNER, dir_fd=above)
         with self._opened() as folder:
             temporary = self._place(f".{secrets.token_hex(8)}.part", folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
@@ -107,27 +104,25 @@ class SealedFolder:
             for name in names:
                 with suppress(FileNotFoundError):
                     os.unlink(self._place(name, folder), dir_fd=folder)
-        with suppress(OSError):  # it holds files
-            self.path.rmdir()
+        with suppress(OSError), opened_folder(self.path.parent) as above:  # it holds files
+            os.rmdir(self._name(above), dir_fd=above)
 
     # ---------------------------------------------------------------- private
 
     @contextmanager
     def _opened(self) -> Iterator[int | None]:
-        if not HAS_DESCRIPTORS:
-            yield None
-            return
-        folder = os.open(self.path, os.O_RDONLY | FOLDER | NO_LINK)
-        try:
-            found = os.fstat(folder)
-            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-                raise HistoryError(
-                    f"The folder {self.path} belongs to another user or can be read by others, so that models of this search "
-                    "are not passed through it. Choose another history with history=DIR."
-                )
+        with opened_folder(self.path.parent) as above, opened_folder(self._name(above), above) as folder:
+            if folder is not None:
+                found = os.fstat(folder)
+                if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+                    raise HistoryError(
+                        f"The folder {self.path} belongs to another user or can be read by others, so that models of this "
+                        "search are not passed through it. Choose another history with history=DIR."
+                    )
             yield folder
-        finally:
-            os.close(folder)
+
+    def _name(self, above: int | None) -> str:
+        return self.path.name if above is not None else str(self.path)
 
     def _place(self, name: str, folder: int | None) -> str:
         return name if folder is not None else str(self.path / name)

@@ -2,7 +2,10 @@
 
 import os
 import pickle
+import socket
+import sqlite3
 import stat
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,9 +13,12 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
+import automl_explain as ax
 from automl_explain import HistoryError, RunHistory
-from automl_explain.integrations.history._run_scorers import keep_scorer
-from automl_explain.integrations.history._scores import keep_scores
+from automl_explain.integrations.history._labels import keep_labels, labels_of
+from automl_explain.integrations.history._run_scorers import keep_scorer, scorer_of
+from automl_explain.integrations.history._scores import keep_scores, scores_of
+from automl_explain.integrations.history.index_tables._owners import OWNERS
 from automl_explain.integrations.sealed._spool import MODEL, Spool
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.integrations.history.stored import explanation, trial
@@ -82,7 +88,7 @@ def test_a_link_in_place_of_the_folder_is_not_followed(folder):
         0,
         "",
     )
-    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+    with pytest.raises(HistoryError, match="no link"):
         spool.write((2,), np.arange(3), "")
     assert spool.read() == ([], {})
 
@@ -119,6 +125,123 @@ def stored(directory):
 
 def files(directory):
     return [os.path.join(root, name) for root, _, names in os.walk(directory) for name in names]
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Return private folders with files, as those of a user beside the history that she shares."""
+    for name in ("keys", "work"):
+        (tmp_path / "home" / name).mkdir(parents=True, mode=0o700)
+        for file in ("id.zip", "package.json"):
+            (tmp_path / "home" / name / file).write_text("mine")
+    yield tmp_path / "home"
+    left = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in left] == ["mine"] * 4
+
+
+def changed(directory, *statements):
+    """Change the index of a history as any of its users can."""
+    connection = sqlite3.connect(directory / "history.sqlite")
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+DIED = f"INSERT INTO owners VALUES ('abcd', '{socket.gethostname()}', {2**22 + 1}, '1')"
+RUN = "INSERT INTO runs SELECT '{run}', search, 9, learner, config, loss, metric, kind, status, '', 1, 1, top FROM runs"
+
+
+@pytest.mark.parametrize("room", ["models", "spool", "explanations", "scores", "scoring", "labels"])
+def test_a_link_in_place_of_a_room_leads_no_sweep_to_other_files(folder, home, room, caplog):
+    history = stored(folder)
+    (search,) = history.searches()
+    (home / "keys").rename(home / "abcd")
+    (home / "work").rename(home / search)
+    changed(folder, OWNERS, DIED)
+    assert as_other(f"mv {room} away; ln -s {home} {room}", folder, groups=[GROUP])[0] == 0
+    assert len(RunHistory(folder).runs()) == 1
+    with pytest.raises(HistoryError, match="no link") if room != "spool" else nullcontext():
+        history.remove_search(search)
+
+
+def test_ids_that_lead_out_of_the_history_are_refused(folder, home):
+    history, out = stored(folder), "../../home/work/"
+    (search,) = history.searches()
+    (folder / "models").mkdir()
+    changed(folder, f"INSERT INTO searches VALUES ('{out[:-1]}', 'flaml', 'binary', 1, '{{}}')")
+    with pytest.raises(HistoryError, match="which automl-explain gives to nothing"):
+        history.remove_search(out[:-1])
+    changed(folder, RUN.format(run=f"{out}package"))
+    with pytest.raises(HistoryError, match="gives to nothing"):
+        history.remove_search(search)
+    with pytest.raises(HistoryError, match="gives to nothing"):
+        scores_of(history, f"{out}package")
+    changed(folder, f"INSERT INTO explanations VALUES ('{out}id', '{out}package', 1, '', 1)")
+    with pytest.raises(HistoryError, match="gives to nothing"):
+        history.explanation(f"{out}package")
+
+
+def test_a_link_in_place_of_a_file_is_not_written_through(folder, home):
+    history = stored(folder)
+    (run,) = history.runs()
+    (explanation_id,) = (one.id for one in history.explanations(run.id))
+    for name in (
+        f"scores/{run.id}.json",
+        f"scoring/{run.id}.json",
+        f"scoring/{run.id}.zip",
+        f"labels/{explanation_id}.json",
+    ):
+        assert as_other(
+            f"mkdir -p labels; rm -f {name}; ln -s {home}/work/package.json {name}", folder, groups=[GROUP]
+        ) == (
+            0,
+            "",
+        )
+    keep_scores(folder, run.id, {"accuracy": 0.5})
+    keep_labels(folder, explanation_id, np.array([1, 0]))
+    keep_scorer(history, run.id, lambda: ax.TabularExplainer(DecisionTreeClassifier().fit(X, Y), X))
+    assert scores_of(history, run.id) == {"accuracy": 0.5}
+    assert labels_of(history, explanation_id).tolist() == [1, 0]
+    assert isinstance(scorer_of(run), ax.ScoringExplainer)
+    keep_scorer(history, run.id, lambda: None)
+    assert (folder / "scoring" / f"{run.id}.json").is_file()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "planted", ["mkfifo {}; chmod 666 {}", "ln -s /dev/zero {}", "truncate -s 1T {}; chmod 666 {}"]
+)
+def test_what_is_no_small_file_is_not_read(folder, planted, caplog):
+    history = stored(folder)
+    (run,) = history.runs()
+    (explanation_id,) = (one.id for one in history.explanations(run.id))
+    for name in (f"scores/{run.id}.json", f"labels/{explanation_id}.json", f"explanations/{explanation_id}.zip"):
+        plant = f"mkdir -p labels; rm -f {name}; {planted.format(name, name)}"
+        assert as_other(plant, folder, groups=[GROUP]) == (0, "")
+    assert scores_of(history, run.id) == {}
+    assert "cannot be read" in caplog.text
+    with pytest.raises(HistoryError, match="cannot be read"):
+        labels_of(history, explanation_id)
+    with pytest.raises(ax.AutoMLExplainError):
+        history.explanation(run.id)
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("plant", ["ln -s {home}/work/package.json {name}", "mkfifo {name}"])
+def test_links_and_pipes_in_place_of_the_index_are_refused(folder, home, end, plant):
+    stored(folder)
+    name = f"history.sqlite{end}"
+    assert as_other(f"rm -f {name}; {plant.format(home=home, name=name)}", folder, groups=[GROUP]) == (0, "")
+    with pytest.raises(HistoryError, match="is not a file that automl-explain wrote"):
+        RunHistory(folder)
+
+
+def test_an_index_with_views_or_triggers_is_refused(folder):
+    stored(folder)
+    changed(folder, "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM runs; END")
+    with pytest.raises(HistoryError, match="views or triggers"):
+        RunHistory(folder)
 
 
 def test_a_history_is_its_owners_alone(folder):
