@@ -21,7 +21,7 @@ def as_device(device: Any) -> torch.device:
     try:
         found = torch.device(name)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, TypeError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
             f"The 'device' parameter must name a device of this PyTorch, such as 'cpu' or 'cuda', or 'auto'. Got {device!r}: "
             f"{error}"
