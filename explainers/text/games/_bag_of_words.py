@@ -7,8 +7,10 @@ a sum of products over words.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,8 +98,10 @@ class BlockTerms:
         First column of the block among those of the bag.
     words : ndarray of int, shape (q, n)
         The players that each distinct term and set of players needs; P fills the rest.
-    counts : csr matrix of shape (q, c)
-        How often the term is in each of the text's c columns, with its sign.
+    counts : ndarray, shape (q,)
+        How often each term is in the text, with its sign.
+    places : ndarray of int, shape (q,)
+        Which of the text's c columns each term fills.
     columns : ndarray of int, shape (c,)
         The columns, ascending.
     """
@@ -105,28 +109,31 @@ class BlockTerms:
     block: WordBlock
     offset: int
     words: Ints
-    counts: sparse.csr_matrix
+    counts: Values
+    places: Ints
     columns: Ints
+
+    @cached_property
+    def shares_columns(self) -> bool:
+        """Whether several terms, or sets of players, fill one column."""
+        return len(self.places) > len(self.columns)
 
     @property
     def is_sum(self) -> bool:
         """Whether the block's row is a sum over terms: no norm, and columns of one term each if counts are transformed."""
-        if self.block.norm is not None:
-            return False
         linear = not (self.block.binary or self.block.sublinear)
-        return linear or bool((np.bincount(self.counts.indices, minlength=len(self.columns)) <= 1).all())
+        return self.block.norm is None and (linear or not self.shares_columns)
 
     @property
     def one_word_per_column(self) -> bool:
         """Whether each column is filled by one player alone."""
-        places = np.bincount(self.counts.indices, minlength=len(self.columns))
-        return self.words.shape[1] == 1 and bool((places <= 1).all())
+        return self.words.shape[1] == 1 and not self.shares_columns
 
     @property
     def owners(self) -> Ints:
         """The player of each column, if each column has one."""
         owner = np.empty(len(self.columns), np.intp)
-        owner[self.counts.indices] = np.repeat(self.words[:, 0], np.diff(self.counts.indptr))
+        owner[self.places] = self.words[:, 0]
         return owner
 
     @property
@@ -143,15 +150,14 @@ class BlockTerms:
         if self.block.norm is not None:
             return self._normalised(coef, n_players)
         values = np.zeros((len(coef), n_players + 1))
-        share = np.asarray(self.contributions() @ coef.T)
-        each = share / np.maximum((self.words < n_players).sum(axis=1), 1)[:, None]
+        each = coef[:, self.places] * self.contributions() / np.maximum((self.words < n_players).sum(axis=1), 1)
         for place in range(self.words.shape[1]):
-            np.add.at(values.T, self.words[:, place], each)
+            np.add.at(values.T, self.words[:, place], each.T)
         return values[:, :n_players]
 
     def _normalised(self, coef: Values, n_players: int) -> Values:
         block, owners = replace(self.block, norm=None, scale=1.0), self.owners
-        row = replace(self, block=block).matrix(np.ones((1, n_players), bool))[0]
+        row = replace(self, block=block).weighed(self._counted(np.ones((1, len(self.counts)), bool)))[0]
         order = 1 if self.block.norm == "l1" else 2
         weights, sizes = np.zeros((len(coef), n_players)), np.zeros(n_players)
         np.add.at(weights.T, owners, (coef * row).T)
@@ -163,9 +169,22 @@ class BlockTerms:
 
     def matrix(self, masks: Masks) -> Values:
         """Return the block's columns for masked texts, (m, c)."""
-        padded = np.column_stack([masks, np.ones(len(masks), bool)])
-        present = padded[:, self.words].all(axis=2)
-        return self.weighed(np.asarray((self.counts.T @ present.T.astype(float)).T))
+        if self.words.shape[1] == 1:
+            present = masks[:, self.words[:, 0]]
+        else:
+            present = np.asarray(np.column_stack([masks, np.ones(len(masks), bool)])[:, self.words].all(axis=2))
+        return self.weighed(self._counted(present))
+
+    def _counted(self, present: Masks) -> Values:
+        """Return the counts of the columns, (m, c), if these terms (m, q) are present."""
+        shape = len(present), len(self.columns)
+        if not self.shares_columns:
+            made = np.zeros(shape)
+            made[:, self.places] = present * self.counts
+            return made
+        rows = np.arange(len(self.counts) + 1)
+        table = sparse.csr_array((self.counts, self.places, rows), shape=(len(self.counts), shape[1]))
+        return np.asarray(present.astype(np.float64) @ table)
 
     def weighed(self, counts: Values) -> Values:
         """Return counts (m, c) as the vectorizer weighs them."""
@@ -181,18 +200,14 @@ class BlockTerms:
             counts = counts / np.where(size == 0.0, 1.0, size)[:, None]
         return counts * block.scale
 
-    def contributions(self) -> sparse.csr_matrix:
-        """Return what each term adds to each column, (q, c), if the row is a sum over terms."""
-        whole = self.counts.tocsc()
-        column = np.repeat(np.arange(len(self.columns)), np.diff(whole.indptr))
-        if self.block.binary or self.block.sublinear:  # each column has one term
-            every = np.zeros(len(self.columns))
-            every[column] = whole.data
-            data = self.weighed(every[None])[0, column]
-        else:
-            idf = 1.0 if self.block.idf is None else self.block.idf[self.columns][column]
-            data = whole.data * idf * self.block.scale
-        return sparse.csc_matrix((data, whole.indices, whole.indptr), shape=whole.shape).tocsr()
+    def contributions(self) -> Values:
+        """Return what each term adds to its column, (q,), if the row is a sum over terms."""
+        if self.shares_columns:  # of plain counts
+            idf = 1.0 if self.block.idf is None else self.block.idf[self.columns][self.places]
+            return np.asarray(self.counts * idf * self.block.scale)
+        every = np.empty(len(self.columns))
+        every[self.places] = self.counts
+        return np.asarray(self.weighed(every[None])[0, self.places])
 
 
 def block_terms(
@@ -211,24 +226,27 @@ def block_terms(
     n_players : int
     """
     fewest, most = block.ngrams
-    found: dict[tuple[str, tuple[int, ...]], int] = {}
+    words, found = [word for word, _ in tokens], Counter[tuple[str, tuple[int, ...]]]()
     for size in range(fewest, most + 1):
-        for start in range(len(tokens) - size + 1):
-            term = " ".join(word for word, _ in tokens[start : start + size])
-            players = tuple(sorted({player_of[place] for place in range(start, start + size)}))
-            found[term, players] = found.get((term, players), 0) + 1
+        if size == 1:
+            found.update(zip(words, zip(player_of, strict=True), strict=True))
+            continue
+        terms_here = map(" ".join, zip(*(words[start:] for start in range(size)), strict=False))
+        players_here = zip(*(player_of[start:] for start in range(size)), strict=False)
+        found.update((term, tuple(sorted(set(own)))) for term, own in zip(terms_here, players_here, strict=True))
     terms = list(dict.fromkeys(term for term, _ in found))
     columns, signs = block.columns(terms)
     number = dict(zip(terms, range(len(terms)), strict=True))
-    known = [(key, count) for key, count in found.items() if columns[number[key[0]]] >= 0]
-    words = np.full((len(known), max((len(players) for (_, players), _ in known), default=1)), n_players, np.intp)
-    for row, ((_, players), _) in enumerate(known):
-        words[row, : len(players)] = players
-    own = np.array([number[term] for (term, _), _ in known], np.intp)
-    distinct, place = np.unique(columns[own], return_inverse=True)
-    data = np.array([count for _, count in known], float) * signs[own]
-    counts = sparse.csr_matrix((data, (np.arange(len(known)), place)), shape=(len(known), len(distinct)))
-    return BlockTerms(block, offset, words, counts, distinct)
+    numbers = np.fromiter((number[term] for term, _ in found), np.intp, len(found))
+    is_known = columns[numbers] >= 0
+    known = [players for (_, players), kept in zip(found, is_known.tolist(), strict=True) if kept]
+    needed = np.full((len(known), max(map(len, known), default=1)), n_players, np.intp)
+    for row, players in enumerate(known):
+        needed[row, : len(players)] = players
+    own = numbers[is_known]
+    distinct, places = np.unique(columns[own], return_inverse=True)
+    counts = np.fromiter(found.values(), float, len(found))[is_known] * signs[own]
+    return BlockTerms(block, offset, needed, counts, places, distinct)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,15 +291,17 @@ class TextTerms:
         made = sparse.csr_matrix(np.hstack([terms.matrix(masks) for terms in self.blocks]))
         return sparse.csr_matrix((made.data, self.columns[made.indices], made.indptr), (len(masks), self.n_columns))
 
+    @property
+    def masks_at_once(self) -> int:
+        """Masked texts whose counts are held in memory at a time."""
+        width = self.n_players + sum(terms.words.size + len(terms.columns) for terms in self.blocks)
+        return max(1, CELLS_AT_ONCE // max(1, width))
+
     def linear_outputs(self, masks: Masks, coef: Values, intercept: Values) -> Values:
         """Return the outputs (m, S) of a linear model of the bag for masked texts."""
         out = np.tile(intercept, (len(masks), 1))
-        width = max(1, sum(terms.words.size + len(terms.columns) for terms in self.blocks))
-        step = max(1, CELLS_AT_ONCE // width)
-        for start in range(0, len(masks), step):
-            part = slice(start, start + step)
-            for terms in self.blocks:
-                out[part] += terms.matrix(masks[part]) @ coef[:, terms.columns + terms.offset].T
+        for terms in self.blocks:
+            out += terms.matrix(masks) @ coef[:, terms.columns + terms.offset].T
         return out
 
     def linear_values(self, coef: Values) -> Values:

@@ -8,18 +8,23 @@ With ``Q^(-1/r) = c int_0^inf exp(-Q t^r) dt``, c = 2 / sqrt(pi) for r = 2 and 1
 which are products over players. If each player is present with probability p, their mean has the factors
 ``F_j = 1 - p (1 - a_j)``, and the Shapley value is the integral of its difference by player k over p:
 
-    prod_j F_j (g_k w_k (1 + p b_k) - b_k p sum_j g_j w_j),   g_j = a_j / F_j,   b_k = (1 - a_k) / F_k.
+    prod_j F_j (g_k w_k (1 + p b_k) - b_k p sum_j g_j w_j),   g_j = a_j / F_j,   b_k = (1 - a_k) / F_k,
 
-The integrand is a polynomial in p, for which Gauss-Legendre nodes are used. Over t, the trapezoidal rule after the double
-exponential substitution ``t = exp(u - exp(-u))`` converges exponentially (Takahasi and Mori, doi:10.2977/prims/1195192451).
+where ``1 + p b_k = 1 / F_k``. The integrand is a polynomial in p, and at most ``exp(-p sum_j (1 - a_j))``. Gauss-Legendre nodes
+are therefore used where that is not negligible, of which a fixed number suffices for any number of players. Over t, the
+trapezoidal rule after the double exponential substitution ``t = exp(u - exp(-u))`` converges exponentially (Takahasi and Mori,
+doi:10.2977/prims/1195192451). Players of the same q have the same factors, so that these are computed once.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 
+from automl_explain.explainers.compiled._arrays import Floats, Longs
+from automl_explain.explainers.compiled._jit import kernel
 from automl_explain.explainers.text._text_values import Values
 
 STEP = 0.15
@@ -28,8 +33,8 @@ FIRST, LAST = -4.2, 0.3
 """First node, and how far the last one is beyond that of the smallest weight."""
 NEGLIGIBLE = 40.0
 """Exponent whose exponential is negligible."""
-CELLS_AT_ONCE = 1 << 14
-"""Cells of nodes and players at a time: few, so that they stay in the cache."""
+MOST_NODES = 24
+"""Nodes over p: as exact as more for an exponential that falls by at most `NEGLIGIBLE` and a little."""
 CONSTANT = {1: 1.0, 2: 2.0 / np.sqrt(np.pi)}
 """Order of the norm -> factor of the integral."""
 
@@ -45,30 +50,62 @@ def normalised_values(weights: Values, sizes: Values, order: int) -> Values:
     order : {1, 2}
     """
     total = sizes.sum()
-    share = sizes / total
-    last = np.log(NEGLIGIBLE / share.min()) / order + LAST
-    u = np.arange(FIRST, last, STEP)
+    share, group, count = np.unique(sizes / total, return_inverse=True, return_counts=True)
+    together = np.zeros((len(weights), len(share)))
+    np.add.at(together.T, group, weights.T)
+    u = np.arange(FIRST, np.log(NEGLIGIBLE / share[0]) / order + LAST, STEP)
     t = np.exp(u - np.exp(-u))
     over_t = CONSTANT[order] * STEP * t * (1.0 + np.exp(-u))
-    left = -np.expm1(-np.outer(t**order, share))  # 1 - a
-    nodes, over_p = _nodes(min(len(sizes) // 2 + 1, int(8 + 3 * np.sqrt(len(sizes)))))
-    values = np.zeros_like(weights)
-    step = max(1, CELLS_AT_ONCE // left.size)
-    for start in range(0, len(nodes), step):
-        p = nodes[start : start + step, None, None]
-        factor = 1.0 - p * left
-        measure = over_p[start : start + step, None] * over_t * factor.prod(axis=2)
-        inverse = 1.0 / factor
-        gain, loss = (1.0 - left) * inverse, left * inverse
-        flat = gain.reshape(-1, len(sizes)), loss.reshape(-1, len(sizes))
-        own = measure.ravel() @ flat[0] + (measure * p[:, :, 0]).ravel() @ (flat[0] * flat[1])
-        every = (flat[0] @ weights.T) * (measure * p[:, :, 0]).reshape(-1, 1)
-        values += weights * own - every.T @ flat[1]
-    return np.asarray(values / total ** (1.0 / order))
+    nodes, over_p = _nodes(min(len(sizes) // 2 + 1, MOST_NODES))
+    own, every = np.zeros(len(share)), np.zeros_like(together)
+    space = np.empty((len(share) + 1, len(nodes)))
+    _add_integral(share, count, together, t**order, over_t, nodes, over_p, np.empty(len(share)), space, own, every)
+    return np.asarray((weights * own[group] - every[:, group]) / total ** (1.0 / order))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=MOST_NODES)
 def _nodes(size: int) -> tuple[Values, Values]:
     """Return nodes and weights of the Gauss-Legendre rule on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(size)
     return (nodes + 1.0) / 2.0, weights / 2.0
+
+
+@kernel
+def _add_integral(
+    share: Floats, count: Longs, weights: Floats, exponents: Floats, over_t: Floats, nodes: Floats, over_p: Floats,
+    left: Floats, space: Floats, own: Floats, every: Floats,
+) -> None:  # fmt: skip
+    """Add the factor of each player's own weight to `own` (D,), and what all weights take from it to `every` (K, D).
+
+    `share` (D,) are the distinct sizes, `count` (D,) how many players have each, and `weights` (K, D) the sums of their
+    weights. `exponents` and `over_t` are the nodes over t, ``t^r``, and their weights. Working space: `left` (D,), ``1 - a``,
+    and `space` (D + 1, nodes), ``1 / F`` at all nodes over p, and the measure of each node.
+    """
+    n_sizes, n_nodes = len(share), len(nodes)
+    measure = space[n_sizes]
+    for node in range(len(exponents)):
+        fall = 0.0
+        for d in range(n_sizes):
+            left[d] = -math.expm1(-exponents[node] * share[d])
+            fall += count[d] * left[d]
+        most = min(1.0, NEGLIGIBLE / fall) if fall > 0.0 else 1.0
+        for i in range(n_nodes):
+            measure[i] = over_t[node] * most * over_p[i]
+        for d in range(n_sizes):
+            for i in range(n_nodes):
+                factor = 1.0 - most * nodes[i] * left[d]
+                space[d, i] = 1.0 / factor
+                measure[i] *= factor if count[d] == 1 else factor ** count[d]
+        for d in range(n_sizes):
+            total = 0.0
+            for i in range(n_nodes):
+                total += measure[i] * space[d, i] * space[d, i]
+            own[d] += (1.0 - left[d]) * total
+        for k in range(len(weights)):
+            for i in range(n_nodes):
+                total = 0.0
+                for d in range(n_sizes):
+                    total += (1.0 - left[d]) * space[d, i] * weights[k, d]
+                taken = measure[i] * most * nodes[i] * total
+                for d in range(n_sizes):
+                    every[k, d] += taken * left[d] * space[d, i]

@@ -89,7 +89,10 @@ def players_at(players: Players, places: Sequence[Span]) -> list[int]:
     places : sequence of (int, int)
         In the order of the text.
     """
-    own = sorted((*span, player) for player, spans in enumerate(players.spans) for span in spans)
+    same = {span: player for player, spans in enumerate(players.spans) for span in spans}
+    if all(place in same for place in places):
+        return [same[place] for place in places]
+    own = sorted((*span, player) for span, player in same.items())
     starts = np.array([start for start, _, _ in own])
     at = np.searchsorted(starts, [start for start, _ in places], side="right") - 1
     ends = (end for _, end in places)

@@ -89,6 +89,7 @@ class TextGames:
         """Text in the place of an absent word."""
         self._counts = model.bag is not None and place_holder is not None
         self._failed, self._n_checked = "", 0
+        self._without_words: Values | None = None
 
     @property
     def way(self) -> Way:
@@ -138,7 +139,7 @@ class TextGames:
         text, terms = read.players.text, read.terms
         settings = self._settings if show_progress else replace(self._settings, progress=False)
         found, players = self._values(read.players, terms, settings)
-        base = self._outputs(players, terms)(np.zeros((1, len(players)), bool))[0] if len(players) else outputs
+        base = self._base(players, terms) if len(players) else outputs
         notes = [*players.notes, *found.notes]
         if not len(players):
             notes.append("the text has no words")
@@ -176,9 +177,13 @@ class TextGames:
         n_players = min(len(relevant), MOST_COUNTED)
 
         def outputs(masks: Masks) -> Matrix:
-            every = np.ones((len(masks), len(players)), bool)
-            every[:, relevant] = masks[:, joined]
-            return self.model.outputs_of_masks(terms, every)
+            parts, step = [], terms.masks_at_once
+            for start in range(0, len(masks), step):
+                some = masks[start : start + step]
+                every = np.ones((len(some), len(players)), bool)
+                every[:, relevant] = some[:, joined]
+                parts.append(self.model.outputs_of_masks(terms, every))
+            return np.concatenate(parts)
 
         most = np.inf if self.model.linear is not None else PLACES_PREDICTED
         found = coalition_values(outputs, n_players, self.model.model, settings, most=most)
@@ -196,6 +201,15 @@ class TextGames:
                 f"the last {rest:,} of {len(relevant):,} words were removed together, and share their value equally",
             )
         return GameValues(values, errors, notes)
+
+    def _base(self, players: Players, terms: TextTerms | None) -> Values:
+        """Return the outputs of a text without its players; all texts whose counts tell the outputs have the same."""
+        none = np.zeros((1, len(players)), bool)
+        if terms is None:
+            return np.asarray(self._outputs(players, None)(none)[0])
+        if self._without_words is None:
+            self._without_words = self._outputs(players, terms)(none)[0]
+        return self._without_words
 
     def _outputs(self, players: Players, terms: TextTerms | None) -> Callable[[Masks], Matrix]:
         if terms is not None:

@@ -87,6 +87,11 @@ class TextModel:
 
     def outputs_of_masks(self, terms: TextTerms, masks: Masks) -> Matrix:
         """Return the outputs of masked texts, (m, K), from their counts."""
+        step = terms.masks_at_once
+        parts = [self._outputs_of_masks(terms, masks[start : start + step]) for start in range(0, len(masks), step)]
+        return np.concatenate(parts) if parts else np.empty((0, self.model.n_outputs))
+
+    def _outputs_of_masks(self, terms: TextTerms, masks: Masks) -> Matrix:
         if self.linear is not None:
             made = terms.linear_outputs(masks, self.linear.coef, self.linear.intercept)
             return expand_binary(made, self.model, axis=1)

@@ -1,6 +1,7 @@
 """`TextExplainer`: every way of computing values against Shapley values by definition, over masked texts."""
 
 import pickle
+import time
 import zlib
 
 import numpy as np
@@ -30,6 +31,7 @@ from automl_explain import (
     explain_model,
 )
 from automl_explain.explainers.text._masking import MaskedTexts
+from automl_explain.explainers.text.games._bag_of_words import CELLS_AT_ONCE
 from tests.oracles import shapley_values
 
 TEXTS = [
@@ -469,3 +471,37 @@ def test_models_of_subwords_give_values_to_whole_words():
     known = shapley_values(lambda present: outputs[sum(1 << j for j in present)], 5)
     np.testing.assert_allclose(document.values, known, atol=1e-6)
     assert np.abs(document.values).max() > 0.01
+
+
+LONG = [f"w{j}" for j in range(8_000)]
+
+
+@pytest.mark.parametrize("vectorizer", [TfidfVectorizer(), CountVectorizer(ngram_range=(1, 2))], ids=["l2", "n-grams"])
+def test_exact_values_of_long_texts_take_seconds(vectorizer):
+    rng = np.random.default_rng(0)
+    train = [" ".join(LONG), *(" ".join(rng.choice(LONG, 50)) for _ in range(20))]
+    model = make_pipeline(vectorizer, Ridge()).fit(train, rng.normal(size=21))
+    explainer, before = TextExplainer(model), time.process_time()
+    (document,) = explainer.explain_local(" ".join(rng.permutation(LONG))).documents
+    assert time.process_time() - before < 10.0
+    assert explainer.method == "linear"
+    assert len(document.words) == len(LONG)
+    assert document.standard_errors is None
+    assert document.additivity_gap < 1e-10
+
+
+def test_counts_of_long_texts_are_held_in_parts():
+    seen = []
+
+    class Watched(TruncatedSVD):
+        def transform(self, rows):
+            seen.append(rows.shape[0])
+            return super().transform(rows)
+
+    words = LONG[:5000]
+    train = [" ".join(words), *TEXTS]
+    model = make_pipeline(TfidfVectorizer(), Watched(2, random_state=0), Ridge()).fit(train, [*STARS, 9])
+    (document,) = TextExplainer(model, sampling=SamplingOptions(nsamples=1500)).explain_local(train[0]).documents
+    assert max(seen) * 3 * len(words) < 2 * CELLS_AT_ONCE
+    assert sum(seen) >= 1500
+    assert document.additivity_gap < 1e-10
