@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers.coalitions._linked_members import linked
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values
 from automl_explain.explainers.coalitions._value_functions import evaluator
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import Coalitions
@@ -50,10 +51,10 @@ class Game:
         share: Matrix | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._model, self._background = model, background
+        self._model, self._background = linked(model, background), background
         self._players = np.arange(background.n_columns) if players is None else players
         self._n_players = int(self._players.max()) + 1
-        self._evaluator = evaluator(model, background, self._players, n_jobs)
+        self._evaluator = evaluator(self._model, background, self._players, n_jobs)
         self._share, self._n_jobs = as_weights(share, len(background)), n_jobs
         self.base_values = np.average(self._evaluator.of_background(), axis=0, weights=share)
 

@@ -44,7 +44,7 @@ ENOUGH_TO_COMPARE = 16
 
 
 def evaluator(model: FittedModel, background: Table, players: Players, n_jobs: int | None = None) -> Evaluator:
-    """Return the evaluator for the structure of the model; `players` is the player of each column."""
+    """Return the evaluator for the structure of a `linked` model; `players` is the player of each column."""
     return EVALUATORS[type(model.structure)](model, background, players, n_jobs)
 
 
@@ -190,8 +190,8 @@ class _CompositeOutputs(Evaluator):
         super().__init__(model, background, players, n_jobs)
         assert isinstance(model.structure, Composite)
         self._structure = model.structure
-        examples = background.take(np.arange(min(64, len(background)))).data
-        members = [member.in_space(space, examples) for member, space in model.structure.members]
+        assert all(member.output_space == space for member, space in model.structure.members), "the model is not linked"
+        members = [member for member, _ in model.structure.members]
         self.members = [evaluator(member, background, players, n_jobs) for member in members]
         final = model.structure.combine
         self._final: FinalTrees | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers.coalitions._game import OUTPUTS_AT_ONCE, Game
+from automl_explain.explainers.coalitions._linked_members import linked
 from automl_explain.explainers.coalitions.sampling._adaptive_sampling import Clock, RowBlock, first_look
 from automl_explain.explainers.coalitions.sampling._announcement import Computation, announcement
 from automl_explain.explainers.coalitions.sampling._coalition_sampling import (
@@ -109,7 +110,8 @@ class KernelEngine:
     """
 
     def __init__(self, question: Question) -> None:
-        model, settings = question.model, question.settings
+        assert question.background is not None
+        model, settings = linked(question.model, question.background), question.settings
         structure = model.structure
         self._structure, self._effort = structure, _effort_of(structure)
         background, share, self.notes = question.fewer_rows(self._effort.background)
@@ -352,7 +354,7 @@ def _effort_of(structure: Structure) -> Effort:
 
 
 def predicts_mixed_rows(structure: Structure) -> bool:
-    """Return whether any part of a model has to predict masked rows; otherwise outputs come from the structure."""
+    """Return whether any part of a `linked` model has to predict masked rows; otherwise outputs come from the structure."""
     if isinstance(structure, Prepared):
         return predicts_mixed_rows(structure.model.structure)
     if isinstance(structure, Composite):

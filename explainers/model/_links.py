@@ -42,6 +42,18 @@ def normalised_exponential(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.f
     return np.asarray(softmax(outputs, axis=-1))
 
 
+def clipped(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Margins from -1 to 1 as probabilities from 0 to 1, as with the modified Huber loss."""
+    return np.asarray((np.clip(outputs, -1.0, 1.0) + 1.0) / 2.0)
+
+
+def normalised_clipped(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Clipped margins, divided by the sum over outputs; equal shares if all of them are -1 or less."""
+    shares = clipped(outputs)
+    shares = np.where((shares == 0.0).all(axis=-1, keepdims=True), 1.0, shares)
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
 def log_odds(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Log-odds of each probability, which is clipped to [1e-12, 1 - 1e-12]."""
     return np.asarray(logit(np.clip(outputs, CLIP, 1 - CLIP)))
@@ -49,7 +61,7 @@ def log_odds(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 CANDIDATES: dict[tuple[str, str], tuple[Link, ...]] = {
     ("log_odds", "probability"): (logistic, normalised_exponential, normalised_logistic),
-    ("margin", "probability"): (logistic, normalised_exponential, normalised_logistic),
+    ("margin", "probability"): (logistic, normalised_exponential, normalised_logistic, clipped, normalised_clipped),
     ("probability", "log_odds"): (log_odds,),
     ("margin", "response"): (np.exp, logistic),
     ("response", "margin"): (np.log,),
@@ -70,7 +82,7 @@ class LinkFunction:
     @property
     def elementwise(self) -> bool:
         """Whether each output depends on one output only, so that the second of two classes determines both."""
-        return self.link not in (normalised_logistic, normalised_exponential)
+        return self.link not in (normalised_logistic, normalised_exponential, normalised_clipped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +129,8 @@ LINKS: dict[str, Link] = {
     "logistic": logistic,
     "normalised_logistic": normalised_logistic,
     "normalised_exponential": normalised_exponential,
+    "clipped": clipped,
+    "normalised_clipped": normalised_clipped,
     "log_odds": log_odds,
     "exp": np.exp,
     "log": np.log,

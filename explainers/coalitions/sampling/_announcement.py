@@ -139,4 +139,5 @@ def _seconds_of_walks(game: Game, part: RowBlock, plan: WalkPlan, total: float) 
         if expected < LONG:
             break
         seconds = min(seconds, walk_a_little(game, part, plan, n_others, most)[0])
+        least = min(least, walk_a_little(game, part, plan, 1)[0])
     return expected

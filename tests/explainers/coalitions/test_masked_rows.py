@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from automl_explain import AdditivityError, KernelExplainer, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions import _game
 from automl_explain.explainers.coalitions._game import Game
+from automl_explain.explainers.coalitions._linked_members import linked
 from automl_explain.explainers.coalitions._masked_rows import MixedRows, add_shapley_values, players_that_differ
 from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._value_functions import evaluator
@@ -56,7 +57,7 @@ def predicted(model, rows, background, asked, players):
 def test_all_coalitions_of_the_players_that_matter_have_the_outputs_of_mixed_rows(described):
     model, rows, background, family = described
     players = engineered_players(model, rows)
-    found = evaluator(model, background, players)
+    found = evaluator(linked(model, background), background, players)
     matters = found.matters(rows, N_PLAYERS)
     for others in (range(N_OTHERS), range(2, 5)):
         those = np.ascontiguousarray(matters[:, others.start : others.stop]).reshape(-1, N_PLAYERS)
@@ -69,7 +70,7 @@ def test_all_coalitions_of_the_players_that_matter_have_the_outputs_of_mixed_row
 def test_the_other_players_make_no_difference(described):
     model, rows, background, family = described
     players = engineered_players(model, rows)
-    matters = evaluator(model, background, players).matters(rows, N_PLAYERS).reshape(-1, N_PLAYERS)
+    matters = evaluator(linked(model, background), background, players).matters(rows, N_PLAYERS).reshape(-1, N_PLAYERS)
     coalitions = all_coalitions(N_PLAYERS)
     asked = MixedRows.of_coalitions(rows, len(background), coalitions)
     outputs = predicted(model, rows, background, asked, players).reshape(-1, len(matters), len(coalitions))
@@ -83,7 +84,7 @@ def test_the_other_players_make_no_difference(described):
 def test_given_coalitions_have_the_outputs_of_mixed_rows(described, coalitions):
     model, rows, background, family = described
     players = engineered_players(model, rows)
-    found = evaluator(model, background, players)
+    found = evaluator(linked(model, background), background, players)
     asked = MixedRows.of_coalitions(rows, len(background), coalitions)
     expected = predicted(model, rows, background, asked, players)
     outputs = found.every_output(found.outputs(asked))
@@ -99,7 +100,7 @@ def test_walks_have_the_outputs_of_mixed_rows(described, others, n_rounds, cuts)
     players = engineered_players(model, rows)
     walks = draw_walks(N_PLAYERS, others, range(n_rounds), cuts_of(N_PLAYERS, cuts), 0)
     asked = MixedRows.of_walks(rows, others, walks)
-    found = evaluator(model, background, players)
+    found = evaluator(linked(model, background), background, players)
     outputs = found.every_output(found.outputs(asked))
     expected = predicted(model, rows, background, asked, players)
     np.testing.assert_allclose(outputs, expected, rtol=1e-6, atol=max(2e-6, family.atol))

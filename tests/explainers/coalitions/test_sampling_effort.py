@@ -11,9 +11,10 @@ from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 
-from automl_explain import InvalidInputError, KernelExplainer, SamplingOptions, TabularExplainer
+from automl_explain import FittedModel, InvalidInputError, KernelExplainer, Linear, SamplingOptions, TabularExplainer
 from automl_explain.explainers.coalitions.sampling import _adaptive_sampling, _announcement
 from automl_explain.explainers.methods import _kernel
+from automl_explain.explainers.model._fitted_model import Composite
 from tests.hand_clock import HandClock
 
 X, Y = make_classification(600, 14, n_informative=10, random_state=0)
@@ -252,3 +253,27 @@ def test_the_time_of_a_structure_is_announced_within_a_factor_of_two(monkeypatch
     assert (took - 1.0) / 2 < said < 2 * took + 0.5, (said, took)  # announced in whole seconds
     assert (explanation.standard_errors is None) == (not options)
     np.testing.assert_allclose(explanation.local_importance_values[:, :2], quick.local_importance_values, atol=1e-12)
+
+
+def test_a_member_that_has_to_predict_masked_rows_limits_the_effort():
+    """Its structure is that of its margins. It enters with shares of which nothing but predictions is known."""
+    coef, n_predicted = np.random.default_rng(0).normal(size=(1, 14)), []
+
+    def share(table):
+        n_predicted.append(len(table))
+        margin = np.asarray(table) @ coef[0]
+        second = 0.5 + np.arctan(margin) / np.pi
+        return np.column_stack([1.0 - second, second])
+
+    margins = {"margin": lambda table: np.asarray(table) @ coef.T * [-1.0, 1.0], "probability": share}
+    member = FittedModel(margins, "margin", "binary", Linear(coef, np.zeros(1)), classes=(0, 1), n_features=14)
+    structure = Composite(((member, "probability"),), lambda outputs, rows: outputs[:, 1:] ** 2, False, "a square")
+    outputs = {"response": lambda table: share(table)[:, 1:] ** 2}
+    square = FittedModel(outputs, "response", "regression", structure, n_features=14)
+    explanation = TabularExplainer(square, X[:20], progress=False).explain_local(X[-3:])
+    assert explanation.standard_errors.max() > 0.0
+    assert sum(n_predicted) < 3 * 20 * 2**12
+    everything = SamplingOptions(nsamples=2**14)
+    exact = TabularExplainer(square, X[:20], sampling=everything, progress=False).explain_local(X[-3:])
+    assert exact.standard_errors is None
+    assert np.abs(explanation.local_importance_values - exact.local_importance_values).max() < 1e-3

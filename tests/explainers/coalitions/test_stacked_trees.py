@@ -24,6 +24,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import automl_explain  # noqa: F401 registers the readers
 from automl_explain.explainers.coalitions import _stacked_trees as _final_trees
+from automl_explain.explainers.coalitions._linked_members import linked
 from automl_explain.explainers.coalitions._masked_rows import MixedRows
 from automl_explain.explainers.coalitions._masker import Masker
 from automl_explain.explainers.coalitions._stacked_trees import FinalTrees
@@ -88,7 +89,7 @@ def by_mixing(model, rows, background, coalitions, players):
 
 def outputs_of(model, background, players, rows, coalitions):
     """Return the outputs of every masked row, (n, B, m, K)."""
-    found = evaluator(model, background, players)
+    found = evaluator(linked(model, background), background, players)
     outputs = found.every_output(found.outputs(MixedRows.of_coalitions(rows, len(background), coalitions)))
     return outputs.T.reshape(len(rows), len(background), len(coalitions), -1)
 
@@ -100,7 +101,7 @@ def check_walks(model, rows, background, players, atol):
     asked = MixedRows.of_walks(rows, others, walks)
     row, other, present = asked.present(np.arange(len(asked)))
     mixed = Masker(rows, background).mix(row, other, present[:, players])
-    found = evaluator(model, background, players)
+    found = evaluator(linked(model, background), background, players)
     outputs = found.every_output(found.outputs(asked)).T
     np.testing.assert_allclose(outputs, model.predict(mixed).reshape(outputs.shape), rtol=1e-6, atol=atol)
 

@@ -45,6 +45,22 @@ def test_values_are_the_shapley_values_of_the_scaled_model(kind, loss, table):
         np.testing.assert_allclose(values[:, i], shapley_values(game, 5), atol=1e-10)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
+def test_probabilities_come_from_sums_too(loss, n_classes, table, monkeypatch):
+    """Most margins of the modified Huber loss are beyond 1, and some rows have no margin above -1: equal shares."""
+    y = np.asarray(pd.qcut(table["a"] + table["b"] / 10, n_classes, labels=False))
+    learner = fitted("binary" if n_classes == 2 else "multiclass", y, table, loss=loss)
+    background, rows = table.iloc[:12], table.iloc[[0, 1, 2, 40, 41]]
+    games = [model_game(learner.predict_proba, rows.iloc[i : i + 1], background) for i in range(len(rows))]
+    brute = [shapley_values(game, 5) for game in games]
+    seen, predict = [], SGDEstimator._preprocess
+    monkeypatch.setattr(SGDEstimator, "_preprocess", lambda self, X: seen.append(len(X)) or predict(self, X))
+    explained = TabularExplainer(describe(learner), background, output="probability").explain_local(rows)
+    assert max(seen) <= 12
+    np.testing.assert_allclose(explained.local_importance_values, np.stack(brute, axis=1), atol=1e-10)
+
+
 def test_no_masked_row_is_predicted(table, monkeypatch):
     learner = fitted("regression", table["a"].to_numpy(), table)
     seen, predict = [], SGDEstimator._preprocess

@@ -27,6 +27,15 @@ function logOddsOf(probability) {
   return Math.log(clipped / (1 - clipped));
 }
 
+function clippedOf(margin) {
+  return (Math.min(Math.max(margin, -1), 1) + 1) / 2;
+}
+
+function clippedSharesOf(margins) {
+  const shares = margins.map(clippedOf);
+  return sharesOf(shares.some((share) => share > 0) ? shares : shares.fill(1));
+}
+
 // Name of a link -> function from the outputs of a row, a Float64Array, to those in another space.
 export const MODEL_LINKS = {
   identity: (outputs) => outputs,
@@ -34,6 +43,8 @@ export const MODEL_LINKS = {
   normalised_logistic: (outputs) => sharesOf(outputs.map(logisticOf)),
   normalised_exponential: softmaxOf,
   softmax: softmaxOf,
+  clipped: (outputs) => outputs.map(clippedOf),
+  normalised_clipped: clippedSharesOf,
   log_odds: (outputs) => outputs.map(logOddsOf),
   exp: (outputs) => outputs.map(Math.exp),
   log: (outputs) => outputs.map(Math.log),
