@@ -276,4 +276,5 @@ def test_a_member_that_has_to_predict_masked_rows_limits_the_effort():
     everything = SamplingOptions(nsamples=2**14)
     exact = TabularExplainer(square, X[:20], sampling=everything, progress=False).explain_local(X[-3:])
     assert exact.standard_errors is None
-    assert np.abs(explanation.local_importance_values - exact.local_importance_values).max() < 1e-3
+    gaps = np.abs(explanation.local_importance_values - exact.local_importance_values)
+    assert gaps.max() < 5.0 * explanation.standard_errors.max()
