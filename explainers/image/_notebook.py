@@ -6,11 +6,11 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from automl_explain.explainers.formatting._html import render
 from automl_explain.explainers.formatting._names import counted, unit_text
 from automl_explain.explainers.image._picture import (
+    IMAGE,
+    SHOWN_PIXELS,
     Panels,
     panels_of_image,
     panels_of_mean,
@@ -30,6 +30,14 @@ class Picture:
 
     base64: str
     title: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """The pictures of an image, and the value of their strongest colour in words."""
+
+    pictures: list[Picture]
+    strongest: str
 
 
 def image_page(explanation: ImageValues) -> str:
@@ -57,9 +65,13 @@ def examples_html(explanation: ImageValues, most: int) -> str:
 def _shown(explanation: ImageValues, rows: list[Panels], more: int) -> dict[str, Any]:
     return {
         "rows": [
-            [Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels] for row in rows
+            Row(
+                [Picture(base64.b64encode(png_of(one.rgb)).decode(), one.title) for one in row.panels],
+                _strongest(explanation, row),
+            )
+            for row in rows
         ],
-        "scale": _scale(explanation, rows),
+        "scale": _scale(explanation),
         "more": f"{counted(more, 'further image')} not shown" if more > 0 else "",
     }
 
@@ -70,21 +82,26 @@ def _has_mean(explanation: ImageValues) -> bool:
 
 def _images(explanation: ImageValues, most: int) -> list[Panels]:
     return [
-        panels_of_image(explanation, image, strongest_outputs(explanation, image, OUTPUTS))
+        panels_of_image(explanation, image, strongest_outputs(explanation, image, OUTPUTS), pixels=SHOWN_PIXELS)
         for image in range(min(most, len(explanation)))
     ]
 
 
 def _mean(explanation: ImageValues) -> Panels:
-    return panels_of_mean(explanation, strongest_outputs(explanation, None, OUTPUTS))
+    return panels_of_mean(explanation, strongest_outputs(explanation, None, OUTPUTS), pixels=SHOWN_PIXELS)
 
 
-def _scale(explanation: ImageValues, rows: list[Panels]) -> str:
-    largest = float(np.max([row.limit for row in rows]))
+def _scale(explanation: ImageValues) -> str:
     if not explanation.is_additive:
         return "stronger colour: the layer is more active for the output"
-    per = "pixel" if explanation.level == "pixel" or explanation.is_global else "segment"
-    return (
-        f"blue raises the output, orange lowers it; the strongest colour of a row is its largest value of a {per}, up to "
-        f"{largest:.2g} ({unit_text(explanation.output_space)})"
-    )
+    return f"blue raises the output, orange lowers it ({unit_text(explanation.output_space)})"
+
+
+def _strongest(explanation: ImageValues, row: Panels) -> str:
+    """Return the value of the strongest colour; the first panel of a mean is not the image."""
+    if not explanation.is_additive:
+        return f"strongest colour: {row.limit:.2g}"
+    is_mean = row.panels[0].title != IMAGE
+    what = f"mean over {counted(len(explanation), 'image')}; " if is_mean else ""
+    per = "pixel" if explanation.level == "pixel" or is_mean else "segment"
+    return f"{what}strongest colour: {row.limit:.2g} of a {per}"

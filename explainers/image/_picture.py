@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,16 @@ Rgb = npt.NDArray[np.uint8]
 
 SHOWN_PIXELS = 240
 """Pixels of the shorter side of a picture, at least; smaller images are enlarged by a whole factor."""
+PRINTED_PIXELS = 720
+"""Pixels of the shorter side of a picture in print; images of twice as many are reduced by a whole factor."""
 STRONGEST = 0.85
 """Opacity of the colour of the largest value."""
 PALEST = 0.6
 """Lightness of black in the grey image, so that colours over it can be seen."""
 CLIPPED = 99.5
 """Percentile of the absolute values of single pixels that has the strongest colour; single outliers would pale the rest."""
+IMAGE = "image"
+"""Title of the panel of the image itself."""
 OUTLINE = 0.35
 """Opacity of the outlines of segments."""
 
@@ -62,24 +66,30 @@ class Panels:
     limit: float
 
 
-def panels_of_image(explanation: ImageValues, image: int, outputs: list[int], *, outlines: bool = True) -> Panels:
-    """Return the pictures of one image: itself, and its values for some outputs."""
+def panels_of_image(
+    explanation: ImageValues, image: int, outputs: list[int], *, outlines: bool = True, pixels: int = PRINTED_PIXELS
+) -> Panels:
+    """Return the pictures of one image: itself, and its values for some outputs.
+
+    Images with at least twice as many `pixels` on their shorter side are reduced by a whole factor.
+    """
     picture, segments = explanation.images[image], explanation.segments[image]
     values = explanation.local_importance_values[:, image]
     is_pixels = explanation.level == "pixel"
     shown = [values[output][segments] for output in outputs]
     limit = _limit(np.stack(shown), clipped=is_pixels)
-    scale = _scale(segments.shape)
-    edges = _edges(_enlarged(segments, scale)) if outlines and not is_pixels else None
-    grey = _grey(picture)
-    made = [Panel(_enlarged(_colours(picture), scale), "image")]
-    for output, pixels in zip(outputs, shown, strict=True):
-        rgb = _overlay(_enlarged(grey, scale), _enlarged(pixels, scale), limit, edges)
+    size = _Size.of(segments.shape, pixels)
+    edges = _edges(size.chosen(segments)) if outlines and not is_pixels else None
+    grey = size.mean(_grey(picture))
+    made = [Panel(np.asarray(np.rint(size.mean(_colours(picture))), dtype=np.uint8), IMAGE)]
+    for output, of_pixels in zip(outputs, shown, strict=True):
+        resized = size.mean(of_pixels) if is_pixels else size.chosen(of_pixels)
+        rgb = _overlay(grey, resized, limit, edges)
         made.append(Panel(rgb, _title(explanation, output, image)))
     return Panels(tuple(made), limit)
 
 
-def panels_of_mean(explanation: ImageValues, outputs: list[int]) -> Panels:
+def panels_of_mean(explanation: ImageValues, outputs: list[int], *, pixels: int = PRINTED_PIXELS) -> Panels:
     """Return the mean values of all images over the mean image, for some outputs."""
     mean = np.zeros((len(outputs), *explanation.segments.shape[1:]))
     grey = np.zeros(explanation.segments.shape[1:])
@@ -87,11 +97,11 @@ def panels_of_mean(explanation: ImageValues, outputs: list[int]) -> Panels:
         mean += pixels_of(explanation, image)[outputs]
         grey += _grey(explanation.images[image])
     mean, grey = mean / len(explanation), grey / len(explanation)
-    limit, scale = _limit(mean, clipped=True), _scale(grey.shape)
+    limit, size = _limit(mean, clipped=True), _Size.of(grey.shape, pixels)
     made = []
-    for output, pixels in zip(outputs, mean, strict=True):
+    for output, of_pixels in zip(outputs, mean, strict=True):
         title = "" if explanation.classes is None else f"{explanation.labels[output]}"
-        made.append(Panel(_overlay(_enlarged(grey, scale), _enlarged(pixels, scale), limit, None), title))
+        made.append(Panel(_overlay(size.mean(grey), size.mean(of_pixels), limit, None), title))
     return Panels(tuple(made), limit)
 
 
@@ -126,12 +136,29 @@ def _limit(values: Values, *, clipped: bool) -> float:
     return found or float(sizes.max()) or 1.0
 
 
-def _scale(size: tuple[int, ...]) -> int:
-    return max(1, -(-SHOWN_PIXELS // min(size)))
+class _Size(NamedTuple):
+    """Whole factors by which an image is enlarged or reduced; one of them is 1."""
 
+    larger: int
+    smaller: int
 
-def _enlarged(array: npt.NDArray[Any], scale: int) -> npt.NDArray[Any]:
-    return np.repeat(np.repeat(array, scale, axis=0), scale, axis=1)
+    @classmethod
+    def of(cls, size: tuple[int, ...], pixels: int) -> _Size:
+        return cls(max(1, -(-SHOWN_PIXELS // min(size))), max(1, min(size) // pixels))
+
+    def chosen(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return an array (rows, columns) in this size, with the value of one pixel for each group of pixels."""
+        chosen = array[self.smaller // 2 :: self.smaller, self.smaller // 2 :: self.smaller]
+        rows, columns = (n // self.smaller for n in array.shape)
+        return np.repeat(np.repeat(chosen[:rows, :columns], self.larger, axis=0), self.larger, axis=1)
+
+    def mean(self, array: npt.NDArray[Any]) -> Values:
+        """Return an array (rows, columns, ...) in this size, with the mean of each group of pixels."""
+        step = self.smaller
+        rows, columns = (n // step for n in array.shape[:2])
+        parts = array[: rows * step, : columns * step].reshape(rows, step, columns, step, *array.shape[2:])
+        made = parts.mean(axis=(1, 3), dtype=np.float64)
+        return np.asarray(np.repeat(np.repeat(made, self.larger, axis=0), self.larger, axis=1))
 
 
 def _grey(picture: npt.NDArray[Any]) -> Values:

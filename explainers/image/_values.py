@@ -13,6 +13,7 @@ from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.compiled._arrays import Values
 from automl_explain.explainers.explanation._kinds import KINDS, Kind
+from automl_explain.explainers.formatting._names import counted
 from automl_explain.explainers.image._images import ImageForm, Pixels
 
 ALIGNED = 0.3
@@ -250,7 +251,7 @@ class ImageValues:
         n_outputs = f" x {self.n_outputs} classes" if self.is_classification else ""
         what = "a heat map, not additive" if not self.is_additive else f"{self.output_space}"
         return (
-            f"ImageExplanation({len(self)} images of {rows} x {columns} pixels, up to {self.n_segments.max()} "
+            f"ImageExplanation({counted(len(self), 'image')} of {rows} x {columns} pixels, up to {self.n_segments.max()} "
             f"{self.level}s{n_outputs}, {what}, by {self.method})"
         )
 

@@ -81,7 +81,7 @@ def test_a_time_budget_returns_the_best_values_so_far(model, exact, monkeypatch)
     )
     assert explanation.additivity_error < 1e-9
     assert np.abs(explanation.local_importance_values - exact).max() < 0.3
-    assert any("coalitions of each row after" in note for note in explanation.notes)
+    assert any("coalitions each after" in note for note in explanation.notes)
 
 
 def test_stages_give_the_values_of_one_look(model):

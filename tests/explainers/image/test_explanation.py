@@ -24,6 +24,7 @@ from automl_explain import (
     RunHistory,
     SamplingOptions,
     plot_global_importance,
+    plot_image,
     write_report,
 )
 from automl_explain.explainers.image._picture import png_of
@@ -266,3 +267,29 @@ def test_maskings_are_those_that_were_explained(explanation):
         outputs = masking.outputs(masking.masked(ends))
         np.testing.assert_allclose(outputs[0], explanation.base_values[:, number])
         np.testing.assert_allclose(outputs[1], explanation.outputs[:, number])
+
+
+def test_pictures_of_large_images_are_reduced_on_pages():
+    whole = data.astronaut()
+    segments = np.arange(4).reshape(2, 2).repeat(256, axis=0).repeat(256, axis=1)
+    made = ImageExplainer(lambda x: x.mean(axis=(1, 2, 3)), segments=segments).explain_local(whole)
+    shown = [
+        Image.open(BytesIO(base64.b64decode(one))) for one in re.findall(r"png;base64,([^\"]+)", made._repr_html_())
+    ]
+    assert [one.size for one in shown] == [(256, 256), (256, 256)]
+    expected = whole.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(np.asarray(shown[0]), expected, atol=0.5)
+    assert plot_image(made).get_images()[0].get_array().shape == (512, 512, 3), "figures keep their pixels"
+
+
+def test_pages_do_not_invert_photographs_in_dark_mode(explanation, tmp_path):
+    page = write_report(tmp_path / "report.html", explanation).read_text(encoding="utf-8")
+    pictures = re.findall(r'<img alt="[^"]*" style="([^"]*)"', page[page.index('id="examples"') :])
+    assert len(pictures) == 9
+    assert all("filter:none" in style and "max-width:240px" in style for style in pictures)
+
+
+def test_masks_of_zeros_and_ones_are_not_black():
+    mask = (data.astronaut()[::8, ::8, 0] > 100).astype(np.uint8)
+    made = ImageExplainer(lambda x: x.mean(axis=(1, 2)), n_segments=6).explain_local(mask)
+    assert plot_image(made).get_images()[0].get_array().max() == 255
