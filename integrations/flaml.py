@@ -28,7 +28,7 @@ from automl_explain.integrations.sealed._spool import SPOOL, Spool
 from automl_explain.integrations.searches._captured_run import CapturedRun, ExplanationJob, RunTables
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import kept_models
-from automl_explain.integrations.searches._options import ExplainabilityOptions, need_java, need_package
+from automl_explain.integrations.searches._options import ExplainabilityOptions, has_package, need_java
 from automl_explain.integrations.searches._search_bar import search_bar
 from automl_explain.integrations.searches.flaml._facts import facts_of, first_facts
 from automl_explain.integrations.searches.flaml._kept import TrialKeeper
@@ -319,8 +319,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
                 "keep_models=True keeps the models of trials in the process of the search. Leave it out, or search without "
                 "use_ray and use_spark."
             )
-        if settings["use_spark"]:
-            need_package("spark", "use_spark=True")
+        if settings["use_spark"] and has_package("spark"):  # FLAML itself says that the package is missing
             need_java()
 
     def _explain_search(self, started: float) -> None:

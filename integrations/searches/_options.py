@@ -211,15 +211,17 @@ def _check_backend(name: Any) -> None:
     """Refuse an engine before the search, whose runs it explains when the search is over."""
     if not isinstance(name, str) or name not in BACKENDS:
         raise InvalidInputError(f"The 'backend' option must be one of {tuple(BACKENDS)} or None. Got {name!r}.")
-    need_package(name, f"Explaining runs with backend={name!r}")
+    if not has_package(name):
+        raise MissingExtraError(
+            f"Explaining runs with backend={name!r} needs {BACKENDS[name]}: pip install 'automl-explain[{name}]'"
+        )
     if name == "spark":
         need_java()
 
 
-def need_package(name: str, what: str) -> None:
-    """Raise a `MissingExtraError` if the package of an engine of clusters, which something needs, is not installed."""
-    if find_spec(BACKENDS[name]) is None:
-        raise MissingExtraError(f"{what} needs {BACKENDS[name]}: pip install 'automl-explain[{name}]'")
+def has_package(name: str) -> bool:
+    """Return whether the package of an engine of clusters is installed."""
+    return find_spec(BACKENDS[name]) is not None
 
 
 def need_java() -> None:

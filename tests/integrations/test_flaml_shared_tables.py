@@ -55,7 +55,8 @@ def test_runs_that_share_tables_are_explained_as_alone(monkeypatch):
     def compare(job, runs):
         settings, allowance = RunSettings(job.tables, job.options), Allowance(60.0, True, 0.0, False)
         for run in (run for run in runs if run.kind == "trial"):
-            (trial,), alone = run.read.args, described(run.read.args[0].load(), automl, "trial")
+            trial = run.read.args[1]
+            alone = described(trial.load(), automl, "trial")
             ours, theirs = (explain_run(model, settings, allowance) for model in (run.read(), alone))
             np.testing.assert_array_equal(ours.local_importance_values, theirs.local_importance_values)
             np.testing.assert_array_equal(ours.predictions, theirs.predictions)

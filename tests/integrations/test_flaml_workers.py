@@ -20,12 +20,6 @@ def test_ray_that_is_not_installed_is_said_before_the_search(monkeypatch):
         AutoML(model_explainability=True).fit(*numbers(), task="regression", use_ray=True, verbose=0)
 
 
-def test_spark_that_is_not_installed_is_said_before_the_search(monkeypatch):
-    monkeypatch.setattr(_options, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'automl-explain\[spark\]'"):
-        AutoML(model_explainability=True, use_spark=True).fit(*numbers(), task="regression", verbose=0)
-
-
 def test_spark_without_java_is_said_before_the_search(monkeypatch):
     monkeypatch.setattr(_options, "find_spec", lambda name: name)
     monkeypatch.setenv("PATH", "")
