@@ -28,7 +28,7 @@ from automl_explain.explainers.neural._examples import as_examples, is_table, is
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.explainers.tables._table import Table, as_table
 from automl_explain.explainers.text._explanation import TextExplanation
-from automl_explain.explainers.text._reading import is_texts
+from automl_explain.explainers.text._reading import is_texts, read_texts
 from automl_explain.explainers.text.games._explainer import TextExplainer
 from automl_explain.explainers.text.games._text_columns import explain_text_columns
 from automl_explain.explainers.text.games._text_model import reads_column_of_texts
@@ -232,7 +232,7 @@ def _of_texts(
     if classes is None and y_train is not None:
         named = names_of_labels(y_train, explainer.model, explainer.prepared(X_train))
         explainer = TextExplainer(model, classes=named, **options)
-    return explainer.explain_local(X_test)
+    return explainer.explain_local(read_texts(X_test, "X_test"))
 
 
 def _of_images(

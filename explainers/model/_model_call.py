@@ -53,9 +53,10 @@ def _problem(name: str, what: str, error: Exception) -> AutoMLExplainError:
     said, *_ = str(error).split("\nStack trace:")  # of XGBoost's native code
     if isinstance(error, ValueError | TypeError | AttributeError) or type(error).__module__ != "builtins":
         return InvalidInputError(f"{told}{said}")
+    given = "list of texts" if what.endswith("texts") else "table of the caller's types"
     return InvalidInputError(
-        f"{told}{type(error).__name__}: {said}. It gets {what} as a table of the caller's types; pass a function that "
-        "converts the table and calls the model if it needs other types."
+        f"{told}{type(error).__name__}: {said}. It gets {what} as a {given}; pass a function that converts them and calls the "
+        "model if it needs other types."
     )
 
 

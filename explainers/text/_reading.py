@@ -18,7 +18,7 @@ def read_texts(documents: Any, what: str = "documents") -> list[str]:
 
     Parameters
     ----------
-    documents : str, or list, array, Series or one-column DataFrame of str
+    documents : str, or list, array, Series or one-column DataFrame of str, of pandas, polars or pyarrow
         A single text is a list of one.
     what : str
         Name of the parameter in messages.
@@ -32,7 +32,9 @@ def read_texts(documents: Any, what: str = "documents") -> list[str]:
         return [str(documents)]
     if isinstance(documents, pd.DataFrame) and documents.shape[1] == 1:
         documents = documents.iloc[:, 0]
-    if getattr(documents, "ndim", 1) == 2 and getattr(documents, "shape", (0, 0))[1] == 1:
+    if hasattr(documents, "to_pylist"):  # an array of pyarrow
+        documents = documents.to_pylist()
+    elif len(shape := getattr(documents, "shape", ())) == 2 and shape[1] == 1:
         documents = np.asarray(documents)[:, 0]
     is_list = isinstance(documents, Iterable) and not isinstance(documents, bytes | dict)
     if not is_list or getattr(documents, "ndim", 1) != 1:

@@ -19,6 +19,10 @@ UNSPACED = (
 """Scripts without spaces between words, such as Chinese, Japanese and Thai: each character with its marks is a word."""
 PICTURES = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 """Arrows, symbols and emoji."""
+ADDRESS = r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+"""An e-mail address. Its first part is bounded by 64 characters, as in RFC 5321, so that long runs of letters are read once."""
+EMOTICON = r"(?<!\w)(?:[<>]?[:;=]['’]?[-o^]?[()\[\]DPp/\\|*O3]|</?3)(?![\w/])"  # noqa: RUF001
+"""Faces and hearts made of punctuation, such as ":-)" and "<3", that do not touch a word."""
 JOINERS = "\u200c\u200d"
 """Characters within words of Persian and Indian scripts, and within emoji."""
 
@@ -27,8 +31,8 @@ def find_words(text: str) -> list[Span]:
     """Return where each word of a text starts and ends.
 
     A word consists of letters, digits and combining marks, with single ``' - . _`` or an apostrophe inside, such as "don't"
-    and "3.14". An address that starts with http or www is one word, and so is an emoji. In scripts without spaces, each
-    character is a word; pass a tokenizer to have words there.
+    and "3.14". An address that starts with http or www is one word, and so are an e-mail address, an emoji, and a face such as
+    ":-)". In scripts without spaces, each character is a word; pass a tokenizer to have words there.
     """
     return [found.span() for found in _pattern().finditer(text)]
 
@@ -39,6 +43,7 @@ def _pattern() -> re.Pattern[str]:
     letter = rf"(?:(?![{UNSPACED}])[^\W_]|[{marks}{JOINERS}])"
     return re.compile(
         rf"(?:https?://|www\.)[^\s<>\"]+"
+        rf"|{ADDRESS}|{EMOTICON}"
         rf"|[{UNSPACED}][{marks}]*"
         rf"|{letter}+(?:['’._-]{letter}+)*"  # noqa: RUF001 - the apostrophe of typeset texts is meant
         r"|[\U0001f1e6-\U0001f1ff]{2}"
@@ -98,6 +103,8 @@ def place_words(words: list[Any], text: str) -> list[Span]:
             place = (start, start + len(word))
         else:
             place = _as_place(word, end, len(text))
+            if place[0] == place[1]:  # of tokens that are not in the text, such as those that start and end it
+                continue
         found.append(place)
         end = place[1]
     return found
@@ -110,6 +117,8 @@ def _as_place(word: Any, end: int, size: int) -> Span:
         raise InvalidInputError(
             f"The 'tokenizer' must return words, or their places as (start, end). Got {word!r}."
         ) from error
+    if start == stop:
+        return start, stop
     if not end <= start < stop <= size:
         raise InvalidInputError(
             f"The 'tokenizer' must return places in order, within the text and without overlap. Got {(start, stop)} after "

@@ -184,5 +184,7 @@ class _Tokens:
             if start < 0:
                 return None
             done = start + len(word)
+            if self._prepare(text[start:done]) != word:  # respelling has moved letters, though there are as many
+                return None
             spans.append((start, done))
         return spans

@@ -215,6 +215,14 @@ def test_own_tokenizers(fitted):
     np.testing.assert_allclose(document.values, by_definition(explainer, document), atol=1e-10)
 
 
+def test_words_that_respelling_moves_are_not_shown_elsewhere():
+    """A ligature becomes two letters and a combining accent none: as many as before, at other places."""
+    vectorizer = CountVectorizer(strip_accents="unicode", tokenizer=str.split, token_pattern=None)
+    model = make_pipeline(vectorizer, LogisticRegression()).fit([*TEXTS, "fine cafe"], [*CLASSES, "yes"])
+    (document,) = TextExplainer(model).explain_local("\ufb01ne cafe\u0301").documents
+    assert document.words == ("\ufb01ne", "cafe\u0301")
+
+
 def long_text(n_words=60):
     rng = np.random.default_rng(0)
     return " ".join(
@@ -350,6 +358,8 @@ def test_models_that_cannot_be_explained(fitted):
         TextExplainer(object())
     with pytest.raises(UnsupportedModelError, match="pass a fitted instance"):
         TextExplainer(Ridge)
+    with pytest.raises(InvalidInputError, match="KeyError: 'x'. It gets texts as a list of texts; pass a function"):
+        TextExplainer(lambda texts: {}["x"]).explain_local("a good film")
     with pytest.raises(InvalidInputError, match="must return numbers"):
         TextExplainer(lambda texts: ["yes" for _ in texts])
     with pytest.raises(InvalidInputError, match="position 1 is missing"):
@@ -400,6 +410,8 @@ def test_explain_model_takes_texts(fitted):
         explain_model(fitted("counts"), TEXTS, TEXTS, members=True)
     with pytest.raises(InvalidInputError, match="Got texts, whose words are the names"):
         explain_model(fitted("counts"), TEXTS, TEXTS, features=["text"])
+    with pytest.raises(InvalidInputError, match="The 'X_test' parameter must hold texts. The cell at position 1"):
+        explain_model(fitted("counts"), TEXTS, ["good", None])
 
 
 def test_long_texts_take_few_masked_texts():

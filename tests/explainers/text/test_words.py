@@ -4,6 +4,8 @@ import builtins
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from automl_explain import InvalidInputError, MissingExtraError
@@ -25,6 +27,10 @@ from automl_explain.explainers.text._words import find_words, places_by
         ("我喜欢 it very", ["我", "喜", "欢", "it", "very"]),
         ("カナ", ["カ", "ナ"]),
         ("👩‍👩‍👧 👍🏽 🇩🇪 ❤️", ["👩‍👩‍👧", "👍🏽", "🇩🇪", "❤️"]),
+        ("mail jane.doe+x@mail.example.org, please", ["mail", "jane.doe+x@mail.example.org", "please"]),
+        ("great :) thanks :-D <3 ;p", ["great", ":)", "thanks", ":-D", "<3", ";p"]),
+        ("as follows:(a) f(x)=(1) C:/x a:3 x<3y", ["as", "follows", "a", "f", "x", "1", "C", "x", "a", "3", "x", "3y"]),
+        ("a" * 70 + "@b", ["a" * 70, "b"]),
         ("", []),
         (" ... \n", []),
     ],
@@ -37,6 +43,7 @@ def test_own_tokenizers_return_words_or_places():
     text = "ab ab c"
     assert places_by(str.split)(text) == [(0, 2), (3, 5), (6, 7)]
     assert places_by(lambda text: [(0, 2), (3, 7)])(text) == [(0, 2), (3, 7)]
+    assert places_by(lambda text: [(0, 0), (0, 2), (3, 7), (0, 0)])(text) == [(0, 2), (3, 7)]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +104,8 @@ def test_masked_texts():
 @pytest.mark.parametrize(
     "documents",
     ["a", ["a"], ("a",), np.array(["a"]), np.array(["a"], object), np.array([["a"]]), pd.Series(["a"], [7]),
-     pd.DataFrame({"t": ["a"]}), pd.Series(["a"], dtype="string")],
+     pd.DataFrame({"t": ["a"]}), pd.Series(["a"], dtype="string"), pl.Series(["a"]), pl.DataFrame({"t": ["a"]}),
+     pa.array(["a"]), pa.chunked_array([["a"]])],
     ids=lambda given: type(given).__name__,
 )  # fmt: skip
 def test_documents_in_any_form(documents):
