@@ -34,7 +34,7 @@ def read_texts(documents: Any, what: str = "documents") -> list[str]:
         documents = documents.iloc[:, 0]
     if hasattr(documents, "to_pylist"):  # an array of pyarrow
         documents = documents.to_pylist()
-    elif len(shape := getattr(documents, "shape", ())) == 2 and shape[1] == 1:
+    elif getattr(documents, "shape", ())[1:] == (1,):
         documents = np.asarray(documents)[:, 0]
     is_list = isinstance(documents, Iterable) and not isinstance(documents, bytes | dict)
     if not is_list or getattr(documents, "ndim", 1) != 1:
