@@ -21,7 +21,7 @@ PICTURES = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 """Arrows, symbols and emoji."""
 ADDRESS = r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 """An e-mail address. Its first part is bounded by 64 characters, as in RFC 5321, so that long runs of letters are read once."""
-EMOTICON = r"(?<!\w)(?:[<>]?[:;=]['’]?[-o^]?[()\[\]DPp/\\|*O3]|</?3)(?![\w/])"  # noqa: RUF001
+EMOTICON = r"(?<!\w)(?:[<>]?[:;=]['’]?[-o^]?[()\[\]DPp/O3]|</?3)(?![\w/])"  # noqa: RUF001
 """Faces and hearts made of punctuation, such as ":-)" and "<3", that do not touch a word."""
 JOINERS = "\u200c\u200d"
 """Characters within words of Persian and Indian scripts, and within emoji."""
