@@ -36,7 +36,7 @@ def test_a_hundred_requests_a_second_are_all_answered_and_cost_less_than_their_t
     assert load.statuses == {200: 1000}
     assert load.broken == 0
     assert len(load.bodies) == 1
-    assert used / 1000 < 0.003  # seconds of processor; time on the clock depends on what else runs
+    assert used < 0.5 * 10  # half of one core; time on the clock depends on what else runs
 
 
 def test_memory_does_not_grow_with_requests(bundle, port):
