@@ -161,6 +161,7 @@ def category_hash(text: str) -> int:
 
 
 def city_hash_64() -> Callable[[bytes], int]:
+    """Return CityHash64, version 1.0, of bytes; raise a `MissingExtraError` if its package is not installed."""
     try:
         from clickhouse_cityhash.cityhash import CityHash64
     except ImportError as error:
