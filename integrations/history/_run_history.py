@@ -16,6 +16,7 @@ import itertools
 import math
 import os
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,21 +24,20 @@ from typing import Any
 import numpy as np
 
 from automl_explain.explainers._arguments import checked
-from automl_explain.explainers._errors import HistoryError
+from automl_explain.explainers._errors import HistoryError, RunNotFoundError
 from automl_explain.explainers._files import part_of
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._storage import EncodedRows, save_values
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
 from automl_explain.integrations.history._index import ELSEWHERE
-from automl_explain.integrations.history._labels import labels_file
 from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
 from automl_explain.integrations.history._stored_runs import StoredRuns
-from automl_explain.integrations.history._sweep import remove_folder
+from automl_explain.integrations.history._sweep import remove_folder, remove_unknown
 from automl_explain.integrations.history.index_tables._known_ids import known_id, new_id, run_id
 from automl_explain.integrations.history.index_tables._owners import Owner, living, owned
 from automl_explain.integrations.history.index_tables._part_losses import put_part_losses
 from automl_explain.integrations.history.index_tables._progress import SearchProgress, as_json, forget_recorded
-from automl_explain.integrations.history.index_tables._schema import NAMES, SCORERS, SCORES
+from automl_explain.integrations.history.index_tables._schema import NAMES
 from automl_explain.integrations.sealed._kept_models import MODELS
 from automl_explain.integrations.sealed._places import place_of, remove_file
 
@@ -144,17 +144,17 @@ class RunHistory(StoredRuns):
         return search
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[sqlite3.Connection]:
         """Block all other processes and threads from writing to the history and from entering such a block.
 
         Yields
         ------
-        None
-            Within the block, nothing else writes.
+        sqlite3.Connection
+            To the index. Within the block, nothing else writes.
         """
         with self._index.open() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield
+            yield connection
 
     def progress(self, search: str, spool: str = "", owner: Owner | None = None) -> SearchProgress:
         """Return what records the runs of a search while it goes on in this process; `add_runs` replaces them at its end.
@@ -273,7 +273,9 @@ class RunHistory(StoredRuns):
         Raises
         ------
         RunNotFoundError
-            If the run is not in the history.
+            If the run is not in the history, or another process removes it meanwhile.
+        HistoryError
+            If the explanation cannot be written.
         """
         order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
         shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
@@ -282,6 +284,7 @@ class RunHistory(StoredRuns):
             rows = self._rows_seen.encoded(explanation.data)
         with self._index.open() as connection:
             run_id = known_id(connection, run_id, self.directory)
+            (search,) = connection.execute("SELECT search FROM runs WHERE id = ?", (run_id,)).fetchone()
         explanation_id = f"{run_id}-{secrets.token_hex(3)}"
         written = part_of(self._file(explanation_id))
         try:
@@ -290,22 +293,29 @@ class RunHistory(StoredRuns):
             else:
                 explanation.save(written)
             with self._index.open() as connection:
-                connection.execute("BEGIN IMMEDIATE")  # no other process may remove the rows in the meantime
-                written.replace(self._file(explanation_id))  # here: a kill leaves no whole file that the index lacks
+                connection.execute("BEGIN IMMEDIATE")  # no other process may remove the run or the rows in the meantime
+                marked = connection.execute(
+                    "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
+                    (seconds, as_json(shown), run_id),
+                )
+                if not marked.rowcount:
+                    raise RunNotFoundError(f"The run {run_id} was removed while its explanation was written.")
+                written.replace(self._file(explanation_id))  # here: whoever removes files that the index lacks waits
                 if rows is not None:
                     put_rows(connection, self._folder, explanation_id, rows)
                 connection.execute(
                     "INSERT INTO explanations VALUES (?, ?, ?, ?, ?)",
                     (explanation_id, run_id, time.time(), comment, int(explanation.is_raw)),
                 )
-                connection.execute(
-                    "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
-                    (seconds, as_json(shown), run_id),
-                )
                 put_part_losses(connection, [(run_id, part_losses)])
-        except OSError as error:
-            for left in (written, self._file(explanation_id)):
-                left.unlink(missing_ok=True)
+        except BaseException as error:
+            with contextlib.suppress(HistoryError, OSError):  # the first error tells more
+                written.unlink(missing_ok=True)
+                if self._file(explanation_id).exists():
+                    with self.alone() as connection:
+                        remove_unknown(connection, self.directory, [search])
+            if not isinstance(error, OSError):
+                raise
             raise HistoryError(
                 f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
             ) from error
@@ -326,23 +336,19 @@ class RunHistory(StoredRuns):
             If there is no such search.
         """
         self.search(search)
-        with self._index.open() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        models = place_of(self.directory, MODELS, search)
+        with self.alone() as connection:
             runs = "SELECT id FROM runs WHERE search = ?"
             found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
-            gone = [file for (one,) in found for file in (self._file(one), labels_file(self.directory, one))]
-            gone += drop_rows(connection, self._folder, [explanation for (explanation,) in found])
-            ids = connection.execute(runs, (search,)).fetchall()
-            kept = ((SCORERS, ".zip"), (SCORERS, ".json"), (SCORES, ".json"))
-            gone += [place_of(self.directory, folder, run, end) for (run,) in ids for folder, end in kept]
-            models = place_of(self.directory, MODELS, search)
+            unused = drop_rows(connection, self._folder, [explanation for (explanation,) in found])
             connection.execute(NAMES)
             forget_recorded(connection, search)
             for table in ("explanations", "names", "part_losses"):
                 connection.execute(f"DELETE FROM {table} WHERE run IN ({runs})", (search,))
             connection.execute("DELETE FROM runs WHERE search = ?", (search,))
             connection.execute("DELETE FROM searches WHERE id = ?", (search,))
-            for file in gone:
+            remove_unknown(connection, self.directory, [search])
+            for file in unused:
                 remove_file(file)
             remove_folder(models)
 

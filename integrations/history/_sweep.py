@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,10 +19,12 @@ from automl_explain.integrations.sealed._spool import SPOOL
 
 PART = re.compile(r"\..*\.(\d+)\.[0-9a-f]+\.(part|zip)")
 """Name of a file that is being written, with the number of the process that writes it."""
+OWNED_BY = {EXPLANATIONS: "explanations", LABELS: "explanations", SCORERS: "runs", SCORES: "runs"}
+"""Folder -> the table of the index whose ids its files are named after."""
 
 
-def sweep(connection: sqlite3.Connection, directory: Path, ended: Iterable[str]) -> None:
-    """Remove what processes that died left: models of their workers, files half written, and rows that no explanation needs.
+def sweep(connection: sqlite3.Connection, directory: Path, ended: Sequence[str]) -> None:
+    """Remove what processes that died left: models of their workers, files half written or not in the index, and unused rows.
 
     The caller holds a transaction, so that no other process stores an explanation in the meantime.
 
@@ -31,7 +33,7 @@ def sweep(connection: sqlite3.Connection, directory: Path, ended: Iterable[str])
     connection : sqlite3.Connection
     directory : Path
         Of the history.
-    ended : iterable of str
+    ended : sequence of str
         Searches, or folders of worker processes, whose processes died.
     """
     for name in ended:
@@ -46,7 +48,9 @@ def sweep(connection: sqlite3.Connection, directory: Path, ended: Iterable[str])
                     remove_folder(directory / MODELS / left)
     with suppress(OSError):  # other searches have files there
         (directory / SPOOL).rmdir()
-    for folder in (EXPLANATIONS, LABELS, SCORERS, SCORES):
+    with _logged():
+        remove_unknown(connection, directory, ended)
+    for folder in OWNED_BY:
         with _logged():
             for left in names_in(directory / folder):
                 found = PART.fullmatch(left)
@@ -61,6 +65,29 @@ def sweep(connection: sqlite3.Connection, directory: Path, ended: Iterable[str])
             rows = directory / EXPLANATIONS / left
             if rows.match(rows_file(Path(), "*").name) and rows not in kept:
                 remove_file(rows)
+
+
+def remove_unknown(connection: sqlite3.Connection, directory: Path, searches: Iterable[str]) -> None:
+    """Remove whole files of searches that the index does not know.
+
+    A process that is killed between renaming a file and ending its transaction leaves one, and a search that is removed leaves
+    all of its files. The caller holds a transaction that no other writer can enter.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    directory : Path
+        Of the history.
+    searches : iterable of str
+        Ids of the searches whose files are looked at.
+    """
+    beginnings = tuple(f"{search}-" for search in searches)
+    for folder, table in OWNED_BY.items():
+        left = [name for name in names_in(directory / folder) if name.startswith(beginnings)]
+        known = {one for (one,) in connection.execute(f"SELECT id FROM {table}")} if left else set()
+        for name in left:
+            if name.partition(".")[0] not in known:
+                remove_file(directory / folder / name)
 
 
 def remove_folder(folder: Path) -> None:
