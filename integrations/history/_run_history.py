@@ -342,9 +342,9 @@ class RunHistory(StoredRuns):
             found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
             unused = drop_rows(connection, self._folder, [explanation for (explanation,) in found])
             connection.execute(NAMES)
-            forget_recorded(connection, search)
             for table in ("explanations", "names", "part_losses"):
                 connection.execute(f"DELETE FROM {table} WHERE run IN ({runs})", (search,))
+            forget_recorded(connection, search)  # and their runs, which the statements above still need
             connection.execute("DELETE FROM runs WHERE search = ?", (search,))
             connection.execute("DELETE FROM searches WHERE id = ?", (search,))
             remove_unknown(connection, self.directory, [search])

@@ -96,3 +96,17 @@ def test_a_search_is_removed_with_all_of_its_files_and_no_other(history):
     history.remove_search(first)
     assert len(files(history)) == 3
     assert all(name.startswith(second) for name in files(history))
+
+
+def test_a_search_that_ended_early_is_removed_with_its_explanations(history):
+    search, _ = search_of(history, 0)
+    progress = history.progress(search)
+    progress.begin("flaml", "binary", {})
+    facts = {name: value for name, value in trial(0).items() if name not in ("kind", "status", "why")}
+    progress.record(f"{search}-0000", facts | {"is_part": False})
+    progress.end()
+    history.store(f"{search}-0000", explanation(seed=0), share_rows=True)
+    history.remove_search(search)
+    assert files(history) == []
+    assert history.explanations(f"{search}-0000") == []
+    assert history.searches() == []
