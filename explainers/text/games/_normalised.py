@@ -24,7 +24,7 @@ from functools import lru_cache
 import numpy as np
 
 from automl_explain.explainers.compiled._arrays import Floats, Longs
-from automl_explain.explainers.compiled._jit import kernel
+from automl_explain.explainers.compiled._jit import inlined, kernel
 from automl_explain.explainers.text._text_values import Values
 
 STEP = 0.15
@@ -58,8 +58,8 @@ def normalised_values(weights: Values, sizes: Values, order: int) -> Values:
     over_t = CONSTANT[order] * STEP * t * (1.0 + np.exp(-u))
     nodes, over_p = _nodes(min(len(sizes) // 2 + 1, MOST_NODES))
     own, every = np.zeros(len(share)), np.zeros_like(together)
-    space = np.empty((len(share) + 1, len(nodes)))
-    _add_integral(share, count, together, t**order, over_t, nodes, over_p, np.empty(len(share)), space, own, every)
+    space = np.empty((4, len(share)))
+    _add_integral(share, count, together, t**order, over_t, nodes, over_p, space, own, every)
     return np.asarray((weights * own[group] - every[:, group]) / total ** (1.0 / order))
 
 
@@ -73,39 +73,61 @@ def _nodes(size: int) -> tuple[Values, Values]:
 @kernel
 def _add_integral(
     share: Floats, count: Longs, weights: Floats, exponents: Floats, over_t: Floats, nodes: Floats, over_p: Floats,
-    left: Floats, space: Floats, own: Floats, every: Floats,
+    space: Floats, own: Floats, every: Floats,
 ) -> None:  # fmt: skip
     """Add the factor of each player's own weight to `own` (D,), and what all weights take from it to `every` (K, D).
 
     `share` (D,) are the distinct sizes, `count` (D,) how many players have each, and `weights` (K, D) the sums of their
-    weights. `exponents` and `over_t` are the nodes over t, ``t^r``, and their weights. Working space: `left` (D,), ``1 - a``,
-    and `space` (D + 1, nodes), ``1 / F`` at all nodes over p, and the measure of each node.
+    weights. `exponents` and `over_t` are the nodes over t, ``t^r``, and their weights. `space` (4, D) is working space. Loops
+    over sizes are the innermost ones, without branches, so that they are compiled to vector instructions.
     """
-    n_sizes, n_nodes = len(share), len(nodes)
-    measure = space[n_sizes]
+    left, right, inverse, powers = space[0], space[1], space[2], space[3]
+    n_sizes = len(share)
     for node in range(len(exponents)):
         fall = 0.0
         for d in range(n_sizes):
             left[d] = -math.expm1(-exponents[node] * share[d])
+            right[d] = 1.0 - left[d]
             fall += count[d] * left[d]
         most = min(1.0, NEGLIGIBLE / fall) if fall > 0.0 else 1.0
-        for i in range(n_nodes):
-            measure[i] = over_t[node] * most * over_p[i]
-        for d in range(n_sizes):
-            for i in range(n_nodes):
-                factor = 1.0 - most * nodes[i] * left[d]
-                space[d, i] = 1.0 / factor
-                measure[i] *= factor if count[d] == 1 else factor ** count[d]
-        for d in range(n_sizes):
-            total = 0.0
-            for i in range(n_nodes):
-                total += measure[i] * space[d, i] * space[d, i]
-            own[d] += (1.0 - left[d]) * total
-        for k in range(len(weights)):
-            for i in range(n_nodes):
-                total = 0.0
+        for i in range(len(nodes)):
+            present = most * nodes[i]
+            for d in range(n_sizes):
+                powers[d] = 1.0 - present * left[d]
+                inverse[d] = 1.0 / powers[d]
+            for d in range(n_sizes):
+                if count[d] > 1:
+                    powers[d] **= count[d]
+            measure = over_t[node] * most * over_p[i] * _product(powers)
+            for d in range(n_sizes):
+                own[d] += measure * right[d] * inverse[d] * inverse[d]
+            for k in range(len(weights)):
                 for d in range(n_sizes):
-                    total += (1.0 - left[d]) * space[d, i] * weights[k, d]
-                taken = measure[i] * most * nodes[i] * total
+                    powers[d] = right[d] * inverse[d] * weights[k, d]
+                taken = measure * present * _sum(powers)
                 for d in range(n_sizes):
-                    every[k, d] += taken * left[d] * space[d, i]
+                    every[k, d] += taken * left[d] * inverse[d]
+
+
+@inlined
+def _product(values: Floats) -> float:
+    """Return the product of values; four at a time, since each multiplication waits for the one before."""
+    a, b, c, d = 1.0, 1.0, 1.0, 1.0
+    whole = len(values) // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = a * values[i], b * values[i + 1], c * values[i + 2], d * values[i + 3]
+    for i in range(whole, len(values)):
+        a *= values[i]
+    return (a * b) * (c * d)
+
+
+@inlined
+def _sum(values: Floats) -> float:
+    """Return the sum of values, as `_product`."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = len(values) // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+    for i in range(whole, len(values)):
+        a += values[i]
+    return (a + b) + (c + d)
