@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from automl_explain import HistoryError, RunHistory
-from automl_explain.integrations.history import _run_history
+from automl_explain.integrations.history import _storing
 from automl_explain.integrations.planning import _plan
 from automl_explain.integrations.sealed._spool import Spool
 from automl_explain.integrations.searches import _run_threads
@@ -159,7 +159,7 @@ def test_a_model_that_hangs_is_one_failed_run(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_one_runs_failure_and_is_tried_again(tmp_path, monkeypatch):
     scorer, search = grid(tmp_path, n_jobs=1)
-    whole, n_written = _run_history.save_values, []
+    whole, n_written = _storing.save_values, []
 
     def full(path, *parts):
         n_written.append(path)
@@ -168,7 +168,7 @@ def test_a_full_disk_is_one_runs_failure_and_is_tried_again(tmp_path, monkeypatc
             raise OSError(errno.ENOSPC, "No space left on device")
         whole(path, *parts)
 
-    monkeypatch.setattr(_run_history, "save_values", full)
+    monkeypatch.setattr(_storing, "save_values", full)
     statuses = [run.status for run in scorer.explain(search)]
     assert sorted(statuses) == ["explained"] * 3 + ["failed"]
     (failed,) = [run for run in scorer.runs if run.status == "failed"]
