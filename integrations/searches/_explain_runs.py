@@ -95,7 +95,7 @@ def _explain_with(
                     for run, keep in zip(queue, keeps, strict=True)
                 ],
                 n_threads,
-                seconds=lambda number, began: plan.latest(queue[number], began),
+                seconds=partial(_seconds_left, plan, queue, set()),
                 late=lambda number, took: _say(job, queue[number], "failed", NO_ANSWER.format(took)),
                 interrupted=lambda number: _skip(job, queue[number], "explaining the runs was interrupted"),
                 advance=advance,
@@ -104,6 +104,19 @@ def _explain_with(
             logger.warning("search %s was removed while it was explained: %s", job.search, error)
             return []
     return unwritten
+
+
+def _seconds_left(plan: Plan, queue: Sequence[CapturedRun], told: set[int], number: int, began: float) -> float:
+    """Return the seconds that a run may still take; those that are waited for are told of once."""
+    run, left = queue[number], plan.latest(queue[number], began)
+    if number not in told and plan.is_waited_for(run, began):
+        told.add(number)
+        what = "the best run" if run.kind == "trial" else "a final model"
+        took = time.monotonic() - began
+        logger.warning(
+            "run %s has not answered in %.0f s; as %s it is waited for up to %.0f s more", run.id, took, what, left
+        )
+    return left
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from automl_explain import FormatVersionError, InvalidInputError, inspect_bundle, load, save, scoring_explainer
 from automl_explain.cli import main
@@ -349,3 +350,45 @@ def test_a_forger_who_corrects_the_hashes_is_found_by_the_signature(pipeline, tm
     relisted(path, array)
     with pytest.raises(InvalidInputError, match="not that of the key"):
         load(path)
+
+
+def test_a_kill_while_a_bundle_is_replaced_leaves_one_that_loads(pipeline, tmp_path, monkeypatch):
+    """Whichever file is the last one that is written, the directory has the old bundle or the new one, and its signature."""
+    monkeypatch.setenv(KEY_VARIABLE, "key")
+    old, new = scoring_explainer(pipeline[0]), scoring_explainer(Ridge().fit(np.eye(3), [1.0, 2.0, 4.0]), np.eye(3))
+    write, seen = _bundle._write, set()
+    for last in range(100):
+        path, written = save(old, tmp_path / str(last)), []
+
+        def killed(file, content, last=last, written=written):
+            if len(written) == last:
+                raise KeyboardInterrupt
+            written.append(file)
+            write(file, content)
+
+        monkeypatch.setattr(_bundle, "_write", killed)
+        try:
+            save(new, path, exist_ok=True)
+            break
+        except KeyboardInterrupt:
+            seen.add(load(path).fingerprint)
+        finally:
+            monkeypatch.setattr(_bundle, "_write", write)
+    assert seen == {old.fingerprint, new.fingerprint}
+    assert len((path / "manifest.sig").read_text().split()) == 1
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert load(save(old, path, exist_ok=True)).fingerprint == old.fingerprint
+    assert not (path / "manifest.sig").exists()
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_the_new_one(pipeline, tmp_path, monkeypatch):
+    old, new = scoring_explainer(pipeline[0]), scoring_explainer(Ridge().fit(np.eye(3), [1.0, 2.0, 4.0]), np.eye(3))
+    path, read, n_replaced = save(old, tmp_path / "bundle"), _bundle.checked_content, []
+
+    def replacing(*args):
+        if not n_replaced:
+            n_replaced.append(save(new, path, exist_ok=True))
+        return read(*args)
+
+    monkeypatch.setattr(_bundle, "checked_content", replacing)
+    assert load(path).fingerprint == new.fingerprint
