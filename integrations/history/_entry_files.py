@@ -12,6 +12,7 @@ from typing import Protocol
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers._fallback import logger
 from automl_explain.integrations.history._shared_rows import drop_rows, is_rows
+from automl_explain.integrations.history.index_tables._part_losses import PART_LOSSES
 from automl_explain.integrations.history.index_tables._progress import forget_recorded
 from automl_explain.integrations.history.index_tables._schema import EXPLANATIONS, LABELS, NAMES, SCORERS, SCORES
 from automl_explain.integrations.sealed._kept_models import MODELS
@@ -114,10 +115,11 @@ def drop_search(connection: sqlite3.Connection, directory: Path, search: str) ->
     runs = "SELECT id FROM runs WHERE search = ?"
     found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
     unused = drop_rows(connection, directory / EXPLANATIONS, [explanation for (explanation,) in found])
-    connection.execute(NAMES)
-    forget_recorded(connection, search)
+    for needed in (NAMES, PART_LOSSES):
+        connection.execute(needed)
     for table in ("explanations", "names", "part_losses"):
         connection.execute(f"DELETE FROM {table} WHERE run IN ({runs})", (search,))
+    forget_recorded(connection, search)  # last, since it removes runs
     connection.execute("DELETE FROM runs WHERE search = ?", (search,))
     connection.execute("DELETE FROM searches WHERE id = ?", (search,))
     models.remove(kept)

@@ -17,6 +17,7 @@ from automl_explain.integrations.history._labels import keep_labels
 from automl_explain.integrations.history._run_scorers import keep_scorer
 from automl_explain.integrations.history._scores import keep_scores
 from automl_explain.integrations.history.index_tables import _owners
+from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.sealed._sealed_folder import SealedFolder
 from tests.integrations.history.stored import explanation, trial
@@ -155,6 +156,22 @@ def test_searches_with_names_of_their_own_keep_their_files(search, history):
     again.remove_search(search)
     assert len(files(again)) == 2
     assert again.explanation(elsewhere).data is not None
+
+
+def test_runs_that_were_explained_before_their_search_knew_them_are_removed_whole(history):
+    """Such as those that `resume_search` explains."""
+    record = SearchRecord(history, "my own", {})
+    record.note("lgbm", {}, 0.5, "loss", number=0, is_part=True)
+    (run,) = history.runs()
+    keep_labels(history, history.store(run.id, explanation(seed=0), share_rows=True), np.arange(5))
+    record.end()
+    history.remove_search(record.search)
+    assert files(history) == history.searches() == []
+    with history._index.open() as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        left = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+    assert len(left) >= 7
+    assert not any(left.values()), left
 
 
 def test_nothing_is_kept_of_a_run_that_was_removed_meanwhile(history):
