@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from automl_explain import FormatVersionError, InvalidInputError, inspect_bundle, load, save, scoring_explainer
 from automl_explain.cli import main
@@ -221,6 +222,47 @@ def test_trees_that_would_leave_their_arrays_are_refused(copied, name, change):
     relisted(copied, array)
     with pytest.raises(InvalidInputError):
         load(copied)
+
+
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    members = [("a", LogisticRegression()), ("b", LogisticRegression(C=0.1))]
+    stack = StackingClassifier(members, cv=2).fit(X, X[:, 0] > 0)
+    return save(scoring_explainer(stack, X[:9]), tmp_path_factory.mktemp("stack") / "bundle")
+
+
+@pytest.mark.parametrize("reads", [[0], [0, 1, 1], [0, 9], [-1, 0], []])
+def test_a_final_estimator_that_does_not_fit_its_members_is_refused(stacked, reads, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    array = some_array(path, "model.structure.combine.reads")
+    np.save(array, np.array(reads, dtype=np.int64))
+    relisted(path, array)
+    with pytest.raises(InvalidInputError, match="combine"):
+        load(path)
+
+
+def test_a_final_estimator_of_other_classes_is_refused(stacked, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    manifest = manifest_of(path)
+    manifest["explainer"]["model"]["structure"]["combine"]["model"]["classes"] = [1]
+    put_manifest(path, manifest)
+    with pytest.raises(InvalidInputError, match="combine"):
+        load(path)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "columns", [{"outputs": 2**31}, {"outputs": 2**62, "inputs": 2**62}, {"outputs": -1, "inputs": -1}]
+)
+def test_a_map_of_more_columns_than_there_are_takes_no_memory(stacked, columns, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    manifest = manifest_of(path)
+    assert manifest["explainer"]["intake"]["identity"]
+    manifest["explainer"]["intake"] |= columns
+    put_manifest(path, manifest)
+    with pytest.raises(InvalidInputError, match="map of columns"):
+        load(path)
 
 
 @pytest.mark.parametrize(
