@@ -285,7 +285,7 @@ def _stored(
         run.history.store(run.id, words, comment=f"{WORDS_OF}{name}")
     stored = run.history.store(run.id, explanation)
     if labels is not None and isinstance(run.history, RunHistory):
-        keep_labels(run.history.directory, stored, labels)
+        keep_labels(run.history, stored, labels)
     return ModelExplanation(explanation, kind or run.kind, run.id, recipe, true_labels=labels, texts=texts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
+from automl_explain.explainers._processes import part_of
 
 OWNER, GROUP, EXECUTE = 0o700, 0o070, 0o111
 """Permissions of the owner, of the group, and those to execute."""
@@ -46,11 +46,6 @@ def make_private_file(path: Path) -> None:
     """Make an empty file with the permissions of `private_mode`, unless there is a file."""
     with suppress(FileExistsError), open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
         _set_mode(stream, path, private_mode(path.parent) & ~EXECUTE)
-
-
-def part_of(target: Path) -> Path:
-    """Return a temporary file beside the one to write; its name tells which process writes it."""
-    return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(8)}.part")
 
 
 @contextmanager

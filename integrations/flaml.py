@@ -57,7 +57,11 @@ class _Unwritten(NamedTuple):
     job: ExplanationJob
     runs: list[CapturedRun]
     tap: MetricTap
-    are_recorded: bool
+
+    @property
+    def are_recorded(self) -> bool:
+        """Whether the history knows the runs, also if an error ended explaining them."""
+        return any(run.id for run in self.runs)
 
 
 class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
@@ -268,10 +272,11 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         ['explained', 'explained', 'explained']
         """
         if self._unwritten is not None:
-            job, runs, tap, are_recorded = self._unwritten
-            job = replace(job, deadline=time.monotonic() + job.options.seconds(0.0))
+            left = self._unwritten
+            job = replace(left.job, deadline=time.monotonic() + left.job.options.seconds(0.0))
+            explain = explain_again if left.are_recorded else explain_runs
             with terminated_as_interrupted():
-                self._keep_unwritten(job, (explain_again if are_recorded else explain_runs)(job, runs), tap)
+                self._keep_unwritten(job, explain(job, left.runs), left.tap)
         return self.runs
 
     def __getstate__(self) -> dict[str, Any]:
@@ -339,7 +344,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
 
     def _keep_unwritten(self, job: ExplanationJob, runs: list[CapturedRun], tap: MetricTap) -> None:
         """Keep runs whose explanations could not be written for `explain`, and the files of their models."""
-        self._unwritten = _Unwritten(job, runs, tap, are_recorded=True) if runs else None
+        self._unwritten = _Unwritten(job, runs, tap) if runs else None
         if not runs:
             tap.remove()
 
@@ -367,7 +372,7 @@ class AutoML(CountsWords, flaml.AutoML):  # type: ignore[misc, name-defined]
         deadline = time.monotonic() + options.seconds(search_seconds)
         kept = kept_models(history, search, options)
         job = ExplanationJob(history, search, options, deadline, tables, kept=kept, complete=True)
-        self._unwritten = _Unwritten(job, runs, tap, are_recorded=False)  # in case that nothing can be written
+        self._unwritten = _Unwritten(job, runs, tap)  # in case that nothing can be written
         self._keep_unwritten(job, explain_runs(job, runs), tap)
 
     def _tables_of(self, seen: Shared, options: ExplainabilityOptions) -> RunTables:

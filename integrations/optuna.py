@@ -29,7 +29,14 @@ from automl_explain.integrations.searches._explain_runs import explain_again, ex
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
 from automl_explain.integrations.searches.optuna._lookup import USED, search_of
-from automl_explain.integrations.searches.optuna._study import SeenHere, SeenStudy, facts_of, metric_of, task_of
+from automl_explain.integrations.searches.optuna._study import (
+    SeenHere,
+    SeenStudy,
+    facts_of,
+    metric_of,
+    stored_runs,
+    task_of,
+)
 from automl_explain.integrations.searches.optuna._trial import CaptureContext, TrialCapture
 from automl_explain.integrations.searches.optuna._worker_trials import WorkerTrial, WorkerTrials
 
@@ -354,7 +361,7 @@ class TrialExplainer:
                 deadline = time.monotonic() + self.options.seconds(0.0)
                 job = self._job(known, deadline)
                 known.unwritten = explain_again(job, again)
-                runs += [self.history.run(run.id) for run in again]
+                runs += stored_runs(self.history, known.search, again)
             if not seen:
                 continue
             metric = metric_of(known.study, self._target, self._own_facts)
@@ -372,7 +379,7 @@ class TrialExplainer:
                 job = replace(job, kept=None)  # they stay, for `resume_search`
             known.unwritten += explain_runs(job, captured)
             known.started = time.monotonic()
-            runs += [self.history.run(run.id) for run in captured]
+            runs += stored_runs(self.history, known.search, captured)
         self._forget({run.id for run in runs}, studies, last=last)
         return runs
 

@@ -26,6 +26,7 @@ import pandas as pd
 
 from automl_explain.explainers._errors import HistoryError, InvalidInputError
 from automl_explain.explainers._files import write_whole, written_whole
+from automl_explain.explainers._processes import writer_of
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.parts._partial_importance import merged
 from automl_explain.explainers.parts._row_sample import sample_of, sampled
@@ -96,7 +97,7 @@ class OutputFolder:
         Raises
         ------
         InvalidInputError
-            If it holds anything else.
+            If it holds anything else, or another process is writing to it.
         HistoryError
             If it cannot be written.
         """
@@ -112,8 +113,14 @@ class OutputFolder:
         try:
             for name in ("values", "partial"):
                 (path / name).mkdir(exist_ok=True)
-            for left in path.rglob(".*.part"):  # of a process that was killed
-                left.unlink()
+            for left in path.rglob(".*.part"):
+                if (writer := writer_of(left)) is not None:
+                    raise InvalidInputError(
+                        f"The process {writer} is writing to the folder {path}. Wait for its end, or name another folder."
+                    )
+                left.unlink()  # of a process that was killed
+            if made.is_complete:
+                shutil.rmtree(path / "partial")
         except OSError as error:
             raise HistoryError(f"The folder {path} cannot be written: {error.strerror or error}.") from error
         return made

@@ -178,7 +178,7 @@ def _check_signature(source: Source, manifest: bytes, path: Path) -> None:
             "To sign one that you trust, load it in a process without the variable and save it in one with it; for a run, "
             "`automl-explain bundle RUN DIR --unsigned` does both."
         ) from None
-    if not hmac.compare_digest(found.strip(), wanted.encode()):
+    if not any(hmac.compare_digest(line, wanted.encode()) for line in found.split()):
         raise InvalidInputError(f"The signature of the bundle {path} is not that of the key in {KEY_VARIABLE}.")
 
 

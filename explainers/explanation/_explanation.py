@@ -119,6 +119,10 @@ class Explanation(ExplanationValues):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.members is not None and not isinstance(self.members, MemberExplanation):
+            raise InvalidInputError(
+                f"The 'members' of an explanation must be a MemberExplanation, or None. Got {type(self.members).__name__}."
+            )
         if self.members is not None and self.members.num_examples != self.num_examples:
             raise InvalidInputError(
                 f"The 'members' must be those of the {self.num_examples} rows explained. Got {self.members.num_examples}."

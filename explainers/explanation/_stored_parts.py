@@ -1,4 +1,4 @@
-"""Whether the parts of a stored explanation fit each other: shapes, types, names."""
+"""Whether the parts of an explanation are what they must be, and those of a stored one fit each other: types, shapes, names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._facts import (
     anything,
     flag,
@@ -75,6 +76,33 @@ MEMBER_SHAPES: dict[str, str] = {
     "left_out": "MCn",
 }
 """The same for the contributions of M members."""
+TYPES: dict[str, tuple[Any, str]] = {
+    **dict.fromkeys(SHAPES, (np.ndarray, "an array of numbers, or None")),
+    **dict.fromkeys(("features", "classes", "input_shapes"), ((tuple, list), "a tuple, or None")),
+    "notes": ((tuple, list), "a tuple"),
+    **dict.fromkeys(("output_space", "method", "reason", "kind"), (str, "text")),
+    **dict.fromkeys(("model_kind", "metric"), (str, "text, or None")),
+    **dict.fromkeys(("coalition_r2", "largest_error"), ((int, float, np.number), "a number, or None")),
+}
+"""Field -> the types that it may have, and what it must be."""
+
+
+def check_types(explanation: Any) -> None:
+    """Check the types of the fields of an explanation, which anybody may make.
+
+    Raises
+    ------
+    InvalidInputError
+        If one has another type; the message names it.
+    """
+    for name, (types, what) in TYPES.items():
+        value = getattr(explanation, name)
+        if value is None and what.endswith("or None"):
+            continue
+        if not isinstance(value, types):
+            raise InvalidInputError(f"The {name!r} of an explanation must be {what}. Got {type(value).__name__}.")
+        if types is np.ndarray and value.dtype.kind not in "fiub":
+            raise InvalidInputError(f"The {name!r} of an explanation must be numbers. Got cells of type {value.dtype}.")
 
 
 def check_parts(fields: Mapping[str, Any], members: Mapping[str, Any] | None) -> None:

@@ -15,6 +15,7 @@ from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.explanation._fidelity import Fidelity
 from automl_explain.explainers.explanation._kinds import KINDS, Kind, KindTraits
 from automl_explain.explainers.explanation._selection import Values
+from automl_explain.explainers.explanation._stored_parts import check_types
 from automl_explain.explainers.model._feature_map import FeatureMap
 from automl_explain.explainers.tables._table import Table
 
@@ -57,11 +58,16 @@ class ExplanationValues:
     largest_error: float | None = None
 
     def __post_init__(self) -> None:
+        check_types(self)
         _check_kind(self)
         values = self.local_importance_values
         if values is None:
             if self.global_values is None:
                 raise InvalidInputError("An explanation needs local or global importance values.")
+        elif self.expected_values is None or self.expected_values.ndim != 1:
+            raise InvalidInputError(
+                "The 'expected_values' of an explanation must be an array of numbers, one for each output."
+            )
         elif values.ndim != (2 if self.classes is None else 3):
             raise InvalidInputError(
                 "local_importance_values must be (n, f) without classes and (C, n, f) with them. "

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from automl_explain.explainers._errors import AutoMLExplainError
+from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers._fallback import fall_back
 
 if TYPE_CHECKING:
@@ -37,11 +37,19 @@ def register(type_name: str, reader: str) -> None:
         ``"module:function"``, a function from the fitted object to a `FittedModel`; imported when first needed. If it has
         a parameter ``examples``, it also gets the rows given to `describe`, or None.
 
+    Raises
+    ------
+    InvalidInputError
+        If one of them is no text.
+
     Examples
     --------
     >>> from automl_explain import register
     >>> register("mylibrary.MyForest", "mylibrary.explain:describe")
     """
+    for name, given in (("type_name", type_name), ("reader", reader)):
+        if not isinstance(given, str):
+            raise InvalidInputError(f"The {name!r} parameter must be text. Got {type(given).__name__}.")
     _readers[type_name] = reader
 
 
@@ -69,8 +77,6 @@ class NetworkOptions:
     keeps_bytes: bool = False
 
     def __post_init__(self) -> None:
-        from automl_explain.explainers._errors import InvalidInputError
-
         size = self.batch_size
         if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 1):
             raise InvalidInputError(f"The 'batch_size' parameter must be a number of rows, 1 or more. Got {size!r}.")

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -49,6 +50,10 @@ from automl_explain.explainers.bundles._manifest import (
 
 KIND = "scoring explainer"
 FORMAT = 2
+TRIES = 5
+"""How often a directory is read in which bundles are replaced meanwhile."""
+MOST_SIGNATURE = 64
+"""Characters of a signature."""
 
 
 def _same(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -73,10 +78,16 @@ class _Folder:
         return place
 
     def size(self, name: str) -> int:
-        return self._file(name).stat().st_size
+        try:
+            return self._file(name).stat().st_size
+        except FileNotFoundError as error:  # the bundle is being replaced
+            raise KeyError(name) from error
 
     def read(self, name: str) -> bytes:
-        return self._file(name).read_bytes()
+        try:
+            return self._file(name).read_bytes()
+        except FileNotFoundError as error:
+            raise KeyError(name) from error
 
 
 def write_bundle(
@@ -88,7 +99,8 @@ def write_bundle(
 ) -> None:
     """Write a bundle: a zip archive if the name ends in ``.zip``, otherwise a directory.
 
-    The manifest is written last, by renaming, so that a reader sees the old bundle or the new one.
+    The manifest is written last, by renaming, so that a reader sees the old bundle or the new one, also if the process is killed:
+    until then, the file of the signature has those of both.
     """
     is_archive = path.suffix == ".zip"
     if (path.exists() or path.is_symlink()) and not exist_ok:
@@ -119,11 +131,14 @@ def write_bundle(
     (path / folder).mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         _write(path / folder / name, content)
-    if signed is not None:
-        _write(path / SIGNATURE, signed.encode())
-    else:
-        (path / SIGNATURE).unlink(missing_ok=True)
+    both = [signed, _signature_of(path)]
+    if any(both):
+        _write(path / SIGNATURE, "\n".join(one for one in both if one).encode())
     _write(path / MANIFEST, manifest)
+    if signed is None:
+        (path / SIGNATURE).unlink(missing_ok=True)
+    elif all(both):
+        _write(path / SIGNATURE, signed.encode())
     if before is not None and before != folder:
         shutil.rmtree(path / before, ignore_errors=True)
 
@@ -141,11 +156,23 @@ def read_bundle(
         If a newer version of automl-explain wrote it.
     """
     if path.is_dir():
-        return _read(_Folder(path), path, max_bytes, None)
+        return _read_folder(path, max_bytes)
     if not path.exists():
         raise InvalidInputError(f"There is no bundle at {path}.")
     with opened_archive(path) as archive:
         return _read(archive, path, max_bytes, archive.names)
+
+
+def _read_folder(path: Path, max_bytes: int) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, bytes]]:
+    """Read a directory, again if another process has replaced the bundle in it meanwhile."""
+    for left in reversed(range(TRIES)):
+        seen = _manifest_of(path)
+        try:
+            return _read(_Folder(path), path, max_bytes, None)
+        except InvalidInputError:
+            if not left or _manifest_of(path) == seen:
+                raise
+    raise AssertionError
 
 
 def _read(
@@ -211,10 +238,25 @@ def _write(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def _manifest_of(path: Path) -> tuple[int, ...]:
+    """Return what tells the manifest of a bundle in a directory from another one in its place."""
+    with suppress(FileNotFoundError):
+        found = os.lstat(path / MANIFEST)
+        return found.st_ino, found.st_mtime_ns, found.st_size
+    return ()
+
+
+def _signature_of(path: Path) -> str:
+    """Return the signature of the bundle in a directory; empty if it has none."""
+    with suppress(OSError, ValueError, KeyError):
+        return next(iter(_Folder(path).read(SIGNATURE)[:MOST_SIGNATURE].decode().split()), "")
+    return ""
+
+
 def _folder_of(path: Path) -> str | None:
     """Return the folder of the arrays of the bundle in a directory, if there is one."""
-    with suppress(OSError, ValueError, AttributeError):
-        stored = json.loads((path / MANIFEST).read_bytes())
+    with suppress(OSError, ValueError, AttributeError, KeyError):
+        stored = json.loads(_Folder(path).read(MANIFEST))
         folder = stored.get("folder")
         if stored.get("kind") == KIND and isinstance(folder, str) and re.fullmatch(r"data-[0-9a-f]{12}", folder):
             return folder

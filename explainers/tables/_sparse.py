@@ -27,6 +27,10 @@ def check_indices(matrix: Any, what: str) -> None:
     InvalidInputError
         If an index lies outside, or the index arrays do not fit each other.
     """
+    if matrix.dtype.kind not in "biufc":
+        raise InvalidInputError(f"{what} must be a sparse matrix of numbers. Got cells of type {matrix.dtype}.")
+    if any(getattr(matrix, name).dtype.kind not in "iu" for name in ("indices", "indptr") if hasattr(matrix, name)):
+        raise InvalidInputError(f"{what} is a damaged sparse matrix: its index arrays must hold whole numbers.")
     if matrix.format == "coo":
         inside = all(_lie_in(each, size) for each, size in zip(matrix.coords, matrix.shape, strict=True))
     elif matrix.format in MINOR and matrix.ndim == 2:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers.tables._cell_coding import decode_cell, encode_cell
+from automl_explain.integrations.history._entry_files import Writable, keep_small
 from automl_explain.integrations.history.index_tables._schema import LABELS
-from automl_explain.integrations.sealed._places import place_of, read_small, write_small
+from automl_explain.integrations.sealed._places import place_of, read_small
 
 Labels = npt.NDArray[Any]
 
@@ -22,10 +23,10 @@ def labels_file(directory: Path, explanation_id: str) -> Path:
     return place_of(directory, LABELS, explanation_id, ".json")
 
 
-def keep_labels(directory: Path, explanation_id: str, labels: Labels) -> None:
-    """Keep the true labels of the rows of an explanation in a history."""
+def keep_labels(history: Writable, explanation_id: str, labels: Labels) -> None:
+    """Keep the true labels of the rows of an explanation in a history, unless it was removed meanwhile."""
     coded = json.dumps([encode_cell(label) for label in labels.tolist()])
-    write_small(labels_file(directory, explanation_id), coded.encode())
+    keep_small(history, LABELS, explanation_id, coded.encode())
 
 
 def labels_of(store: Any, explanation_id: str) -> Labels | None:

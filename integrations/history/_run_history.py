@@ -15,34 +15,26 @@ import contextlib
 import itertools
 import math
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from automl_explain.explainers._arguments import checked
-from automl_explain.explainers._errors import HistoryError, RunNotFoundError
-from automl_explain.explainers._files import part_of
+from automl_explain.explainers._errors import HistoryError
 from automl_explain.explainers.explanation._explanation import Explanation
-from automl_explain.explainers.explanation._storage import EncodedRows, save_values
+from automl_explain.explainers.explanation._storage import EncodedRows
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
+from automl_explain.integrations.history._entry_files import drop_search
 from automl_explain.integrations.history._index import ELSEWHERE
-from automl_explain.integrations.history._shared_rows import RowsSeen, drop_rows, put_rows
+from automl_explain.integrations.history._shared_rows import RowsSeen
 from automl_explain.integrations.history._stored_runs import StoredRuns
-from automl_explain.integrations.history._sweep import remove_folder, remove_unknown
+from automl_explain.integrations.history._storing import NewExplanation, put_explanation
 from automl_explain.integrations.history.index_tables._known_ids import known_id, new_id, run_id
-from automl_explain.integrations.history.index_tables._owners import Owner, living, owned
+from automl_explain.integrations.history.index_tables._owners import Owner, is_own, living, owned
 from automl_explain.integrations.history.index_tables._part_losses import put_part_losses
 from automl_explain.integrations.history.index_tables._progress import SearchProgress, as_json, forget_recorded
 from automl_explain.integrations.history.index_tables._schema import NAMES
-from automl_explain.integrations.sealed._kept_models import MODELS
-from automl_explain.integrations.sealed._places import place_of, remove_file
-
-TOP = 5
-"""Most important features kept in the index, for tables of runs."""
 
 
 class RunHistory(StoredRuns):
@@ -277,49 +269,20 @@ class RunHistory(StoredRuns):
         HistoryError
             If the explanation cannot be written.
         """
-        order = np.argsort(-explanation.global_importance_values, kind="stable")[:TOP]
-        shown = [[explanation.feature_labels[j], float(explanation.global_importance_values[j])] for j in order]
         rows: EncodedRows | None = None
         if share_rows and isinstance(explanation, Explanation) and explanation.data is not None:
             rows = self._rows_seen.encoded(explanation.data)
         with self._index.open() as connection:
+            connection.execute("BEGIN")  # so that the run is there for both statements
             run_id = known_id(connection, run_id, self.directory)
             (search,) = connection.execute("SELECT search FROM runs WHERE id = ?", (run_id,)).fetchone()
-        explanation_id = f"{run_id}-{secrets.token_hex(3)}"
-        written = part_of(self._file(explanation_id))
-        try:
-            if rows is not None and isinstance(explanation, Explanation):
-                save_values(written, explanation, explanation.members, rows.digest)
-            else:
-                explanation.save(written)
-            with self._index.open() as connection:
-                connection.execute("BEGIN IMMEDIATE")  # no other process may remove the run or the rows in the meantime
-                marked = connection.execute(
-                    "UPDATE runs SET status = 'explained', why = '', seconds = COALESCE(?, seconds), top = ? WHERE id = ?",
-                    (seconds, as_json(shown), run_id),
-                )
-                if not marked.rowcount:
-                    raise RunNotFoundError(f"The run {run_id} was removed while its explanation was written.")
-                written.replace(self._file(explanation_id))  # here: whoever removes files that the index lacks waits
-                if rows is not None:
-                    put_rows(connection, self._folder, explanation_id, rows)
-                connection.execute(
-                    "INSERT INTO explanations VALUES (?, ?, ?, ?, ?)",
-                    (explanation_id, run_id, time.time(), comment, int(explanation.is_raw)),
-                )
-                put_part_losses(connection, [(run_id, part_losses)])
-        except BaseException as error:
-            with contextlib.suppress(HistoryError, OSError):  # the first error tells more
-                written.unlink(missing_ok=True)
-                if self._file(explanation_id).exists():
-                    with self.alone() as connection:
-                        remove_unknown(connection, self.directory, [search])
-            if not isinstance(error, OSError):
-                raise
-            raise HistoryError(
-                f"The explanation of run {run_id} cannot be written to {self.directory}: {error}."
-            ) from error
-        return explanation_id
+            is_owned = is_own(connection, Owner.of(search))
+        with (
+            contextlib.nullcontext() if is_owned else self.owned(search)
+        ):  # after a kill, what is half written is removed
+            return put_explanation(
+                self, NewExplanation(run_id, search, explanation, rows, comment, seconds, part_losses)
+            )
 
     @checked
     def remove_search(self, search: str) -> None:
@@ -334,23 +297,14 @@ class RunHistory(StoredRuns):
         ------
         RunNotFoundError
             If there is no such search.
+        HistoryError
+            If it has kept models of another user, and nothing is removed, or if files of it could not be removed.
         """
         self.search(search)
-        models = place_of(self.directory, MODELS, search)
         with self.alone() as connection:
-            runs = "SELECT id FROM runs WHERE search = ?"
-            found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
-            unused = drop_rows(connection, self._folder, [explanation for (explanation,) in found])
-            connection.execute(NAMES)
-            for table in ("explanations", "names", "part_losses"):
-                connection.execute(f"DELETE FROM {table} WHERE run IN ({runs})", (search,))
-            forget_recorded(connection, search)  # and their runs, which the statements above still need
-            connection.execute("DELETE FROM runs WHERE search = ?", (search,))
-            connection.execute("DELETE FROM searches WHERE id = ?", (search,))
-            remove_unknown(connection, self.directory, [search])
-            for file in unused:
-                remove_file(file)
-            remove_folder(models)
+            left = drop_search(connection, self.directory, search)
+        if left:
+            raise HistoryError(f"The search {search} is removed, but not all of its files: {'; '.join(left)}.")
 
     @contextlib.contextmanager
     def kept_open(self) -> Iterator[None]:

@@ -12,15 +12,17 @@ from typing import Any
 
 from automl_explain.explainers._errors import AutoMLExplainError, ExplanationNotFoundError
 from automl_explain.explainers._fallback import logger
-from automl_explain.explainers._files import make_private_folder, part_of
+from automl_explain.explainers._files import make_private_folder
+from automl_explain.explainers._processes import part_of
 from automl_explain.explainers.scoring._explainer import ScoringExplainer
 from automl_explain.explainers.scoring._kinds import choose_scoring_explainer
 from automl_explain.explainers.scoring._saving import load, save
+from automl_explain.integrations.history._entry_files import keep_small, while_known
 from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history._run import Run
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history.index_tables._schema import SCORERS
-from automl_explain.integrations.sealed._places import place_of, write_small
+from automl_explain.integrations.sealed._places import place_of
 
 WHAT = "what is known of the scoring explainer"
 """What the file of a run holds, for the log."""
@@ -36,15 +38,25 @@ def keep_scorer(history: RunHistory, run_id: str, explainer: Callable[[], Any]) 
     try:
         make_private_folder(place.parent)
         save(choose_scoring_explainer(explainer()), written, facts={"run": run_id})
-        written.replace(place.with_name(f"{run_id}.zip"))  # also where another user has put a link
+        with while_known(history, SCORERS, run_id) as is_known:
+            if is_known:
+                written.replace(place.with_name(f"{run_id}.zip"))  # also where another user has put a link
     except (AutoMLExplainError, OSError) as error:
-        _note(place, {"why": str(error)})
+        _tell(history, run_id, str(error))
     except Exception as error:
         # The model's own code is called with rows that try it out; the run's explanation is complete without this.
         logger.warning("run %s has no scoring explainer", run_id, exc_info=error)
-        _note(place, {"why": f"{type(error).__name__}: {error}"})
+        _tell(history, run_id, f"{type(error).__name__}: {error}")
     finally:
         written.unlink(missing_ok=True)
+
+
+def _tell(history: RunHistory, run_id: str, why: str) -> None:
+    """Note why a run has no scoring explainer, if that can be written: the run has its explanation."""
+    try:
+        _note(history, run_id, {"why": why})
+    except OSError as error:
+        logger.warning("run %s has no scoring explainer (%s), which cannot be recorded: %s", run_id, why, error)
 
 
 def scorer_of(run: Run) -> ScoringExplainer:
@@ -69,10 +81,8 @@ def scorer_of(run: Run) -> ScoringExplainer:
 
 def note_copy(run: Run, path: Path) -> None:
     """Record where the bundle of a run was copied."""
-    directory = getattr(run.history, "directory", None)
-    if directory is not None:
-        place = place_of(Path(directory), SCORERS, run.id)
-        _note(place, {"copies": list(dict.fromkeys([*copies_of(run), str(path.resolve())]))})
+    if isinstance(run.history, RunHistory):
+        _note(run.history, run.id, {"copies": list(dict.fromkeys([*copies_of(run), str(path.resolve())]))})
 
 
 def copies_of(run: Run) -> list[str]:
@@ -82,5 +92,5 @@ def copies_of(run: Run) -> list[str]:
     return list(found.get("copies", []))
 
 
-def _note(place: Path, facts: dict[str, Any]) -> None:
-    write_small(place.with_name(f"{place.name}.json"), json.dumps(facts).encode())
+def _note(history: RunHistory, run_id: str, facts: dict[str, Any]) -> None:
+    keep_small(history, SCORERS, run_id, json.dumps(facts).encode())

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.integrations.history._entry_files import Writable, keep_small
 from automl_explain.integrations.history._noted import noted
 from automl_explain.integrations.history.index_tables._schema import SCORES
-from automl_explain.integrations.sealed._places import place_of, write_small
+from automl_explain.integrations.sealed._places import place_of
 
 ONE_MINUS = ("roc_auc", "accuracy", "f1", "micro_f1", "macro_f1", "ap", "r2", "ndcg")
 """Metrics whose loss is 1 minus the score; also those that begin with one of them and an underscore."""
@@ -82,9 +83,9 @@ def usual_scores(
     return found
 
 
-def keep_scores(directory: Path, run_id: str, scores: Mapping[str, float]) -> None:
-    """Keep the validation scores of a run in a history."""
-    write_small(place_of(directory, SCORES, run_id, ".json"), json.dumps(dict(scores)).encode())
+def keep_scores(history: Writable, run_id: str, scores: Mapping[str, float]) -> None:
+    """Keep the validation scores of a run in a history, unless it was removed meanwhile."""
+    keep_small(history, SCORES, run_id, json.dumps(dict(scores)).encode())
 
 
 def scores_of(store: Any, run_id: str) -> dict[str, float]:

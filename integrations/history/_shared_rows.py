@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import weakref
@@ -17,6 +18,8 @@ SHARED_ROWS = """
 CREATE TABLE IF NOT EXISTS shared_rows (explanation TEXT PRIMARY KEY, digest TEXT NOT NULL)
 """
 """The table is created when first needed, since older versions have none."""
+
+ROWS = re.compile(re.escape(rows_file(Path(), "*").name).replace(r"\*", "[0-9a-f]{32}"))
 
 
 def put_rows(connection: sqlite3.Connection, folder: Path, explanation: str, rows: EncodedRows) -> None:
@@ -38,6 +41,11 @@ def drop_rows(connection: sqlite3.Connection, folder: Path, explanations: Sequen
         connection.execute(*_of("DELETE", explanation))
     needed = {found for (found,) in connection.execute("SELECT DISTINCT digest FROM shared_rows")}
     return [rows_file(folder, digest) for digest in sorted(digests - needed) if digest.isalnum()]
+
+
+def is_rows(name: str) -> bool:
+    """Whether a file of the folder of explanations has a name as files of shared rows have."""
+    return ROWS.fullmatch(name) is not None
 
 
 def _of(what: str, explanation: str) -> tuple[str, tuple[str]]:

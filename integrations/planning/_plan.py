@@ -117,7 +117,13 @@ class Plan:
 
     def latest(self, run: Queued, began: float) -> float:
         """Return the seconds that a run, begun at this time, may still take before it is left behind."""
-        share, least = MUST_LATE if self.must(run) else LATE
+        return self._left(began, *(MUST_LATE if self.must(run) else LATE))
+
+    def is_waited_for(self, run: Queued, began: float) -> bool:
+        """Whether a run is late, and is not left behind yet since it is explained whatever the time."""
+        return self.must(run) and self._left(began, *LATE) < 0.0
+
+    def _left(self, began: float, share: float, least: float) -> float:
         budget = max(self._deadline - self._started, 0.0)
         return max(began, self._deadline) + max(share * budget, least) - self._now()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from automl_explain.explainers._errors import HistoryError
@@ -96,9 +96,19 @@ class SearchRecord:
             "metric": metric, "number": number, "is_part": is_part and loss is not None, "sample_size": sample_size,
         }  # fmt: skip
         name = self.name(number, key)
-        try:
+        with self._logged():
             self.begin(task)
             self._progress.record(name, run)
+
+    def announce(self, task: str = "unknown") -> None:
+        """Record that the search goes on, before a worker process writes to its folder; if that fails, it is logged once."""
+        with self._logged():
+            self.begin(task)
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        try:
+            yield
         except HistoryError as error:
             if not self._failed:
                 logger.warning("the trials of a search cannot be recorded as they end: %s", error)

@@ -84,9 +84,15 @@ class KeptModels:
         return ""
 
     def name(self, names: Mapping[str, str]) -> None:
-        """Note under which names the models of runs were kept, where these are not the ids of the runs."""
-        if names:
-            self._files.write(NAMES, pickle.dumps(dict(names)))
+        """Note under which names the models of runs were kept, where these are not the ids of the runs.
+
+        If that fails, such as on a full disk, it is logged: the runs can be explained now, though not resumed later.
+        """
+        try:
+            if names:
+                self._files.write(NAMES, pickle.dumps(dict(names)))
+        except OSError as error:
+            logger.warning("the names of kept models of search %s cannot be written: %s", self._files.path.name, error)
 
     def runs(self) -> dict[str, list[str]]:
         """Return the files of each run, oldest first."""

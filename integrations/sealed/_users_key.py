@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from automl_explain.explainers._errors import HistoryError
-from automl_explain.explainers._files import make_private_folder, part_of
+from automl_explain.explainers._files import make_private_folder
+from automl_explain.explainers._processes import part_of
 
 SIZE = 32
 """Bytes of the key."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from automl_explain.explainers._errors import AutoMLExplainError, HistoryError
+from automl_explain.explainers._errors import AutoMLExplainError, HistoryError, RunNotFoundError
 from automl_explain.explainers._fallback import logger
 from automl_explain.explainers._progress import progress_bar
 from automl_explain.explainers._quiet import ignored
@@ -58,14 +58,15 @@ def explain_runs(job: ExplanationJob, runs: Sequence[CapturedRun]) -> list[Captu
         keep_runs(job, chosen)
         unwritten = _explain_queue(job, [run for run in in_order(chosen) if run.read is not None])
         forget_runs(job, runs, unwritten)
-    tell_listeners(job.history, ids, job.options)
+    if job.search in job.history.searches():  # nobody has removed it meanwhile
+        tell_listeners(job.history, ids, job.options)
     return unwritten
 
 
 def explain_again(job: ExplanationJob, runs: Sequence[CapturedRun]) -> list[CapturedRun]:
     """Explain recorded runs whose explanations could not be written, and return those that still cannot."""
     with job.history.kept_open(), job.history.owned(job.search):
-        unwritten = _explain_queue(job, list(runs))
+        unwritten = _explain_queue(job, [run for run in runs if run.read is not None])
         forget_runs(job, runs, unwritten)
     return unwritten
 
@@ -87,18 +88,35 @@ def _explain_with(
         threadpool_limits(1 if n_threads > 1 else None),  # each run has a thread: those of BLAS and OpenMP would wait
     ):
         keeps = [run is best or run.kind != "trial" for run in queue]
-        work_off(
-            [
-                partial(_quietly, workers, job, plan, run, unwritten, keep=keep)
-                for run, keep in zip(queue, keeps, strict=True)
-            ],
-            n_threads,
-            seconds=lambda number, began: plan.latest(queue[number], began),
-            late=lambda number, took: _say(job, queue[number], "failed", NO_ANSWER.format(took)),
-            interrupted=lambda number: _skip(job, queue[number], "explaining the runs was interrupted"),
-            advance=advance,
-        )
+        try:
+            work_off(
+                [
+                    partial(_quietly, workers, job, plan, run, unwritten, keep=keep)
+                    for run, keep in zip(queue, keeps, strict=True)
+                ],
+                n_threads,
+                seconds=partial(_seconds_left, plan, queue, set()),
+                late=lambda number, took: _say(job, queue[number], "failed", NO_ANSWER.format(took)),
+                interrupted=lambda number: _skip(job, queue[number], "explaining the runs was interrupted"),
+                advance=advance,
+            )
+        except RunNotFoundError as error:  # there is nothing left to explain, which is no reason to end the program
+            logger.warning("search %s was removed while it was explained: %s", job.search, error)
+            return []
     return unwritten
+
+
+def _seconds_left(plan: Plan, queue: Sequence[CapturedRun], told: set[int], number: int, began: float) -> float:
+    """Return the seconds that a run may still take; those that are waited for are told of once."""
+    run, left = queue[number], plan.latest(queue[number], began)
+    if number not in told and plan.is_waited_for(run, began):
+        told.add(number)
+        what = "the best run" if run.kind == "trial" else "a final model"
+        took = time.monotonic() - began
+        logger.warning(
+            "run %s has not answered in %.0f s; as %s it is waited for up to %.0f s more", run.id, took, what, left
+        )
+    return left
 
 
 def choose(runs: Sequence[CapturedRun], which: str | int) -> list[CapturedRun]:
@@ -191,7 +209,7 @@ def _store(
     assert job.tables is not None
     labels = job.tables.rows.sample(explanation.num_examples, job.options.random_state).labels
     if job.options.keep_labels and labels is not None and not run.fitted_to_rows:
-        keep_labels(job.history.directory, stored, labels)
+        keep_labels(job.history, stored, labels)
 
 
 def _say(job: ExplanationJob, run: CapturedRun, status: str, why: str) -> None:
@@ -248,7 +266,7 @@ def _keep_scores(job: ExplanationJob, run: CapturedRun) -> None:
     """Keep scores on the validation rows, if the model predicts them."""
     try:
         assert run.score is not None
-        keep_scores(job.history.directory, run.id, run.score())
+        keep_scores(job.history, run.id, run.score())
     except Exception as error:
         # The model's own code predicts here; the run's explanation is complete without the scores.
         logger.warning("the validation scores of run %s are not known", run.id, exc_info=error)

@@ -80,8 +80,8 @@ def history_of_strangers(tmp_path):
     named = explanation(n_features=2, classes=(HOSTILE, "b"), features=(HOSTILE, f"{HOSTILE}2"), data=None)
     named = replace(named, method=HOSTILE, reason=HOSTILE, notes=(HOSTILE,))
     history.store(ids[0], named, comment=HOSTILE)
-    keep_scores(history.directory, ids[0], {HOSTILE: 0.5})
-    keep_scores(history.directory, ids[1], {"accuracy": 0.5})
+    keep_scores(history, ids[0], {HOSTILE: 0.5})
+    keep_scores(history, ids[1], {"accuracy": 0.5})
     (history.directory / "scores" / f"{ids[1]}.json").write_bytes(b"{")
     return history, ids
 

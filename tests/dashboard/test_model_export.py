@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from lightgbm import LGBMRegressor
 from sklearn.linear_model import Ridge
 
@@ -77,3 +78,16 @@ def test_the_page_of_a_linear_model_is_small():
     given = read_given(explanation, Parameters(model, X[:60], None, X[:40], None))
     assert export_model(given.model, block)["data"]["n_background"] == 1, "the means are enough for a linear model"
     assert len(block.packed()) < 500
+
+
+@pytest.mark.timeout(20)
+def test_a_model_of_thousands_of_outputs_is_not_imitated():
+    """Trees for each of them would take a minute, and answer for few rows."""
+
+    def ranks(table):
+        return np.tile([[1.0]], (len(table), 5_000)) * np.arange(5_000) / 12_497_500.0
+
+    explanation = KernelExplainer(ranks, X[:2], sampling=SamplingOptions(nsamples=4)).explain_local(X[:1])
+    made = exported(explanation, ranks, X[:1], X[:2])
+    assert made["kind"] == "none"
+    assert "Its 5,000 outputs are too many for a surrogate." in made["reason"]

@@ -20,7 +20,7 @@ from automl_explain import (
     retrieve_model_explanation,
 )
 from automl_explain.integrations.flaml import AutoML, ExplainabilityOptions
-from automl_explain.integrations.history import _run_history
+from automl_explain.integrations.history import _storing
 from tests.integrations.flaml_searches import clients, fit
 
 
@@ -236,7 +236,7 @@ def test_what_a_full_disk_did_not_take_is_tried_again(tmp_path, monkeypatch):
     automl, is_full = AutoML(model_explainability=True, history=tmp_path), [True]
     given = {"task": "classification", "estimator_list": ["lgbm"], "max_iter": 2, "verbose": 0, "seed": 0}
     assert automl.explain() == []
-    whole, add_runs = _run_history.save_values, RunHistory.add_runs
+    whole, add_runs = _storing.save_values, RunHistory.add_runs
 
     def save(path, *parts):
         if is_full[0]:
@@ -249,7 +249,7 @@ def test_what_a_full_disk_did_not_take_is_tried_again(tmp_path, monkeypatch):
             raise HistoryError("database or disk is full")
         return add_runs(self, search, runs, **settings)
 
-    monkeypatch.setattr(_run_history, "save_values", save)
+    monkeypatch.setattr(_storing, "save_values", save)
     monkeypatch.setattr(RunHistory, "add_runs", add)
     automl.fit(X, y, **given)
     assert {run.status for run in automl.runs} == {"failed"}

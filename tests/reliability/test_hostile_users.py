@@ -118,7 +118,7 @@ def stored(directory):
     history = RunHistory(directory)
     (run_id,) = history.add_runs(history.start_search("flaml", "binary", {}), [trial(1)])
     history.store(run_id, explanation(seed=1), share_rows=True)
-    keep_scores(history.directory, run_id, {"accuracy": 1.0})
+    keep_scores(history, run_id, {"accuracy": 1.0})
     keep_scorer(history, run_id, lambda: None)  # notes why there is none
     return history
 
@@ -201,8 +201,8 @@ def test_a_link_in_place_of_a_file_is_not_written_through(folder, home):
             0,
             "",
         )
-    keep_scores(folder, run.id, {"accuracy": 0.5})
-    keep_labels(folder, explanation_id, np.array([1, 0]))
+    keep_scores(history, run.id, {"accuracy": 0.5})
+    keep_labels(history, explanation_id, np.array([1, 0]))
     keep_scorer(history, run.id, lambda: ax.TabularExplainer(DecisionTreeClassifier().fit(X, Y), X))
     assert scores_of(history, run.id) == {"accuracy": 0.5}
     assert labels_of(history, explanation_id).tolist() == [1, 0]

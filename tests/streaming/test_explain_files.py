@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from automl_explain import (
     scoring_explainer,
 )
 from automl_explain.cli import main
+from automl_explain.explainers._processes import part_of
 from automl_explain.explainers.parts import _row_sample
 from automl_explain.streaming import _explain_files, _output_folder
 
@@ -274,6 +276,20 @@ def test_a_folder_of_something_else_is_left_alone(scorer, numbered, tmp_path):
         explain_files(scorer, path, tmp_path / "out", columns=RowColumns(top_k=1))
     with pytest.raises(InvalidInputError, match="is no folder"):
         explain_files(scorer, path, path)
+
+
+def test_a_folder_that_another_process_writes_to_is_left_to_it(scorer, numbered, tmp_path):
+    write(numbered, tmp_path / "a.parquet")
+    done = explain_files(scorer, tmp_path / "a.parquet", tmp_path / "out")
+    (tmp_path / "out" / "partial").mkdir()  # as a kill before the last step leaves it
+    (tmp_path / "out" / "partial" / "rows-00000.explanation").write_bytes(b"")
+    left = part_of(tmp_path / "out" / "values" / "part-00000.parquet")
+    left.write_bytes(b"")
+    with pytest.raises(InvalidInputError, match=f"process {os.getpid()} is writing to the folder"):
+        explain_files(scorer, tmp_path / "a.parquet", tmp_path / "out")
+    left.rename(left.with_name(left.name.replace(f".{os.getpid()}-", f".{2**22 + 1}-")))
+    assert explain_files(scorer, tmp_path / "a.parquet", tmp_path / "out").num_rows == done.num_rows
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*part*")) == ["part-00000.parquet"]
 
 
 def test_a_black_box_in_this_process_is_explained_too(numbered, tmp_path):

@@ -40,6 +40,8 @@ NEAR_BASE = 0.05
 """Difference of base values, relative to the range of the predictions, above which a page says it."""
 MOST_BYTES = 40_000_000
 """Largest model in a page, in bytes of its arrays; a page stores a tenth to a quarter of them."""
+MOST_IMITATED = 200
+"""Most outputs of a model that is imitated: each takes trees of its own."""
 WAY_OUT = "Open the dashboard with serve(), or in a notebook, where Python answers."
 """What to do about a model that is not in the page."""
 
@@ -139,6 +141,9 @@ def _entry(scorer: Scorer, page: AnyPageModel, block: ArrayBlock, n_all: int) ->
 def _surrogate(page: PageModel, block: ArrayBlock, why: str) -> dict[str, Any]:
     """Return the entry of a surrogate if it imitates the model well enough."""
     cannot = f"The model cannot run in the page ({why.rstrip('.')})."
+    n_outputs = page.explained.model.n_outputs
+    if n_outputs > MOST_IMITATED:
+        return _none(f"{cannot} Its {n_outputs:,} outputs are too many for a surrogate.")
     try:
         try:
             imitated, explainer, scorer = _imitation(page)

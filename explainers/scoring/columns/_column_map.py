@@ -180,6 +180,8 @@ def encode_map(made: ColumnMap, name: str, arrays: dict[str, npt.NDArray[Any]]) 
 def decode_map(facts: dict[str, Any], name: str, arrays: dict[str, npt.NDArray[Any]]) -> ColumnMap:
     """Return the map that `encode_map` wrote; an `InvalidInputError` if it is not one."""
     if facts.get("identity"):
+        if facts["inputs"] != facts["outputs"] or not 0 <= facts["outputs"] <= MOST_COLUMNS:
+            raise InvalidInputError(NOT_SOUND)
         return identity(int(facts["outputs"]))
     stepped = tuple(
         Stepped(
@@ -201,6 +203,11 @@ def decode_map(facts: dict[str, Any], name: str, arrays: dict[str, npt.NDArray[A
     return ColumnMap(int(facts["inputs"]), int(facts["outputs"]), stepped, found)
 
 
+MOST_COLUMNS = 10_000_000
+"""Columns of a map that has no arrays of its own, in a file that a stranger may have written."""
+NOT_SOUND = "A map of columns reads or writes columns that do not exist; the file is damaged."
+
+
 def _positions(array: npt.NDArray[Any]) -> Positions:
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise InvalidInputError(f"Positions of columns must be whole numbers. Got {array.dtype} of {array.ndim} axes.")
@@ -212,7 +219,7 @@ def _check(made: ColumnMap) -> None:
     found = made.looked_up
     parts = [*((part.to, part.source) for part in made.stepped), (found.to, found.source)]
     written = np.concatenate([to for to, _ in parts]) if parts else _nothing()
-    sound = np.array_equal(np.sort(written), np.arange(made.n_outputs))
+    sound = len(written) == made.n_outputs and np.array_equal(np.sort(written), np.arange(made.n_outputs))
     for to, source in parts:
         sound &= to.shape == source.shape and not (len(source) and (source.min() < 0 or source.max() >= made.n_inputs))
     for part in made.stepped:
@@ -222,4 +229,4 @@ def _check(made: ColumnMap) -> None:
         sound &= shapes and bool((found.start >= 0).all() and (found.size >= 0).all())
         sound &= shapes and bool((found.start + found.size < len(found.values)).all())
     if not sound:
-        raise InvalidInputError("A map of columns reads or writes columns that do not exist; the file is damaged.")
+        raise InvalidInputError(NOT_SOUND)

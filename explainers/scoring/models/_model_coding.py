@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.bundles._facts import (
     anything,
     check_facts,
@@ -98,6 +99,8 @@ def decode_model(facts: Facts, name: str, arrays: Arrays) -> FittedModel:
         kind=facts["kind"],
         name=str(facts["name"]),
     )
+    if isinstance(made.structure, Composite):
+        _check_combination(made.structure, made.n_outputs, name)
     if "encode" in facts:
         made = replace(made, encode=decode_map(facts["encode"], f"{name}.encode", arrays))
     if "preprocessing" in facts:
@@ -215,6 +218,20 @@ def _read_composite(facts: Facts, name: str, arrays: Arrays) -> Composite:
         weights = tuple(np.split(combine.weights, ends[:-1]))
     made = Composite(members, combine, bool(facts["passthrough"]), str(facts["why"]), tuple(facts["names"]), weights)
     return replace(made, passed=decode_map(facts["passed"], f"{name}.passed", arrays)) if "passed" in facts else made
+
+
+def _check_combination(composite: Composite, n_outputs: int, name: str) -> None:
+    """Refuse a function that reads other outputs of the members than there are, or returns others than the model has."""
+    passed = composite.passed
+    if getattr(composite.combine, "passed", None) is not None and not isinstance(passed, ColumnMap):
+        return  # it also reads the rows, whose columns are not known here
+    outputs = np.zeros((1, sum(member.n_outputs for member, _ in composite.members)))
+    rows = np.zeros((1, passed.n_outputs)) if isinstance(passed, ColumnMap) else None
+    try:
+        shape = np.shape(composite.combine(outputs, rows))
+    except (ValueError, IndexError, TypeError, KeyError) as error:
+        raise InvalidInputError(f"The bundle's {name}.structure.combine does not fit its members: {error}") from error
+    require(shape == (1, n_outputs), f"{name}.structure.combine")
 
 
 def _write_prepared(prepared: Any, name: str, arrays: Arrays) -> Facts:

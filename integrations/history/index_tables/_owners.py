@@ -9,9 +9,11 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import NamedTuple
 
+from automl_explain.explainers._errors import HistoryError
+from automl_explain.explainers._fallback import logger
+from automl_explain.explainers._processes import born, is_alive
 from automl_explain.integrations.history.index_tables._schema import has_table
 
 OWNERS = """
@@ -42,16 +44,36 @@ class Owner(NamedTuple):
 
 @contextlib.contextmanager
 def owned(open_index: Open, search: str) -> Iterator[None]:
-    """Note that this process explains a search within the block."""
+    """Note that this process explains a search within the block.
+
+    What was done in the block is not lost if its end cannot be noted, such as on a full disk: the process owns the search until
+    it ends then.
+    """
     owner = Owner.of(search)
     with open_index() as connection:
-        connection.execute(OWNERS)
-        connection.execute("INSERT INTO owners VALUES (?, ?, ?, ?)", owner)
+        own(connection, owner)
     try:
         yield
     finally:
-        with open_index() as connection:
-            disown(connection, owner)
+        try:
+            with open_index() as connection:
+                disown(connection, owner)
+        except HistoryError as error:
+            logger.warning("the end of explaining search %s cannot be recorded: %s", search, error)
+
+
+def own(connection: sqlite3.Connection, owner: Owner) -> None:
+    """Note that a process owns a search."""
+    connection.execute(OWNERS)
+    connection.execute("INSERT INTO owners VALUES (?, ?, ?, ?)", owner)
+
+
+def is_own(connection: sqlite3.Connection, owner: Owner) -> bool:
+    """Whether it is noted that a process owns a search."""
+    if not has_table(connection, "owners"):
+        return False
+    where = "search = ? AND host = ? AND process = ? AND born = ?"
+    return connection.execute(f"SELECT 1 FROM owners WHERE {where}", owner).fetchone() is not None
 
 
 def disown(connection: sqlite3.Connection, owner: Owner) -> None:
@@ -63,20 +85,19 @@ def disown(connection: sqlite3.Connection, owner: Owner) -> None:
     )
 
 
-def end_orphans(connection: sqlite3.Connection) -> list[str]:
-    """Mark the runs that a process of this machine left behind as interrupted, and return the searches it left."""
+def end_orphans(connection: sqlite3.Connection) -> list[Owner]:
+    """Mark the runs that processes of this machine left behind as interrupted, and return which processes left what."""
     if not has_table(connection, "owners"):
         return []
-    here = connection.execute(
-        "SELECT rowid, search, process, born FROM owners WHERE host = ?", (socket.gethostname(),)
-    ).fetchall()
+    here = connection.execute("SELECT rowid, * FROM owners WHERE host = ?", (socket.gethostname(),)).fetchall()
     ended = []
-    for place, search, process, since in here:
-        if not is_alive(process, since):
+    for place, *known in here:
+        owner = Owner._make(known)
+        if not is_alive(owner.process, owner.born):
             connection.execute("DELETE FROM owners WHERE rowid = ?", (place,))
-            if end_unowned(connection, search, WHY_SEARCHING):
-                ended.append(search)
-                connection.execute(INTERRUPT, (WHY, search))
+            if end_unowned(connection, owner.search, WHY_SEARCHING):
+                ended.append(owner)
+                connection.execute(INTERRUPT, (WHY, owner.search))
     return ended
 
 
@@ -107,23 +128,3 @@ def is_worker_of(owner: Owner) -> bool:
     """Whether this process was started by an owner, as workers of joblib and multiprocessing are; the owner may have died."""
     parent = multiprocessing.parent_process()
     return parent is not None and owner.host == socket.gethostname() and parent.pid == owner.process
-
-
-def is_alive(process: int, since: str | None = None) -> bool:
-    """Whether a process of this machine lives, and is the one that was started then."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        pass  # it is another user's
-    return since is None or born(process) == since
-
-
-def born(process: int) -> str:
-    """Return when a process was started, so that another one with its number is told apart; "" where this is not known."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return fields[19] if fields[0] != "Z" else "dead"
-    except (OSError, IndexError):
-        return ""

@@ -40,32 +40,38 @@ class SearchProgress:
 
     def __init__(self, open_index: Open, owner: Owner, spool: str = "") -> None:
         self._open, self._owner, self._spool = open_index, owner, spool
+        self._search: tuple[Any, ...] | None = None
 
     def begin(self, engine: str, task: str, facts: Mapping[str, Any]) -> None:
         """Record the search, unless it is recorded."""
         with self._open() as connection:
             for table in (OWNERS, RECORDED, PART_LOSSES):
                 connection.execute(table)
-            search = (self._owner.search, engine, task, time.time(), as_json(facts))
-            connection.execute("INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?)", search)
-            connection.execute(OWNED, self._owner)
-            if self._spool:
-                connection.execute(OWNED, self._owner._replace(search=self._spool))
+            self._search = self._owner.search, engine, task, time.time(), as_json(facts)
+            self._note_search(connection)
 
     def record(self, run_id: str, run: Mapping[str, Any]) -> None:
         """Record a trial that has ended, or another part of one, such as a fold.
 
-        A worker may outlive the process of its search: the owner is noted again, so that the run does not wait for ever.
+        A worker may outlive the process of its search: the owner is noted again, so that nothing waits or stays for ever.
         """
         loss, search = run["loss"], self._owner.search
         fields = (run["learner"], as_json(run["config"]), None if run["is_part"] else loss, run["metric"])
         with self._open() as connection:
-            connection.execute(OWNED, self._owner)
+            self._note_search(connection)
             connection.execute(RUN, (run_id, search, run["number"], search, *fields, run["sample_size"]))
             connection.execute("INSERT OR IGNORE INTO recorded VALUES (?, ?)", (run_id, search))
             if run["is_part"]:
                 connection.execute(PART, (run_id, loss))
                 connection.execute(MEAN, (run_id,))
+
+    def _note_search(self, connection: sqlite3.Connection) -> None:
+        """Note the search, and whose it and the folder of its workers are, unless that is noted: somebody may have removed it."""
+        if self._search is not None:
+            connection.execute("INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?)", self._search)
+        connection.execute(OWNED, self._owner)
+        if self._spool:
+            connection.execute(OWNED, self._owner._replace(search=self._spool))
 
     def end(self) -> None:
         """Note that the process owns the search no longer; runs that still wait say so unless another process owns it."""

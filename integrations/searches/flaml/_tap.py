@@ -277,6 +277,8 @@ class MetricTap:
         self, wrapper: Any, config: dict[str, Any], loss: float, X_train: Any, X_val: Any, y_val: Any, rows: Any
     ) -> None:
         """Write a model of a worker process, and its tables unless another worker has written them."""
+        if self._record is not None:
+            self._record.announce(self._task.name)
         try:
             key = rows_key(as_table(X_train)) + rows_key(as_table(X_val))
             self._spool.write_once(key, lambda: self._shared(X_train, X_val, y_val))

@@ -12,6 +12,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from automl_explain.integrations.history._run import Run
+from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.recording._search_record import SearchRecord
 from automl_explain.integrations.sealed._kept_models import KeptModels
 from automl_explain.integrations.sealed._limits import GIB
@@ -19,6 +21,12 @@ from automl_explain.integrations.searches._captured_run import CapturedRun, in_o
 from automl_explain.integrations.searches._memory import keep_within_memory
 from automl_explain.integrations.searches.optuna._lookup import name_of
 from automl_explain.integrations.searches.optuna._trial import TrialCapture
+
+
+def stored_runs(history: RunHistory, search: str, captured: Sequence[CapturedRun]) -> list[Run]:
+    """Return captured runs as they are stored; none of a search that was removed meanwhile."""
+    stored = {run.id: run for run in history.runs(search)}
+    return [stored[run.id] for run in captured if run.id in stored]
 
 
 @dataclass(eq=False)

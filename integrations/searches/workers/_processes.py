@@ -40,9 +40,8 @@ class Processes(Engine):
         self._shared, self._is_closed = b"", False
 
     def start(self, task: Callable[..., object], shared: bytes) -> None:
-        """Start the first process; the others are started when they are needed."""
+        """Note what is shared. Processes are started when they are needed: one that cannot be is a failed run."""
         self._shared = shared
-        self._idle.put(self._new())
 
     def call(self, payload: bytes, left: Left) -> bytes:
         """Return the answer of a process.

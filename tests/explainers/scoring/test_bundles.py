@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from automl_explain import FormatVersionError, InvalidInputError, inspect_bundle, load, save, scoring_explainer
 from automl_explain.cli import main
@@ -222,6 +224,47 @@ def test_trees_that_would_leave_their_arrays_are_refused(copied, name, change):
         load(copied)
 
 
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    members = [("a", LogisticRegression()), ("b", LogisticRegression(C=0.1))]
+    stack = StackingClassifier(members, cv=2).fit(X, X[:, 0] > 0)
+    return save(scoring_explainer(stack, X[:9]), tmp_path_factory.mktemp("stack") / "bundle")
+
+
+@pytest.mark.parametrize("reads", [[0], [0, 1, 1], [0, 9], [-1, 0], []])
+def test_a_final_estimator_that_does_not_fit_its_members_is_refused(stacked, reads, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    array = some_array(path, "model.structure.combine.reads")
+    np.save(array, np.array(reads, dtype=np.int64))
+    relisted(path, array)
+    with pytest.raises(InvalidInputError, match="combine"):
+        load(path)
+
+
+def test_a_final_estimator_of_other_classes_is_refused(stacked, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    manifest = manifest_of(path)
+    manifest["explainer"]["model"]["structure"]["combine"]["model"]["classes"] = [1]
+    put_manifest(path, manifest)
+    with pytest.raises(InvalidInputError, match="combine"):
+        load(path)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "columns", [{"outputs": 2**31}, {"outputs": 2**62, "inputs": 2**62}, {"outputs": -1, "inputs": -1}]
+)
+def test_a_map_of_more_columns_than_there_are_takes_no_memory(stacked, columns, tmp_path):
+    path = Path(shutil.copytree(stacked, tmp_path / "copy"))
+    manifest = manifest_of(path)
+    assert manifest["explainer"]["intake"]["identity"]
+    manifest["explainer"]["intake"] |= columns
+    put_manifest(path, manifest)
+    with pytest.raises(InvalidInputError, match="map of columns"):
+        load(path)
+
+
 @pytest.mark.parametrize(
     "name", ["players", "parent", "background", "intake.table.start", "intake.0.source", "intake.0.to"]
 )
@@ -349,3 +392,45 @@ def test_a_forger_who_corrects_the_hashes_is_found_by_the_signature(pipeline, tm
     relisted(path, array)
     with pytest.raises(InvalidInputError, match="not that of the key"):
         load(path)
+
+
+def test_a_kill_while_a_bundle_is_replaced_leaves_one_that_loads(pipeline, tmp_path, monkeypatch):
+    """Whichever file is the last one that is written, the directory has the old bundle or the new one, and its signature."""
+    monkeypatch.setenv(KEY_VARIABLE, "key")
+    old, new = scoring_explainer(pipeline[0]), scoring_explainer(Ridge().fit(np.eye(3), [1.0, 2.0, 4.0]), np.eye(3))
+    write, seen = _bundle._write, set()
+    for last in range(100):
+        path, written = save(old, tmp_path / str(last)), []
+
+        def killed(file, content, last=last, written=written):
+            if len(written) == last:
+                raise KeyboardInterrupt
+            written.append(file)
+            write(file, content)
+
+        monkeypatch.setattr(_bundle, "_write", killed)
+        try:
+            save(new, path, exist_ok=True)
+            break
+        except KeyboardInterrupt:
+            seen.add(load(path).fingerprint)
+        finally:
+            monkeypatch.setattr(_bundle, "_write", write)
+    assert seen == {old.fingerprint, new.fingerprint}
+    assert len((path / "manifest.sig").read_text().split()) == 1
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert load(save(old, path, exist_ok=True)).fingerprint == old.fingerprint
+    assert not (path / "manifest.sig").exists()
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_the_new_one(pipeline, tmp_path, monkeypatch):
+    old, new = scoring_explainer(pipeline[0]), scoring_explainer(Ridge().fit(np.eye(3), [1.0, 2.0, 4.0]), np.eye(3))
+    path, read, n_replaced = save(old, tmp_path / "bundle"), _bundle.checked_content, []
+
+    def replacing(*args):
+        if not n_replaced:
+            n_replaced.append(save(new, path, exist_ok=True))
+        return read(*args)
+
+    monkeypatch.setattr(_bundle, "checked_content", replacing)
+    assert load(path).fingerprint == new.fingerprint

@@ -38,6 +38,15 @@ def test_row_starts_that_do_not_fit_are_refused(starts):
         as_table(damaged, "X")
 
 
+@pytest.mark.parametrize("name", ["data", "indices", "indptr"])
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_arrays_that_compiled_code_does_not_read_are_refused(form, name):
+    damaged = matrix(form)
+    setattr(damaged, name, getattr(damaged, name).astype(object if name == "data" else float))
+    with pytest.raises(InvalidInputError, match="X must be a sparse matrix of numbers|X is a damaged sparse matrix"):
+        as_table(damaged, "X")
+
+
 @pytest.mark.parametrize("form", [*FORMATS, "lil", "dok", "dia"])
 def test_sound_matrices_of_any_format_are_read_and_left_alone(form):
     sound = matrix(form)

@@ -16,6 +16,7 @@ from automl_explain.integrations.flaml import AutoML
 from automl_explain.integrations.history._labels import keep_labels, labels_of
 from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.sklearn_search import ExplainingScorer
+from tests.integrations.history.stored import explanation, trial
 
 X, CODES = load_iris(return_X_y=True, as_frame=True)
 X.index = [f"flower {j}" for j in range(len(X))]
@@ -24,13 +25,19 @@ TRAIN, VALID = X.index[np.arange(150) % 3 > 0], X.index[::3]
 KEEP = {"keep_labels": True, "max_rows": 20}
 
 
+def stored(history):
+    (run,) = history.add_runs(history.start_search("own", "binary", {}), [trial(0)])
+    return history.store(run, explanation())
+
+
 @pytest.mark.parametrize(
     "labels", [["a", "b"], [1, 2], [1.5, -2.0], [True, False], [dt.date(2024, 1, 31), dt.date(2024, 2, 1)]], ids=str
 )
 def test_labels_of_any_type_are_read_back(tmp_path, labels):
     history = RunHistory(tmp_path)
-    keep_labels(history.directory, "one", np.array(labels, dtype=object))
-    assert labels_of(history, "one").tolist() == labels
+    one = stored(history)
+    keep_labels(history, one, np.array(labels, dtype=object))
+    assert labels_of(history, one).tolist() == labels
     assert labels_of(history, "another") is None
     assert labels_of(object(), "one") is None
 
@@ -134,7 +141,8 @@ def test_a_frame_of_labels_is_none(tmp_path):
 
 def test_labels_that_cannot_be_read_are_an_error_and_not_missing(tmp_path):
     history = RunHistory(tmp_path)
-    keep_labels(history.directory, "one", np.array(["a"], dtype=object))
-    (tmp_path / "labels" / "one.json").write_bytes(b'["a"')
-    with pytest.raises(HistoryError, match="one.json cannot be read"):
-        labels_of(history, "one")
+    one = stored(history)
+    keep_labels(history, one, np.array(["a"], dtype=object))
+    (tmp_path / "labels" / f"{one}.json").write_bytes(b'["a"')
+    with pytest.raises(HistoryError, match=f"{one}.json cannot be read"):
+        labels_of(history, one)

@@ -51,8 +51,8 @@ def test_a_damaged_file_is_told_and_hides_nothing_else(content, tmp_path, caplog
     history = RunHistory(tmp_path)
     history.add_runs(history.start_search("flaml", "binary", {}), [trial(0), trial(1)])
     run, other = history.runs()
-    keep_scores(tmp_path, run.id, {"accuracy": 0.5})
-    keep_scores(tmp_path, other.id, {"accuracy": 0.75})
+    keep_scores(history, run.id, {"accuracy": 0.5})
+    keep_scores(history, other.id, {"accuracy": 0.75})
     assert run.scores == {"accuracy": 0.5}
     assert copies_of(run) == []
     assert not caplog.records

@@ -22,9 +22,10 @@ from automl_explain import (
     RunNotFoundError,
     resume_search,
 )
+from automl_explain.explainers._processes import born
 from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.flaml import AutoML
-from automl_explain.integrations.history.index_tables._owners import OWNERS, Owner, born
+from automl_explain.integrations.history.index_tables._owners import OWNERS, Owner
 from automl_explain.integrations.sealed._kept_models import LARGE, MODEL, SHARED, KeptModels
 from automl_explain.integrations.sklearn_search import ExplainingScorer
 from tests.integrations.history.stored import trial

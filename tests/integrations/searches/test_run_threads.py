@@ -3,6 +3,7 @@
 import copy
 import errno
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from automl_explain import HistoryError, RunHistory
-from automl_explain.integrations.history import _run_history
+from automl_explain.integrations.history import _storing
 from automl_explain.integrations.planning import _plan
 from automl_explain.integrations.sealed._spool import Spool
 from automl_explain.integrations.searches import _run_threads
@@ -157,9 +158,23 @@ def test_a_model_that_hangs_is_one_failed_run(tmp_path, monkeypatch):
     assert "captured" not in {run.status for run in runs}
 
 
+def test_a_best_run_that_hangs_is_waited_for_longer_and_that_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(_plan, "LATE", (0.2, 0.3))
+    monkeypatch.setattr(_plan, "MUST_LATE", (0.2, 1.0))
+    monkeypatch.setattr(Hangs, "hung", threading.Event())
+    scorer, search = grid(tmp_path, Hangs(random_state=0), depths=(2,), time_budget=0.2, n_jobs=2)
+    runs = scorer.explain(search)
+    Hangs.hung.set()
+    assert [run.status for run in runs] == ["failed"] * 2
+    assert all(run.why.startswith("did not answer in 1 s") for run in runs)
+    told = sorted(entry.getMessage() for entry in caplog.records if "waited for" in entry.getMessage())
+    for run, what, line in zip(runs, ("the best run", "a final model"), told, strict=True):
+        assert re.fullmatch(f"run {run.id} has not answered in [01] s; as {what} it is waited for up to 1 s more", line)
+
+
 def test_a_full_disk_is_one_runs_failure_and_is_tried_again(tmp_path, monkeypatch):
     scorer, search = grid(tmp_path, n_jobs=1)
-    whole, n_written = _run_history.save_values, []
+    whole, n_written = _storing.save_values, []
 
     def full(path, *parts):
         n_written.append(path)
@@ -168,7 +183,7 @@ def test_a_full_disk_is_one_runs_failure_and_is_tried_again(tmp_path, monkeypatc
             raise OSError(errno.ENOSPC, "No space left on device")
         whole(path, *parts)
 
-    monkeypatch.setattr(_run_history, "save_values", full)
+    monkeypatch.setattr(_storing, "save_values", full)
     statuses = [run.status for run in scorer.explain(search)]
     assert sorted(statuses) == ["explained"] * 3 + ["failed"]
     (failed,) = [run for run in scorer.runs if run.status == "failed"]
