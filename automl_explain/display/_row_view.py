@@ -247,7 +247,8 @@ class RowExplanation:
         base, output = number_text(self.base), number_text(self.output)
         unit = output_text(self.explanation)
         if place is None:
-            return f"{name}: predicted {number_text(self.predicted)}; base = {base}, {unit} = {output}"
+            more = "" if self.explanation.output_space == "response" else f", {unit} = {output}"
+            return f"{name}: predicted {number_text(self.predicted)}; base = {base}{more}"
         shown = class_text(self.explanation, place)
         odds = self.explanation.output_space != "probability"
         likely = "" if self.probability is None else f"; probability of {shown} = {number_text(self.probability)}"
