@@ -50,6 +50,7 @@ templates_path = ["_templates"]
 nitpicky = False
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"  # the names of methods fit beside a page
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes and units
 numpydoc_show_class_members = False  # the template of classes lists methods and attributes
 numpydoc_class_members_toctree = False
