@@ -118,8 +118,8 @@ def explain_model(
         gives each cell a value of its own, as `DeepExplainer` does.
     text_detail : str or sequence of str, optional
         Columns of texts whose words are explained as well: `ModelExplanation.texts` has a `TextExplanation` for each, which is
-        stored with `best_run` too. With
-        ``feature_space="raw"``, a column of texts as a whole has a value beside numbers and categories.
+        stored with `best_run` too. With ``feature_space="raw"``, a column of texts as a whole has a value beside numbers and
+        categories.
     sampling : SamplingOptions, optional
         How coalitions of the columns of a table are sampled, and when to stop.
     n_jobs : int, optional
@@ -142,6 +142,8 @@ def explain_model(
         If the model is not fitted.
     InvalidInputError
         If a table or parameter does not match the model.
+    AdditivityError
+        If the values do not add up to the model's output.
 
     Examples
     --------

@@ -352,8 +352,8 @@ class ModelExplanation:
         return self._any.to_local_frame()
 
     def __repr__(self) -> str:
-        of = f" of {self.model_kind} {self.run_id}" if self.run_id else ""
-        return f"ModelExplanation{of}({self.explanation!r})"
+        of = f", of {self.model_kind} {self.run_id}" if self.run_id else ""
+        return f"ModelExplanation({self.explanation!r}{of})"
 
     def _repr_html_(self) -> str:
         if isinstance(self.explanation, Explanation):

@@ -14,8 +14,9 @@ from docutils.utils.math import latex2mathml
 
 import automl_explain
 
-# Runs that pages make are kept apart from the history of whoever builds the site.
-os.environ["AUTOML_EXPLAIN_HISTORY"] = tempfile.mkdtemp(prefix="site-history-")
+# Runs that pages make are kept apart from the history of whoever builds the site: see `give_a_history_of_its_own`.
+HISTORIES = tempfile.mkdtemp(prefix="site-history-")
+os.environ["AUTOML_EXPLAIN_HISTORY"] = str(Path(HISTORIES, "gallery"))
 os.environ.setdefault(
     "PYDEVD_DISABLE_FILE_VALIDATION", "1"
 )  # kernels warn of frozen modules, also in what a page shows
@@ -49,6 +50,7 @@ templates_path = ["_templates"]
 nitpicky = False
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"  # the names of methods fit beside a page
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes and units
 numpydoc_show_class_members = False  # the template of classes lists methods and attributes
 numpydoc_class_members_toctree = False
@@ -105,10 +107,16 @@ def show_formula(writer, node):
     raise nodes.SkipNode
 
 
+def give_a_history_of_its_own(app, page, source):
+    """Keep the runs of a page apart from those of pages that are executed at the same time."""
+    os.environ["AUTOML_EXPLAIN_HISTORY"] = str(Path(HISTORIES, *page.split("/")))
+
+
 def setup(app):
-    """Take the pictures of reports and dashboards, and let pages show their formulas without a script."""
+    """Take the pictures of reports and dashboards, and prepare the pages."""
     sys.path.insert(0, str(Path(__file__).parent))
     import pictures
 
     pictures.draw()
+    app.connect("source-read", give_a_history_of_its_own)
     app.add_html_math_renderer("mathml", inline_renderers=(show_formula, None), block_renderers=(show_formula, None))

@@ -64,9 +64,10 @@ WIDEST = 84
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: str(page.relative_to(DOCS)))
 def test_code_on_a_page_is_seen_without_scrolling(page):
-    blocks = re.findall(
-        r"^```(?:python|bash|{code-cell}).*\n((?:.*\n)*?)```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:python|bash|{code-cell}).*\n((?:.*\n)*?)```$", text, flags=re.MULTILINE)
+    included = re.findall(r"^```{literalinclude} (\S+)$", text, flags=re.MULTILINE)
+    blocks += [(page.parent / path).read_text(encoding="utf-8") for path in included]
     shown = [block for block in blocks if not block.startswith(":tags: [remove-input]")]
     assert [line for block in shown for line in block.splitlines() if len(line) > WIDEST] == []
 

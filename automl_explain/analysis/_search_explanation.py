@@ -36,12 +36,12 @@ class SearchExplanation:
     """Importance over the runs of one search; made by `from_runs`.
 
     Each run's importance is divided by its sum, so that runs in different output spaces can be compared: a feature's share
-    is its part of the total importance. A run is near-best when its loss cannot be told from the lowest: over the
-    folds of a cross-validation, it is at most one standard error of their difference higher. On
-    validation rows, the standard error is that of the jackknife over blocks of rows. With a `tolerance`, it is at most the
-    lowest loss plus `tolerance` times the absolute value of that loss. If the noise is not known, only the best run is.
-    Over such a set of good models, the range of a feature's importance says more about the
-    data than its importance in a single model [1]_.
+    is its part of the total importance. A run is near-best if its loss cannot be told from the lowest: it is at most one
+    standard error of their difference higher. The standard error is that over the folds of a cross-validation or, on
+    validation rows, of the jackknife over blocks of rows. If it is not known, only the best run is near-best. With a
+    `tolerance`, a run is near-best if its loss is at most the lowest loss plus `tolerance` times the absolute value of that
+    loss. Over such a set of good models, the range of a feature's importance says more about the data than its importance
+    in a single model [1]_.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class ScoreFile:
     name : str, default "model"
         Name of the model in the answers.
     max_rows : int, default 10,000
-        Rows of a request.
+        Most rows of a request; one with more is refused.
     allow_pickle : bool, default False
         As in `load`.
 

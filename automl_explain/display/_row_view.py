@@ -136,7 +136,7 @@ class RowExplanation:
 
     @checked
     def reasons(self, top_k: int = 3) -> list[str]:
-        """Return the largest contributions in words, such as "calls = 5 raises the odds of 'yes' 1.8-fold".
+        """Return the largest contributions in words, such as "calls = 5 raises the odds of 'yes' by a factor of 1.8".
 
         Parameters
         ----------
@@ -247,11 +247,12 @@ class RowExplanation:
         base, output = number_text(self.base), number_text(self.output)
         unit = output_text(self.explanation)
         if place is None:
-            return f"{name}: predicted {number_text(self.predicted)}; base {base}, {unit} {output}"
+            more = "" if self.explanation.output_space == "response" else f", {unit} = {output}"
+            return f"{name}: predicted {number_text(self.predicted)}; base = {base}{more}"
         shown = class_text(self.explanation, place)
         odds = self.explanation.output_space != "probability"
-        likely = "" if self.probability is None else f"; probability of {shown} {number_text(self.probability)}"
-        more = f"; {unit} of {shown} {output}, base {base}" if odds else f", base {base}"
+        likely = "" if self.probability is None else f"; probability of {shown} = {number_text(self.probability)}"
+        more = f"; {unit} of {shown} = {output}, base = {base}" if odds else f", base = {base}"
         return f"{name}: predicted {one_line(self.predicted)}{likely}{more}"
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ def direction(contribution: float) -> str:
 def reason_text(
     feature: Any, cell: Any, contribution: float, output_space: str, class_: Any = None, *, n_classes: int = 0
 ) -> str:
-    """Return a reason as a sentence, such as "calls = 5 raises the odds of 'yes' 1.8-fold".
+    """Return a reason as a sentence, such as "calls = 5 raises the odds of 'yes' by a factor of 1.8".
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def reason_text(
     --------
     >>> from automl_explain.explainers.formatting._reasons import reason_text
     >>> reason_text("calls", 5, 0.5878, "log_odds", "yes", n_classes=2)
-    "calls = 5 raises the odds of 'yes' 1.8-fold"
+    "calls = 5 raises the odds of 'yes' by a factor of 1.8"
     >>> reason_text("age", 30, -2.5, "response")
     'age = 30 lowers the prediction by 2.50'
     """
@@ -64,11 +64,11 @@ def reason_text(
     label = shortened(repr(python_value(class_)), WIDTH)
     factor = math.exp(min(size, 700.0))
     if n_classes == 2 and output_space == "log_odds" and factor <= LARGEST_FACTOR:
-        return f"{which} {verb} the odds of {label} {_fold(factor)}"
+        return f"{which} {verb} the odds of {label} by a factor of {_factor_text(factor)}"
     what = OF_A_CLASS.get(output_space, "the output of {}").format(label)
     return f"{which} {verb} {what} by {number_text(size)}"
 
 
-def _fold(factor: float) -> str:
-    """A factor in words; a small one as a percentage, which can be told from 1."""
-    return f"{factor:.2g}-fold" if factor >= 1.095 else f"by a factor of {factor:.3g}"
+def _factor_text(factor: float) -> str:
+    """A factor; a small one with more digits, which can be told from 1."""
+    return f"{factor:.2g}" if factor >= 1.095 else f"{factor:.3g}"

@@ -43,9 +43,9 @@ class ExplainabilityOptions:
         "both", each run has both explanations, the engineered one as `ModelExplanation.engineered`.
     time_budget : float, optional
         Seconds that explaining may take. Default: a quarter of the search's time, at least 10. Runs are explained best
-        first; runs that are not reached are recorded as skipped. A run whose model does not answer is left behind, and failed,
-        a fifth of this time after its end, but at least 10 seconds; the final model and the best run when as much time again
-        has passed, but at least 30 seconds.
+        first; runs that are not reached are recorded as skipped. A model that does not answer is given up some time after the
+        budget has ended, and its run is recorded as failed: after a fifth of the budget, at least 10 seconds; for the final
+        model and the best run after as much time again, at least 30 seconds.
     memory_limit : float, default 2.0
         GiB of captured models kept during the search. The worst are released first and recorded as skipped. Files of worker
         processes may take as much; models beyond it are not kept.
@@ -72,7 +72,7 @@ class ExplainabilityOptions:
         ``automl-explain show``, notebooks and the report tell how good the predictions of these rows are. None are kept for
         models that were fitted to these rows, such as the folds of a cross-validation together, or a refit to all rows.
     keep_models : bool, default False
-        Keep the models in files of the history as they come, until they are explained. If the process dies,
+        Keep the models in files of the history as they come, until explaining has ended. If the process dies,
         `resume_search` or ``automl-explain resume`` explains what was not. They take as much of the disk as `memory_limit`
         says; models beyond it are not kept.
     progress : bool, optional

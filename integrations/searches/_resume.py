@@ -30,7 +30,7 @@ def resume_search(
     *,
     time_budget: float | None = None,
 ) -> list[Run]:
-    """Explain the runs of a search that were not explained when it ended, from the models that it kept.
+    """Explain what was not explained of a search whose process died, from the models that it kept.
 
     Parameters
     ----------
@@ -86,8 +86,9 @@ def resume_search(
     found = [run for run in waiting if run.id in files]
     if waiting and not found:
         raise ExplanationNotFoundError(
-            f"The search {search} kept no models of the {len(waiting)} runs that were not explained. Search with "
-            "ExplainabilityOptions(keep_models=True) to be able to resume."
+            f"The search {search} kept no models of the {len(waiting)} runs that were not explained: with "
+            "ExplainabilityOptions(keep_models=True) they are kept until explaining has ended, in case the process dies. Fit "
+            "the configuration of a run again, and call explain_model(fitted_model, X_train, X_test, best_run=run)."
         )
     captured, options, features = [], within, None
     for run in found:

@@ -103,7 +103,7 @@ def test_the_text_is_narrow_and_says_what_was_predicted(binary):
     assert max(map(len, text.splitlines())) <= 80
     assert not re.search(r"[+-]…|…[+-]", text)  # bars are drawn to scale, not shortened
     assert text.startswith("row 17 (label C17): predicted")
-    assert "probability of yes" in text
+    assert "; probability of yes = 0." in text
     assert "calls" in binary[1].row(17)._repr_html_()
     document = json.loads(json.dumps(binary[1].row(17).as_dict()))
     assert {"calls", "age", "pay"} == {line["feature"] for line in document["contributions"]}
@@ -112,8 +112,8 @@ def test_the_text_is_narrow_and_says_what_was_predicted(binary):
 @pytest.mark.parametrize(
     ("value", "space", "n_classes", "text"),
     [
-        (np.log(1.8), "log_odds", 2, "calls = 5 raises the odds of 'yes' 1.8-fold"),
-        (-np.log(3), "log_odds", 2, "calls = 5 lowers the odds of 'yes' 3-fold"),
+        (np.log(1.8), "log_odds", 2, "calls = 5 raises the odds of 'yes' by a factor of 1.8"),
+        (-np.log(3), "log_odds", 2, "calls = 5 lowers the odds of 'yes' by a factor of 3"),
         (0.01, "log_odds", 2, "calls = 5 raises the odds of 'yes' by a factor of 1.01"),
         (20.0, "log_odds", 2, "calls = 5 raises the log-odds of 'yes' by 20.0"),
         (0.5, "log_odds", 3, "calls = 5 raises the log-odds of 'yes' by 0.500"),

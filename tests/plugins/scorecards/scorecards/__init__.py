@@ -1,4 +1,4 @@
-"""A small library of models: a scorecard gives each column points, and adds them up."""
+"""A small library of models: a scorecard gives each column points and adds them."""
 
 import numpy as np
 
@@ -11,4 +11,5 @@ class Scorecard:
 
     def predict(self, table):
         """Return the points of each row."""
-        return self.start + np.asarray(table[list(self.points)], dtype=float) @ list(self.points.values())
+        cells = np.asarray(table[list(self.points)], dtype=float)
+        return self.start + cells @ list(self.points.values())

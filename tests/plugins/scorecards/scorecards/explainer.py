@@ -1,4 +1,4 @@
-"""An explainer of its own: what it returns is an `Explanation`, so every plot, page and file takes it."""
+"""An explainer: it returns an `Explanation`, which every plot and page takes."""
 
 import numpy as np
 
@@ -6,18 +6,19 @@ from automl_explain import Explanation
 
 
 class PointsExplainer:
-    """Points of a row beyond those of a typical row, which is the median of each column."""
+    """Points of a row beyond those of a typical one, the median of each column."""
 
     def __init__(self, card, background):
         self.card, self.typical = card, background[list(card.points)].median()
 
     def explain_local(self, rows):
-        """Return the points of each row: they add up, from the score of the typical row."""
+        """Return the points of each row. They add up from the typical score."""
         columns = list(self.card.points)
         points = np.array(list(self.card.points.values()))
+        typical = self.typical.to_numpy()
         return Explanation(
-            local_importance_values=(rows[columns].to_numpy() - self.typical.to_numpy()) * points,
-            expected_values=np.array([self.card.start + self.typical.to_numpy() @ points]),
+            local_importance_values=(rows[columns].to_numpy() - typical) * points,
+            expected_values=np.array([self.card.start + typical @ points]),
             features=tuple(columns),
             classes=None,
             output_space="response",
