@@ -184,8 +184,8 @@ class TextExplainer(Picklable):
 
         Parameters
         ----------
-        documents : str, or list, array or Series of str
-            Texts; a single one need not be in a list.
+        documents : str, or list, array, Series or table of one column of str
+            Texts; a single one need not be in a list. Columns may be of pandas, polars or pyarrow.
 
         Returns
         -------

@@ -214,7 +214,7 @@ class TextGames:
     def _outputs(self, players: Players, terms: TextTerms | None) -> Callable[[Masks], Matrix]:
         if terms is not None:
             return lambda masks: self.model.outputs_of_masks(terms, masks)
-        return lambda masks: self.model.outputs(players.masked(masks, self.absent))
+        return lambda masks: self.model.outputs(players.masked(masks, self.absent), "masked texts")
 
     # --------------------------------------------------------------------- players
 

@@ -17,6 +17,7 @@ from automl_explain.explainers.model._predict_function import as_columns, is_pre
 from automl_explain.explainers.model._registry import describe, is_plain_function, text_reader
 from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace
 from automl_explain.explainers.text._masking import Masks
+from automl_explain.explainers.text._reading import is_one_column
 from automl_explain.explainers.text.games._bag_of_words import BagOfWords, TextTerms
 
 PROBES = ["", "a"]
@@ -70,13 +71,13 @@ class TextModel:
     after: Callable[[Any], Any] | None
     why: str
 
-    def outputs(self, texts: Sequence[str]) -> Matrix:
-        """Return the outputs of texts, (n, K)."""
+    def outputs(self, texts: Sequence[str], what: str = "the texts") -> Matrix:
+        """Return the outputs of texts, (n, K); `what` they are is said in messages."""
         parts = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            with model_call(self.model.name, "the texts"):
+            with model_call(self.model.name, what):
                 table = self.front(list(texts[start : start + TEXTS_AT_ONCE]))
-            parts.append(predict_finite(self.model, table, "the texts"))
+            parts.append(predict_finite(self.model, table, what))
         return np.concatenate(parts) if parts else np.empty((0, self.model.n_outputs))
 
     @property
@@ -152,13 +153,8 @@ def read_steps(model: Any) -> TextSteps | None:
 
 
 def reads_column_of_texts(model: Any, examples: Any) -> bool:
-    """Whether examples are a table with a single column of texts, whose words the first step of a pipeline counts."""
-    shape: Any = getattr(examples, "shape", ())
-    shape = tuple(shape) if np.iterable(shape) else ()
-    if len(shape) != 2 or shape[1] != 1 or shape[0] < 1:
-        return False
-    column = examples.iloc[:, 0] if hasattr(examples, "iloc") else np.asarray(examples)[:, 0]
-    if not isinstance(next(iter(column)), str):
+    """Whether the first step of a pipeline counts words, and examples may be a column of texts; `read_texts` reads them."""
+    if not is_one_column(examples):
         return False
     steps = read_steps(model)
     return steps is not None and steps.bag is not None
@@ -234,6 +230,18 @@ class _Scores:
             )
         if not first or not isinstance(first[0], Mapping):
             return answer
-        scores = [{one["label"]: one["score"] for one in text} for text in answer]
+        try:
+            scores = [{one["label"]: one["score"] for one in text} for text in answer]
+        except KeyError as error:
+            raise InvalidInputError(
+                "A function of texts must return labels with scores, such as {'label': 'good', 'score': 0.9}. Got "
+                f"{first[0]!r}."
+            ) from error
         self.labels = self.labels or tuple(sorted(scores[0]))
+        for text in scores:
+            if set(text) != set(self.labels):
+                raise InvalidInputError(
+                    f"A function of texts must return the scores of the same labels for all texts. Got {sorted(text)}, and "
+                    f"{list(self.labels)} for other texts."
+                )
         return np.array([[text[label] for label in self.labels] for text in scores])

@@ -145,7 +145,8 @@ def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSp
     """Return the outputs of a classifier by space, and the space to use: probabilities, else decision values, else votes."""
     name = type(model).__name__
     if hasattr(model, "predict_proba"):
-        probability = as_columns(model.predict_proba, name)
+        labels = getattr(model, "classes_", None)
+        probability = as_columns(model.predict_proba, name, None if labels is None else len(labels))
         return {"probability": probability, "log_odds": partial(log_odds_of, model.predict_proba)}, "probability"
     if hasattr(model, "decision_function"):
         return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"

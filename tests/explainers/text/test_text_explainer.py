@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from lightgbm import LGBMClassifier
@@ -436,11 +438,16 @@ def test_a_column_of_texts_is_explained_as_texts_where_the_pipeline_counts_their
     model.fit(TEXTS, THREE)
     known = explain_model(model, TEXTS, TEXTS[:2]).explanation
     frame = pd.DataFrame({"review": TEXTS})
-    for column in (frame, frame.to_numpy()):
+    for column in (frame, frame.to_numpy(), pa.table({"review": TEXTS}), pl.DataFrame({"review": TEXTS})):
         found = explain_model(model, column, column[:2], y_train=THREE).explanation
         assert isinstance(found, TextExplanation)
         for one, other in zip(found.documents, known.documents, strict=True):
             np.testing.assert_array_equal(one.values, other.values)
+    for column in (pa.array(TEXTS), pl.Series(TEXTS), pd.Series([None, *TEXTS])):
+        assert explain_model(model, column, TEXTS[:2]).explanation.texts == tuple(TEXTS[:2])
+    for cells, said in (([b"good"], "Got bytes at position 0"), ([3], "Got int at position 0"), ({}, "Got dict")):
+        with pytest.raises(InvalidInputError, match=f"The 'X_test' parameter must .*{said}"):
+            explain_model(model, cells, cells)
     table = make_pipeline(ColumnTransformer([("words", TfidfVectorizer(), "review")]), LogisticRegression())
     table.fit(frame, THREE)
     assert explain_model(table, frame, frame[:2]).overall_imp[0].startswith("words__")
