@@ -78,7 +78,7 @@ def _cells(
             model, outputs={model.output_space: of_row}, structure=Opaque("a row of a table"), preprocessing=None,
             feature_map=None, feature_names=None, n_features=None,
         )  # fmt: skip
-        games = TextGames(TextModel(game, as_column, None, None, ""), options, settings)
+        games = TextGames(TextModel(game, as_column), options, settings)
         (read,) = games.read([text], outputs[[number]])
         values = games.explain(read, outputs[number])
         explained.append(replace(values, notes=("the cell is missing",)) if missing[number] else values)

@@ -130,7 +130,7 @@ class TextGames:
 
     @property
     def _has_trees(self) -> bool:
-        return isinstance(self.model.model.structure, Trees) and self.model.after is None
+        return isinstance(self.model.model.structure, Trees) and self.model.reads_single_columns
 
     # -------------------------------------------------------------------- one text
 
@@ -143,7 +143,7 @@ class TextGames:
         notes = [*players.notes, *found.notes]
         if not len(players):
             notes.append("the text has no words")
-        elif terms is not None and not len(terms.relevant):
+        elif terms is not None and not self.model.reads(terms):
             notes.append("the model knows none of the words of this text")
         sentences = players.spans if self.options.level == "sentence" else ()
         return TextValues(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._class_outputs import expand_binary
@@ -19,6 +21,7 @@ from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, 
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._reading import is_one_column
 from automl_explain.explainers.text.games._bag_of_words import BagOfWords, TextTerms
+from automl_explain.explainers.text.games._count_steps import CountSteps
 
 PROBES = ["", "a"]
 """Texts with which a model is called to find its outputs."""
@@ -38,16 +41,19 @@ class TextSteps:
         The last step.
     bag : BagOfWords or None
         The vectorizers in front of it, if they count words.
+    counts : CountSteps or None
+        What the steps behind the vectorizers make of the bag's columns; None if they read these.
     after : callable or None
-        From the columns of the bag to the table that the last step reads; None if that is the bag.
+        What further steps make of that, up to the table that the last step reads; None if there are none.
     why : str
         Why there is no bag, if there is none.
     """
 
     front: Callable[[list[str]], Any]
     last: Any
-    bag: BagOfWords | None
-    after: Callable[[Any], Any] | None
+    bag: BagOfWords | None = None
+    counts: CountSteps | None = None
+    after: Callable[[Any], Any] | None = None
     why: str = ""
 
 
@@ -61,15 +67,16 @@ class TextModel:
         The model of what `front` makes of texts.
     front : callable
         From a list of texts to a table.
-    bag, after, why
+    bag, counts, after, why
         As in `TextSteps`.
     """
 
     model: FittedModel
     front: Callable[[list[str]], Any]
-    bag: BagOfWords | None
-    after: Callable[[Any], Any] | None
-    why: str
+    bag: BagOfWords | None = None
+    counts: CountSteps | None = None
+    after: Callable[[Any], Any] | None = None
+    why: str = ""
 
     def outputs(self, texts: Sequence[str], what: str = "the texts") -> Matrix:
         """Return the outputs of texts, (n, K); `what` they are is said in messages."""
@@ -80,11 +87,27 @@ class TextModel:
             parts.append(predict_finite(self.model, table, what))
         return np.concatenate(parts) if parts else np.empty((0, self.model.n_outputs))
 
-    @property
+    @cached_property
     def linear(self) -> Linear | None:
         """The linear model of the bag's columns, if the model is one."""
         structure = self.model.structure
-        return structure if isinstance(structure, Linear) and self.bag is not None and self.after is None else None
+        if not isinstance(structure, Linear) or self.bag is None or self.after is not None:
+            return None
+        return structure if self.counts is None else self.counts.of_counts(structure)
+
+    @property
+    def reads_single_columns(self) -> bool:
+        """Whether each column that the model reads is a column of the bag, but for a factor."""
+        return self.after is None and (self.counts is None or self.counts.columns is not None)
+
+    def reads(self, terms: TextTerms) -> bool:
+        """Whether the model reads any column that a text fills."""
+        return len(terms.columns) > 0 and (self.counts is None or bool(self.counts.is_read[terms.columns].any()))
+
+    def table(self, counts: sparse.csr_matrix) -> Any:
+        """Return what the last step reads, from rows of the bag's columns."""
+        made = counts if self.counts is None else self.counts.table(counts)
+        return made if self.after is None else self.after(made)
 
     def outputs_of_masks(self, terms: TextTerms, masks: Masks) -> Matrix:
         """Return the outputs of masked texts, (m, K), from their counts."""
@@ -98,7 +121,7 @@ class TextModel:
             return expand_binary(made, self.model, axis=1)
         rows = terms.rows(masks)
         with model_call(self.model.name, "the texts"):
-            table = rows if self.after is None else self.after(rows)
+            table = self.table(rows)
         return predict_finite(self.model, table, "the texts")
 
 
@@ -126,7 +149,7 @@ def read_text_model(model: Any, output: str, auto: OutputSpace | None = None) ->
     if steps is None:
         described = _of_function(model) if is_plain_function(model) else _of_estimator(model)
         return TextModel(
-            described.in_space(_space(output, auto, described)), as_column, None, None, "only its predictions are known"
+            described.in_space(_space(output, auto, described)), as_column, why="only its predictions are known"
         )
     try:
         with model_call(type(model).__name__, "texts"):
@@ -138,7 +161,7 @@ def read_text_model(model: Any, output: str, auto: OutputSpace | None = None) ->
         ) from error
     last = describe(steps.last, examples)
     found = replace(last, name=f"Pipeline of {last.name}").in_space(_space(output, auto, last), examples)
-    return TextModel(found, steps.front, steps.bag, steps.after, steps.why)
+    return TextModel(found, steps.front, steps.bag, steps.counts, steps.after, steps.why)
 
 
 def _space(output: str, auto: OutputSpace | None, model: FittedModel) -> str:

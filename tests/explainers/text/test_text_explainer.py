@@ -16,10 +16,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, SelectPercentile, VarianceThreshold, chi2, f_regression
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from automl_explain import (
@@ -94,7 +96,58 @@ PIPELINES = {
     "forest": (make_pipeline(CountVectorizer(), RandomForestRegressor(5, random_state=0)), STARS, "tree"),
     "trees of tfidf": (make_pipeline(TfidfVectorizer(), small_trees()), CLASSES, "kernel"),
     "trees of n-grams": (make_pipeline(CountVectorizer(ngram_range=(1, 2), dtype=float), small_trees()), CLASSES, "kernel"),
-    "latent": (make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Ridge()), STARS, "kernel"),
+    "latent": (make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Ridge()), STARS, "linear"),
+    "latent, normalised": (
+        make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Normalizer(), Ridge()), STARS, "kernel",
+    ),
+    "latent trees": (
+        make_pipeline(CountVectorizer(dtype=float), TruncatedSVD(2, random_state=0), small_trees()), CLASSES, "kernel",
+    ),
+    "best of tfidf": (make_pipeline(TfidfVectorizer(), SelectKBest(chi2, k=3), LogisticRegression()), THREE, "linear"),
+    "best of counts, scaled": (
+        make_pipeline(CountVectorizer(), SelectPercentile(f_regression, percentile=60), MaxAbsScaler(), Ridge()), STARS, "linear",
+    ),
+    "best, then weighed": (
+        make_pipeline(CountVectorizer(), SelectKBest(f_regression, k=4), TfidfTransformer(), Ridge()), STARS, "linear",
+    ),
+    "best, then sublinear": (
+        make_pipeline(CountVectorizer(), SelectKBest(f_regression, k=4), TfidfTransformer(sublinear_tf=True, norm="l1"), Ridge()),
+        STARS,
+        "linear",
+    ),
+    "scaled, then normalised": (
+        make_pipeline(
+            TfidfVectorizer(norm=None), VarianceThreshold(0.5), StandardScaler(with_mean=False), Normalizer(), Ridge()
+        ),
+        STARS,
+        "linear",
+    ),
+    "normalised twice": (
+        make_pipeline(TfidfVectorizer(), SelectKBest(f_regression, k=4), Normalizer(), Ridge()), STARS, "kernel",
+    ),
+    "best n-grams": (
+        make_pipeline(CountVectorizer(ngram_range=(1, 2)), SelectKBest(f_regression, k=5), MaxAbsScaler(), Ridge()),
+        STARS,
+        "linear",
+    ),
+    "union of selections": (
+        make_pipeline(
+            FeatureUnion(
+                [
+                    ("words", make_pipeline(TfidfVectorizer(), SelectKBest(f_regression, k=3), MaxAbsScaler())),
+                    ("hashes", HashingVectorizer(n_features=8, norm=None)),
+                ],
+                transformer_weights={"words": 0.5},
+            ),
+            SelectKBest(f_regression, k=6),
+            Ridge(),
+        ),
+        STARS,
+        "linear",
+    ),
+    "trees of the best": (
+        make_pipeline(CountVectorizer(dtype=float), SelectKBest(chi2, k=3), MaxAbsScaler(), small_trees()), CLASSES, "tree",
+    ),
     "calibrated": (make_pipeline(TfidfVectorizer(), CalibratedClassifierCV(LinearSVC(), cv=2)), CLASSES, "kernel"),
     "characters": (make_pipeline(CountVectorizer(analyzer="char", ngram_range=(1, 3)), Ridge()), STARS, "kernel"),
     "whole model": (CalibratedClassifierCV(make_pipeline(TfidfVectorizer(), LinearSVC()), cv=2), CLASSES, "kernel"),
@@ -295,6 +348,15 @@ def test_texts_without_words_one_word_and_unknown_words(name, fitted):
         assert (unknown.values == 0).all()
         assert "the model knows none of the words of this text" in unknown.notes
     assert explanation.additivity_error < 1e-10
+
+
+@pytest.mark.parametrize("name", ["best of tfidf", "best of counts, scaled", "trees of the best"])
+def test_a_text_whose_words_are_not_selected_has_a_note(name, fitted):
+    known, unread = TextExplainer(fitted(name)).explain_local(["a bad plot", "a film, not plot"]).documents
+    assert known.values.any()
+    assert not known.notes
+    np.testing.assert_allclose(unread.values, 0.0, atol=1e-12)
+    assert "the model knows none of the words of this text" in unread.notes
 
 
 def test_other_outputs_and_class_names(fitted):
