@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl_explain import InvalidInputError, RunHistory, explain_model, retrieve_model_explanation
+from automl_explain import InvalidInputError, RunHistory, explain_model, retrieve_model_explanation, write_report
 from automl_explain.explainers.text._masking import MaskedTexts
 from tests.oracles import shapley_values
 
@@ -71,6 +71,10 @@ def test_words_are_stored_with_a_run_and_belong_to_its_most_recent_explanation(t
     assert read.texts["review"].texts == tuple(X.review[:2])
     for one, other in zip(read.texts["review"].documents, made.texts["review"].documents, strict=True):
         np.testing.assert_array_equal(one.values, other.values)
+    page = write_report(tmp_path / "report.html", read).read_text(encoding="utf-8")
+    assert 'href="#words-0">Words of review</a>' in page
+    assert page.index('id="words-0"') < page.index('<th scope="col">word</th>') < page.index("raises the output")
+    assert "values of the words of columns: texts[&#39;review&#39;]" in read._repr_html_()
     explain_model(model, X, X[:3], history.run(run_id))
     assert retrieve_model_explanation(run_id, history=history).texts == {}
 
