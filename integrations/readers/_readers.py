@@ -54,6 +54,7 @@ READERS: dict[str, str] = {
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
     "texts of sklearn.Pipeline": f"{_PLACE}.readers.sklearn._texts:read_pipeline",
     "texts of sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._texts:read_search",
+    "words in automl_explain.Transformers": f"{_PLACE}.readers.sklearn._texts:read_column",
     # neural networks
     "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
     "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",

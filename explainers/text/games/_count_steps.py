@@ -24,9 +24,12 @@ class CountSteps:
     ----------
     weights : csr_array or ndarray, shape (k, c)
         Weights of the c counted columns in each of the k columns that the model reads.
+    rest : csr_matrix or ndarray of shape (1, k), or None
+        What is added to each row: the other columns of a row of a table.
     """
 
     weights: Any
+    rest: Any = None
 
     @staticmethod
     def of(weights: Any) -> CountSteps:
@@ -40,24 +43,37 @@ class CountSteps:
     def table(self, counts: sparse.csr_matrix) -> Any:
         """Return the rows that the model reads, sparse if the weights are."""
         made = counts @ self.weights.T
+        if self.rest is not None and not sparse.issparse(self.rest):
+            return (made.toarray() if sparse.issparse(made) else made) + self.rest
+        if self.rest is not None:
+            made = made + sparse.csr_matrix(np.ones((made.shape[0], 1))) @ self.rest
         return sparse.csr_matrix(made) if sparse.issparse(made) else np.asarray(made)
 
     def of_counts(self, linear: Linear) -> Linear:
         """Return a linear model of what the model reads as one of the counts."""
-        return Linear(np.asarray(linear.coef @ self.weights, dtype=np.float64), linear.intercept)
+        intercept = linear.intercept
+        if self.rest is not None:
+            intercept = intercept + np.asarray(self.rest @ linear.coef.T, dtype=np.float64).ravel()
+        return Linear(np.asarray(linear.coef @ self.weights, dtype=np.float64), intercept)
 
     @cached_property
     def columns(self) -> Ints | None:
-        """The counted column that each column of the model is, but for a factor; None if one is a sum, or is read twice."""
+        """The counted column that each column of the model is, but for a factor, -1 for one that is none.
+
+        None if a column is a sum, or a counted one is read twice.
+        """
         if not sparse.issparse(self.weights):
             return None
-        columns = self.weights.indices
-        alone = (np.diff(self.weights.indptr) == 1).all() and len(np.unique(columns)) == len(columns)
-        return np.asarray(columns, np.intp) if alone else None
+        counted, is_filled = self.weights.indices, np.diff(self.weights.indptr)
+        if (is_filled > 1).any() or len(np.unique(counted)) < len(counted):
+            return None
+        columns = np.full(len(is_filled), -1, np.intp)
+        columns[is_filled > 0] = counted
+        return columns
 
     @property
     def factors(self) -> Values:
-        """The factor of each column, if `columns` are known."""
+        """The factor of each column that is a counted one, if `columns` are known."""
         return np.asarray(self.weights.data, dtype=np.float64)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,6 +92,12 @@ class TextGames:
         self._failed, self._n_checked = "", 0
         self._without_words: Values | None = None
 
+    def of(self, model: TextModel) -> TextGames:
+        """Return the games of another model that counts the same words; what was checked need not be checked again."""
+        made = copy(self)
+        made.model, made._without_words = model, None
+        return made
+
     @property
     def way(self) -> Way:
         """How values are computed, as far as the model tells; single texts may need another way, which a note says."""
@@ -145,6 +152,8 @@ class TextGames:
             notes.append("the text has no words")
         elif terms is not None and not self.model.reads(terms):
             notes.append("the model knows none of the words of this text")
+        elif terms is None and not found.values.any():
+            notes.append("the output stays the same whichever words of this text are absent")
         sentences = players.spans if self.options.level == "sentence" else ()
         return TextValues(
             text, players.names, players.spans, tuple(one for (one,) in sentences), found.values, base, outputs,

@@ -59,11 +59,12 @@ def tree_values(model: TextModel, terms: TextTerms, settings: Settings) -> GameV
     engine = TreeEngine(Question(described, background, settings=replace(settings, progress=False)))
     row = Table(model.table(terms.rows(np.ones((1, terms.n_players), bool))))
     found = expand_binary(engine.attribute(row).values[:, 0], described, centred=True)
-    player_of = np.full(terms.n_columns, terms.n_players)
+    player_of = np.full(
+        terms.n_columns + 1, terms.n_players
+    )  # nobody's, of a column that the text does not fill, and of -1
     columns, owners = terms.players_of_columns()
     player_of[columns] = owners
-    if model.counts is not None:
-        player_of = player_of[model.counts.columns]
+    player_of = player_of[:-1] if model.counts is None else player_of[model.counts.columns]
     values = np.zeros((len(found), terms.n_players + 1))
     np.add.at(values.T, player_of, found.T)
     return GameValues(values[:, :-1])

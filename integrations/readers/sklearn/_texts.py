@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -57,6 +58,58 @@ def read_search(search: Any) -> TextSteps | None:
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
     return read_steps(search.best_estimator_)
+
+
+def read_column(preprocessing: Transformers, column: str) -> tuple[BagOfWords, CountSteps] | None:
+    """Return the words that vectorizers of a ColumnTransformer count in a column, and what the last step reads of them.
+
+    None if anything else reads the column as well, or a step behind it does more than to select, scale and project.
+    """
+    first, *rest = preprocessing.steps
+    parts = _vectorizers_of(first, column) if type(first) is ColumnTransformer else None
+    if not parts:
+        return None
+    blocks = tuple(block for part, _ in parts for block in part.blocks)
+    own = [sparse.identity(part.n_columns) if part.counts is None else part.counts.weights for part, _ in parts]
+    where = np.concatenate([places for _, places in parts])
+    width = max(place.stop for place in first.output_indices_.values())
+    placed = sparse.csr_array((np.ones(len(where)), (where, np.arange(len(where)))), shape=(width, len(where)))
+    counts = CountSteps.of(placed @ sparse.block_diag(own, format="csr"))
+    for step in rest:
+        weights = step_weights(step, counts.weights.shape[0])
+        if weights is None:
+            return None
+        counts = counts.then(weights)
+    return BagOfWords(_without_unread(_Counted(blocks, counts, ()))), counts
+
+
+def _vectorizers_of(columns: ColumnTransformer, column: str) -> list[tuple[_Counted, npt.NDArray[np.intp]]] | None:
+    """Return what each transformer counts in a column, and its place in the output; None if one does anything else."""
+    names, found = [str(name) for name in getattr(columns, "feature_names_in_", ())], []
+    for name, part, read in columns.transformers_:
+        if (isinstance(part, str) and part == "drop") or not _reads(read, column, names):
+            continue
+        if not isinstance(read, str | int) or isinstance(part, str):
+            return None
+        try:
+            own = _counted(_flat(part) if type(part) is Pipeline else [part])
+        except NoBagError:
+            return None
+        if own.rest:
+            return None
+        scale = float((columns.transformer_weights or {}).get(name, 1.0))
+        scaled = tuple(replace(block, scale=block.scale * scale) for block in own.blocks)
+        place = columns.output_indices_[name]
+        found.append((own._replace(blocks=scaled), np.arange(place.start, place.stop)))
+    return found
+
+
+def _reads(columns: Any, column: str, names: list[str]) -> bool:
+    """Whether a transformer reads a column, given by name, position or a list of these; a mask or a slice may."""
+    asked = [columns] if isinstance(columns, str | int | slice) else list(columns)
+    if any(isinstance(one, bool | np.bool_ | slice) for one in asked):
+        return True
+    return any(str(one) == column or (isinstance(one, int | np.integer) and names[one] == column) for one in asked)
 
 
 def _flat(pipeline: Any) -> list[Any]:
@@ -126,7 +179,7 @@ def _scaled(found: _Counted, step: Any) -> _Counted | None:
         return None
     (block,), counts = found.blocks, found.counts
     columns = np.arange(block.n_columns) if counts is None else counts.columns
-    if columns is None or block.norm is not None or block.scale != 1.0:
+    if columns is None or (columns < 0).any() or block.norm is not None or block.scale != 1.0:
         return None
     factors = np.ones(len(columns)) if counts is None else counts.factors
     is_plain = block.idf is None and not block.sublinear and bool((factors == 1.0).all())
