@@ -31,6 +31,8 @@ READERS: dict[str, str] = {
         f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
     ),
     "sklearn.LinearClassifierMixin": f"{_PLACE}.readers.sklearn._estimators:describe_linear_classifier",
+    "sklearn.MultinomialNB": f"{_PLACE}.readers.sklearn._estimators:describe_naive_bayes",
+    "sklearn.ComplementNB": f"{_PLACE}.readers.sklearn._estimators:describe_naive_bayes",
     # scikit-learn: kernel machines
     "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._support_vectors:describe_svc",
     "sklearn.SVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",

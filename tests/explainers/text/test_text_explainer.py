@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.feature_selection import SelectKBest, SelectPercentile, VarianceThreshold, chi2, f_regression
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
@@ -90,7 +90,10 @@ PIPELINES = {
         STARS,
         "linear",
     ),
-    "naive Bayes": (make_pipeline(CountVectorizer(), MultinomialNB()), CLASSES, "kernel"),
+    "naive Bayes": (make_pipeline(CountVectorizer(), MultinomialNB()), CLASSES, "linear"),
+    "naive Bayes of three": (make_pipeline(TfidfVectorizer(), MultinomialNB()), THREE, "linear"),
+    "complement naive Bayes": (make_pipeline(CountVectorizer(), ComplementNB()), THREE, "linear"),
+    "naive Bayes of presence": (make_pipeline(CountVectorizer(), BernoulliNB()), CLASSES, "kernel"),
     "trees": (make_pipeline(CountVectorizer(dtype=float), small_trees()), CLASSES, "tree"),
     "trees of three": (make_pipeline(TfidfVectorizer(norm=None), small_trees()), THREE, "tree"),
     "forest": (make_pipeline(CountVectorizer(), RandomForestRegressor(5, random_state=0)), STARS, "tree"),
