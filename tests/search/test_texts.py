@@ -31,6 +31,8 @@ def reviews(n=80):
         ([1, 2, 3], False),
         ([None, None], False),
         (["a b c", 3, "d e f"], False),
+        (["房间很脏,服务很差", "酒店很好", "早餐也很好吃"], True),
+        (["王小明", "李雷", "韩梅梅"], False),
     ],
 )
 def test_which_columns_hold_texts(cells, expected):
@@ -44,6 +46,8 @@ def test_words_are_columns_with_the_name_of_their_column():
     assert "review: fine" in words.get_feature_names_out()
     assert words.transform(pd.Series([None, "fine film"])).getnnz(axis=1).tolist() == [0, 2]
     assert text_columns(frame) == ("review",)
+    unspaced = Words("评论").fit(["房间很好, not bad", "x1 ห้อง"])
+    assert {"评论: 房", "评论: not", "评论: x1", "评论: ห"} <= set(unspaced.get_feature_names_out())
     assert text_columns(frame.to_numpy()) == ()
 
 
