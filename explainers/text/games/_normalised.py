@@ -38,6 +38,8 @@ NEGLIGIBLE = 40.0
 """Exponent whose exponential is negligible."""
 MOST_NODES = 24
 """Nodes over p: as exact as more for an exponential that falls by at most `NEGLIGIBLE` and a little."""
+MORE_NODES = 3.5
+"""More nodes over p, times the root of the number of players in groups, whose factors fall beyond that."""
 CONSTANT = {1: 1.0, 2: 2.0 / np.sqrt(np.pi)}
 """Order of the norm -> factor of the integral."""
 
@@ -102,7 +104,7 @@ def grouped_values(weights: Values, sizes: Values, order: int, groups: Sequence[
     t = np.exp(u - np.exp(-u))
     over_t, exponents = CONSTANT[order] * STEP * t * (1.0 + np.exp(-u)), t**order
     n_grouped = sum(len(group.holds) for group in groups)
-    nodes, over_p = _nodes(min((len(sizes) + n_grouped) // 2 + 1, MOST_NODES + n_grouped))
+    nodes, over_p = _nodes(min((len(sizes) + n_grouped) // 2 + 1, MOST_NODES + int(MORE_NODES * np.sqrt(n_grouped))))
     fall = -np.expm1(-exponents[:, None] * share) @ count
     most = np.minimum(1.0, NEGLIGIBLE / np.maximum(fall, 1e-300))
     points, measure = most[:, None] * nodes, (over_t * most)[:, None] * over_p

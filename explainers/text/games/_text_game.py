@@ -131,9 +131,8 @@ class TextGames:
         return tuple(notes)
 
     def _has_formula(self, block: WordBlock) -> bool:
-        changes = block.binary or block.sublinear or block.norm is not None
-        single = not self.options.occurrences and (block.norm is None or block.ngrams == (1, 1))
-        return single or not changes
+        changes = self.options.occurrences and (block.binary or block.sublinear)
+        return block.ngrams == (1, 1) or (block.norm is None and not changes)
 
     @property
     def _has_trees(self) -> bool:

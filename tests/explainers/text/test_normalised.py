@@ -6,6 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
+from automl_explain.explainers.text.games import _normalised
 from automl_explain.explainers.text.games._normalised import Group, grouped_values, normalised_values
 from tests.oracles import shapley_values
 
@@ -111,3 +112,22 @@ def test_a_group_of_players_that_are_alike(m):
         )
 
     np.testing.assert_allclose(np.hstack([alone, grouped]), shapley_values(ratio, 4 + m), atol=1e-11)
+
+
+def in_one_row(alone, grouped):
+    return np.hstack([alone, *grouped])
+
+
+@pytest.mark.parametrize("n_alone", [0, 60])
+def test_many_groups_agree_with_nodes_for_any_polynomial(n_alone, monkeypatch):
+    rng = np.random.default_rng(0)
+    groups = []
+    for _ in range(60):
+        one, other = rng.uniform(0.2, 2.0), rng.choice([-1.0, 1.0]) * rng.uniform(0.2, 2.0)
+        row = np.array([0.0, one, other, one + other])
+        groups.append(group_of(rng.normal(size=(1, 1)) * row, row**2, 2))
+    given = rng.normal(size=(1, n_alone)), rng.uniform(0.1, 3.0, n_alone), 2, groups
+    found = in_one_row(*grouped_values(*given))
+    monkeypatch.setattr(_normalised, "MOST_NODES", 10**6)
+    known = in_one_row(*grouped_values(*given))
+    np.testing.assert_allclose(found, known, atol=1e-11 * np.abs(known).max())

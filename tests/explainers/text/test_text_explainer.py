@@ -71,6 +71,12 @@ PIPELINES = {
     "n-grams of tfidf": (make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC()), CLASSES, "kernel"),
     "hashes": (make_pipeline(HashingVectorizer(n_features=64, norm=None), Ridge()), STARS, "linear"),
     "colliding hashes": (make_pipeline(HashingVectorizer(n_features=3, norm=None), Ridge()), STARS, "linear"),
+    "colliding hashes l2": (make_pipeline(HashingVectorizer(n_features=3), Ridge()), STARS, "linear"),
+    "colliding hashes, binary": (
+        make_pipeline(HashingVectorizer(n_features=3, norm=None, binary=True, alternate_sign=False), Ridge()),
+        STARS,
+        "linear",
+    ),
     "hashes l2": (make_pipeline(HashingVectorizer(), SGDClassifier(random_state=0)), CLASSES, "linear"),
     "hashed n-grams": (make_pipeline(HashingVectorizer(ngram_range=(1, 2)), Ridge()), STARS, "kernel"),
     "two steps": (make_pipeline(CountVectorizer(), TfidfTransformer(norm=None), Ridge()), STARS, "linear"),
@@ -162,7 +168,17 @@ PIPELINES = {
 }  # fmt: skip
 
 
-OCCURRENCES = ("sublinear", "tfidf", "n-grams", "colliding hashes", "trees", "characters")
+OCCURRENCES = (
+    "binary counts",
+    "sublinear",
+    "tfidf",
+    "tfidf l1",
+    "colliding hashes l2",
+    "n-grams",
+    "colliding hashes",
+    "trees",
+    "characters",
+)
 """Pipelines whose occurrences of words are explained as well."""
 
 
@@ -194,8 +210,7 @@ def by_definition(explainer, document, absent=None):
 def test_values_are_shapley_values(name, occurrences, fitted):
     explainer = TextExplainer(fitted(name), occurrences=occurrences)
     explanation = explainer.explain_local(TEXTS)
-    changes = name in ("sublinear", "tfidf")
-    assert explainer.method == explanation.method == ("kernel" if occurrences and changes else PIPELINES[name][2])
+    assert explainer.method == explanation.method == PIPELINES[name][2]
     assert explainer.reason
     assert explanation.additivity_error < 1e-10
     for document in explanation.documents:
@@ -351,6 +366,13 @@ def test_texts_without_words_one_word_and_unknown_words(name, fitted):
         assert (unknown.values == 0).all()
         assert "the model knows none of the words of this text" in unknown.notes
     assert explanation.additivity_error < 1e-10
+
+
+def test_many_words_of_one_hash_are_explained_from_coalitions(fitted):
+    text = " ".join(f"word{number}" for number in range(40))
+    (document,) = TextExplainer(fitted("colliding hashes l2")).explain_local(text).documents
+    assert any("several players of this text fill one column" in note for note in document.notes)
+    assert document.additivity_gap < 1e-9
 
 
 @pytest.mark.parametrize("name", ["best of tfidf", "best of counts, scaled", "trees of the best"])
