@@ -14,6 +14,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.text._reading import is_texts
 from automl_explain.explainers.text._words import UNSPACED
 
 WORDS = 3.0
@@ -52,6 +54,23 @@ def holds_texts(series: pd.Series) -> bool:
 def _n_words(text: str) -> int:
     unspaced = 0 if text.isascii() else len(re.findall(f"[{UNSPACED}]", text))
     return len(text.split()) + unspaced // CHARACTERS
+
+
+def searched_table(X: Any, what: str = "X") -> Table:
+    """Return the rows of a search as a table.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no table, but a list or column of texts.
+    """
+    if is_texts(X):
+        raise InvalidInputError(
+            f"The runs of a search are explained on a table. Got texts as {what!r}: search over a frame with "
+            "ColumnTransformer([('words', TfidfVectorizer(), 'text')]), or explain the model that is found with "
+            "explain_model(search, X_train, X_test)."
+        )
+    return as_table(X, what)
 
 
 class Words(TfidfVectorizer):  # type: ignore[misc]

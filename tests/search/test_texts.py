@@ -7,7 +7,9 @@ from sklearn.linear_model import LogisticRegression
 
 from automl_explain import AutoMLConfig, InvalidInputError, RunHistory, explain_model
 from automl_explain.integrations.flaml import AutoML
+from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.searches._word_columns import WordColumns, Words, holds_texts, text_columns
+from automl_explain.integrations.sklearn_search import ExplainingScorer
 from automl_explain.search._job import run_search
 from automl_explain.search.engines._preprocessing import for_linear, for_trees
 
@@ -131,3 +133,12 @@ def test_flaml_takes_rows_with_texts_and_explains_them(learner, tmp_path):
 def test_columns_without_texts_are_refused_before_a_search_of_flaml(X, columns, message):
     with pytest.raises(InvalidInputError, match=message):
         AutoML().fit(X, reviews()[1], task="classification", max_iter=1, text_columns=columns)
+
+
+@pytest.mark.parametrize("texts", [["a b", "c"], pd.Series(["a b", "c"]), np.array(["a b"]), pd.Series([None, "c"])])
+def test_searches_over_texts_say_how_to_search_over_a_table(texts):
+    with pytest.raises(InvalidInputError, match="Got texts as 'X_train': search over a frame with ColumnTransformer"):
+        ExplainingScorer("accuracy", texts)
+    with pytest.raises(InvalidInputError, match="Got texts as 'X_train'"):
+        TrialExplainer(texts)
+    assert len(ExplainingScorer("accuracy", pd.DataFrame({"text": texts}))._background) == len(texts)
