@@ -28,7 +28,7 @@ MOST_WORDS = 1000
 """Maximum number of words of a column of texts, the most frequent ones; each is a column."""
 CHARACTERS = 2
 """Characters that count as a word in scripts without spaces."""
-WORD = rf"[{UNSPACED}]|(?:(?![{UNSPACED}])\w){{2,}}"
+WORD = rf"[{UNSPACED}]|[^\W{UNSPACED}]{{2,}}"
 """What is counted: two letters or digits and more, as scikit-learn does, and each character of scripts without spaces."""
 
 
