@@ -108,11 +108,11 @@ def explain_model(
         True labels of `X_test`, for tables; a pandas Series is matched by its index. They are kept with the explanation and
         with `best_run`: `ModelExplanation.performance`, notebooks and the report then tell how good the predictions are.
     data : {"auto", "texts", "images", "cells"}, default "auto"
-        What the examples are. "auto" takes lists, arrays and Series of str for texts, and frames and arrays with one column
-        of them if the model is a pipeline that starts with a vectorizer: `TextExplainer` gives each word a value,
-        `X_train` serves for class names only, and the features are the words of all texts. "auto" takes arrays and tensors of
-        shape (n, rows, columns, channels) or (n, channels, rows, columns) for images if they have at least 16 rows and
-        columns, and 1, 3 or 4 channels, and arrays of any size for a model that takes their pixels as flat rows, such as
+        What the examples are. "auto" takes lists, arrays and Series of str for texts, and tables of one column of them
+        if the model is a pipeline that starts with a vectorizer: `TextExplainer` gives each word a value, `X_train` serves
+        for class names only, and the features are the words of all texts. "auto" takes arrays and tensors of shape
+        (n, rows, columns, channels) or (n, channels, rows, columns) for images if they have at least 16 rows and columns,
+        and 1, 3 or 4 channels, and arrays of any size for a model that takes their pixels as flat rows, such as
         digits of shape (n, 8, 8) for one of scikit-learn. `ImageExplainer` explains images by their segments; `X_train` then
         serves for the outputs and class names only, and `ModelExplanation.overall` has the importance of positions. "cells"
         gives each cell a value of its own, as `DeepExplainer` does.

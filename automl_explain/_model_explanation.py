@@ -357,6 +357,8 @@ class ModelExplanation:
 
     def _repr_html_(self) -> str:
         if isinstance(self.explanation, Explanation):
-            table = importance_table(self.explanation, title=repr(self))
+            words = ", ".join(f"texts[{name!r}]" for name in self.texts)
+            words = f"values of the words of columns: {words}" if words else ""
+            table = importance_table(self.explanation, title=repr(self), more=words)
             return table if self.true_labels is None else f"{table}{self.performance()._repr_html_()}"
         return str(self.explanation._repr_html_())

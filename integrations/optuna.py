@@ -19,7 +19,6 @@ from optuna.trial import FrozenTrial
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers._fallback import logger
-from automl_explain.explainers.tables._table import as_table
 from automl_explain.integrations.history._run import Run, best_trial
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.recording._search_record import SearchRecord
@@ -28,6 +27,7 @@ from automl_explain.integrations.searches._captured_run import ExplanationJob
 from automl_explain.integrations.searches._explain_runs import explain_again, explain_runs
 from automl_explain.integrations.searches._kept_runs import keep_run, kept_models
 from automl_explain.integrations.searches._options import ExplainabilityOptions, made_with
+from automl_explain.integrations.searches._word_columns import searched_table
 from automl_explain.integrations.searches.optuna._lookup import USED, search_of
 from automl_explain.integrations.searches.optuna._study import (
     SeenHere,
@@ -125,8 +125,8 @@ class TrialExplainer:
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.to_write(history)
         USED[self.history.directory.absolute()] = None
-        background = as_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
-        valid = None if X_valid is None else as_table(X_valid, "X_valid").with_labels(y_valid)
+        background = searched_table(X_train, "X_train").sample(self.options.background, self.options.random_state)
+        valid = None if X_valid is None else searched_table(X_valid, "X_valid").with_labels(y_valid)
         self._tables = (
             background,
             None if valid is None else valid.sample(self.options.max_rows, self.options.random_state),

@@ -22,7 +22,7 @@ from sklearn.metrics import check_scoring
 from automl_explain.explainers._arguments import checked
 from automl_explain.explainers._errors import ExplanationNotFoundError, InvalidInputError, NotFittedError
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Table, as_table, stack_rows
+from automl_explain.explainers.tables._table import Table, stack_rows
 from automl_explain.integrations.history._run import Run, best_trial, final_of
 from automl_explain.integrations.history._run_history import RunHistory
 from automl_explain.integrations.history.index_tables._owners import Owner, has_died, is_worker_of
@@ -47,6 +47,7 @@ from automl_explain.integrations.searches._sklearn_candidates import (
     scores_by_name,
     without_errors,
 )
+from automl_explain.integrations.searches._word_columns import searched_table
 
 ENGINE = "scikit-learn"
 """Name of these searches in the history."""
@@ -116,7 +117,7 @@ class ExplainingScorer:
         self.scoring = scoring
         self.options = ExplainabilityOptions.read(explainability_options)
         self.history = RunHistory.to_write(history)
-        table = None if X_train is None else as_table(X_train, "X_train")
+        table = None if X_train is None else searched_table(X_train, "X_train")
         self._background = None if table is None else self._sampled(table, self.options.background)
         self._features, self._own_facts = features, dict(facts or {})
         self._latest: str | None = None
@@ -310,7 +311,7 @@ class ExplainingScorer:
             in_worker = os.getpid() != self._home.process
             if in_worker and has_died(self._home):
                 return  # nobody asks for the score of a worker that outlives its search
-            table = as_table(X).with_labels(y)
+            table = searched_table(X).with_labels(y)
             rows = rows_key(table)
             key = candidate_key(estimator)
             self._record_fold(key, estimator, score)

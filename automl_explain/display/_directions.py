@@ -36,6 +36,8 @@ NAME_WIDTH = 28
 """Characters of a feature's name in a terminal."""
 CELL_WIDTH = 18
 """Characters of a category."""
+FEW_CATEGORIES = 12
+"""Different cells up to which a column of text is one of categories."""
 ROUNDING = 1e-12
 """Share of a row's contributions below which one of them is what rounding left of zero."""
 
@@ -174,3 +176,10 @@ def is_category(series: pd.Series) -> bool:
         or types.is_datetime64_any_dtype(series.dtype)
         or types.is_timedelta64_dtype(series.dtype)
     )
+
+
+def is_column_of_texts(series: pd.Series) -> bool:
+    """Whether a column is no number, and its cells are so different that a single one says nothing of the others."""
+    known = series.dropna() if is_category(series) else series.iloc[:0]
+    n_different = int(known.astype(str).nunique())
+    return n_different > FEW_CATEGORIES and 2 * n_different > len(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_explain.display._directions import is_column_of_texts
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.explainers.formatting._numbers import cell_text
 from automl_explain.explainers.tables._table import Table
@@ -55,6 +57,10 @@ MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
 """matplotlib's marker and the character of each mark; the most frequent category of a feature has the first."""
 
 
+LEGEND_WIDTH = 84
+"""Characters of a line of a legend."""
+
+
 @dataclass(frozen=True, eq=False)
 class Marks:
     """The marks of the cells of a column of categories.
@@ -62,28 +68,33 @@ class Marks:
     Parameters
     ----------
     names : tuple of str
-        The most frequent categories, most frequent first.
+        The most frequent categories, most frequent first; none of a column of texts, or without any cell.
     places : ndarray of int, shape (n,)
         Number of each cell's category among the names; -1 for the others and for missing cells.
+    grey: str
+        Meaning of grey for a column without names.
     """
 
     names: tuple[str, ...]
     places: npt.NDArray[np.intp]
+    grey: str = ""
 
-    @property
-    def as_text(self) -> str:
-        """The legend, such as "● basic, ■ plus"."""
+    def legend(self, feature: str) -> str:
+        """Return the legend of a feature, such as "plan: ● basic, ■ plus", in lines that the figure has room for."""
         shown = [f"{MARKS[k][1]} {shortened(name, 14)}" for k, name in enumerate(self.names)]
-        return ", ".join([*shown, "others grey"] if (self.places < 0).any() else shown)
+        names = ", ".join([*shown, "others grey"] if (self.places < 0).any() else shown)
+        return textwrap.fill(f"{shortened(feature, 20)}: {names}", LEGEND_WIDTH)
 
 
 def marks(table: Table, position: int) -> Marks:
-    """Return the marks of a column of categories."""
+    """Return the marks of a column of categories; all cells of a column of texts are grey."""
     cells = pd.Series(table.column(position), dtype=object)
     texts = cells.map(cell_text)
-    names = tuple(texts[~cells.isna()].value_counts().index[: len(MARKS)])
+    known = texts[~cells.isna()]
+    names = () if is_column_of_texts(known) else tuple(known.value_counts().index[: len(MARKS)])
     codes = {name: k for k, name in enumerate(names)}
-    return Marks(names, np.array([codes.get(text, -1) for text in texts], dtype=np.intp))
+    grey = "" if names else "texts" if len(known) else "missing values"
+    return Marks(names, np.array([codes.get(text, -1) for text in texts], dtype=np.intp), grey)
 
 
 @dataclass(frozen=True, eq=False)

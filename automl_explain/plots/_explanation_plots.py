@@ -347,7 +347,8 @@ def _points(ax: Axes, view: ClassView, order: Positions, rows: Positions) -> lis
             found = marks(data, int(j))
             _marked(ax, x, y, found, about)
             if found.names:
-                legends.append(f"{shortened(view.explanation.feature_labels[j], 20)}: {found.as_text}")
+                legends.append(found.legend(view.explanation.feature_labels[j]))
+            greys.add(found.grey)
         else:
             known = np.isfinite(shade.ranks)
             greys.add(shade.grey)

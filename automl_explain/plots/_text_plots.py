@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+MEANING = {
+    "shapley": "contribution to the {unit}",
+    "local_linear": "weight of the local model ({unit})",
+    "attention": "attention",
+}
+"""Kind of explanation -> what the values of words are."""
+
+
 @checked
 def plot_text(explanation: Any, text: int = 0, *, ax: Axes | None = None, class_: Any = None, top_k: int = 15) -> Axes:
     """Draw the values of the words of one text as bars, largest first, with standard errors of sampled values.
@@ -89,7 +97,7 @@ def plot_text(explanation: Any, text: int = 0, *, ax: Axes | None = None, class_
     unit = unit if found.classes is None else f"{unit} of class {shortened(found.classes[output], 24)}"
     total = "" if document.outputs is None else f"output {typeset_number(document.outputs[output])}, "
     detail = f"{total}without words {typeset_number(document.base_values[output])}"
-    finish(ax, f"“{shortened(document.text or '(empty)', 40)}”", detail, f"contribution to the {unit}")
+    finish(ax, f"“{shortened(document.text or '(empty)', 40)}”", detail, MEANING[found.kind].format(unit=unit))
     return ax
 
 

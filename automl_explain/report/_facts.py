@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from automl_explain.display._class_view import any_explanation_of, is_explanation
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.stored._any_explanation import AnyExplanation
+from automl_explain.explainers.text._explanation import TextExplanation
 from automl_explain.integrations.history._run import Run, best_trial, runs_of
 from automl_explain.integrations.history._run_history import RunHistory
 
@@ -33,6 +34,8 @@ class Model:
         Its place in this search, in words.
     labels : ndarray of shape (n,), or None
         True labels of the rows explained, if they were kept.
+    words : mapping of str to TextExplanation
+        The words in columns of texts, for columns whose words were explained.
     """
 
     run: Run | None
@@ -40,6 +43,7 @@ class Model:
     name: str
     role: str
     labels: Any = None
+    words: Mapping[str, TextExplanation] = field(default_factory=dict)
 
     @property
     def explanation(self) -> Explanation:
@@ -119,7 +123,10 @@ def tell_of(source: Any) -> Story:
         explanation = any_explanation_of(source)
         run = source if isinstance(source, Run) else None
         labels = getattr(source, "true_labels", None)
-        return Story({}, (), None, (Model(run, explanation, "The model", "the model that was explained", labels),))
+        words = {} if is_explanation(source) else getattr(source, "texts", {})
+        return Story(
+            {}, (), None, (Model(run, explanation, "The model", "the model that was explained", labels, words),)
+        )
     return tell(source)
 
 

@@ -55,11 +55,12 @@ def _on_models(story: Story) -> str:
     model = story.models[0]
     values = np.abs(model.explanation.global_importance_values)
     total = float(values.sum())
+    noun = model.full.nouns.feature
     if total <= 0:
-        return f"No feature changes the output of {model.in_text}."
+        return f"No {noun} changes the output of {model.in_text}."
     names = _top_names(model.explanation)
     share = float(values[ranking(values)[:TOP]].sum()) / total
-    subject = "feature is" if len(names) == 1 else "features are"
+    subject = f"{noun} is" if len(names) == 1 else f"{noun}s are"
     sentence = f"In {model.in_text}, the most important {subject} {listed(names)}, with {share:.0%} of all importance."
     if len(story.models) > 1:
         other = _top_names(story.models[1].explanation)

@@ -61,7 +61,7 @@ def _of_model(model: Model) -> list[tuple[str, Any]]:
         ("method", explanation.method),
         ("why this method", explanation.reason),
         ("unit of the values", output_text(explanation)),
-        ("explained", _counts(model.full.nouns, explanation)),
+        ("explained", _counts(model)),
         ("features are", _features(model.full.nouns, explanation)),
         ("additivity error", "not known" if error is None else f"{error:.1e} ({gap})"),
         ("values are", _exactness(explanation)),
@@ -69,8 +69,9 @@ def _of_model(model: Model) -> list[tuple[str, Any]]:
     ]
 
 
-def _counts(nouns: Nouns, explanation: Explanation) -> str:
-    return f"{counted(explanation.num_examples, nouns.example)}, {counted(explanation.num_features, nouns.feature)}"
+def _counts(model: Model) -> str:
+    nouns, n_features = model.full.nouns, model.explanation.num_features
+    return f"{counted(model.full.num_examples, nouns.example)}, {counted(n_features, nouns.feature)}"
 
 
 def _features(nouns: Nouns, explanation: Explanation) -> str:

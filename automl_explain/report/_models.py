@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.display._class_view import Values, class_text, data_of, output_text, view_class
+from automl_explain.display._directions import is_column_of_texts, series_of
 from automl_explain.explainers.explanation._explanation import Explanation
 from automl_explain.explainers.explanation._values import ranking
 from automl_explain.explainers.formatting._bars import Bar, bars
@@ -41,6 +42,8 @@ class Importance:
 
     Parameters
     ----------
+    noun : str
+        What a feature is called.
     caption : str
         What the numbers are.
     classes : tuple of str
@@ -51,6 +54,7 @@ class Importance:
         What is not shown; empty when nothing is missing.
     """
 
+    noun: str
     caption: str
     classes: tuple[str, ...]
     rows: tuple[tuple[Bar, tuple[HeatCell, ...]], ...]
@@ -102,18 +106,22 @@ def view_model(model: Model, place: int, top_k: int) -> ModelView:
             Beeswarm(class_text(explanation, position), _beeswarm(explanation, position, top_k)) for position in shown
         )
     curves = _curves(explanation) if swarms and not place else ()
-    return ModelView(place, model, remarks, importance(explanation, top_k), swarms, curves)
+    return ModelView(place, model, remarks, importance(explanation, top_k, model.full.nouns.feature), swarms, curves)
 
 
 def _curves(explanation: Explanation) -> tuple[Picture, ...]:
-    """Return how the contributions of the most important features follow their values, for the class of the first beeswarm."""
+    """Return how the contributions of the most important features follow their values, for the class of the first beeswarm.
+
+    Columns of texts have none: each of their cells is another one.
+    """
     data, position = data_of(explanation), _pictured(explanation)[0]
     if data is None:
         return ()
     label = None if position is None or explanation.classes is None else explanation.classes[position]
     view = view_class(explanation, position)
     sizes = np.abs(view.values).mean(axis=0)
-    return tuple(_curve(explanation, int(j), label, view.unit) for j in ranking(sizes)[:TOP] if sizes[j] > 0)
+    shown = [int(j) for j in ranking(sizes)[:TOP] if sizes[j] > 0]
+    return tuple(_curve(explanation, j, label, view.unit) for j in shown if not is_column_of_texts(series_of(data, j)))
 
 
 def _curve(explanation: Explanation, j: int, label: Any, unit: str) -> Picture:
@@ -127,8 +135,8 @@ def _curve(explanation: Explanation, j: int, label: Any, unit: str) -> Picture:
     )
 
 
-def importance(explanation: Explanation, top_k: int) -> Importance:
-    """Return the most important features with a bar each, and a column per class."""
+def importance(explanation: Explanation, top_k: int, noun: str = "feature") -> Importance:
+    """Return the most important features, called by a noun, with a bar each, and a column per class."""
     values = explanation.global_importance_values
     order = ranking(values)[:top_k]
     classes, n_hidden = _class_columns(explanation)
@@ -140,11 +148,12 @@ def importance(explanation: Explanation, top_k: int) -> Importance:
     what = explanation.traits.importance.format(unit=output_text(explanation))
     mean = "; overall: the mean over classes" if classes else "; the same for each class" if alike else ""
     left = len(values) - len(order)
-    more = [f"{counted(left, 'less important feature')} not shown"] if left else []
+    more = [f"{counted(left, f'less important {noun}')} not shown"] if left else []
     more += (
         [f"{counted(n_hidden, 'class') if n_hidden == 1 else f'{n_hidden:,} classes'} not shown"] if n_hidden else []
     )
     return Importance(
+        noun,
         f"{what}{mean}",
         tuple(class_text(explanation, j) for j in classes),
         tuple(zip(overall, cells, strict=True)),

@@ -22,6 +22,7 @@ from automl_explain.report._performance import PerformanceView, view_performance
 from automl_explain.report._rows import RowsView, view_rows
 from automl_explain.report._runs import RunsView, view_runs
 from automl_explain.report._search import SearchView, view_search
+from automl_explain.report._words import WordsView, view_words
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -54,6 +55,8 @@ class ReportPage:
         What to look at first.
     models : tuple of ModelView
     members : MembersView or None
+    words : tuple of WordsView
+        Of columns of texts whose words were explained.
     rows : RowsView or None
     performance : PerformanceView or None
         None if no true labels were kept.
@@ -76,6 +79,7 @@ class ReportPage:
     findings: list[str]
     models: tuple[ModelView, ...]
     members: MembersView | None
+    words: tuple[WordsView, ...]
     rows: RowsView | None
     performance: PerformanceView | None
     examples: Markup | None
@@ -91,6 +95,7 @@ class ReportPage:
         """Id and name of each section, in the order of the page."""
         models = [(f"model-{view.place}", view.model.name) for view in self.models]
         yield from models[:1]
+        yield from ((view.place, f"Words of {view.column}") for view in self.words)
         optional = (
             ("members", "Members", self.members),
             ("rows", "Single rows", self.rows),
@@ -129,6 +134,7 @@ def make_page(story: Story, title: str | None, top_k: int, rows: int) -> ReportP
         findings=first_look(story),
         models=tuple(view_model(model, place, top_k) for place, model in enumerate(story.models)),
         members=None if first is None else view_members(first, top_k),
+        words=() if first is None else view_words(first, top_k),
         rows=None if first is None else view_rows(first, rows, min(top_k, MOST_STEPS)),
         performance=view_performance(story.models),
         examples=None if first is None else _examples(first.full),

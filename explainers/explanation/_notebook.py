@@ -11,7 +11,7 @@ from automl_explain.explainers.formatting._names import counted, unit_text
 TOP = 10
 
 
-def importance_table(explanation: ExplanationValues, top_k: int = TOP, title: str = "") -> str:
+def importance_table(explanation: ExplanationValues, top_k: int = TOP, title: str = "", more: str = "") -> str:
     """Return what was computed, and the most important features with a bar each, as HTML.
 
     Parameters
@@ -21,9 +21,11 @@ def importance_table(explanation: ExplanationValues, top_k: int = TOP, title: st
         Features shown.
     title : str, optional
         First line; default: the explanation's own short form.
+    more : str, optional
+        Another line, after the notes.
     """
     error = explanation.additivity_error
-    facts = [title or repr(explanation), explanation.reason, *explanation.notes]
+    facts = [title or repr(explanation), explanation.reason, *explanation.notes, more]
     if error is not None:
         facts.append(f"values add up to the prediction within {error:.1e}")
     return render(

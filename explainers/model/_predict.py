@@ -37,10 +37,10 @@ def predict_finite(model: FittedModel, data: Any, what: str = "the rows") -> Mat
     few = data.shape[0] <= FEW_ROWS
     with joblib.parallel_config("sequential") if few else nullcontext(), model_call(model.name, what):
         outputs = model.predict(data)
-    return check_finite(outputs, model)
+    return check_finite(outputs, model, what)
 
 
-def check_finite(outputs: Matrix, model: FittedModel) -> Matrix:
+def check_finite(outputs: Matrix, model: FittedModel, what: str = "the rows") -> Matrix:
     """Return outputs of a model, all of which are finite.
 
     Raises
@@ -51,7 +51,7 @@ def check_finite(outputs: Matrix, model: FittedModel) -> Matrix:
     if not np.isfinite(outputs).all():
         raise InvalidInputError(
             f"{model.name} predicted {int((~np.isfinite(outputs)).sum())} values that are NaN or infinite in "
-            f"{model.output_space}; Shapley values need finite outputs."
+            f"{model.output_space} for {what}; Shapley values need finite outputs."
         )
     return outputs
 

@@ -108,9 +108,10 @@ def as_columns(function: Any, name: str, n_outputs: int | None = None) -> Predic
             )
             said = f"{name} must return one row of predictions per row. Got shape {outputs.shape} for {table.shape[0]} rows."
             raise InvalidInputError(f"{said} {_several(answer, range(len(answer)))}" if arrays else said)
-        seen = outputs.shape[1] if seen is None else seen
+        seen = outputs.shape[1] if seen is None and outputs.shape[1] else seen
         if outputs.shape[1] != seen:
-            raise InvalidInputError(f"{name} must return {seen} outputs per row. Got {outputs.shape[1]}.")
+            wanted = "numbers for each" if seen is None else f"{seen} output{'s' if seen != 1 else ''} per"
+            raise InvalidInputError(f"{name} must return {wanted} row. Got {outputs.shape[1]}.")
         return outputs
 
     return predict

@@ -173,7 +173,19 @@ def text_reader(model: Any) -> Callable[[Any], Any] | None:
 
     Readers of texts are registered as ``"texts of module.Class"``.
     """
-    found = (_readers.get(f"texts of {name}") for name in type_names(model))
+    return _registered("texts of", model)
+
+
+def words_reader(preprocessing: Any) -> Callable[..., Any] | None:
+    """Return the reader of the words in a column that a preprocessing counts; None if it has none.
+
+    Such readers are registered as ``"words in module.Class"``, by the class of the preprocessing.
+    """
+    return _registered("words in", preprocessing)
+
+
+def _registered(what: str, thing: Any) -> Callable[..., Any] | None:
+    found = (_readers.get(f"{what} {name}") for name in type_names(thing))
     reader = next((target for target in found if target is not None), None)
     return None if reader is None else load(reader)
 

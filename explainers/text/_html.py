@@ -61,12 +61,14 @@ def notebook_html(explanation: ExplainedTexts) -> str:
         facts=[fact for fact in (repr(explanation), explanation.reason, *explanation.notes) if fact],
         texts=shown_texts(explanation, MOST_TEXTS),
         more=_more(explanation, MOST_TEXTS),
+        legend=_legend(explanation),
     )
 
 
 def examples_html(explanation: ExplainedTexts, most: int) -> str:
     """Return the texts alone, as a part of a page."""
-    return render("texts.html", PACKAGE, texts=shown_texts(explanation, most), more=_more(explanation, most))
+    more, legend = _more(explanation, most), _legend(explanation)
+    return render("texts.html", PACKAGE, texts=shown_texts(explanation, most), more=more, legend=legend)
 
 
 def shown_texts(explanation: ExplainedTexts, most: int) -> list[ShownText]:
@@ -126,6 +128,13 @@ def _color(value: float, peak: float) -> str:
     base = BAR_COLOR if value >= 0 else LOWERING_COLOR
     red, green, blue = (int(base[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {STRONGEST * min(1.0, abs(value) / peak):.3f})"
+
+
+def _legend(explanation: ExplainedTexts) -> tuple[tuple[str, str], ...]:
+    """Return the colours and their meaning; attention has no sign."""
+    if explanation.kind == "attention":
+        return ((BAR_COLOR, "attention"),)
+    return ((BAR_COLOR, "raises the output"), (LOWERING_COLOR, "lowers it"))
 
 
 def _more(explanation: ExplainedTexts, most: int) -> str:

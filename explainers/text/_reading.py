@@ -30,30 +30,52 @@ def read_texts(documents: Any, what: str = "documents") -> list[str]:
     """
     if isinstance(documents, str):
         return [str(documents)]
-    if isinstance(documents, pd.DataFrame) and documents.shape[1] == 1:
-        documents = documents.iloc[:, 0]
-    if hasattr(documents, "to_pylist"):  # an array of pyarrow
-        documents = documents.to_pylist()
-    elif getattr(documents, "shape", ())[1:] == (1,):
-        documents = np.asarray(documents)[:, 0]
-    is_list = isinstance(documents, Iterable) and not isinstance(documents, bytes | dict)
-    if not is_list or getattr(documents, "ndim", 1) != 1:
-        shape = f" of shape {documents.shape}" if hasattr(documents, "shape") else ""
+    column = _only_column(documents)
+    is_list = isinstance(column, Iterable) and not isinstance(column, bytes | bytearray | dict)
+    if not is_list or len(_shape(column)) > 1 or getattr(column, "ndim", 1) != 1:
+        shape = f" of shape {tuple(documents.shape)}" if hasattr(documents, "shape") else ""
         raise InvalidInputError(
             f"The {what!r} parameter must be {WANTED}. Got {type(documents).__name__}{shape}: pass the column of texts, such "
             "as frame['text']."
         )
-    return [_text(cell, place, what) for place, cell in enumerate(documents)]
+    return [_text(cell, place, what) for place, cell in enumerate(column)]
 
 
 def is_texts(given: Any) -> bool:
-    """Return whether an argument is a text or a one-dimensional collection that starts with texts."""
+    """Return whether an argument is a text or a one-dimensional collection whose first cell that is not missing is a text."""
     if isinstance(given, str):
         return True
-    if isinstance(given, np.ndarray | pd.Series) or hasattr(given, "dtype"):
-        values = np.asarray(given) if getattr(given, "ndim", 0) == 1 else np.empty(0)
-        return bool(len(values)) and isinstance(values[0], str)
-    return isinstance(given, list | tuple) and bool(given) and isinstance(given[0], str)
+    is_list = isinstance(given, list | tuple) or hasattr(given, "to_pylist")
+    n_dimensions = len(_shape(given))
+    if n_dimensions > 1 or not (is_list or n_dimensions == 1):
+        return False
+    cells = (cell.as_py() if hasattr(cell, "as_py") else cell for cell in given)  # of pyarrow
+    return isinstance(next((cell for cell in cells if not _is_missing(cell)), None), str)
+
+
+def is_one_column(given: Any) -> bool:
+    """Return whether an argument may be a column of cells: anything but a table of several columns, or of more dimensions."""
+    return _shape(given)[1:] in ((), (1,))
+
+
+def _only_column(given: Any) -> Any:
+    """Return the only column of a table of pandas, polars, pyarrow or NumPy; anything else as it is."""
+    if _shape(given)[1:] == (1,):
+        given = given.iloc[:, 0] if isinstance(given, pd.DataFrame) else _column_of(given)
+    return given.to_pylist() if hasattr(given, "to_pylist") and len(_shape(given)) < 2 else given
+
+
+def _column_of(table: Any) -> Any:
+    return table.column(0) if hasattr(table, "column_names") else np.asarray(table)[:, 0]
+
+
+def _shape(given: Any) -> tuple[Any, ...]:
+    shape = getattr(given, "shape", ())
+    return tuple(shape) if isinstance(shape, Iterable) else ()
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (pd.api.types.is_scalar(cell) and bool(pd.isna(cell)))
 
 
 def _text(cell: Any, place: int, what: str) -> str:
@@ -64,7 +86,7 @@ def _text(cell: Any, place: int, what: str) -> str:
             f"The {what!r} parameter must hold texts. Got bytes at position {place}: decode them, such as with "
             "text.decode('utf-8')."
         )
-    if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
+    if _is_missing(cell):
         raise InvalidInputError(
             f"The {what!r} parameter must hold texts. The cell at position {place} is missing ({cell!r}): fill missing texts "
             "with '', or leave them out."

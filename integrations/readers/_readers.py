@@ -31,6 +31,8 @@ READERS: dict[str, str] = {
         f"{_PLACE}.readers.sklearn._estimators:describe_linear_regressor",
     ),
     "sklearn.LinearClassifierMixin": f"{_PLACE}.readers.sklearn._estimators:describe_linear_classifier",
+    "sklearn.MultinomialNB": f"{_PLACE}.readers.sklearn._estimators:describe_naive_bayes",
+    "sklearn.ComplementNB": f"{_PLACE}.readers.sklearn._estimators:describe_naive_bayes",
     # scikit-learn: kernel machines
     "sklearn.BaseSVC": f"{_PLACE}.readers.sklearn._support_vectors:describe_svc",
     "sklearn.SVR": f"{_PLACE}.readers.sklearn._kernels:describe_svr",
@@ -54,6 +56,7 @@ READERS: dict[str, str] = {
     "sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._pipeline:describe_search",
     "texts of sklearn.Pipeline": f"{_PLACE}.readers.sklearn._texts:read_pipeline",
     "texts of sklearn.BaseSearchCV": f"{_PLACE}.readers.sklearn._texts:read_search",
+    "words in automl_explain.Transformers": f"{_PLACE}.readers.sklearn._texts:read_column",
     # neural networks
     "sklearn.MLPClassifier": f"{_PLACE}.readers.sklearn._perceptrons:describe_classifier",
     "sklearn.MLPRegressor": f"{_PLACE}.readers.sklearn._perceptrons:describe_regressor",

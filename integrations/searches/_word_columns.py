@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from automl_explain.explainers._arguments import nearest
 from automl_explain.explainers._errors import InvalidInputError
+from automl_explain.explainers.tables._table import Table, as_table
+from automl_explain.explainers.text._reading import is_texts
+from automl_explain.explainers.text._words import UNSPACED
 
 WORDS = 3.0
 """Words that the cells of a column of texts have on average, at least."""
@@ -22,6 +26,10 @@ LOOKED_AT = 2000
 """Rows that are looked at."""
 MOST_WORDS = 1000
 """Maximum number of words of a column of texts, the most frequent ones; each is a column."""
+CHARACTERS = 2
+"""Characters that count as a word in scripts without spaces."""
+WORD = rf"[{UNSPACED}]|[^\W{UNSPACED}]{{2,}}"
+"""What is counted: two letters or digits and more, as scikit-learn does, and each character of scripts without spaces."""
 
 
 def text_columns(X: Any) -> tuple[str, ...]:
@@ -40,7 +48,29 @@ def holds_texts(series: pd.Series) -> bool:
     cells = series.dropna()[:LOOKED_AT]
     if not len(cells) or not all(isinstance(cell, str) for cell in cells):
         return False
-    return bool(cells.nunique() >= DISTINCT * len(cells) and cells.map(lambda cell: len(cell.split())).mean() >= WORDS)
+    return bool(cells.nunique() >= DISTINCT * len(cells) and cells.map(_n_words).mean() >= WORDS)
+
+
+def _n_words(text: str) -> int:
+    unspaced = 0 if text.isascii() else len(re.findall(f"[{UNSPACED}]", text))
+    return len(text.split()) + unspaced // CHARACTERS
+
+
+def searched_table(X: Any, what: str = "X") -> Table:
+    """Return the rows of a search as a table.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are no table, but a list or column of texts.
+    """
+    if is_texts(X):
+        raise InvalidInputError(
+            f"The runs of a search are explained on a table. Got texts as {what!r}: search over a frame with "
+            "ColumnTransformer([('words', TfidfVectorizer(), 'text')]), or explain the model that is found with "
+            "explain_model(search, X_train, X_test)."
+        )
+    return as_table(X, what)
 
 
 class Words(TfidfVectorizer):  # type: ignore[misc]
@@ -53,7 +83,7 @@ class Words(TfidfVectorizer):  # type: ignore[misc]
     """
 
     def __init__(self, column: str = "text") -> None:
-        super().__init__(max_features=MOST_WORDS, sublinear_tf=True)
+        super().__init__(max_features=MOST_WORDS, sublinear_tf=True, token_pattern=WORD)
         self.column = column
 
     def fit(self, raw_documents: Any, y: Any = None) -> Words:

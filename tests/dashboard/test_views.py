@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import VotingRegressor
 from sklearn.feature_extraction.text import CountVectorizer
@@ -240,6 +241,23 @@ def test_examples_of_texts_are_shown_and_run_nothing(tmp_path, open_page):
     assert page.locator(".axd-examples img").count() == 0
     assert page.title() != "run"
     assert "11 words" in page.locator(".axd-head").inner_text()
+
+
+def test_a_column_of_texts_is_not_the_first_axis(tmp_path, open_page):
+    table = pd.DataFrame(
+        {"age": np.arange(60.0), "review": [f"{'good' if j % 2 else 'bad'} film {j}" for j in range(60)]}
+    )
+    columns = ColumnTransformer([("words", CountVectorizer(), "review"), ("age", "passthrough", ["age"])])
+    model = make_pipeline(columns, Ridge()).fit(table, 100.0 * table.review.str.startswith("good") + 0.1 * table.age)
+    explained = explain_model(model, table, table, feature_space="raw")
+    assert explained.overall_imp[0] == "review"
+    page = open_page(ExplanationDashboard(explained, model, table).save(tmp_path / "page.html"))
+    for view, control in (
+        ("Data exploration", "Horizontal axis"), ("Explanation exploration", "Feature, most important first"),
+    ):  # fmt: skip
+        show(page, view)
+        chosen = page.get_by_label(control).locator("option:checked").inner_text()
+        assert chosen == "age"
 
 
 def test_a_page_of_images_has_the_views_that_images_have(tmp_path, open_page):

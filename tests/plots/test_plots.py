@@ -22,7 +22,7 @@ from automl_explain import (
 from automl_explain.explainers.formatting._colors import BAR_COLOR, LOWERING_COLOR, NEUTRAL_COLOR
 from automl_explain.explainers.formatting._names import shortened
 from automl_explain.explainers.tables._table import as_table
-from automl_explain.plots._beeswarm import HALF_HEIGHT, offsets, shades
+from automl_explain.plots._beeswarm import HALF_HEIGHT, LEGEND_WIDTH, offsets, shades
 from tests import explanation_cases as cases
 
 PLOTS = (plot_global_importance, plot_summary, plot_local)
@@ -178,6 +178,17 @@ class TestSummary:
         assert ax.get_xlabel().endswith(f"grey: {grey}")
         is_grey = [to_hex(color) == NEUTRAL_COLOR for color in ax.collections[0].get_facecolors()]
         assert is_grey == (table[name].isna().tolist() if name == "gaps" else [True] * len(table))
+
+    def test_columns_of_texts_are_grey_and_long_names_of_categories_are_wrapped(self):
+        texts = [f"text {number}" for number in range(cases.N_ROWS)]
+        cities = [f"Some long city {number % 5}" for number in range(cases.N_ROWS)]
+        table = pd.DataFrame({"review": texts, "home": cities})
+        explanation = cases.attributed(np.ones((cases.N_ROWS, 2)), features=("review", "home"), data=table)
+        ax = plot_summary(explanation)
+        _, *legend, grey = ax.get_xlabel().split("\n")
+        assert grey == "grey: texts"
+        assert " ".join(legend).count("Some") == 5
+        assert max(map(len, legend)) <= LEGEND_WIDTH
 
     def test_categories_have_marks_of_their_own(self):
         table = cases.frame()[["city"]]

@@ -7,7 +7,9 @@ from sklearn.linear_model import LogisticRegression
 
 from automl_explain import AutoMLConfig, InvalidInputError, RunHistory, explain_model
 from automl_explain.integrations.flaml import AutoML
+from automl_explain.integrations.optuna import TrialExplainer
 from automl_explain.integrations.searches._word_columns import WordColumns, Words, holds_texts, text_columns
+from automl_explain.integrations.sklearn_search import ExplainingScorer
 from automl_explain.search._job import run_search
 from automl_explain.search.engines._preprocessing import for_linear, for_trees
 
@@ -31,6 +33,8 @@ def reviews(n=80):
         ([1, 2, 3], False),
         ([None, None], False),
         (["a b c", 3, "d e f"], False),
+        (["房间很脏,服务很差", "酒店很好", "早餐也很好吃"], True),
+        (["王小明", "李雷", "韩梅梅"], False),
     ],
 )
 def test_which_columns_hold_texts(cells, expected):
@@ -44,6 +48,8 @@ def test_words_are_columns_with_the_name_of_their_column():
     assert "review: fine" in words.get_feature_names_out()
     assert words.transform(pd.Series([None, "fine film"])).getnnz(axis=1).tolist() == [0, 2]
     assert text_columns(frame) == ("review",)
+    unspaced = Words("评论").fit(["房间很好, not bad", "x1 ห้อง"])
+    assert {"评论: 房", "评论: not", "评论: x1", "评论: ห"} <= set(unspaced.get_feature_names_out())
     assert text_columns(frame.to_numpy()) == ()
 
 
@@ -127,3 +133,12 @@ def test_flaml_takes_rows_with_texts_and_explains_them(learner, tmp_path):
 def test_columns_without_texts_are_refused_before_a_search_of_flaml(X, columns, message):
     with pytest.raises(InvalidInputError, match=message):
         AutoML().fit(X, reviews()[1], task="classification", max_iter=1, text_columns=columns)
+
+
+@pytest.mark.parametrize("texts", [["a b", "c"], pd.Series(["a b", "c"]), np.array(["a b"]), pd.Series([None, "c"])])
+def test_searches_over_texts_say_how_to_search_over_a_table(texts):
+    with pytest.raises(InvalidInputError, match="Got texts as 'X_train': search over a frame with ColumnTransformer"):
+        ExplainingScorer("accuracy", texts)
+    with pytest.raises(InvalidInputError, match="Got texts as 'X_train'"):
+        TrialExplainer(texts)
+    assert len(ExplainingScorer("accuracy", pd.DataFrame({"text": texts}))._background) == len(texts)

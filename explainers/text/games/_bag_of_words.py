@@ -19,7 +19,8 @@ from scipy import sparse
 
 from automl_explain.explainers.text._masking import Masks
 from automl_explain.explainers.text._text_values import Span, Values
-from automl_explain.explainers.text.games._normalised import normalised_values
+from automl_explain.explainers.text.games._normalised import Group, grouped_values
+from automl_explain.explainers.text.games._together import Sharing, group_of, sharing, sums_of_group
 
 Ints = npt.NDArray[np.intp]
 Token = tuple[str, Span]
@@ -136,36 +137,64 @@ class BlockTerms:
         owner[self.places] = self.words[:, 0]
         return owner
 
+    @cached_property
+    def _sharing(self) -> Sharing | None:
+        """How players share columns, if terms are single words and no group of players is too large."""
+        if self.words.shape[1] > 1:
+            return None
+        return sharing(self.words[:, 0], self.places, self.counts, len(self.columns))
+
     @property
     def has_closed_form(self) -> bool:
         """Whether Shapley values of a linear model of the block are a formula."""
-        return self.is_sum or (self.block.norm is not None and self.one_word_per_column)
+        return self.is_sum or self._sharing is not None
 
     def linear_values(self, coef: Values, n_players: int) -> Values:
         """Return the Shapley values (S, P) of a linear model whose coefficients (S, c) belong to the text's columns.
 
         A term contributes if all of its words are present, so that its contribution is divided equally among them. Columns
-        that are normalised are a ratio; see `normalised_values`.
+        that are normalised are a ratio; see `grouped_values`.
         """
-        if self.block.norm is not None:
-            return self._normalised(coef, n_players)
+        if not self.is_sum:
+            return self._shared(coef, n_players)
         values = np.zeros((len(coef), n_players + 1))
         each = coef[:, self.places] * self.contributions() / np.maximum((self.words < n_players).sum(axis=1), 1)
         for place in range(self.words.shape[1]):
             np.add.at(values.T, self.words[:, place], each.T)
         return values[:, :n_players]
 
-    def _normalised(self, coef: Values, n_players: int) -> Values:
-        block, owners = replace(self.block, norm=None, scale=1.0), self.owners
-        row = replace(self, block=block).weighed(self._counted(np.ones((1, len(self.counts)), bool)))[0]
+    def _shared(self, coef: Values, n_players: int) -> Values:
+        """Return the values of terms of one word each, whose columns are normalised or filled by several players."""
+        found = self._sharing
+        assert found is not None
+        plain = replace(self, block=replace(self.block, norm=None, scale=1.0))
         order = 1 if self.block.norm == "l1" else 2
         weights, sizes = np.zeros((len(coef), n_players)), np.zeros(n_players)
-        np.add.at(weights.T, owners, (coef * row).T)
+        columns, first = np.unique(self.places[found.alone], return_index=True)
+        row = plain.weighed(self._counted(np.ones((1, len(self.counts)), bool)))[0, columns]
+        owners = self.words[found.alone[first], 0]
+        np.add.at(weights.T, owners, (coef[:, columns] * row).T)
         np.add.at(sizes, owners, np.abs(row) ** order)
+        made = [plain._group(own, coef, order) for own in found.groups]
+        groups = [(players, group) for players, group in made if group.sizes.max() > 0.0]
         values, used = np.zeros_like(weights), sizes > 0.0
-        if used.any():
-            values[:, used] = normalised_values(weights[:, used], sizes[used], order) * self.block.scale
-        return values
+        if self.block.norm is None:
+            values, grouped = weights, [sums_of_group(group) for _, group in groups]
+        elif used.any() or groups:
+            own = weights[:, used], sizes[used], order
+            values[:, used], grouped = grouped_values(*own, [group for _, group in groups])
+        else:
+            grouped = []
+        for (players, _), part in zip(groups, grouped, strict=True):
+            values[:, players] = part
+        return values * self.block.scale
+
+    def _group(self, terms: Ints, coef: Values, order: int) -> tuple[Ints, Group]:
+        """Return the players of some terms, and their group."""
+        players, of_player = np.unique(self.words[terms, 0], return_inverse=True)
+        columns, of_column = np.unique(self.places[terms], return_inverse=True)
+        weigh = replace(self, columns=self.columns[columns]).weighed
+        return players, group_of(of_player, of_column, self.counts[terms], coef[:, columns], order, weigh)
 
     def matrix(self, masks: Masks) -> Values:
         """Return the block's columns for masked texts, (m, c)."""

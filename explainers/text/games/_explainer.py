@@ -36,9 +36,10 @@ class TextExplainer(Picklable):
     model's structure:
 
     - Linear models of counted words (`CountVectorizer`, `HashingVectorizer`, `TfidfVectorizer`, n-grams, `FeatureUnion`):
-      exact if the counts are not normalised, an n-gram's weight being shared equally by its words. With ``norm="l2"`` the
-      outputs of coalitions are computed from the counts, without masked texts.
+      exact, an n-gram's weight being shared equally by its words. With n-grams and ``norm="l2"`` the outputs of coalitions are
+      computed from the counts, without masked texts.
     - Trees of counted words: exact if the counts are not normalised and there are no n-grams, otherwise as above.
+    - Both also if a pipeline selects or scales counted columns, and linear models if it projects them.
     - Any other pipeline, estimator or function: from the outputs of masked texts, all of them for up to 11 players,
       otherwise a sample, with standard errors.
 
@@ -184,8 +185,8 @@ class TextExplainer(Picklable):
 
         Parameters
         ----------
-        documents : str, or list, array or Series of str
-            Texts; a single one need not be in a list.
+        documents : str, or list, array, Series or table of one column of str
+            Texts; a single one need not be in a list. Columns may be of pandas, polars or pyarrow.
 
         Returns
         -------

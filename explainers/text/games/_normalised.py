@@ -19,9 +19,12 @@ doi:10.2977/prims/1195192451). Players of the same q have the same factors, so t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from automl_explain.explainers.compiled._arrays import Floats, Longs
 from automl_explain.explainers.compiled._jit import inlined, kernel
@@ -35,8 +38,34 @@ NEGLIGIBLE = 40.0
 """Exponent whose exponential is negligible."""
 MOST_NODES = 24
 """Nodes over p: as exact as more for an exponential that falls by at most `NEGLIGIBLE` and a little."""
+MORE_NODES = 3.5
+"""More nodes over p, times the root of the number of players in groups, whose factors fall beyond that."""
 CONSTANT = {1: 1.0, 2: 2.0 / np.sqrt(np.pi)}
 """Order of the norm -> factor of the integral."""
+
+
+class Group(NamedTuple):
+    """Players that fill columns together: their coalitions S, those that are alike in one class.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (K, E)
+        What each class of coalitions adds to the K numerators.
+    sizes : ndarray, shape (E,)
+        What it adds to the sum under the root.
+    numbers : ndarray of int, shape (E,)
+        Players in it.
+    times : ndarray, shape (E,)
+        Coalitions of the class.
+    holds : ndarray, shape (m, E)
+        How many of them have each of the m players.
+    """
+
+    weights: Values
+    sizes: Values
+    numbers: npt.NDArray[np.intp]
+    times: Values
+    holds: Values
 
 
 def normalised_values(weights: Values, sizes: Values, order: int) -> Values:
@@ -49,21 +78,81 @@ def normalised_values(weights: Values, sizes: Values, order: int) -> Values:
         Above 0.
     order : {1, 2}
     """
-    total = sizes.sum()
-    share, group, count = np.unique(sizes / total, return_inverse=True, return_counts=True)
+    return grouped_values(weights, sizes, order, ())[0]
+
+
+def grouped_values(weights: Values, sizes: Values, order: int, groups: Sequence[Group]) -> tuple[Values, list[Values]]:
+    """Return the values (K, P) of players alone, and those (K, m) of the players of each group, which add to the same sums.
+
+    A group has a factor of its own, ``F_g = E exp(-size_S t^r)`` over its coalitions S, and the numerator ``G_g = E weight_S
+    exp(-size_S t^r)``. With its player k present or absent these are ``F_g^+``, ``F_g^-``, and so on, and its value is the
+    integral of ``prod_j F_j / F_g (G_g^+ - G_g^- + (F_g^+ - F_g^-) sum_{j != g} G_j / F_j)``.
+
+    Parameters
+    ----------
+    weights, sizes, order
+        As for `normalised_values`.
+    groups : sequence of Group
+    """
+    every_size = np.concatenate([sizes, *(group.sizes for group in groups)])
+    total = sizes.sum() + sum(group.sizes.max() for group in groups)
+    smallest = every_size[every_size > 0.0].min() / total
+    share, group_of, count = np.unique(sizes / total, return_inverse=True, return_counts=True)
     together = np.zeros((len(weights), len(share)))
-    np.add.at(together.T, group, weights.T)
-    u = np.arange(FIRST, np.log(NEGLIGIBLE / share[0]) / order + LAST, STEP)
+    np.add.at(together.T, group_of, weights.T)
+    u = np.arange(FIRST, np.log(NEGLIGIBLE / smallest) / order + LAST, STEP)
     t = np.exp(u - np.exp(-u))
-    over_t = CONSTANT[order] * STEP * t * (1.0 + np.exp(-u))
-    nodes, over_p = _nodes(min(len(sizes) // 2 + 1, MOST_NODES))
+    over_t, exponents = CONSTANT[order] * STEP * t * (1.0 + np.exp(-u)), t**order
+    n_grouped = sum(len(group.holds) for group in groups)
+    nodes, over_p = _nodes(min((len(sizes) + n_grouped) // 2 + 1, MOST_NODES + int(MORE_NODES * np.sqrt(n_grouped))))
+    fall = -np.expm1(-exponents[:, None] * share) @ count
+    most = np.minimum(1.0, NEGLIGIBLE / np.maximum(fall, 1e-300))
+    points, measure = most[:, None] * nodes, (over_t * most)[:, None] * over_p
+    parts = [_Factors(group, exponents, points, total) for group in groups]
+    sums = np.zeros((len(weights), *measure.shape))
+    for part in parts:
+        measure *= part.factor
+        sums += part.share
     own, every = np.zeros(len(share)), np.zeros_like(together)
     space = np.empty((4, len(share)))
-    _add_integral(share, count, together, t**order, over_t, nodes, over_p, space, own, every)
-    return np.asarray((weights * own[group] - every[:, group]) / total ** (1.0 / order))
+    _add_integral(share, count, together, exponents, points, measure, sums, space, own, every)
+    root = total ** (1.0 / order)
+    alone = (weights * own[group_of] - every[:, group_of]) / root
+    return np.asarray(alone), [part.values(measure, sums) / root for part in parts]
 
 
-@lru_cache(maxsize=MOST_NODES)
+class _Factors:
+    """The factor of a group, and its numerators in units of it, at the nodes over t and p."""
+
+    def __init__(self, group: Group, exponents: Values, points: Values, total: float) -> None:
+        self._group, self._points = group, points
+        self._fall = np.exp(-exponents[:, None] * (group.sizes / total))
+        self.factor = self._mean(group.times, 0, 0)
+        self.share = np.array([self._mean(group.times * own, 0, 0) for own in group.weights]) / self.factor
+
+    def _mean(self, times: Values, present: int, absent: int) -> Values:
+        """Return the sum over the coalitions, by their probabilities if some of the players are known to be there or not."""
+        n_others, numbers = len(self._group.holds) - present - absent, self._group.numbers - present
+        by_number = np.zeros((len(times), n_others + 1))
+        counted = times != 0.0
+        by_number[counted, numbers[counted]] = times[counted]
+        k = np.arange(n_others + 1)[:, None, None]
+        chances = self._points**k * (1.0 - self._points) ** (n_others - k)
+        return np.asarray(np.einsum("ts,stp->tp", self._fall @ by_number, chances))
+
+    def values(self, measure: Values, sums: Values) -> Values:
+        """Return the integrals (K, m), given the measure with all factors and the sums (K, t, p) of all shares."""
+        group, found = self._group, np.empty((len(sums), len(self._group.holds)))
+        for player, holds in enumerate(group.holds):
+            gone = group.times - holds
+            change = self._mean(holds, 1, 0) - self._mean(gone, 0, 1)
+            for k, own in enumerate(group.weights):
+                direct = self._mean(holds * own, 1, 0) - self._mean(gone * own, 0, 1)
+                found[k, player] = (measure / self.factor * (direct + change * (sums[k] - self.share[k]))).sum()
+        return found
+
+
+@lru_cache(maxsize=64)
 def _nodes(size: int) -> tuple[Values, Values]:
     """Return nodes and weights of the Gauss-Legendre rule on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(size)
@@ -72,39 +161,38 @@ def _nodes(size: int) -> tuple[Values, Values]:
 
 @kernel
 def _add_integral(
-    share: Floats, count: Longs, weights: Floats, exponents: Floats, over_t: Floats, nodes: Floats, over_p: Floats,
+    share: Floats, count: Longs, weights: Floats, exponents: Floats, points: Floats, measure: Floats, sums: Floats,
     space: Floats, own: Floats, every: Floats,
 ) -> None:  # fmt: skip
     """Add the factor of each player's own weight to `own` (D,), and what all weights take from it to `every` (K, D).
 
     `share` (D,) are the distinct sizes, `count` (D,) how many players have each, and `weights` (K, D) the sums of their
-    weights. `exponents` and `over_t` are the nodes over t, ``t^r``, and their weights. `space` (4, D) is working space. Loops
-    over sizes are the innermost ones, without branches, so that they are compiled to vector instructions.
+    weights. `exponents` are ``t^r`` at the nodes over t, and `points` (t, p) the nodes over p for each of them. `measure` (t, p)
+    is multiplied by the factors of these players, and the sums of their ``G / F`` are added to `sums` (K, t, p). `space` (4, D)
+    is working space. Loops over sizes are the innermost ones, without branches, so that they are compiled to vector
+    instructions.
     """
-    left, right, inverse, powers = space[0], space[1], space[2], space[3]
+    left, right, inverse, terms = space[0], space[1], space[2], space[3]
     n_sizes = len(share)
     for node in range(len(exponents)):
-        fall = 0.0
         for d in range(n_sizes):
             left[d] = -math.expm1(-exponents[node] * share[d])
             right[d] = 1.0 - left[d]
-            fall += count[d] * left[d]
-        most = min(1.0, NEGLIGIBLE / fall) if fall > 0.0 else 1.0
-        for i in range(len(nodes)):
-            present = most * nodes[i]
+        for i in range(points.shape[1]):
             for d in range(n_sizes):
-                powers[d] = 1.0 - present * left[d]
-                inverse[d] = 1.0 / powers[d]
+                terms[d] = 1.0 - points[node, i] * left[d]
+                inverse[d] = 1.0 / terms[d]
             for d in range(n_sizes):
                 if count[d] > 1:
-                    powers[d] **= count[d]
-            measure = over_t[node] * most * over_p[i] * _product(powers)
+                    terms[d] **= count[d]
+            measure[node, i] *= _product(terms)
             for d in range(n_sizes):
-                own[d] += measure * right[d] * inverse[d] * inverse[d]
+                own[d] += measure[node, i] * right[d] * inverse[d] * inverse[d]
             for k in range(len(weights)):
                 for d in range(n_sizes):
-                    powers[d] = right[d] * inverse[d] * weights[k, d]
-                taken = measure * present * _sum(powers)
+                    terms[d] = right[d] * inverse[d] * weights[k, d]
+                sums[k, node, i] += points[node, i] * _sum(terms)
+                taken = measure[node, i] * sums[k, node, i]
                 for d in range(n_sizes):
                     every[k, d] += taken * left[d] * inverse[d]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,6 +92,12 @@ class TextGames:
         self._failed, self._n_checked = "", 0
         self._without_words: Values | None = None
 
+    def of(self, model: TextModel) -> TextGames:
+        """Return the games of another model that counts the same words; what was checked need not be checked again."""
+        made = copy(self)
+        made.model, made._without_words = model, None
+        return made
+
     @property
     def way(self) -> Way:
         """How values are computed, as far as the model tells; single texts may need another way, which a note says."""
@@ -124,13 +131,12 @@ class TextGames:
         return tuple(notes)
 
     def _has_formula(self, block: WordBlock) -> bool:
-        changes = block.binary or block.sublinear or block.norm is not None
-        single = not self.options.occurrences and (block.norm is None or block.ngrams == (1, 1))
-        return single or not changes
+        changes = self.options.occurrences and (block.binary or block.sublinear)
+        return block.ngrams == (1, 1) or (block.norm is None and not changes)
 
     @property
     def _has_trees(self) -> bool:
-        return isinstance(self.model.model.structure, Trees) and self.model.after is None
+        return isinstance(self.model.model.structure, Trees) and self.model.reads_single_columns
 
     # -------------------------------------------------------------------- one text
 
@@ -143,8 +149,10 @@ class TextGames:
         notes = [*players.notes, *found.notes]
         if not len(players):
             notes.append("the text has no words")
-        elif terms is not None and not len(terms.relevant):
+        elif terms is not None and not self.model.reads(terms):
             notes.append("the model knows none of the words of this text")
+        elif terms is None and not found.values.any():
+            notes.append("the output stays the same whichever words of this text are absent")
         sentences = players.spans if self.options.level == "sentence" else ()
         return TextValues(
             text, players.names, players.spans, tuple(one for (one,) in sentences), found.values, base, outputs,
@@ -214,7 +222,7 @@ class TextGames:
     def _outputs(self, players: Players, terms: TextTerms | None) -> Callable[[Masks], Matrix]:
         if terms is not None:
             return lambda masks: self.model.outputs_of_masks(terms, masks)
-        return lambda masks: self.model.outputs(players.masked(masks, self.absent))
+        return lambda masks: self.model.outputs(players.masked(masks, self.absent), "masked texts")
 
     # --------------------------------------------------------------------- players
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from automl_explain.explainers._errors import InvalidInputError
 from automl_explain.explainers.model._class_outputs import expand_binary
@@ -17,7 +19,9 @@ from automl_explain.explainers.model._predict_function import as_columns, is_pre
 from automl_explain.explainers.model._registry import describe, is_plain_function, text_reader
 from automl_explain.explainers.model._structures import Linear, Matrix, Opaque, OutputSpace
 from automl_explain.explainers.text._masking import Masks
+from automl_explain.explainers.text._reading import is_one_column
 from automl_explain.explainers.text.games._bag_of_words import BagOfWords, TextTerms
+from automl_explain.explainers.text.games._count_steps import CountSteps
 
 PROBES = ["", "a"]
 """Texts with which a model is called to find its outputs."""
@@ -37,16 +41,19 @@ class TextSteps:
         The last step.
     bag : BagOfWords or None
         The vectorizers in front of it, if they count words.
+    counts : CountSteps or None
+        What the steps behind the vectorizers make of the bag's columns; None if they read these.
     after : callable or None
-        From the columns of the bag to the table that the last step reads; None if that is the bag.
+        What further steps make of that, up to the table that the last step reads; None if there are none.
     why : str
         Why there is no bag, if there is none.
     """
 
     front: Callable[[list[str]], Any]
     last: Any
-    bag: BagOfWords | None
-    after: Callable[[Any], Any] | None
+    bag: BagOfWords | None = None
+    counts: CountSteps | None = None
+    after: Callable[[Any], Any] | None = None
     why: str = ""
 
 
@@ -60,30 +67,47 @@ class TextModel:
         The model of what `front` makes of texts.
     front : callable
         From a list of texts to a table.
-    bag, after, why
+    bag, counts, after, why
         As in `TextSteps`.
     """
 
     model: FittedModel
     front: Callable[[list[str]], Any]
-    bag: BagOfWords | None
-    after: Callable[[Any], Any] | None
-    why: str
+    bag: BagOfWords | None = None
+    counts: CountSteps | None = None
+    after: Callable[[Any], Any] | None = None
+    why: str = ""
 
-    def outputs(self, texts: Sequence[str]) -> Matrix:
-        """Return the outputs of texts, (n, K)."""
+    def outputs(self, texts: Sequence[str], what: str = "the texts") -> Matrix:
+        """Return the outputs of texts, (n, K); `what` they are is said in messages."""
         parts = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            with model_call(self.model.name, "the texts"):
+            with model_call(self.model.name, what):
                 table = self.front(list(texts[start : start + TEXTS_AT_ONCE]))
-            parts.append(predict_finite(self.model, table, "the texts"))
+            parts.append(predict_finite(self.model, table, what))
         return np.concatenate(parts) if parts else np.empty((0, self.model.n_outputs))
 
-    @property
+    @cached_property
     def linear(self) -> Linear | None:
         """The linear model of the bag's columns, if the model is one."""
         structure = self.model.structure
-        return structure if isinstance(structure, Linear) and self.bag is not None and self.after is None else None
+        if not isinstance(structure, Linear) or self.bag is None or self.after is not None:
+            return None
+        return structure if self.counts is None else self.counts.of_counts(structure)
+
+    @property
+    def reads_single_columns(self) -> bool:
+        """Whether each column that the model reads is a column of the bag, but for a factor."""
+        return self.after is None and (self.counts is None or self.counts.columns is not None)
+
+    def reads(self, terms: TextTerms) -> bool:
+        """Whether the model reads any column that a text fills."""
+        return len(terms.columns) > 0 and (self.counts is None or bool(self.counts.is_read[terms.columns].any()))
+
+    def table(self, counts: sparse.csr_matrix) -> Any:
+        """Return what the last step reads, from rows of the bag's columns."""
+        made = counts if self.counts is None else self.counts.table(counts)
+        return made if self.after is None else self.after(made)
 
     def outputs_of_masks(self, terms: TextTerms, masks: Masks) -> Matrix:
         """Return the outputs of masked texts, (m, K), from their counts."""
@@ -97,7 +121,7 @@ class TextModel:
             return expand_binary(made, self.model, axis=1)
         rows = terms.rows(masks)
         with model_call(self.model.name, "the texts"):
-            table = rows if self.after is None else self.after(rows)
+            table = self.table(rows)
         return predict_finite(self.model, table, "the texts")
 
 
@@ -125,7 +149,7 @@ def read_text_model(model: Any, output: str, auto: OutputSpace | None = None) ->
     if steps is None:
         described = _of_function(model) if is_plain_function(model) else _of_estimator(model)
         return TextModel(
-            described.in_space(_space(output, auto, described)), as_column, None, None, "only its predictions are known"
+            described.in_space(_space(output, auto, described)), as_column, why="only its predictions are known"
         )
     try:
         with model_call(type(model).__name__, "texts"):
@@ -137,7 +161,7 @@ def read_text_model(model: Any, output: str, auto: OutputSpace | None = None) ->
         ) from error
     last = describe(steps.last, examples)
     found = replace(last, name=f"Pipeline of {last.name}").in_space(_space(output, auto, last), examples)
-    return TextModel(found, steps.front, steps.bag, steps.after, steps.why)
+    return TextModel(found, steps.front, steps.bag, steps.counts, steps.after, steps.why)
 
 
 def _space(output: str, auto: OutputSpace | None, model: FittedModel) -> str:
@@ -152,13 +176,8 @@ def read_steps(model: Any) -> TextSteps | None:
 
 
 def reads_column_of_texts(model: Any, examples: Any) -> bool:
-    """Whether examples are a table with a single column of texts, whose words the first step of a pipeline counts."""
-    shape: Any = getattr(examples, "shape", ())
-    shape = tuple(shape) if np.iterable(shape) else ()
-    if len(shape) != 2 or shape[1] != 1 or shape[0] < 1:
-        return False
-    column = examples.iloc[:, 0] if hasattr(examples, "iloc") else np.asarray(examples)[:, 0]
-    if not isinstance(next(iter(column)), str):
+    """Whether the first step of a pipeline counts words, and examples may be a column of texts; `read_texts` reads them."""
+    if not is_one_column(examples):
         return False
     steps = read_steps(model)
     return steps is not None and steps.bag is not None
@@ -234,6 +253,18 @@ class _Scores:
             )
         if not first or not isinstance(first[0], Mapping):
             return answer
-        scores = [{one["label"]: one["score"] for one in text} for text in answer]
+        try:
+            scores = [{one["label"]: one["score"] for one in text} for text in answer]
+        except KeyError as error:
+            raise InvalidInputError(
+                "A function of texts must return labels with scores, such as {'label': 'good', 'score': 0.9}. Got "
+                f"{first[0]!r}."
+            ) from error
         self.labels = self.labels or tuple(sorted(scores[0]))
+        for text in scores:
+            if set(text) != set(self.labels):
+                raise InvalidInputError(
+                    f"A function of texts must return the scores of the same labels for all texts. Got {sorted(text)}, and "
+                    f"{list(self.labels)} for other texts."
+                )
         return np.array([[text[label] for label in self.labels] for text in scores])

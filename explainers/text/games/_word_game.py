@@ -54,15 +54,20 @@ def linear_values(model: TextModel, terms: TextTerms) -> GameValues:
 
 def tree_values(model: TextModel, terms: TextTerms, settings: Settings) -> GameValues:
     """Return the exact values of trees, each of whose columns is filled by one word alone, against a text without words."""
-    described, n_columns = model.model, terms.n_columns
-    background = Table(sparse.csr_matrix((1, n_columns)))
-    columns, owners = terms.players_of_columns()
+    described = model.model
+    background = Table(model.table(sparse.csr_matrix((1, terms.n_columns))))
     engine = TreeEngine(Question(described, background, settings=replace(settings, progress=False)))
-    row = Table(terms.rows(np.ones((1, terms.n_players), bool)))
+    row = Table(model.table(terms.rows(np.ones((1, terms.n_players), bool))))
     found = expand_binary(engine.attribute(row).values[:, 0], described, centred=True)
-    values = np.zeros((len(found), terms.n_players))
-    np.add.at(values.T, owners, found[:, columns].T)
-    return GameValues(values)
+    player_of = np.full(
+        terms.n_columns + 1, terms.n_players
+    )  # nobody's, of a column that the text does not fill, and of -1
+    columns, owners = terms.players_of_columns()
+    player_of[columns] = owners
+    player_of = player_of[:-1] if model.counts is None else player_of[model.counts.columns]
+    values = np.zeros((len(found), terms.n_players + 1))
+    np.add.at(values.T, player_of, found.T)
+    return GameValues(values[:, :-1])
 
 
 def coalition_values(

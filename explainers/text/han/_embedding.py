@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ DIMENSION = 100
 """Numbers per word."""
 SPREAD = 0.3
 """Standard deviation of the vectors of words that are not in the file."""
+PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+"""First bytes of packed files -> their format."""
+LOOKED_AT = 4096
+"""Bytes at the start of a file that show whether it is text."""
 
 
 class Embedding(NamedTuple):
@@ -41,29 +46,57 @@ def initial_embedding(
     Raises
     ------
     InvalidInputError
-        If there is no such file, a line is not a word with numbers, or the dimension is not `DIMENSION`.
+        If there is no such file, it is packed or binary, a line is not a word with numbers, the dimension is not
+        `DIMENSION`, or the file has none of the words.
     """
     vectors = rng.normal(0.0, SPREAD, (vocabulary.size, DIMENSION)).astype(np.float32)
     vectors[0] = 0.0
     if path is None:
         return Embedding(vectors, None)
-    known, found = vocabulary.numbers, set()
     try:
         with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                entry = _Line(line.rstrip(), number, path)
-                if number == 1 and entry.is_header:
-                    continue
-                row = known.get(entry.word)
-                if row is not None and row not in found:
-                    vectors[row] = entry.vector
-                    found.add(row)
+            _check_is_text(file, path)
+            n_found = _read(file, path, vocabulary, vectors)
     except OSError as error:
         raise InvalidInputError(
             f"The 'embedding' parameter must be a file of word vectors in GloVe's text format. Got {os.fspath(path)!r}, which "
             f"cannot be read: {error.strerror}."
         ) from error
-    return Embedding(vectors, len(found))
+    return Embedding(vectors, n_found)
+
+
+def _check_is_text(file: BinaryIO, path: str | os.PathLike[str]) -> None:
+    """Raise `InvalidInputError` if a file is packed, binary or in UTF-16: one without lines would be read as a whole."""
+    head = file.read(LOOKED_AT)
+    file.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
+    packed = next((kind for start, kind in PACKED.items() if head.startswith(start)), None)
+    if packed or b"\x00" in head:
+        is_now = f"packed by {packed}: unpack it first" if packed else "binary: write the vectors as text in UTF-8"
+        raise InvalidInputError(
+            f"The 'embedding' parameter must be a file of word vectors in GloVe's text format. {os.fspath(path)!r} is {is_now}."
+        )
+
+
+def _read(
+    file: BinaryIO, path: str | os.PathLike[str], vocabulary: Vocabulary, vectors: npt.NDArray[np.float32]
+) -> int:
+    """Write the file's vectors over those of the vocabulary's words, and return how many of them it has."""
+    known, found = vocabulary.numbers, set()
+    for number, line in enumerate(file, 1):
+        entry = _Line(line.rstrip(), number, path)
+        if number == 1 and entry.is_header:
+            continue
+        row = known.get(entry.word)
+        if row is not None and row not in found:
+            vectors[row] = entry.vector
+            found.add(row)
+    if not found:
+        raise InvalidInputError(
+            f"The file of word vectors must have words of the texts, in lower case, such as {vocabulary.words[0]!r}. Got none of "
+            f"the {len(known):,} words in {os.fspath(path)!r}: pass vectors of the language of the texts, or leave out "
+            "'embedding'."
+        )
+    return len(found)
 
 
 class _Line:

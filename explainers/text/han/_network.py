@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from automl_explain.explainers.text.han._recurrence import gate_inputs, pack, states
 from automl_explain.explainers.text.han._vocabulary import NumberedText
 
 HIDDEN = 50
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
     numbers: torch.Tensor
     lengths: torch.Tensor
-    """Words of each sentence, (S,), on the CPU as PyTorch's packing asks for."""
+    """Words of each sentence, (S,), on the CPU."""
     text: torch.Tensor
     """Text of each sentence, (S,)."""
     place: torch.Tensor
@@ -72,13 +72,23 @@ class HierarchicalAttention(nn.Module):
         self.word, self.sentence = _Attention(dimension), _Attention(2 * HIDDEN)
         self.output = nn.Linear(2 * HIDDEN, n_outputs)
 
-    def forward(self, batch: Batch, vectors: torch.Tensor) -> Read:
-        """Return the scores of texts whose words have these vectors, (S, L, dimension)."""
-        sentences, words = self.word(vectors, batch.lengths)
-        shape = len(batch.n_sentences), int(batch.n_sentences.max()), sentences.shape[1]
-        texts = sentences.new_zeros(shape).index_put((batch.text, batch.place), sentences)
-        made, weights = self.sentence(texts, batch.n_sentences)
-        return Read(self.output(made), words, weights)
+    def forward(self, batch: Batch, vectors: torch.Tensor, words: torch.Tensor) -> Read:
+        """Return the scores of texts.
+
+        Parameters
+        ----------
+        batch : Batch
+        vectors : Tensor, shape (U, dimension)
+            Vectors of different words.
+        words : Tensor of int, shape (S, L)
+            Which of them each word of the batch is.
+        """
+        sentences, weights = self.word(vectors, words, batch.lengths)
+        shape = len(batch.n_sentences), int(batch.n_sentences.max())
+        which = torch.zeros(shape, dtype=torch.int64, device=vectors.device)
+        which[batch.text, batch.place] = torch.arange(len(sentences), device=vectors.device)
+        made, over = self.sentence(sentences, which, batch.n_sentences)
+        return Read(self.output(made), weights, over)
 
 
 class _Attention(nn.Module):
@@ -90,14 +100,21 @@ class _Attention(nn.Module):
         self.hidden = nn.Linear(2 * HIDDEN, 2 * HIDDEN)
         self.context = nn.Linear(2 * HIDDEN, 1, bias=False)
 
-    def forward(self, sequences: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the vector of each sequence, (N, 2 HIDDEN), and the weights of its elements, (N, L)."""
-        packed: PackedSequence = pack_padded_sequence(sequences, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.states(packed)[0], batch_first=True, total_length=sequences.shape[1])
-        scores = self.context(torch.tanh(self.hidden(states)))[..., 0]
-        inside = torch.arange(sequences.shape[1])[None] < lengths[:, None]
-        weights = torch.softmax(scores.masked_fill(~inside.to(scores.device), float("-inf")), dim=1)
-        return (weights[..., None] * states).sum(dim=1), weights
+    def forward(
+        self, elements: torch.Tensor, which: torch.Tensor, lengths: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the vector of each sequence, (N, 2 HIDDEN), and the weights of its elements, (N, L).
+
+        `elements` (U, n) are the different elements, and `which` (N, L) says where each one stands.
+        """
+        packing = pack(lengths, elements.device)
+        made = states(gate_inputs(elements, self.states), which.reshape(-1), self.states, packing)
+        scores = self.context(torch.tanh(self.hidden(made)))[:, 0]
+        table = scores.new_full((which.numel(),), float("-inf")).index_put((packing.cells,), scores)
+        weights = torch.softmax(table.view(which.shape), dim=1)
+        each = weights.view(-1)[packing.cells]
+        mean = made.new_zeros(len(which), made.shape[1]).index_add(0, packing.sequence, each[:, None] * made)
+        return mean, weights
 
 
 def initialised(dimension: int, n_outputs: int, rng: np.random.Generator) -> HierarchicalAttention:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,11 +92,16 @@ class Surrogate:
         """Return everything that is trained."""
         return [self.vectors, *self.network.parameters()]
 
+    def read(self, texts: Sequence[NumberedText]) -> Read:
+        """Return what the network makes of texts; each word's part of the gates is computed once."""
+        batch = as_batch(texts, self.device)
+        used, words = torch.unique(batch.numbers, return_inverse=True)
+        read: Read = self.network(batch, torch.nn.functional.embedding(used, self.vectors), words)
+        return read
+
     def scores(self, texts: Sequence[NumberedText]) -> torch.Tensor:
         """Return the scores of texts, (D, K)."""
-        batch = as_batch(texts, self.device)
-        read: Read = self.network(batch, self.vectors[batch.numbers])
-        return read.scores
+        return self.read(texts).scores
 
     def outputs(self, texts: Sequence[NumberedText]) -> Matrix:
         """Return the outputs of texts, (n, K)."""
@@ -109,35 +114,41 @@ class Surrogate:
 
     def attention(self, text: NumberedText) -> Matrix:
         """Return the attention of the sentence times that of the word, for each word of a text, (T,); it sums to 1."""
-        batch = as_batch([text], self.device)
         with one_thread(), torch.no_grad():
-            read = self.network(batch, self.vectors[batch.numbers])
+            read = self.read([text])
         words = (read.sentences[0][:, None] * read.words).double().cpu().numpy()
         inside = np.arange(words.shape[1]) < text.lengths[:, None]
         return np.asarray(words[inside])
 
     def over_vectors(self, text: NumberedText) -> Network:
         """Return the outputs as a function of the vectors of one text's words, (T, dimension)."""
-        batch, shape = as_batch([text], self.device), (len(text.numbers), self.vectors.shape[1])
-        inside = torch.arange(batch.numbers.shape[1])[None] < batch.lengths[:, None]
-        places = tuple(inside.nonzero().T.to(self.device))
+        shape = len(text.numbers), self.vectors.shape[1]
 
         def run(words: torch.Tensor) -> torch.Tensor:
-            cells = words.new_zeros((*batch.numbers.shape, shape[1])).index_put(places, words)
-            return self.scale.outputs(self.network(batch, cells).scores)[0]
+            batch = as_batch([text] * len(words), self.device)
+            inside = torch.arange(batch.numbers.shape[1])[None] < batch.lengths[:, None]
+            which = torch.zeros(inside.shape, dtype=torch.int64, device=self.device)
+            which[inside.to(self.device)] = torch.arange(len(words) * shape[0], device=self.device)
+            return self.scale.outputs(self.network(batch, words.reshape(-1, shape[1]), which).scores)
 
         def forward(arrays: Arrays) -> Matrix:
             with one_thread(), torch.no_grad():
-                made = [run(torch.from_numpy(each).to(self.device)) for each in arrays[0]]
-                return np.asarray(torch.stack(made).double().cpu().numpy())
+                return np.asarray(run(torch.from_numpy(arrays[0]).to(self.device)).double().cpu().numpy())
 
         def gradients(arrays: Arrays, chosen: Chosen = None) -> Gradients:
             with one_thread(), torch.enable_grad():
-                made = [_jacobian(run, torch.tensor(each, device=self.device)) for each in arrays[0]]
-                found = torch.stack(made, dim=1).double().cpu().numpy()
+                words = torch.tensor(arrays[0], device=self.device).requires_grad_()
+                found = self._jacobians(run(words), words).double().cpu().numpy()
                 return (found if chosen is None else found[chosen],)
 
         return Network(forward=forward, gradients=gradients, inputs=(NetworkInput(shape),), why="a network of one text")
+
+    def _jacobians(self, outputs: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        """Return the derivatives of outputs (M, K) by the vectors of words, (K, M, T, dimension)."""
+        is_share = self.scale.centre is None  # probabilities sum to 1, their derivatives to 0
+        asked = outputs.unbind(dim=1)[: -1 if is_share else None]
+        found = [torch.autograd.grad(each.sum(), words, retain_graph=True)[0] for each in asked]
+        return torch.stack([*found, -torch.stack(found).sum(dim=0)] if is_share else found)
 
     def word_vectors(self, text: NumberedText) -> npt.NDArray[np.float64]:
         """Return the vectors of a text's words, (T, dimension)."""
@@ -149,15 +160,6 @@ class Surrogate:
         vectors = self.vectors.detach()[torch.from_numpy(used).to(self.device)].clone()
         few = NumberedText(numbers[1:], text.players, text.lengths)
         return Surrogate(copy.deepcopy(self.network), torch.nn.Parameter(vectors), self.scale), few
-
-
-def _jacobian(run: Callable[[torch.Tensor], torch.Tensor], words: torch.Tensor) -> torch.Tensor:
-    """Return the derivatives of the outputs by the vectors of words, (K, T, dimension)."""
-    outputs = run(words.requires_grad_())
-    grads = [
-        torch.autograd.grad(output, words, retain_graph=k + 1 < len(outputs))[0] for k, output in enumerate(outputs)
-    ]
-    return torch.stack(grads)
 
 
 def _like(array: Matrix, scores: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.naive_bayes import MultinomialNB
 
 from automl_explain.explainers._errors import InvalidInputError, UnsupportedModelError
 from automl_explain.explainers.model._fitted_model import FittedModel, Structure
@@ -87,6 +88,35 @@ def describe_linear_classifier(model: Any) -> FittedModel:
     return classifier(model, outputs, space, Linear(coef, intercept))
 
 
+def describe_naive_bayes(model: Any) -> FittedModel:
+    """Describe a multinomial or complement naive Bayes classifier, whose joint log-likelihoods are linear.
+
+    Of two classes, their difference is the log-odds. Of several, the mean over the classes is taken from each, which leaves the
+    probabilities as they are: otherwise every word would lower all classes, a rare one the most.
+    """
+    require_fitted(model)
+    weights = model.feature_log_prob_
+    n_classes = len(weights)
+    if n_classes < 2:
+        return describe(model)
+    priors = model.class_log_prior_ if isinstance(model, MultinomialNB) else np.zeros(n_classes)
+
+    def log_odds(table: Any) -> Matrix:
+        scores = model.predict_joint_log_proba(table)
+        return two_sided(scores[:, 1] - scores[:, 0]) if n_classes == 2 else scores - scores.mean(axis=1, keepdims=True)
+
+    if n_classes == 2:
+        structure = Linear(weights[1:] - weights[:1], priors[1:] - priors[:1])
+    else:
+        structure = Linear(weights - weights.mean(axis=0), priors - priors.mean())
+    name = type(model).__name__
+    outputs: dict[OutputSpace, Predict] = {
+        "log_odds": as_columns(log_odds, name, n_classes),
+        "probability": as_columns(model.predict_proba, name, n_classes),
+    }
+    return classifier(model, outputs, "log_odds", structure)
+
+
 def describe_soft_vote(model: Any) -> FittedModel:
     """Describe the final estimator of a voting ensemble, whose probabilities are linear in those of the members."""
     require_fitted(model)
@@ -145,7 +175,8 @@ def classifier_outputs(model: Any) -> tuple[dict[OutputSpace, Predict], OutputSp
     """Return the outputs of a classifier by space, and the space to use: probabilities, else decision values, else votes."""
     name = type(model).__name__
     if hasattr(model, "predict_proba"):
-        probability = as_columns(model.predict_proba, name)
+        labels = getattr(model, "classes_", None)
+        probability = as_columns(model.predict_proba, name, None if labels is None else len(labels))
         return {"probability": probability, "log_odds": partial(log_odds_of, model.predict_proba)}, "probability"
     if hasattr(model, "decision_function"):
         return {"margin": as_columns(lambda table: two_sided(model.decision_function(table)), name)}, "margin"

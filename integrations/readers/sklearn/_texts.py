@@ -6,19 +6,24 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import FeatureHasher
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from automl_explain.explainers._errors import NotFittedError
 from automl_explain.explainers.text._text_values import Span
 from automl_explain.explainers.text.games._bag_of_words import BagOfWords, Token, WordBlock
+from automl_explain.explainers.text.games._count_steps import CountSteps
 from automl_explain.explainers.text.games._text_model import TextSteps, read_steps
 from automl_explain.integrations.readers._checks import require_fitted
 from automl_explain.integrations.readers.sklearn._column_functions import Transformers
+from automl_explain.integrations.readers.sklearn._count_weights import row_weights, step_weights
 
 Columns = tuple[Any, Any]
 
@@ -38,11 +43,11 @@ def read_pipeline(pipeline: Any) -> TextSteps | None:
             require_fitted(transformer)
     front = Transformers(tuple(transformers))
     try:
-        blocks, n_used = _blocks_of(transformers)
+        found = _counted(transformers)
     except NoBagError as error:
-        return TextSteps(front, last, None, None, str(error))
-    rest = transformers[n_used:]
-    return TextSteps(front, last, BagOfWords(blocks), Transformers(tuple(rest)) if rest else None)
+        return TextSteps(front, last, why=str(error))
+    after = Transformers(tuple(found.rest)) if found.rest else None
+    return TextSteps(front, last, BagOfWords(_without_unread(found)), found.counts, after)
 
 
 def read_search(search: Any) -> TextSteps | None:
@@ -53,6 +58,58 @@ def read_search(search: Any) -> TextSteps | None:
             f"{type(search).__name__} has no best_estimator_: fit it with refit=True, or pass the model to explain."
         )
     return read_steps(search.best_estimator_)
+
+
+def read_column(preprocessing: Transformers, column: str) -> tuple[BagOfWords, CountSteps] | None:
+    """Return the words that vectorizers of a ColumnTransformer count in a column, and what the last step reads of them.
+
+    None if anything else reads the column as well, or a step behind it does more than to select, scale and project.
+    """
+    first, *rest = preprocessing.steps
+    parts = _vectorizers_of(first, column) if type(first) is ColumnTransformer else None
+    if not parts:
+        return None
+    blocks = tuple(block for part, _ in parts for block in part.blocks)
+    own = [sparse.identity(part.n_columns) if part.counts is None else part.counts.weights for part, _ in parts]
+    where = np.concatenate([places for _, places in parts])
+    width = max(place.stop for place in first.output_indices_.values())
+    placed = sparse.csr_array((np.ones(len(where)), (where, np.arange(len(where)))), shape=(width, len(where)))
+    counts = CountSteps.of(placed @ sparse.block_diag(own, format="csr"))
+    for step in rest:
+        weights = step_weights(step, counts.weights.shape[0])
+        if weights is None:
+            return None
+        counts = counts.then(weights)
+    return BagOfWords(_without_unread(_Counted(blocks, counts, ()))), counts
+
+
+def _vectorizers_of(columns: ColumnTransformer, column: str) -> list[tuple[_Counted, npt.NDArray[np.intp]]] | None:
+    """Return what each transformer counts in a column, and its place in the output; None if one does anything else."""
+    names, found = [str(name) for name in getattr(columns, "feature_names_in_", ())], []
+    for name, part, read in columns.transformers_:
+        if (isinstance(part, str) and part == "drop") or not _reads(read, column, names):
+            continue
+        if not isinstance(read, str | int) or isinstance(part, str):
+            return None
+        try:
+            own = _counted(_flat(part) if type(part) is Pipeline else [part])
+        except NoBagError:
+            return None
+        if own.rest:
+            return None
+        scale = float((columns.transformer_weights or {}).get(name, 1.0))
+        scaled = tuple(replace(block, scale=block.scale * scale) for block in own.blocks)
+        place = columns.output_indices_[name]
+        found.append((own._replace(blocks=scaled), np.arange(place.start, place.stop)))
+    return found
+
+
+def _reads(columns: Any, column: str, names: list[str]) -> bool:
+    """Whether a transformer reads a column, given by name, position or a list of these; a mask or a slice may."""
+    asked = [columns] if isinstance(columns, str | int | slice) else list(columns)
+    if any(isinstance(one, bool | np.bool_ | slice) for one in asked):
+        return True
+    return any(str(one) == column or (isinstance(one, int | np.integer) and names[one] == column) for one in asked)
 
 
 def _flat(pipeline: Any) -> list[Any]:
@@ -66,27 +123,86 @@ def _flat(pipeline: Any) -> list[Any]:
     return steps
 
 
-def _blocks_of(steps: Sequence[Any]) -> tuple[tuple[WordBlock, ...], int]:
-    """Return the blocks that the first steps are, and how many steps these are."""
-    first = steps[0]
-    if type(first) is FeatureUnion:
-        blocks = []
-        for name, part in first.transformer_list:
-            weight = (first.transformer_weights or {}).get(name, 1.0)
-            inner = _flat(part) if type(part) is Pipeline else [part]
-            own, n_used = _blocks_of(inner)
-            if n_used < len(inner):
-                raise NoBagError(
-                    f"the step {type(inner[n_used]).__name__} of a FeatureUnion changes the counts of words"
-                )
-            blocks += [replace(block, scale=block.scale * float(weight)) for block in own]
-        return tuple(blocks), 1
-    block = _block_of(first)
-    if len(steps) > 1 and type(steps[1]) is TfidfTransformer:
-        if not (block.norm is None and block.idf is None and not block.sublinear):
-            return (block,), 1
-        return (_weighed(block, steps[1]),), 2
-    return (block,), 1
+class _Counted(NamedTuple):
+    """The vectorizers that the first steps are, what the next ones make of their columns, and the steps after these."""
+
+    blocks: tuple[WordBlock, ...]
+    counts: CountSteps | None
+    rest: Sequence[Any]
+
+    @property
+    def n_columns(self) -> int:
+        return sum(block.n_columns for block in self.blocks)
+
+
+def _counted(steps: Sequence[Any]) -> _Counted:
+    """Return what the steps of a pipeline count, and what they make of it, as far as that is linear."""
+    first, rest = steps[0], steps[1:]
+    found = _union(first) if type(first) is FeatureUnion else _Counted((_block_of(first),), None, ())
+    for number, step in enumerate(rest):
+        own = found.n_columns if found.counts is None else found.counts.weights.shape[0]
+        weights = step_weights(step, own)
+        if weights is not None:
+            counts = CountSteps.of(weights) if found.counts is None else found.counts.then(weights)
+            found = found._replace(counts=counts)
+            continue
+        scaled = _scaled(found, step)
+        if scaled is None:
+            return found._replace(rest=rest[number:])
+        found = scaled
+    return found
+
+
+def _union(union: FeatureUnion) -> _Counted:
+    """Return the columns that all parts of a union count, side by side."""
+    parts = []
+    for name, part in union.transformer_list:
+        weight = float((union.transformer_weights or {}).get(name, 1.0))
+        own = _counted(_flat(part) if type(part) is Pipeline else [part])
+        if own.rest:
+            raise NoBagError(f"the step {type(own.rest[0]).__name__} of a FeatureUnion changes the counts of words")
+        parts.append(own._replace(blocks=tuple(replace(block, scale=block.scale * weight) for block in own.blocks)))
+    blocks = tuple(block for part in parts for block in part.blocks)
+    if all(part.counts is None for part in parts):
+        return _Counted(blocks, None, ())
+    weights = [sparse.identity(part.n_columns) if part.counts is None else part.counts.weights for part in parts]
+    return _Counted(blocks, CountSteps.of(sparse.block_diag(weights, format="csr")), ())
+
+
+def _scaled(found: _Counted, step: Any) -> _Counted | None:
+    """Return what is counted if a step weighs or normalises the rows of one vectorizer; None if it does anything else.
+
+    Columns that were not selected before are not part of the norm: their weight becomes 0.
+    """
+    weights = row_weights(step)
+    if weights is None or len(found.blocks) > 1:
+        return None
+    (block,), counts = found.blocks, found.counts
+    columns = np.arange(block.n_columns) if counts is None else counts.columns
+    if columns is None or (columns < 0).any() or block.norm is not None or block.scale != 1.0:
+        return None
+    factors = np.ones(len(columns)) if counts is None else counts.factors
+    is_plain = block.idf is None and not block.sublinear and bool((factors == 1.0).all())
+    if weights.sublinear and not is_plain:
+        return None
+    idf = np.zeros(block.n_columns)
+    idf[columns] = factors * (1.0 if weights.idf is None else weights.idf)
+    idf *= 1.0 if block.idf is None else block.idf
+    block = replace(block, sublinear=block.sublinear or weights.sublinear, idf=idf, norm=weights.norm)
+    kept = None if counts is None else CountSteps.of((counts.weights != 0.0).astype(np.float64))
+    return _Counted((block,), kept, ())
+
+
+def _without_unread(found: _Counted) -> tuple[WordBlock, ...]:
+    """Return the vectorizers without the columns that the model does not read, unless these are part of a norm."""
+    if found.counts is None:
+        return found.blocks
+    starts = np.cumsum([block.n_columns for block in found.blocks])[:-1]
+    is_read = np.split(found.counts.is_read, starts)
+    return tuple(
+        replace(block, columns=_ReadColumns(block.columns, own)) if block.norm is None else block
+        for block, own in zip(found.blocks, is_read, strict=True)
+    )
 
 
 def _block_of(vectorizer: Any) -> WordBlock:
@@ -120,6 +236,18 @@ def _weighed(block: WordBlock, weights: Any) -> WordBlock:
     """Return a block with the weights of a TfidfTransformer or TfidfVectorizer."""
     idf = np.asarray(weights.idf_, dtype=np.float64) if weights.use_idf else None
     return replace(block, sublinear=bool(weights.sublinear_tf), idf=idf, norm=weights.norm)
+
+
+@dataclass(frozen=True)
+class _ReadColumns:
+    """The column and sign of each word, -1 for columns that are not read."""
+
+    columns: Callable[[Sequence[str]], Columns]
+    is_read: npt.NDArray[np.bool_]
+
+    def __call__(self, terms: Sequence[str]) -> Columns:
+        columns, signs = self.columns(terms)
+        return np.where((columns >= 0) & self.is_read[columns], columns, -1), signs
 
 
 def _known_columns(known: dict[str, int], terms: Sequence[str]) -> Columns:

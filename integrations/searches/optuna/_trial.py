@@ -12,11 +12,12 @@ import numpy.typing as npt
 from automl_explain.explainers._errors import AutoMLExplainError, InvalidInputError
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
-from automl_explain.explainers.tables._table import Table, as_table, stack_rows
+from automl_explain.explainers.tables._table import Table, stack_rows
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, last_step, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
 from automl_explain.integrations.searches._options import ExplainabilityOptions
 from automl_explain.integrations.searches._row_noise import block_losses
+from automl_explain.integrations.searches._word_columns import searched_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +146,9 @@ class TrialCapture:
                 "There are no rows to explain: pass them to capture(model, X_valid) or TrialExplainer(X_train, X_valid)."
             )
         if X_train is not None:
-            self._background.append(self._sampled(as_table(X_train, "X_train"), context.options.background))
+            self._background.append(self._sampled(searched_table(X_train, "X_train"), context.options.background))
         if X_valid is not None:
-            table = as_table(X_valid, "X_valid").with_labels(y_valid)
+            table = searched_table(X_valid, "X_valid").with_labels(y_valid)
             self._rows.append(self._sampled(table, context.options.max_rows))
             self._n_rows.append(len(table))
         elif context.valid is not None and not self._rows:

@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from lightgbm import LGBMClassifier
@@ -14,10 +16,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, SelectPercentile, VarianceThreshold, chi2, f_regression
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from automl_explain import (
@@ -67,6 +71,12 @@ PIPELINES = {
     "n-grams of tfidf": (make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC()), CLASSES, "kernel"),
     "hashes": (make_pipeline(HashingVectorizer(n_features=64, norm=None), Ridge()), STARS, "linear"),
     "colliding hashes": (make_pipeline(HashingVectorizer(n_features=3, norm=None), Ridge()), STARS, "linear"),
+    "colliding hashes l2": (make_pipeline(HashingVectorizer(n_features=3), Ridge()), STARS, "linear"),
+    "colliding hashes, binary": (
+        make_pipeline(HashingVectorizer(n_features=3, norm=None, binary=True, alternate_sign=False), Ridge()),
+        STARS,
+        "linear",
+    ),
     "hashes l2": (make_pipeline(HashingVectorizer(), SGDClassifier(random_state=0)), CLASSES, "linear"),
     "hashed n-grams": (make_pipeline(HashingVectorizer(ngram_range=(1, 2)), Ridge()), STARS, "kernel"),
     "two steps": (make_pipeline(CountVectorizer(), TfidfTransformer(norm=None), Ridge()), STARS, "linear"),
@@ -86,13 +96,67 @@ PIPELINES = {
         STARS,
         "linear",
     ),
-    "naive Bayes": (make_pipeline(CountVectorizer(), MultinomialNB()), CLASSES, "kernel"),
+    "naive Bayes": (make_pipeline(CountVectorizer(), MultinomialNB()), CLASSES, "linear"),
+    "naive Bayes of three": (make_pipeline(TfidfVectorizer(), MultinomialNB()), THREE, "linear"),
+    "complement naive Bayes": (make_pipeline(CountVectorizer(), ComplementNB()), THREE, "linear"),
+    "naive Bayes of presence": (make_pipeline(CountVectorizer(), BernoulliNB()), CLASSES, "kernel"),
     "trees": (make_pipeline(CountVectorizer(dtype=float), small_trees()), CLASSES, "tree"),
     "trees of three": (make_pipeline(TfidfVectorizer(norm=None), small_trees()), THREE, "tree"),
     "forest": (make_pipeline(CountVectorizer(), RandomForestRegressor(5, random_state=0)), STARS, "tree"),
     "trees of tfidf": (make_pipeline(TfidfVectorizer(), small_trees()), CLASSES, "kernel"),
     "trees of n-grams": (make_pipeline(CountVectorizer(ngram_range=(1, 2), dtype=float), small_trees()), CLASSES, "kernel"),
-    "latent": (make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Ridge()), STARS, "kernel"),
+    "latent": (make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Ridge()), STARS, "linear"),
+    "latent, normalised": (
+        make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0), Normalizer(), Ridge()), STARS, "kernel",
+    ),
+    "latent trees": (
+        make_pipeline(CountVectorizer(dtype=float), TruncatedSVD(2, random_state=0), small_trees()), CLASSES, "kernel",
+    ),
+    "best of tfidf": (make_pipeline(TfidfVectorizer(), SelectKBest(chi2, k=3), LogisticRegression()), THREE, "linear"),
+    "best of counts, scaled": (
+        make_pipeline(CountVectorizer(), SelectPercentile(f_regression, percentile=60), MaxAbsScaler(), Ridge()), STARS, "linear",
+    ),
+    "best, then weighed": (
+        make_pipeline(CountVectorizer(), SelectKBest(f_regression, k=4), TfidfTransformer(), Ridge()), STARS, "linear",
+    ),
+    "best, then sublinear": (
+        make_pipeline(CountVectorizer(), SelectKBest(f_regression, k=4), TfidfTransformer(sublinear_tf=True, norm="l1"), Ridge()),
+        STARS,
+        "linear",
+    ),
+    "scaled, then normalised": (
+        make_pipeline(
+            TfidfVectorizer(norm=None), VarianceThreshold(0.5), StandardScaler(with_mean=False), Normalizer(), Ridge()
+        ),
+        STARS,
+        "linear",
+    ),
+    "normalised twice": (
+        make_pipeline(TfidfVectorizer(), SelectKBest(f_regression, k=4), Normalizer(), Ridge()), STARS, "kernel",
+    ),
+    "best n-grams": (
+        make_pipeline(CountVectorizer(ngram_range=(1, 2)), SelectKBest(f_regression, k=5), MaxAbsScaler(), Ridge()),
+        STARS,
+        "linear",
+    ),
+    "union of selections": (
+        make_pipeline(
+            FeatureUnion(
+                [
+                    ("words", make_pipeline(TfidfVectorizer(), SelectKBest(f_regression, k=3), MaxAbsScaler())),
+                    ("hashes", HashingVectorizer(n_features=8, norm=None)),
+                ],
+                transformer_weights={"words": 0.5},
+            ),
+            SelectKBest(f_regression, k=6),
+            Ridge(),
+        ),
+        STARS,
+        "linear",
+    ),
+    "trees of the best": (
+        make_pipeline(CountVectorizer(dtype=float), SelectKBest(chi2, k=3), MaxAbsScaler(), small_trees()), CLASSES, "tree",
+    ),
     "calibrated": (make_pipeline(TfidfVectorizer(), CalibratedClassifierCV(LinearSVC(), cv=2)), CLASSES, "kernel"),
     "characters": (make_pipeline(CountVectorizer(analyzer="char", ngram_range=(1, 3)), Ridge()), STARS, "kernel"),
     "whole model": (CalibratedClassifierCV(make_pipeline(TfidfVectorizer(), LinearSVC()), cv=2), CLASSES, "kernel"),
@@ -104,7 +168,17 @@ PIPELINES = {
 }  # fmt: skip
 
 
-OCCURRENCES = ("sublinear", "tfidf", "n-grams", "colliding hashes", "trees", "characters")
+OCCURRENCES = (
+    "binary counts",
+    "sublinear",
+    "tfidf",
+    "tfidf l1",
+    "colliding hashes l2",
+    "n-grams",
+    "colliding hashes",
+    "trees",
+    "characters",
+)
 """Pipelines whose occurrences of words are explained as well."""
 
 
@@ -136,8 +210,7 @@ def by_definition(explainer, document, absent=None):
 def test_values_are_shapley_values(name, occurrences, fitted):
     explainer = TextExplainer(fitted(name), occurrences=occurrences)
     explanation = explainer.explain_local(TEXTS)
-    changes = name in ("sublinear", "tfidf")
-    assert explainer.method == explanation.method == ("kernel" if occurrences and changes else PIPELINES[name][2])
+    assert explainer.method == explanation.method == PIPELINES[name][2]
     assert explainer.reason
     assert explanation.additivity_error < 1e-10
     for document in explanation.documents:
@@ -295,6 +368,22 @@ def test_texts_without_words_one_word_and_unknown_words(name, fitted):
     assert explanation.additivity_error < 1e-10
 
 
+def test_many_words_of_one_hash_are_explained_from_coalitions(fitted):
+    text = " ".join(f"word{number}" for number in range(40))
+    (document,) = TextExplainer(fitted("colliding hashes l2")).explain_local(text).documents
+    assert any("several players of this text fill one column" in note for note in document.notes)
+    assert document.additivity_gap < 1e-9
+
+
+@pytest.mark.parametrize("name", ["best of tfidf", "best of counts, scaled", "trees of the best"])
+def test_a_text_whose_words_are_not_selected_has_a_note(name, fitted):
+    known, unread = TextExplainer(fitted(name)).explain_local(["a bad plot", "a film, not plot"]).documents
+    assert known.values.any()
+    assert not known.notes
+    np.testing.assert_allclose(unread.values, 0.0, atol=1e-12)
+    assert "the model knows none of the words of this text" in unread.notes
+
+
 def test_other_outputs_and_class_names(fitted):
     explainer = TextExplainer(fitted("counts"), output="probability", classes={"no": "bad", "yes": "good"})
     (document,) = explainer.explain_local("not a good film").documents
@@ -436,11 +525,16 @@ def test_a_column_of_texts_is_explained_as_texts_where_the_pipeline_counts_their
     model.fit(TEXTS, THREE)
     known = explain_model(model, TEXTS, TEXTS[:2]).explanation
     frame = pd.DataFrame({"review": TEXTS})
-    for column in (frame, frame.to_numpy()):
+    for column in (frame, frame.to_numpy(), pa.table({"review": TEXTS}), pl.DataFrame({"review": TEXTS})):
         found = explain_model(model, column, column[:2], y_train=THREE).explanation
         assert isinstance(found, TextExplanation)
         for one, other in zip(found.documents, known.documents, strict=True):
             np.testing.assert_array_equal(one.values, other.values)
+    for column in (pa.array(TEXTS), pl.Series(TEXTS), pd.Series([None, *TEXTS])):
+        assert explain_model(model, column, TEXTS[:2]).explanation.texts == tuple(TEXTS[:2])
+    for cells, said in (([b"good"], "Got bytes at position 0"), ([3], "Got int at position 0"), ({}, "Got dict")):
+        with pytest.raises(InvalidInputError, match=f"The 'X_test' parameter must .*{said}"):
+            explain_model(model, cells, cells)
     table = make_pipeline(ColumnTransformer([("words", TfidfVectorizer(), "review")]), LogisticRegression())
     table.fit(frame, THREE)
     assert explain_model(table, frame, frame[:2]).overall_imp[0].startswith("words__")

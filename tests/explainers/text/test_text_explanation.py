@@ -1,6 +1,7 @@
 """`TextExplanation`: ragged values, rankings, files, pages and other forms."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from automl_explain import (
     TextExplanation,
     TextValues,
     plot_global_importance,
+    plot_text,
     write_report,
 )
 
@@ -137,6 +139,15 @@ def test_pages_escape_texts_and_say_values():
     assert regression().examples_html() in html
 
 
+def test_attention_has_no_sign():
+    explanation = replace(two_classes(), kind="attention")
+    assert "lowers it" in two_classes().examples_html()
+    for html in (explanation.examples_html(), explanation._repr_html_()):
+        assert "attention" in html
+        assert "lowers it" not in html
+    assert plot_text(explanation, ax=Figure().subplots()).get_xlabel() == "attention"
+
+
 def test_long_texts_are_cut_on_pages():
     words = " ".join(f"w{j}" for j in range(2000))
     html = TextExplanation(
@@ -173,6 +184,8 @@ def test_history_client_report_and_plots(tmp_path):
     assert [name for name, _ in history.run(run_id).top] == ["good", "😀", "שלום", "a", "film"]
     report = write_report(tmp_path / "report.html", history.runs(search)).read_text(encoding="utf-8")
     assert "Single examples" in report
+    assert "<td>4 texts, 6 words</td>" in report
+    assert "the most important words are good" in report
     assert "שלום" in report
     assert "Single examples" in write_report(tmp_path / "one.html", regression()).read_text(encoding="utf-8")
     assert len(plot_global_importance(two_classes(), ax=Figure().subplots(), top_k=3).patches) == 3

@@ -105,7 +105,7 @@ def test_masked_texts():
     "documents",
     ["a", ["a"], ("a",), np.array(["a"]), np.array(["a"], object), np.array([["a"]]), pd.Series(["a"], [7]),
      pd.DataFrame({"t": ["a"]}), pd.Series(["a"], dtype="string"), pl.Series(["a"]), pl.DataFrame({"t": ["a"]}),
-     pa.array(["a"]), pa.chunked_array([["a"]])],
+     pa.array(["a"]), pa.chunked_array([["a"]]), pa.table({"t": ["a"]})],
     ids=lambda given: type(given).__name__,
 )  # fmt: skip
 def test_documents_in_any_form(documents):
@@ -124,6 +124,9 @@ def test_documents_in_any_form(documents):
         ([3], "Got int at position 0: convert it with str"),
         ([["a"]], "Got list at position 0"),
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), r"Got DataFrame of shape \(1, 2\)"),
+        (pl.DataFrame({"a": ["x"], "b": ["y"]}), r"Got DataFrame of shape \(1, 2\)"),
+        (pa.table({"a": ["x"], "b": ["y"]}), r"Got Table of shape \(1, 2\)"),
+        (pa.table({"a": ["x", None]}), "position 1 is missing"),
         ({"a": 1}, "Got dict"),
         (None, "Got NoneType"),
         (7, "Got int"),
@@ -135,5 +138,7 @@ def test_what_is_not_a_text(documents, message):
 
 
 def test_what_counts_as_texts():
-    assert all(map(is_texts, ["a", ["a"], np.array(["a"]), pd.Series(["a"])]))
-    assert not any(map(is_texts, [["a"][:0], [1], np.zeros(3), pd.DataFrame({"a": ["x"]}), None, [["a"]]]))
+    texts = ["a", ["a"], [None, "a"], np.array(["a"]), pd.Series([pd.NA, "a"]), pl.Series(["a"])]
+    assert all(map(is_texts, [*texts, pa.array([None, "a"]), pa.chunked_array([["a"]])]))
+    tables = [pd.DataFrame({"a": ["x"]}), pa.table({"a": ["x"]}), [["a"]]]
+    assert not any(map(is_texts, [["a"][:0], [1], [None], np.zeros(3), None, pa.array([1]), *tables]))

@@ -1,5 +1,8 @@
 // What the views read: the payload of data.js, with what is computed of it once.
 
+// Levels up to which a feature is one of categories, not of texts.
+const MOST_CATEGORIES = 20;
+
 // Adds to the data: `cached(name, make)`, `rowName(row)`, `isClassification`, `n` (rows shown), `hasCells` (the
 // features' cells are known).
 export function prepareData(data) {
@@ -35,6 +38,12 @@ export function outputPlace(explanation, classIndex) {
 export function rankedFeatures(explanation, output) {
   const size = importanceOf(explanation, output);
   return size.map((_, j) => j).sort((a, b) => size[b] - size[a]);
+}
+
+// Ranked features in the same order, but columns of texts last: most of their cells differ, so that they say little on an axis.
+export function byUse(data, ranked) {
+  const isText = (j) => (data.features[j].levels ?? []).length > Math.max(MOST_CATEGORIES, data.n / 2);
+  return [...ranked.filter((j) => !isText(j)), ...ranked.filter(isText)];
 }
 
 // The importance of each feature for a class, or its mean over the classes for null.

@@ -5,7 +5,7 @@ import { drawEditedRow } from "../charts/edited_point.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "../charts/scatter.js";
 import { fieldOptions, fieldsOf } from "../data/fields.js";
 import { cellText } from "../data/format.js";
-import { onlyExamples, rankedFeatures } from "../data/page_data.js";
+import { byUse, onlyExamples, rankedFeatures } from "../data/page_data.js";
 import { extentOf } from "../data/stats.js";
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "../elements/controls.js";
 import { element } from "../elements/dom.js";
@@ -23,7 +23,10 @@ export const DATA_VIEW = {
 function defaults(context, fields) {
   const { data, explanation, output, classIndex } = context;
   const has = (id) => (fields.some((field) => field.id === id) ? id : null);
-  const top = rankedFeatures(explanation, output).find((j) => data.features[j].values);
+  const [top] = byUse(
+    data,
+    rankedFeatures(explanation, output).filter((j) => data.features[j].values),
+  );
   const feature = has(`feature:${top}`);
   return {
     kind: "points",

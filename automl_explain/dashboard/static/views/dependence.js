@@ -4,7 +4,7 @@ import { binGroups, boxesTable, drawBoxes, drawViolins, levelGroups } from "../c
 import { drawEditedRow } from "../charts/edited_point.js";
 import { drawRows, fieldAxis, fieldColors, markMissing, rowsTable, rowTip } from "../charts/scatter.js";
 import { fieldsOf } from "../data/fields.js";
-import { rankedFeatures, withoutCells } from "../data/page_data.js";
+import { byUse, rankedFeatures, withoutCells } from "../data/page_data.js";
 import { extentOf } from "../data/stats.js";
 import { segmentedControl, selectControl, sliderControl, toggleControl, viewSettings } from "../elements/controls.js";
 import { element } from "../elements/dom.js";
@@ -41,9 +41,10 @@ function drawDependence(container, context) {
     fillControls(controls, context, ranked, set);
     fillDependence(area, context, settings);
   };
+  const [first, second] = byUse(data, ranked);
   const { set } = viewSettings(
     context,
-    { feature: ranked[0], color: ranked[1] ?? "none", kind: "points", bins: 10, log: false },
+    { feature: first, color: second ?? "none", kind: "points", bins: 10, log: false },
     draw,
   );
   container.append(controls, area);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,40 @@ def test_a_bad_line_is_named(tmp_path, line, said):
     path.write_bytes(f"the {NUMBERS}\n".encode() + line + b"\n")
     with pytest.raises(InvalidInputError, match=said):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(f"good {NUMBERS}\n".encode()), "is packed by gzip: unpack it first"),
+        (b"PK\x03\x04 good.txt", "is packed by zip: unpack it first"),
+        (b"3 100\ngood " + np.zeros(300, np.float32).tobytes(), "is binary: write the vectors as text in UTF-8"),
+        (f"good {NUMBERS}\n".encode("utf-16"), "is binary"),
+        (b"", "must have words of the texts.*such as 'bad'. Got none of the 3 words"),
+        (f"1 {DIMENSION}\n".encode(), "Got none of the 3 words"),
+        (
+            f"GOOD {NUMBERS}\nder {NUMBERS}\n".encode(),
+            "words of the texts, in lower case.*pass vectors of the language",
+        ),
+    ],
+    ids=["gzip", "zip", "binary", "UTF-16", "empty", "header only", "other words"],
+)
+def test_a_file_without_the_words_as_text_is_refused(tmp_path, content, said):
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=said):
+        read(path)
+
+
+def test_the_mark_of_utf_8_is_not_part_of_the_first_word(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text(f"good {NUMBERS}\n", encoding="utf-8-sig")
+    assert read(path).n_found == 1
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match="cannot be read: "):
+        read(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
