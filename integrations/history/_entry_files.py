@@ -110,7 +110,7 @@ def drop_search(connection: sqlite3.Connection, directory: Path, search: str) ->
         kept = models.names()
     except HistoryError as error:
         raise HistoryError(
-            f"The search {search} is not removed, since its kept models belong to another user, who can remove it: {models.path}."
+            f"The search {search} is not removed, since its kept models cannot be, other than by their owner: {error}"
         ) from error
     runs = "SELECT id FROM runs WHERE search = ?"
     found = connection.execute(f"SELECT id FROM explanations WHERE run IN ({runs})", (search,)).fetchall()
