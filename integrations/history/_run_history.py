@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import os
 import sqlite3
 import time
@@ -33,7 +32,12 @@ from automl_explain.integrations.history._storing import NewExplanation, put_exp
 from automl_explain.integrations.history.index_tables._known_ids import known_id, new_id, run_id
 from automl_explain.integrations.history.index_tables._owners import Owner, is_own, living, owned
 from automl_explain.integrations.history.index_tables._part_losses import put_part_losses
-from automl_explain.integrations.history.index_tables._progress import SearchProgress, as_json, forget_recorded
+from automl_explain.integrations.history.index_tables._progress import (
+    SearchProgress,
+    as_json,
+    finite_or_none,
+    forget_recorded,
+)
 from automl_explain.integrations.history.index_tables._schema import NAMES
 
 
@@ -195,7 +199,7 @@ class RunHistory(StoredRuns):
             known = connection.execute("SELECT id FROM runs WHERE search = ? AND kind != 'trial'", (search,))
             taken = {found for (found,) in known}
             for run in runs:
-                loss = run["loss"] if run["loss"] is not None and math.isfinite(run["loss"]) else None
+                loss = finite_or_none(run["loss"])
                 named = run_id(search, run["number"], run["kind"])
                 if run["kind"] != "trial":
                     ids = (named if place == 1 else f"{named}-{place}" for place in itertools.count(1))

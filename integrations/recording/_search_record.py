@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -92,8 +91,8 @@ class SearchRecord:
             Whether the loss is that of a part of the trial, such as a fold: its loss is then the mean of its parts.
         """
         run = {
-            "learner": learner, "config": config, "loss": loss if loss is not None and math.isfinite(loss) else None,
-            "metric": metric, "number": number, "is_part": is_part and loss is not None, "sample_size": sample_size,
+            "learner": learner, "config": config, "loss": loss, "metric": metric,
+            "number": number, "is_part": is_part and loss is not None, "sample_size": sample_size,
         }  # fmt: skip
         name = self.name(number, key)
         with self._logged():

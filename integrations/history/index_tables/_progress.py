@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ class SearchProgress:
 
         A worker may outlive the process of its search: the owner is noted again, so that nothing waits or stays for ever.
         """
-        loss, search = run["loss"], self._owner.search
+        loss, search = finite_or_none(run["loss"]), self._owner.search
         fields = (run["learner"], as_json(run["config"]), None if run["is_part"] else loss, run["metric"])
         with self._open() as connection:
             self._note_search(connection)
@@ -88,6 +89,11 @@ def forget_recorded(connection: sqlite3.Connection, search: str, ids: Iterable[s
     gone = [(run,) for run in (known if ids is None else known.intersection(ids))]
     for table, column in (("part_losses", "run"), ("runs", "id"), ("recorded", "run")):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
+
+
+def finite_or_none(loss: float | None) -> float | None:
+    """Return a loss as the index holds it; None if it is not finite, such as that of a trial that failed."""
+    return loss if loss is not None and math.isfinite(loss) else None
 
 
 def as_json(value: Any) -> str:
