@@ -15,7 +15,7 @@ NARROW = {"width": 390, "height": 844}
 SHOWN = {"guide", "notebooks", "auto_gallery"}
 """Folders of the pages with outputs and pictures of their own; all others look alike."""
 
-CUT = """[...document.querySelectorAll('.bd-article *')].filter(e => {
+CUT = """[...document.querySelectorAll('.bd-article-container *')].filter(e => {
   const box = e.getBoundingClientRect();
   return box.width && box.right > innerWidth + 1 && !e.closest('pre, table, .formula, .sd-row, svg');
 }).map(e => e.innerText.slice(0, 60))"""
