@@ -15,6 +15,12 @@ NARROW = {"width": 390, "height": 844}
 SHOWN = {"guide", "notebooks", "auto_gallery"}
 """Folders of the pages with outputs and pictures of their own; all others look alike."""
 
+CUT = """[...document.querySelectorAll('.bd-article-container *')].filter(e => {
+  const box = e.getBoundingClientRect();
+  return box.width && box.right > innerWidth + 1 && !e.closest('pre, table, .formula, .sd-row, svg');
+}).map(e => e.innerText.slice(0, 60))"""
+"""What lies beyond the edge of the window, other than what scrolls in its own box."""
+
 pytestmark = pytest.mark.skipif(SITE is None, reason="needs a built site: AUTOML_EXPLAIN_SITE names its folder")
 
 
@@ -52,6 +58,7 @@ def seen(browser):  # noqa: F811
             "asked": list(asked),
             "failed": list(failed),
             "too_wide": page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+            "cut": page.evaluate(CUT),
             "formulas": page.evaluate("document.querySelectorAll('math').length"),
             "broken": page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"),
             "empty": page.evaluate(
@@ -73,6 +80,10 @@ def test_formulas_are_shown_without_a_script(seen):
 
 def test_no_page_scrolls_sideways_on_a_phone(seen):
     assert {page: facts["too_wide"] for page, facts in seen.items() if facts["too_wide"] > 0} == {}
+
+
+def test_nothing_is_cut_off_on_a_phone(seen):
+    assert {page: facts["cut"] for page, facts in seen.items() if facts["cut"]} == {}
 
 
 def test_scripts_and_pictures_of_every_page_load(seen):

@@ -69,8 +69,8 @@ def plot_dependence(
         Label of the class; default: the second of two, or, of several, the one with the largest contributions.
     color_by : str, int or None, default "auto"
         The feature whose values colour the points. "auto" chooses the one with the strongest interaction: the one that
-        explains most of the variance of the contributions among rows with similar values of the feature
-        (`automl_explain.analysis._partners` has the rule); none if it explains less than 5 %. None: one colour.
+        explains most of the variance of the contributions among rows with similar values of the feature, or none if it
+        explains less than 5 %. None: one colour.
 
     Returns
     -------

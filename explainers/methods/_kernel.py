@@ -282,9 +282,9 @@ class KernelEngine:
             if announced:
                 notes.append(announced)
             if isinstance(self._structure, Network) and error > 0.0:
-                notes.append(f"{fewest} coalitions each; the largest standard error is {error:.2g}")
+                notes.append(f"{counted(fewest, 'coalition')} each; the largest standard error is {error:.2g}")
             return tuple(notes)
-        note = f"{fewest} coalitions each after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
+        note = f"{counted(fewest, 'coalition')} each after {clock.seconds:.1f} s; the largest standard error is {error:.2g}"
         if sampling.tolerance is not None and error > sampling.tolerance:
             limit = "max_evaluations or nsamples" if fewest >= most else "time_budget"
             note += f", above the tolerance {sampling.tolerance:g}: raise {limit} to evaluate more coalitions"

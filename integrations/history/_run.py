@@ -244,7 +244,7 @@ class Runs(list[Run]):
             (
                 run.id,
                 run.learner,
-                run.score_text or NONE,
+                (run.score_text or NONE).replace(" ", "\N{NO-BREAK SPACE}"),  # in one line beside a long reason
                 run.status,
                 ", ".join(name for name, _ in run.top[:TOP]) or run.why,
             )
