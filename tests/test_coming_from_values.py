@@ -247,7 +247,7 @@ def _(data, path):
     assert found.local_importance_values.shape == (3, *rows.shape)
 
 
-@row("interpret_community", "names in the training script")
+@row("interpret_community", "the run, in a training script")
 def _(data, path):
     automl, _ = data("searched")
     assert ae.retrieve_model_explanation(automl.best_run).run_id == automl.best_run.id
