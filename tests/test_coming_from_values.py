@@ -22,8 +22,6 @@ from sklearn.preprocessing import OneHotEncoder
 import automl_explain as ae
 from automl_explain.integrations.flaml import AutoML
 
-pytestmark = pytest.mark.slow
-
 PAGES = Path(__file__).parents[1] / "docs" / "coming_from"
 CHECKS = {}
 
@@ -358,6 +356,7 @@ def _(data, path):
     assert ae.explain_model(model, background, rows).row(0).to_frame().shape[0] == rows.shape[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), list(CHECKS), ids=[": ".join(key) for key in CHECKS])
 def test_the_row_is_so(page, name, data, tmp_path):
     CHECKS[page, name](data, tmp_path / "written")
