@@ -103,6 +103,7 @@ def run(name, history, place, keep_in=None):
 
     With `keep_in`, its models are kept, with a key in this data folder.
     """
+    os.setpgid(0, 0)  # so that what it leaves can be ended with it
     if keep_in is not None:
         options["keep_models"] = True
         os.environ["XDG_DATA_HOME"] = keep_in
