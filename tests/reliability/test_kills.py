@@ -73,7 +73,7 @@ def test_a_search_that_is_ended_at_any_moment_loses_nothing(how, name, start, tm
         folder = tmp_path / str(number)
         folder.mkdir()
         process = start(name, folder)
-        time.sleep(moments.uniform(number, number + 1) / times * whole)  # in each part of its life
+        process.join(moments.uniform(number, number + 1) / times * whole)  # in each part of its life
         if process.is_alive():
             os.kill(process.pid, getattr(signal, how))
         process.join(LONGEST)
