@@ -12,6 +12,8 @@ LOOK = 0.1
 """Seconds after which it is looked whether a task takes too long."""
 LAST_WORDS = 0.5
 """Seconds that tasks in work have to end when the work is interrupted."""
+LAST_WRITES = 10.0
+"""Seconds that tasks have which are writing their result then: what is half written would stay, since nobody is seen to die."""
 
 
 class Ticket:
@@ -132,8 +134,8 @@ class _Work:
     def stop(self, interrupted: Callable[[int], None]) -> None:
         """Begin no more tasks, give those in work a moment to end, and leave the rest behind."""
         self._waiting.clear()
-        until = time.monotonic() + LAST_WORDS
-        while any(self._tickets[number].started for number in self.open_ones) and time.monotonic() < until:
+        began = time.monotonic()
+        while self._is_waited_for(time.monotonic() - began):
             try:
                 self.open_ones.discard(self._ended.get(timeout=LOOK)[0])
             except Empty:
@@ -141,3 +143,9 @@ class _Work:
         for number in sorted(self.open_ones):
             if self._tickets[number].take():
                 interrupted(number)
+
+    def _is_waited_for(self, seconds: float) -> bool:
+        """Whether tasks in work may still end, so many seconds after the work was interrupted."""
+        in_work = [self._tickets[number] for number in self.open_ones if self._tickets[number].started]
+        is_writing = any(ticket.is_taken() for ticket in in_work)
+        return bool(in_work) and seconds < (LAST_WRITES if is_writing else LAST_WORDS)

@@ -143,6 +143,25 @@ def test_an_interrupted_work_waits_less_than_a_second_for_tasks_that_do_not_answ
     assert 0.0 < waited < 1.0  # of waiting: how fast the machine is does not count
 
 
+def test_an_interrupted_work_waits_for_what_is_being_written():
+    written, interrupted, began = [], [], threading.Event()
+
+    def writing(ticket):
+        assert ticket.take()
+        began.set()
+        time.sleep(2.0 * _run_threads.LAST_WORDS)
+        written.append("whole")
+
+    def failing(ticket):
+        began.wait(30.0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work([writing, failing], interrupted=interrupted.append)
+    assert written == ["whole"]
+    assert interrupted == []
+
+
 def test_a_model_that_hangs_is_one_failed_run(tmp_path, monkeypatch):
     monkeypatch.setattr(_plan, "LATE", (0.2, 1.0))
     monkeypatch.setattr(_plan, "MUST_LATE", (0.2, 1.0))
