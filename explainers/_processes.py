@@ -14,8 +14,6 @@ PART = re.compile(r"\..*\.(\d+)(?:-([0-9a-f]{8})-(\d*))?\.[0-9a-f]+\.(?:part|zip
 """Name of a file that is being written: with the number of the process that writes it, what `machine` says there, and `born`."""
 ABANDONED = 24 * 3600.0
 """Seconds after which a file that a process of another machine was writing counts as left: whether it lives is not known."""
-
-
 SHOWN = 40
 """Characters of a file's name in that of its temporary one, which must not be longer than a file system allows."""
 DEAD = "dead"

@@ -19,6 +19,7 @@ from sklearn.base import clone
 
 from automl_explain.explainers.model._fitted_model import FittedModel
 from automl_explain.explainers.model._registry import describe
+from automl_explain.integrations.history.index_tables._progress import finite_or_none
 from automl_explain.integrations.sealed._spool import Spooled
 from automl_explain.integrations.searches._captured_run import CapturedRun, RunTables, learner_name
 from automl_explain.integrations.searches._memory import model_bytes
@@ -186,7 +187,7 @@ def as_runs(
     runs = []
     for number, (candidate, loss) in enumerate(zip(candidates, losses, strict=True)):
         run = CapturedRun(
-            number, learner_name(candidate.estimator), dict(candidate.params), float(loss) if np.isfinite(loss) else None,
+            number, learner_name(candidate.estimator), dict(candidate.params), finite_or_none(float(loss)),
             metric, sample_size=None if sizes is None else int(sizes[number]), why=candidate.why, failed=candidate.failed,
             part_losses=_part_losses(search, number),
         )  # fmt: skip
