@@ -68,21 +68,10 @@ class Group(NamedTuple):
     holds: Values
 
 
-def normalised_values(weights: Values, sizes: Values, order: int) -> Values:
-    """Return the Shapley values (K, P) of ``sum_i z_i weights_ki / (sum_i z_i sizes_i)^(1/order)``, which is 0 without players.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (K, P)
-    sizes : ndarray, shape (P,)
-        Above 0.
-    order : {1, 2}
-    """
-    return grouped_values(weights, sizes, order, ())[0]
-
-
 def grouped_values(weights: Values, sizes: Values, order: int, groups: Sequence[Group]) -> tuple[Values, list[Values]]:
-    """Return the values (K, P) of players alone, and those (K, m) of the players of each group, which add to the same sums.
+    """Return the Shapley values of ``sum_i z_i weights_ki / (sum_i z_i sizes_i)^(1/order)``, which is 0 without players.
+
+    They are those (K, P) of players alone, and those (K, m) of the players of each group, which add to the same sums.
 
     A group has a factor of its own, ``F_g = E exp(-size_S t^r)`` over its coalitions S, and the numerator ``G_g = E weight_S
     exp(-size_S t^r)``. With its player k present or absent these are ``F_g^+``, ``F_g^-``, and so on, and its value is the
@@ -90,8 +79,10 @@ def grouped_values(weights: Values, sizes: Values, order: int, groups: Sequence[
 
     Parameters
     ----------
-    weights, sizes, order
-        As for `normalised_values`.
+    weights : ndarray, shape (K, P)
+    sizes : ndarray, shape (P,)
+        Above 0.
+    order : {1, 2}
     groups : sequence of Group
     """
     every_size = np.concatenate([sizes, *(group.sizes for group in groups)])

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 from automl_explain.explainers.text.games import _normalised
-from automl_explain.explainers.text.games._normalised import Group, grouped_values, normalised_values
+from automl_explain.explainers.text.games._normalised import Group, grouped_values
 from tests.oracles import shapley_values
+
+
+def normalised_values(weights, sizes, order):
+    """The values of players none of which fill columns together."""
+    return grouped_values(weights, sizes, order, ())[0]
 
 
 @pytest.mark.parametrize("order", [1, 2])
